@@ -1,0 +1,1 @@
+"""Prove how a Docker image's build cache behaves."""

@@ -1,0 +1,84 @@
+"""The one face that every engine has, and the registry that finds an engine by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..model import Build, BuildSpec, Edit, EngineInfo, Watch
+
+if TYPE_CHECKING:
+    from ..context import StagedContext
+    from ..dockerfile import Dockerfile
+
+__all__ = ["ENGINES", "BuildRequest", "Engine", "Execution"]
+
+ENGINES: Mapping[str, str] = {
+    "buildx": "buildx:Buildx",
+    "buildkit": "buildkit:BuildKit",
+    "classic": "classic:Classic",
+}
+"""Name of an engine to ``module:Class`` below this package; imported only when used."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """One build: what to build, from which staged context, and how it is labelled.
+
+    ``spec`` carries the build arguments as they are to be passed (edits
+    applied); ``dockerfile`` is the Dockerfile as it will be built (edits
+    applied); ``labels`` go onto the image; ``timeout`` is in seconds, None
+    for no limit; ``roles`` maps the first line of an instruction to its role.
+    """
+
+    spec: BuildSpec
+    dockerfile: Dockerfile
+    staged: StagedContext
+    edits: tuple[Edit, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    roles: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The outcome of a command in a container: exit code, standard output, standard error."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Engine(Protocol):
+    """What runs a build and says of every step whether it was a hit or a miss."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions, the reason of the choice, and the identity of the builder."""
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build to its end, or until ``watch`` returns True.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable.
+        """
+
+    def run(self, image: str, command: Sequence[str], *, entrypoint: Sequence[str] | None = None,
+            timeout: float = 60.0, labels: Mapping[str, str] = {}) -> Execution:
+        """Run a command in a container of the image: no network, labelled, removed afterwards."""
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record (``Config``, ``RootFS``, ``Id`` …)."""
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove containers and images that carry ``label=value``; return what could not go."""
+
+    def cache_records(self) -> frozenset[str] | None:
+        """IDs of the build-cache records the builder holds, None if it cannot say."""
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """Remove build-cache records by ID; return how many bytes could not be removed."""
+
+    def close(self) -> None:
+        """Release connections."""

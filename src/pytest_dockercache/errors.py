@@ -1,0 +1,71 @@
+"""Every error that the product raises; imports nothing of ours.
+
+The first line of a message is the verdict: what happened, to which value,
+and what to do next.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+__all__ = [
+    "BuildFailed",
+    "BuildTimeout",
+    "CacheAssertionError",
+    "ConfigError",
+    "DockerCacheError",
+    "EngineUnavailable",
+    "Unverifiable",
+]
+
+
+class DockerCacheError(Exception):
+    """Base of all errors of pytest-dockercache that are not failed assertions."""
+
+
+class ConfigError(DockerCacheError, pytest.UsageError):
+    """An option, an ini value, a marker or an edit cannot be used as given."""
+
+
+class EngineUnavailable(DockerCacheError):
+    """No engine can build: no daemon, no permission, TLS or ssh trouble, or it went away.
+
+    ``absent`` is True only when no daemon listens (missing socket, refused
+    connection); only then may the engine choice fall back to a prediction.
+    """
+
+    def __init__(self, message: str, *, absent: bool = False) -> None:
+        super().__init__(message)
+        self.absent = absent
+
+
+class BuildFailed(DockerCacheError):
+    """The image does not build.
+
+    ``line`` is the 1-based Dockerfile line that failed, None if the builder
+    did not say; ``log`` the end of that step's output.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, log: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        self.log = log
+
+
+class BuildTimeout(DockerCacheError):
+    """A build ran longer than ``--dockercache-timeout`` and was cancelled."""
+
+
+class Unverifiable(DockerCacheError):
+    """A check cannot be decided on what is known; the check is skipped with this reason."""
+
+
+class CacheAssertionError(AssertionError):
+    """A check or an assertion of a test does not hold; the first line is the verdict.
+
+    ``line`` is the 1-based Dockerfile line that is to blame, None if there is none.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line

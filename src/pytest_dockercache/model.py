@@ -1,0 +1,302 @@
+"""The nouns of the product: frozen values that every room shares; standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = [
+    "Build",
+    "BuildSpec",
+    "Edit",
+    "EditKind",
+    "EngineInfo",
+    "Outcome",
+    "Reason",
+    "Role",
+    "Status",
+    "Step",
+]
+
+Status = Literal["hit", "miss", "unknown", "not-reached"]
+"""What a build said about one step; ``unknown`` is never rounded to ``hit``."""
+
+Outcome = Literal["built", "stopped", "failed", "predicted"]
+"""How a build ended; ``stopped`` means that the verdict was in before the image was."""
+
+Role = Literal["base", "environment", "source", "other"]
+"""What a step is for: ``base`` is FROM, ``source`` copies from the build context,
+``environment`` installs dependencies from a manifest or by name."""
+
+EditKind = Literal[
+    "append",
+    "replace",
+    "create",
+    "delete",
+    "rename",
+    "chmod",
+    "touch",
+    "build-arg",
+    "dockerfile",
+    "base",
+]
+
+UNIQUE_KINDS: frozenset[str] = frozenset({"append", "replace", "create"})
+"""Edits whose result carries the run's nonce, so that no earlier build can have made it."""
+
+
+@dataclass(frozen=True)
+class BuildSpec:
+    """What is built: one Dockerfile, one context, one target.
+
+    Paths are absolute. ``build_args``, ``secrets`` and ``ssh`` keep the order
+    of the command line; ``secrets`` and ``ssh`` are buildx's own strings
+    (``id=token,src=…``, ``default``).
+    """
+
+    dockerfile: Path
+    context: Path
+    target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
+    platform: str | None = None
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+
+    def with_build_args(self, changes: Mapping[str, str]) -> BuildSpec:
+        """Return the same build with some build arguments set anew."""
+        merged = {**dict(self.build_args), **changes}
+        return replace(self, build_args=tuple(merged.items()))
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One controlled change to the context, a build argument or the Dockerfile.
+
+    Make one with the constructors below. Paths are POSIX paths relative to
+    the build context. An edit that writes file content also writes a comment
+    that is unique to the run, because a change that was built yesterday is
+    already cached today.
+    """
+
+    kind: EditKind
+    path: str | None = None
+    text: str | None = None
+    old: str | None = None
+    mode: int | None = None
+
+    @classmethod
+    def append(cls, path: str, text: str | None = None) -> Edit:
+        """Append ``text`` (default: one comment line in the file's own syntax)."""
+        return cls("append", path=path, text=text)
+
+    @classmethod
+    def replace(cls, path: str, old: str, new: str) -> Edit:
+        """Replace every occurrence of ``old`` by ``new``; ``old`` must occur."""
+        return cls("replace", path=path, text=new, old=old)
+
+    @classmethod
+    def create(cls, path: str, text: str | None = None) -> Edit:
+        """Create a new file, and the directories above it."""
+        return cls("create", path=path, text=text)
+
+    @classmethod
+    def delete(cls, path: str) -> Edit:
+        """Delete a file or a directory with all it holds."""
+        return cls("delete", path=path)
+
+    @classmethod
+    def rename(cls, path: str, to: str) -> Edit:
+        """Rename a file or directory to ``to`` (relative to the context as well)."""
+        return cls("rename", path=path, text=to)
+
+    @classmethod
+    def chmod(cls, path: str, mode: int) -> Edit:
+        """Set the permission bits, for example ``0o755``."""
+        return cls("chmod", path=path, mode=mode)
+
+    @classmethod
+    def touch(cls, path: str) -> Edit:
+        """Change the modification time and nothing else."""
+        return cls("touch", path=path)
+
+    @classmethod
+    def build_arg(cls, name: str, value: str | None = None) -> Edit:
+        """Give a build argument another value (default: one unique to the run)."""
+        return cls("build-arg", path=name, text=value)
+
+    @classmethod
+    def dockerfile(cls, text: str) -> Edit:
+        """Build with this text instead of the Dockerfile's."""
+        return cls("dockerfile", text=text)
+
+    @classmethod
+    def base(cls, image: str) -> Edit:
+        """Build on ``image`` instead of the base image of the built stage."""
+        return cls("base", text=image)
+
+    @property
+    def context_path(self) -> str | None:
+        """The context path that the edit changes; None for arguments and Dockerfile text."""
+        return None if self.kind in ("build-arg", "dockerfile", "base") else self.path
+
+    @property
+    def detail(self) -> str:
+        """The change in a few words, as messages and the report show it."""
+        if self.kind == "append":
+            return "+1 comment line" if self.text is None else f"+{_line_count(self.text)}"
+        if self.kind == "replace":
+            return f"{_short(self.old or '')} → {_short(self.text or '')}"
+        if self.kind == "rename":
+            return f"renamed to {self.text}"
+        if self.kind == "chmod":
+            return f"mode {self.mode:04o}"
+        if self.kind == "build-arg":
+            return "another value" if self.text is None else f"={_short(self.text)}"
+        if self.kind == "base":
+            return f"base image {self.text}"
+        return {
+            "create": "new file",
+            "delete": "deleted",
+            "touch": "modification time only",
+            "dockerfile": "another Dockerfile text",
+        }[self.kind]
+
+    def __str__(self) -> str:
+        name = {"dockerfile": "Dockerfile", "base": "FROM"}.get(self.kind, self.path or "")
+        prefix = "--build-arg " if self.kind == "build-arg" else ""
+        return f"{prefix}{name} ({self.detail})"
+
+
+def _line_count(text: str) -> str:
+    lines = max(1, len(text.splitlines()))
+    return f"{lines} line" if lines == 1 else f"{lines} lines"
+
+
+def _short(text: str, width: int = 30) -> str:
+    first = text.splitlines()[0] if text else ""
+    return first if len(first) <= width and first == text else first[: width - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a step missed.
+
+    ``kind`` is one of ``content``, ``parent``, ``argument``, ``text``,
+    ``base``, ``unexplained``; ``line`` is the line of the root cause
+    (1-based), ``paths`` the context paths that changed.
+    """
+
+    kind: str
+    message: str
+    line: int | None = None
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Dockerfile instruction as the builder ran it.
+
+    ``line`` is 1-based and the first line of the instruction; ``stage`` its
+    name, or its 0-based index as text; ``text`` the instruction on one line.
+    ``seconds`` is the duration of an execution in this build, None for a hit.
+    ``note`` says what is odd about the observation, for example an ambiguous
+    mapping of the builder's step to the Dockerfile.
+    """
+
+    line: int
+    stage: str
+    instruction: str
+    text: str
+    role: Role = "other"
+    status: Status = "not-reached"
+    seconds: float | None = None
+    reason: Reason | None = None
+    end_line: int = 0
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Which engine judged: its name, its own version, the server's, and why it was chosen.
+
+    ``builder`` identifies the daemon and builder instance that hold the build
+    cache: builds with the same ``builder`` are serialised. ``local`` says
+    whether the daemon can read this machine's files by path.
+    """
+
+    name: str
+    version: str
+    server: str
+    why: str
+    builder: str
+
+    def __str__(self) -> str:
+        if self.name == "buildx":
+            return f"buildx {self.version}, Docker Engine {self.server}"
+        return f"{self.name}, Docker Engine {self.server}" if self.server else self.name
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of a spec: the steps of every reachable stage, in Dockerfile order.
+
+    ``edits`` is empty for the first build. ``image`` is an image ID, None
+    unless the build ran to its end. ``seconds`` is wall time.
+    """
+
+    edits: tuple[Edit, ...]
+    outcome: Outcome
+    seconds: float
+    steps: tuple[Step, ...]
+    image: str | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def with_role(self, role: Role) -> tuple[Step, ...]:
+        """The steps that have this role."""
+        return tuple(step for step in self.steps if step.role == role)
+
+    def with_status(self, status: Status) -> tuple[Step, ...]:
+        """The steps with this status."""
+        return tuple(step for step in self.steps if step.status == status)
+
+
+Watch = Callable[[Sequence[Step]], bool]
+"""Called at every news of a build with all its steps; True stops the build."""
+
+
+def to_jsonable(value: Any) -> Any:
+    """Turn a value of this module into what :mod:`json` can write."""
+    from dataclasses import fields, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_jsonable(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [to_jsonable(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def edit_from_json(record: Mapping[str, Any]) -> Edit:
+    """The inverse of :func:`to_jsonable` for an edit."""
+    return Edit(**record)
+
+
+def build_from_json(record: Mapping[str, Any]) -> Build:
+    """The inverse of :func:`to_jsonable` for a build."""
+    steps = []
+    for item in record["steps"]:
+        reason = item["reason"]
+        if reason is not None:
+            reason = Reason(**{**reason, "paths": tuple(reason["paths"])})
+        steps.append(Step(**{**item, "reason": reason}))
+    return Build(
+        edits=tuple(edit_from_json(item) for item in record["edits"]),
+        outcome=record["outcome"],
+        seconds=record["seconds"],
+        steps=tuple(steps),
+        image=record["image"],
+        warnings=tuple(record["warnings"]),
+    )
