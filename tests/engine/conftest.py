@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -33,7 +33,7 @@ def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def docker_daemon() -> docker.DockerClient:
+def docker_daemon() -> Iterator[docker.DockerClient]:
     """A client of the daemon that answers; without one the test is skipped with the reason.
 
     ``DOCKERCACHE_REQUIRE_ENGINE=1`` makes it an error instead: in CI a
@@ -47,7 +47,8 @@ def docker_daemon() -> docker.DockerClient:
         if os.environ.get("DOCKERCACHE_REQUIRE_ENGINE") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    return client
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")
