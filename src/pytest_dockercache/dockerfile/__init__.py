@@ -1,1 +1,26 @@
-"""To be written."""
+"""Reading a Dockerfile: instructions, stages, steps, roles; and rewriting it."""
+
+from __future__ import annotations
+
+from .expansion import SubstitutionError, expand
+from .reader import parse_dockerfile, read_dockerfile
+from .stages import reachable_stages, resolve_stage, resolved_stages, stage_label
+from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
+
+__all__ = [
+    "Dockerfile",
+    "Flag",
+    "Heredoc",
+    "Instruction",
+    "PlannedStep",
+    "Stage",
+    "SubstitutionError",
+    "Transfer",
+    "expand",
+    "parse_dockerfile",
+    "reachable_stages",
+    "read_dockerfile",
+    "resolve_stage",
+    "resolved_stages",
+    "stage_label",
+]

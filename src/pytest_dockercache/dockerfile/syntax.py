@@ -19,7 +19,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Heredoc:
-    """One here-document: ``expand`` is False when its name is quoted, ``chomp`` True for ``<<-``."""
+    """One here-document; ``expand`` is False for a quoted name, ``chomp`` True for ``<<-``."""
 
     name: str
     body: str

@@ -1,0 +1,314 @@
+"""Stages: where they begin, what they are built from, and which of them a target needs."""
+
+from __future__ import annotations
+
+import platform as machine_platform
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import ConfigError
+from .expansion import Lexer, SubstitutionError, expand
+from .instructions import WHITESPACE, declared, mounts, onbuild_trigger
+from .syntax import Dockerfile, Instruction, Stage
+
+__all__ = [
+    "escape_of",
+    "global_arguments",
+    "reachable_stages",
+    "resolve_stage",
+    "resolved_stages",
+    "stage_label",
+]
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "arm/v7",
+    "armv6l": "arm/v6",
+    "i386": "386",
+    "i686": "386",
+    "ppc64le": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+
+
+def group_stages(
+    instructions: tuple[Instruction, ...], escape: str, path: Path
+) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:
+    """Give every instruction its stage, and make the stages with the Dockerfile's own defaults.
+
+    Raises ConfigError for a FROM of another form than ``FROM image [AS name]``.
+    """
+    numbered = []
+    index: int | None = None
+    for instruction in instructions:
+        if instruction.keyword == "FROM":
+            index = 0 if index is None else index + 1
+        numbered.append(replace(instruction, stage=index))
+    bodies: dict[int, list[Instruction]] = {}
+    froms = []
+    for instruction in numbered:
+        if instruction.stage is None:
+            continue
+        if instruction.keyword == "FROM":
+            froms.append(instruction)
+            bodies[instruction.stage] = []
+        else:
+            bodies[instruction.stage].append(instruction)
+    stages = []
+    for number, from_ in enumerate(froms):
+        image, name = _from_words(from_, path)
+        stages.append(
+            Stage(
+                index=number,
+                name=name,
+                from_=from_,
+                base=image,
+                parent=None,
+                platform=from_.flag("platform"),
+                instructions=tuple(bodies[number]),
+            )
+        )
+    draft = Dockerfile(path, "", tuple(numbered), tuple(stages), (("escape", escape),))
+    return tuple(numbered), _connected(draft, {}, None, strict=False)
+
+
+def _from_words(from_: Instruction, path: Path) -> tuple[str, str | None]:
+    words = WHITESPACE.split(from_.value) if from_.value else []
+    if len(words) == 1:
+        return words[0], None
+    if len(words) == 3 and words[1].lower() == "as":
+        name = words[2].lower()
+        if not _STAGE_NAME.match(name):
+            raise ConfigError(
+                f"{path}:{from_.line}: invalid name for a build stage: {words[2]}\n"
+                "A name starts with a letter and has letters, digits, '-', '_' and '.'."
+            )
+        return words[0], name
+    raise ConfigError(
+        f"{path}:{from_.line}: FROM needs one or three arguments, not {len(words)}: {from_.text}\n"
+        "Write FROM image, or FROM image AS name."
+    )
+
+
+def escape_of(dockerfile: Dockerfile) -> str:
+    """The Dockerfile's escape character: backslash unless a directive says backtick."""
+    return dict(dockerfile.directives).get("escape", "\\")
+
+
+def default_platform() -> str:
+    """The platform of this machine as builders write it, for example ``linux/amd64``."""
+    machine = machine_platform.machine().lower()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def platform_arguments(platform: str | None, target: str | None) -> dict[str, str]:
+    """BuildKit's predefined arguments, for FROM, and for stages that declare them.
+
+    ``platform`` is the one asked for, None for this machine's.
+    """
+    build = default_platform()
+    arguments: dict[str, str] = {}
+    for prefix, value in (("BUILD", build), ("TARGET", platform or build)):
+        system, _, rest = value.partition("/")
+        architecture, _, variant = rest.partition("/")
+        arguments[f"{prefix}PLATFORM"] = value
+        arguments[f"{prefix}OS"] = system
+        arguments[f"{prefix}ARCH"] = architecture
+        arguments[f"{prefix}VARIANT"] = variant
+    arguments["TARGETSTAGE"] = target or "default"
+    return arguments
+
+
+def global_arguments(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str],
+    platform: str | None = None,
+    *,
+    classic: bool = False,
+) -> dict[str, str]:
+    """Values of the ARGs before the first FROM, and of BuildKit's predefined ones.
+
+    A value from ``build_args`` wins over the default. The classic builder has
+    no predefined platform arguments. Raises SubstitutionError for a default
+    that cannot be expanded.
+    """
+    escape = escape_of(dockerfile)
+    values: dict[str, str] = {}
+    if not classic:
+        predefined = platform_arguments(platform, None)
+        values = {name: build_args.get(name, value) for name, value in predefined.items()}
+    for instruction in dockerfile.instructions:
+        if instruction.keyword != "ARG" or instruction.stage is not None:
+            continue
+        for name, default in declared(instruction, escape):
+            if name in build_args:
+                values[name] = build_args[name]
+            elif default is not None:
+                values[name] = expand(default, values, escape)
+    return values
+
+
+def resolved_stages(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str] = {},
+    platform: str | None = None,
+    *,
+    classic: bool = False,
+) -> tuple[Stage, ...]:
+    """All stages with bases and platforms expanded for these build arguments.
+
+    Raises ConfigError for a base that is empty or cannot be expanded.
+    """
+    return _connected(dockerfile, build_args, platform, strict=True, classic=classic)
+
+
+def _connected(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str],
+    platform: str | None,
+    *,
+    strict: bool,
+    classic: bool = False,
+) -> tuple[Stage, ...]:
+    escape = escape_of(dockerfile)
+    try:
+        variables = global_arguments(dockerfile, build_args, platform, classic=classic)
+    except SubstitutionError as error:
+        if strict:
+            raise ConfigError(
+                f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}\n"
+                "Correct its default, or give it with --dockercache-build-arg=NAME=VALUE."
+            ) from None
+        variables = {}
+    names: dict[str, int] = {}
+    connected = []
+    for stage in dockerfile.stages:
+        written, _ = _from_words(stage.from_, dockerfile.path)
+        base, asked = written, stage.from_.flag("platform")
+        try:
+            base = expand(written, variables, escape)
+            asked = expand(asked, variables, escape) if asked else None
+            problem = "" if base else "it is empty"
+        except SubstitutionError as error:
+            problem = str(error)
+        if strict and problem:
+            needed = sorted(Lexer(escape, raw_quotes=True).references(written))
+            argument = needed[0] if needed else "NAME"
+            raise ConfigError(
+                f"{dockerfile.path}:{stage.from_.line}: no base image from {written}: {problem}\n"
+                f"Give the argument a default, or a value with "
+                f"--dockercache-build-arg={argument}=IMAGE."
+            )
+        # Stage names are lower case; a base is compared as it is written.
+        parent = names.get(base)
+        connected.append(replace(stage, base=base, parent=parent, platform=asked or None))
+        if stage.name is not None:
+            names[stage.name] = stage.index
+    return tuple(connected)
+
+
+def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
+    """The stage that a build ends with: ``target``, by name or index, or the last one.
+
+    Names are compared without regard to case; of two equal names the later
+    stage counts. Raises ConfigError that lists the valid names.
+    """
+    if target is None or target == "":
+        return dockerfile.stages[-1]
+    for stage in reversed(dockerfile.stages):
+        if stage.name == target.lower():
+            return stage
+    if target.isascii() and target.isdigit() and int(target) < len(dockerfile.stages):
+        return dockerfile.stages[int(target)]
+    names = [stage.label for stage in dockerfile.stages]
+    raise ConfigError(
+        f"{dockerfile.path}: unknown target stage {target!r}; valid: {', '.join(names)}\n"
+        "Name one of them with --dockercache-target=STAGE."
+    )
+
+
+def copy_origin(stages: tuple[Stage, ...], instruction: Instruction, origin: str) -> int | str:
+    """What ``--from=origin`` means: a stage index, or the name of an image or named context."""
+    if instruction.keyword == "COPY" and re.fullmatch(r"[+-]?[0-9]+", origin):
+        index = int(origin)
+        return index if 0 <= index < len(stages) else origin
+    for stage in reversed(stages):
+        if stage.name is not None and stage.name == origin.lower():
+            return stage.index
+    return origin
+
+
+def _needs(stages: tuple[Stage, ...], stage: Stage) -> set[int]:
+    """Indexes of the stages that a stage is built from or copies from."""
+    needed = set() if stage.parent is None else {stage.parent}
+    instructions = list(stage.instructions)
+    if stage.parent is not None:
+        instructions += _triggers(stages[stage.parent])
+    for instruction in instructions:
+        origins = [mount.origin for mount in mounts(instruction) if mount.origin]
+        if instruction.keyword == "COPY":
+            origins += [
+                flag.value for flag in instruction.flags if flag.name == "from" and flag.value
+            ]
+        for origin in origins:
+            found = copy_origin(stages, instruction, origin)
+            if isinstance(found, int):
+                needed.add(found)
+    return needed
+
+
+def _triggers(stage: Stage) -> list[Instruction]:
+    return [onbuild_trigger(item) for item in stage.instructions if item.keyword == "ONBUILD"]
+
+
+def reachable_stages(
+    dockerfile: Dockerfile,
+    target: str | None = None,
+    build_args: Mapping[str, str] = {},
+    platform: str | None = None,
+) -> tuple[Stage, ...]:
+    """The stages that BuildKit builds for a target, in Dockerfile order, bases expanded.
+
+    A stage is reached through FROM, ``COPY --from``, ``RUN --mount=from=`` and
+    the ONBUILD triggers of the stage it is built from. Raises ConfigError.
+    """
+    stages = resolved_stages(dockerfile, build_args, platform)
+    waiting = [resolve_stage(dockerfile, target).index]
+    reached: set[int] = set()
+    while waiting:
+        index = waiting.pop()
+        if index not in reached:
+            reached.add(index)
+            waiting.extend(_needs(stages, stages[index]))
+    return tuple(stages[index] for index in sorted(reached))
+
+
+def stage_label(dockerfile: Dockerfile, stage: Stage) -> str:
+    """The word that names a stage in BuildKit's ``[stage k/n]``; "" when it leaves it out.
+
+    The name in lower case, else ``stage-<index>``. It is left out when the
+    whole Dockerfile has a single state: one stage, no ``COPY --from=image``,
+    and no ``RUN --mount`` of any type, because a mount without ``from`` counts
+    as one from ``scratch`` (BuildKit 0.13 to 0.29, ``dockerfile2llb/convert.go``).
+    """
+    if len(dockerfile.stages) == 1 and not _other_states(dockerfile.stages):
+        return ""
+    return stage.name if stage.name is not None else f"stage-{stage.index}"
+
+
+def _other_states(stages: tuple[Stage, ...]) -> bool:
+    for stage in stages:
+        for instruction in stage.instructions:
+            if instruction.keyword == "COPY" and instruction.flag("from"):
+                return True
+            if mounts(instruction):
+                return True
+    return False
