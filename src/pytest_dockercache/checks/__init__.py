@@ -1,1 +1,39 @@
-"""To be written."""
+"""The properties of an image's build: one module each, in the order in which they are judged.
+
+A check's ``judge`` returns a :class:`Verdict` when the property holds. It
+raises CacheAssertionError when it does not, Unverifiable when that cannot be
+known, and any other DockerCacheError when the judging itself went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import (
+    bytecode,
+    dockerignore,
+    environment_changes,
+    environment_layers,
+    first_build,
+    late_arguments,
+    package_caches,
+    python_version,
+)
+from .verdict import Check, Verdict
+
+__all__ = ["CHECKS", "Check", "Verdict"]
+
+CHECKS: Mapping[str, Check] = {
+    check.id: check
+    for check in (
+        first_build.CHECK,
+        environment_layers.CHECK,
+        environment_changes.CHECK,
+        late_arguments.CHECK,
+        dockerignore.CHECK,
+        package_caches.CHECK,
+        bytecode.CHECK,
+        python_version.CHECK,
+    )
+}
+"""Every check by its ID, in the order of the report."""

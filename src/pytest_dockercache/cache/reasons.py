@@ -1,0 +1,152 @@
+"""The root cause of every miss, as far as the builds themselves show it.
+
+A reason is given only where the edit explains the miss: a COPY that takes an
+edited file, a RUN that sees a changed build argument, a step below a miss of
+its own stage. Everything else is ``unexplained``, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..context import takes
+from ..dockerfile import PlannedStep
+from ..model import Build, Edit, Reason, Step
+
+__all__ = ["edited_paths", "explain", "is_rebuilt", "stage_ancestors"]
+
+
+def is_rebuilt(step: Step) -> bool:
+    """Whether a step ran again, or had to because it stands below one that did.
+
+    A build that was stopped never reaches the steps below the first miss; a
+    step's root file system is matched by its key alone, never by content
+    (BuildKit 0.8 to 0.25 and the classic builder), so they would have missed.
+    """
+    if step.status == "miss":
+        return True
+    return step.status == "not-reached" and step.reason is not None and step.reason.kind == "parent"
+
+
+def stage_ancestors(steps: Sequence[PlannedStep]) -> Mapping[str, frozenset[str]]:
+    """For each stage, by label: itself and the stages that it is built FROM."""
+    stages = {step.stage.index: step.stage for step in steps}
+    found = {}
+    for stage in stages.values():
+        chain = [stage]
+        while chain[-1].parent is not None and chain[-1].parent in stages:
+            chain.append(stages[chain[-1].parent])
+        found[stage.label] = frozenset(item.label for item in chain)
+    return found
+
+
+def edited_paths(edits: Sequence[Edit]) -> tuple[str, ...]:
+    """The context paths that some edits change, both names of a rename."""
+    paths = []
+    for edit in edits:
+        if edit.context_path is not None:
+            paths.append(edit.context_path)
+            if edit.kind == "rename" and edit.text:
+                paths.append(edit.text)
+    return tuple(paths)
+
+
+def explain(build: Build, steps: Sequence[PlannedStep]) -> Build:
+    """Give every miss of an edited build its reason; a first build has none.
+
+    ``steps`` is the plan of the Dockerfile that was built, all stages.
+    """
+    if not build.edits:
+        return build
+    planned = {step.line: step for step in steps}
+    ancestors = stage_ancestors(steps)
+    explained: list[Step] = []
+    for step in build.steps:
+        reason = None
+        if step.status == "miss":
+            reason = _parent(step, explained, ancestors) or _root(
+                step, planned.get(step.line), build.edits, explained, steps
+            )
+        elif step.status == "not-reached":
+            reason = _parent(step, explained, ancestors)
+        explained.append(replace(step, reason=reason))
+    return replace(build, steps=tuple(explained))
+
+
+def _parent(
+    step: Step, above: Sequence[Step], ancestors: Mapping[str, frozenset[str]]
+) -> Reason | None:
+    chain = ancestors.get(step.stage, frozenset({step.stage}))
+    missed = [other for other in above if other.status == "miss" and other.stage in chain]
+    if not missed:
+        return None
+    root = missed[0]
+    return Reason("parent", f"runs on top of line {root.line}", root.line)
+
+
+def _root(
+    step: Step,
+    planned: PlannedStep | None,
+    edits: Sequence[Edit],
+    above: Sequence[Step],
+    steps: Sequence[PlannedStep],
+) -> Reason:
+    if planned is not None:
+        paths = edited_paths(edits)
+        for transfer in planned.transfers:
+            if transfer.origin != "context":
+                continue
+            taken = tuple(
+                path
+                for path in paths
+                if takes(transfer, path) or takes(transfer, path, is_dir=True)
+            )
+            if taken:
+                return Reason("content", f"contains {_listed(taken)}", step.line, taken)
+        for transfer in planned.transfers:
+            if isinstance(transfer.origin, int):
+                label = next(
+                    (other.stage.label for other in steps if other.stage.index == transfer.origin),
+                    str(transfer.origin),
+                )
+                missed = [other for other in above if other.stage == label and is_rebuilt(other)]
+                if missed:
+                    line = missed[0].line
+                    message = f"copies from stage {label}, where line {line} missed"
+                    return Reason("content", message, line)
+        for edit in edits:
+            if edit.kind == "build-arg" and edit.path is not None:
+                declared = _declaration(edit.path, planned, steps)
+                if declared is not None:
+                    message = f"build argument {edit.path} is declared in line {declared}"
+                    return Reason("argument", message, declared)
+    kinds = {edit.kind for edit in edits}
+    if "base" in kinds:
+        return Reason("base", "the base image changed", step.line)
+    if "dockerfile" in kinds:
+        return Reason("text", "the Dockerfile's text changed", step.line)
+    message = "the builder ran it again; the edit does not explain why"
+    return Reason("unexplained", message, step.line)
+
+
+def _declaration(name: str, planned: PlannedStep, steps: Sequence[PlannedStep]) -> int | None:
+    """The line of the ARG that brings a build argument into a step's scope."""
+    if name not in planned.declared_args:
+        return None
+    chain = stage_ancestors(steps).get(planned.stage.label, frozenset())
+    lines = [
+        step.line
+        for step in steps
+        if step.instruction.keyword == "ARG"
+        and step.stage.label in chain
+        and step.line < planned.line
+        and any(word.partition("=")[0] == name for word in step.instruction.value.split())
+    ]
+    return lines[-1] if lines else planned.line
+
+
+def _listed(paths: Sequence[str], limit: int = 3) -> str:
+    shown = ", ".join(paths[:limit])
+    more = len(paths) - limit
+    return shown if more <= 0 else f"{shown} and {more} more"

@@ -1,0 +1,116 @@
+"""``dockerignore-effective``: .git, .pytest_cache and __pycache__ leave every step a hit."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+from ..cache import is_rebuilt
+from ..context import takes
+from ..dockerfile import Transfer
+from ..model import Edit
+from ..rebuild import Project, Stop, Subject, named_step
+from .verdict import Check, Verdict, broken, require_known, step_row
+
+__all__ = ["CHECK", "judge", "probes"]
+
+_PROBE = "pytest-dockercache-probe"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One path that changes by itself: what a message calls it, and the edit that changes it."""
+
+    name: str
+    edit: Edit
+
+
+def probes(project: Project) -> tuple[Probe, ...]:
+    """The changes that must not matter, without those to paths that the Dockerfile itself names.
+
+    A ``.git`` file (of a worktree or a submodule) is changed in place; in a
+    directory a new file appears, which changes it for certain.
+    """
+    context = project.spec.context
+    found = []
+    for name in (".git", ".pytest_cache", *_bytecode_directories(project)):
+        if _named(project, name):
+            continue
+        if (context / name).is_file():
+            found.append(Probe(name, Edit.append(name)))
+        else:
+            found.append(Probe(f"{name}/", Edit.create(f"{name}/{_PROBE}")))
+    return tuple(found)
+
+
+def judge(subject: Subject) -> Verdict:
+    """Change all of them at once in the staged copy and build again until a step misses."""
+    first = subject.first()
+    wanted = probes(subject.project)
+    if not wanted:
+        return Verdict("the Dockerfile names all of .git, .pytest_cache and __pycache__ itself")
+    build = subject.after([probe.edit for probe in wanted], Stop("any-miss"))
+    rebuilt = [step for step in build.steps if is_rebuilt(step)]
+    names = ", ".join(probe.name for probe in wanted)
+    if not rebuilt:
+        require_known(build.steps)
+        return Verdict(f"changes in {names} leave all {len(first.steps)} steps hit")
+    root = rebuilt[0]
+    paths = root.reason.paths if root.reason is not None else ()
+    guilty = [probe for probe in wanted if probe.edit.path in paths] or list(wanted)
+    listed = ", ".join(probe.name for probe in guilty)
+    ignore = subject.project.ignore.source
+    file = ".dockerignore" if ignore is None else ignore.name
+    state = "there is none" if ignore is None else f"{file} lets them in"
+    installs = [step for step in build.steps if step.role == "environment" and is_rebuilt(step)]
+    rows = [step_row(root, root.reason.message if root.reason else "")]
+    rows += [step_row(step, "runs again with it") for step in installs if step.line != root.line]
+    raise broken(
+        f"build context lets in {listed}: line {root.line} was rebuilt",
+        subject=subject,
+        edits=[probe.edit for probe in guilty],
+        rows=rows,
+        why=f"line {root.line} ({named_step(root)}) copies {listed}; "
+        f"no line of {file} leaves them out" + (f" ({state})" if ignore is None else ""),
+        fix=f"add to {file}: " + "  ".join(_patterns(guilty)),
+        line=root.line,
+    )
+
+
+def _patterns(guilty: list[Probe]) -> list[str]:
+    patterns: dict[str, None] = {}
+    for probe in guilty:
+        name = probe.name.rstrip("/")
+        patterns["**/__pycache__" if name.endswith("__pycache__") else name] = None
+    return list(patterns)
+
+
+def _context_transfers(project: Project) -> list[Transfer]:
+    return [
+        transfer
+        for step in project.steps
+        for transfer in step.transfers
+        if transfer.origin == "context"
+    ]
+
+
+def _bytecode_directories(project: Project) -> list[str]:
+    """``__pycache__`` beside every copied Python file: where an interpreter would make it."""
+    transfers = _context_transfers(project)
+    folders: dict[str, None] = {}
+    for entry in project.entries:
+        if entry.path.endswith(".py") and any(takes(item, entry.path) for item in transfers):
+            folders[posixpath.join(posixpath.dirname(entry.path), "__pycache__")] = None
+    return list(folders)
+
+
+def _named(project: Project, name: str) -> bool:
+    for transfer in _context_transfers(project):
+        for source in transfer.sources:
+            path = posixpath.normpath(source).lstrip("/")
+            if path == name or path.startswith(f"{name}/"):
+                return True
+    return False
+
+
+CHECK = Check("dockerignore-effective", judge)

@@ -1,0 +1,142 @@
+"""``build-args-late``: another value of an unrelated build argument keeps the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..cache import is_rebuilt
+from ..dockerfile import PlannedStep
+from ..errors import BuildFailed, Unverifiable
+from ..model import Edit
+from ..rebuild import Project, Stop, Subject
+from .environment_layers import rebuilt_environment
+from .verdict import Check, Verdict, environment_steps, require_known
+
+__all__ = ["CHECK", "judge", "unrelated_arguments"]
+
+_TOOL_VARIABLE = re.compile(
+    r"^(PIP|UV|CONDA|MAMBA|MICROMAMBA|POETRY|PIXI|PDM|PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_|$)|"
+    r"^(PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+)$"
+)
+"""Variables that an installer reads from its environment: changing them may rightly reinstall."""
+
+_PREDEFINED = re.compile(
+    r"^(HTTP|HTTPS|FTP|NO|ALL)_PROXY$|^(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT)$", re.IGNORECASE
+)
+
+
+def unrelated_arguments(project: Project) -> tuple[str, ...]:
+    """The declared build arguments that no environment step refers to, in order of declaration.
+
+    Left out are those that a FROM uses (another value is another base image),
+    the predefined ones, and those that an installer reads by itself
+    (``PIP_INDEX_URL``). A reference through another ARG or an ENV counts.
+    """
+    declared: dict[str, None] = {}
+    for step in project.steps:
+        if step.instruction.keyword == "ARG":
+            declared.update(dict.fromkeys(_names(step)))
+    used = _used_by_environment(project)
+    for stage in {step.stage.index: step.stage for step in project.steps}.values():
+        used |= _references(stage.from_.text, _all_definitions(project))
+    return tuple(
+        name
+        for name in declared
+        if name not in used and not _TOOL_VARIABLE.search(name) and not _PREDEFINED.search(name)
+    )
+
+
+def judge(subject: Subject) -> Verdict:
+    """Change all such arguments at once; if that rebuilds the environment, find out which did."""
+    environment_steps(subject, subject.first().steps)
+    names = unrelated_arguments(subject.project)
+    if not names:
+        return Verdict("no build argument that the environment does not use is declared")
+    if len(names) > 1 and _kept(subject, [Edit.build_arg(name) for name in names]):
+        return Verdict(f"other values of {', '.join(names)} keep the environment")
+    undecided: list[Unverifiable] = []
+    for name in names:
+        try:
+            _kept(subject, [Edit.build_arg(name)], raising=True)
+        except Unverifiable as problem:
+            undecided.append(problem)
+    if undecided:
+        raise undecided[0]
+    return Verdict(f"another value of {', '.join(names)} keeps the environment")
+
+
+def _kept(subject: Subject, edits: list[Edit], *, raising: bool = False) -> bool:
+    try:
+        build = subject.after(edits, Stop("miss"))
+    except BuildFailed as problem:
+        if raising:
+            name = edits[0].path
+            raise Unverifiable(
+                f"the image does not build with another value of {name}: "
+                f"{str(problem).splitlines()[0]}"
+            ) from None
+        return False
+    installed = environment_steps(subject, build.steps)
+    rebuilt = [step for step in installed if is_rebuilt(step)]
+    if rebuilt and raising:
+        raise rebuilt_environment(subject, build, edits, rebuilt[0])
+    if not rebuilt:
+        require_known(installed)
+    return not rebuilt
+
+
+def _names(step: PlannedStep) -> tuple[str, ...]:
+    return tuple(word.partition("=")[0] for word in step.instruction.value.split())
+
+
+_REFERENCE = re.compile(r"\$(?:\{(\w+)|(\w+))")
+
+
+def _references(text: str, definitions: dict[str, str]) -> set[str]:
+    """The variables that a text refers to, and those that these refer to in turn."""
+    found: set[str] = set()
+    waiting = [name for match in _REFERENCE.findall(text) for name in match if name]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            inner = _REFERENCE.findall(definitions.get(name, ""))
+            waiting.extend(item for match in inner for item in match if item)
+    return found
+
+
+def _all_definitions(project: Project) -> dict[str, str]:
+    definitions: dict[str, str] = {}
+    for instruction in project.dockerfile.instructions:
+        if instruction.keyword in ("ARG", "ENV"):
+            for name, value in _assignments(instruction.value):
+                definitions[name] = f"{definitions.get(name, '')} {value}"
+    return definitions
+
+
+def _assignments(value: str) -> Iterable[tuple[str, str]]:
+    if "=" not in value.split(" ", 1)[0]:
+        name, _, rest = value.partition(" ")
+        yield name, rest
+        return
+    for match in re.finditer(r"(\w+)=((?:\"[^\"]*\"|'[^']*'|\\.|[^\s\\])*)", value):
+        yield match[1], match[2]
+
+
+def _used_by_environment(project: Project) -> set[str]:
+    definitions = _all_definitions(project)
+    lines = {command.line for command in project.commands}
+    used: set[str] = set()
+    for step in project.steps:
+        if step.line in lines:
+            bodies = " ".join(heredoc.body for heredoc in step.instruction.heredocs)
+            used |= _references(f"{step.instruction.text} {bodies}", definitions)
+            # A tool may read an ENV that passes the argument on.
+            for name, value in definitions.items():
+                if _TOOL_VARIABLE.search(name):
+                    used |= _references(value, definitions)
+    return used
+
+
+CHECK = Check("build-args-late", judge)

@@ -1,0 +1,142 @@
+"""``python-version``: ``python --version`` in the image reports the pinned version."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+
+from ..context import python_pin
+from ..engines import Execution
+from ..errors import Unverifiable
+from ..image import version_matches
+from ..rebuild import Subject
+from ..runs import RUN_LABEL
+from .verdict import Check, Verdict, broken
+
+__all__ = ["CHECK", "expected_python", "judge", "reported_python", "wrapper"]
+
+_COMMAND = ("python", "--version")
+
+
+def judge(subject: Subject) -> Verdict:
+    """Run ``python --version`` in the image and hold it against the pin."""
+    expected, origin = expected_python(subject)
+    image = subject.first().image
+    if image is None:
+        raise Unverifiable("the build left no image to run python in")
+    version = reported_python(subject, image)
+    if not version_matches(expected, version):
+        raise broken(
+            f"python is {version}, not {expected}",
+            subject=subject,
+            rows=[f"  image  python --version reports {version}", f"  pinned {expected} in {origin}"],
+            why="the environment in the image does not follow the pin, "
+            "or another python comes first on PATH",
+            fix=f"install python {expected} in the environment and put its bin directory "
+            "first on PATH (ENV PATH)",
+        )
+    return Verdict(f"python {version} satisfies {expected} ({origin})")
+
+
+def expected_python(subject: Subject) -> tuple[str, str]:
+    """The wanted version as a match spec, and where it stands. Raises Unverifiable."""
+    if subject.settings.python:
+        return subject.settings.python, "--dockercache-python"
+    for file in subject.project.environment_files:
+        pin = python_pin(subject.spec.context / file.path)
+        if pin:
+            return pin, file.path
+    raise Unverifiable(
+        "no python pin found in an environment file: name the version with "
+        "--dockercache-python=3.10"
+    )
+
+
+def reported_python(subject: Subject, image: str) -> str:
+    """What ``python --version`` says in a container of the image.
+
+    Raises CacheAssertionError if there is no python to run.
+    """
+    config = _config(subject.engine.image_config(image))
+    entrypoint = _words(config.get("Entrypoint"))
+    through = wrapper(entrypoint)
+    attempts: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(through, _COMMAND)]
+    shell = _words(config.get("Shell"))
+    if shell:
+        attempts.append((shell, (" ".join(_COMMAND),)))
+    tried = []
+    for prefix, command in attempts:
+        words = (*prefix, *command)
+        result = subject.engine.run(
+            image, words[1:], entrypoint=words[:1], labels={RUN_LABEL: subject.run.id}
+        )
+        version = _version(result)
+        if version is not None:
+            return version
+        tried.append(f"  tried  {' '.join(words)}: {_complaint(result)}")
+    raise broken(
+        "python does not run in the image",
+        subject=subject,
+        rows=tried,
+        why="no python was found on PATH, nor through the image's SHELL",
+        fix="put the environment's bin directory on PATH (ENV PATH=/opt/conda/envs/NAME/bin:$PATH)",
+    )
+
+
+def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
+    """The part of an entry point that only prepares an environment; empty if it is an application.
+
+    ``["tini", "--"]``, ``["conda", "run", "-n", "app"]`` and
+    ``["/usr/local/bin/_entrypoint.sh"]`` are such; what follows the wrapper's
+    own words is the application and left out.
+    """
+    words = list(entrypoint)
+    kept: list[str] = []
+    while words:
+        name = posixpath.basename(words[0])
+        if name in ("tini", "dumb-init", "catatonit"):
+            taken = _options(words, values=("-p",))
+        elif name in ("conda", "mamba", "micromamba") and words[1:2] == ["run"]:
+            taken = 1 + _options(words[1:], values=("-n", "--name", "-p", "--prefix", "--cwd"))
+        elif name == "_entrypoint.sh":
+            taken = 1
+        else:
+            break
+        kept += words[:taken]
+        words = words[taken:]
+    return tuple(kept)
+
+
+def _options(words: Sequence[str], values: Sequence[str]) -> int:
+    """How many words a command and its options take; ``values`` are options with a value."""
+    position = 1
+    while position < len(words) and words[position].startswith("-"):
+        if words[position] == "--":
+            return position + 1
+        position += 2 if words[position] in values else 1
+    return min(position, len(words))
+
+
+def _version(result: Execution) -> str | None:
+    found = re.search(r"^Python (\d+(?:\.\w+)+)", f"{result.stdout}\n{result.stderr}", re.MULTILINE)
+    return found[1] if result.code == 0 and found else None
+
+
+def _complaint(result: Execution) -> str:
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    return lines[-1] if lines else f"exit code {result.code}"
+
+
+def _config(record: Mapping[str, object]) -> Mapping[str, object]:
+    config = record.get("Config")
+    return config if isinstance(config, dict) else {}
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
+
+
+CHECK = Check("python-version", judge, needs="image")

@@ -1,0 +1,143 @@
+"""The Python interface: what the ``dockercache`` fixture gives to a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+from .cache import is_rebuilt
+from .checks.image_face import Image
+from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
+from .model import Build, Edit, EngineInfo, Step
+from .rebuild import Stop, Subject, find_steps, named_step
+
+__all__ = ["DockerCache"]
+
+
+class DockerCache:
+    """A project that was built, edited, and built again.
+
+    Nothing is built before something is asked for. ``edits`` are the changes
+    between the first build and the rebuild; without any, the rebuild is the
+    first build.
+    """
+
+    def __init__(
+        self, subject: Subject, edits: Sequence[Edit], stop: Stop | None = None
+    ) -> None:
+        self._subject = subject
+        self._edits = tuple(edits)
+        self._stop = stop
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What was changed before the rebuild."""
+        return self._edits
+
+    @property
+    def engine(self) -> EngineInfo:
+        """Which engine judges."""
+        return self._subject.engine.info
+
+    @property
+    def first(self) -> Build:
+        """The build before the edit. Raises BuildFailed, BuildTimeout, EngineUnavailable."""
+        return self._subject.first()
+
+    @cached_property
+    def build(self) -> Build:
+        """The build after the edit. Raises BuildFailed, BuildTimeout, EngineUnavailable."""
+        if not self._edits:
+            return self._subject.first()
+        return self._subject.after(self._edits, self._stop)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the rebuild, in Dockerfile order."""
+        return self.build.steps
+
+    @property
+    def image(self) -> Image:
+        """The image of the last build that was made to its end."""
+        build = self.build if self.build.image is not None else self.first
+        if build.image is None:
+            raise DockerCacheError("no build of this project was made to its end: there is no image")
+        return Image(self._subject, build.image)
+
+    def rebuild(self, *edits: Edit, stop: Literal["environment"] | str | int | None = None) -> DockerCache:
+        """Build once more, from the project as it is, with these edits.
+
+        ``stop`` ends the build early, as soon as the fate of some steps is
+        known: ``"environment"``, or a line number or part of a step's text.
+        """
+        if not edits:
+            raise ConfigError("rebuild() needs an edit, for example Edit.append('src/main.py')")
+        return DockerCache(self._subject, edits, self._resolve(stop))
+
+    def assert_hit(self, step: str | int | None = None, *, role: str | None = None) -> None:
+        """Assert that every named step was reused.
+
+        Name steps by a substring or regular expression of the instruction, a
+        line number, or ``role="environment"``. Raises CacheAssertionError for
+        a miss, ConfigError if no step has that name, DockerCacheError about a
+        step that was not reached, Unverifiable if the builder's report of it
+        is ambiguous.
+        """
+        for found in self._steps(step, role):
+            if is_rebuilt(found):
+                raise self._failure(f"line {found.line} was rebuilt", found)
+            self._require_known(found)
+
+    def assert_miss(self, step: str | int | None = None, *, role: str | None = None) -> None:
+        """Assert that every named step ran again; see :meth:`assert_hit`."""
+        for found in self._steps(step, role):
+            if not is_rebuilt(found):
+                self._require_known(found)
+                raise self._failure(f"line {found.line} was reused", found)
+
+    def _steps(self, step: str | int | None, role: str | None) -> tuple[Step, ...]:
+        return find_steps(self.build.steps, step, role=role)
+
+    def _resolve(self, stop: str | int | None) -> Stop | None:
+        if stop is None:
+            return None
+        if stop == "environment":
+            return Stop("decided")
+        found = find_steps(self.first.steps, stop)
+        return Stop("decided", tuple(step.line for step in found))
+
+    def _require_known(self, step: Step) -> None:
+        if step.status == "not-reached":
+            raise DockerCacheError(
+                f"line {step.line} ({named_step(step)}) was not reached: the build was stopped "
+                "before it; ask for a rebuild without stop="
+            )
+        if step.status == "unknown":
+            raise Unverifiable(
+                f"line {step.line} ({named_step(step)}) is unknown: "
+                f"{step.note or 'the report of the builder is ambiguous'}"
+            )
+
+    def _failure(self, verdict: str, step: Step) -> CacheAssertionError:
+        from .checks.verdict import broken, step_row
+
+        message = step.reason.message if step.reason is not None else ""
+        root = None
+        if step.reason is not None and step.reason.kind == "parent":
+            root = next((item for item in self.steps if item.line == step.reason.line), None)
+        rows = []
+        if root is not None:
+            rows.append(step_row(root, root.reason.message if root.reason else ""))
+        rows.append(step_row(step, message))
+        why = None
+        if not is_rebuilt(step):
+            why = "the edit changed nothing that this step's cache key depends on"
+        return broken(
+            f"{verdict}: {named_step(step, 60)}",
+            subject=self._subject,
+            edits=self._edits,
+            rows=rows,
+            why=why,
+            line=step.line,
+        )
