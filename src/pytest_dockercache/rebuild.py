@@ -18,7 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from . import errors
-from .cache import explain, stage_ancestors
+from .cache import doubt_repeated_edits, explain, stage_ancestors
 from .context import (
     Choice,
     ContextEntry,
@@ -331,7 +331,8 @@ class Subject:
             finally:
                 if before is not None:
                     self._note_new_records(before)
-        build = explain(build, plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True))
+        built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+        build = doubt_repeated_edits(explain(build, built), built)
         self._remember(build)
         return build
 
