@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
+from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .stages import reachable_stages, resolve_stage, resolved_stages, stage_label
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
 
 __all__ = [
+    "BaseImage",
     "Dockerfile",
     "Flag",
     "Heredoc",
@@ -18,6 +20,7 @@ __all__ = [
     "Transfer",
     "expand",
     "parse_dockerfile",
+    "plan",
     "reachable_stages",
     "read_dockerfile",
     "resolve_stage",

@@ -105,7 +105,13 @@ class PlannedStep:
     instructions without a vertex (ENV, LABEL, …); ``expanded`` the text with
     variables replaced as BuildKit's vertex name shows it; ``workdir`` and
     ``environment`` (ENV and in-scope ARG values, in order) are those the step
-    starts with.
+    starts with. ``declared_args`` are the names of the ARGs in scope.
+
+    ``total`` is n in ``[stage k/n]`` and ``label`` the stage in it, "" when
+    BuildKit leaves it out; ``shell`` what runs a shell-form RUN; ``user`` the
+    USER in force. ``triggered`` marks an ONBUILD trigger of the base, whose
+    line is that of the FROM. ``known_base`` is False when the stage rests on
+    an image of whose environment, directory and shell nothing is known.
     """
 
     instruction: Instruction
@@ -116,6 +122,12 @@ class PlannedStep:
     environment: tuple[tuple[str, str], ...]
     transfers: tuple[Transfer, ...] = ()
     declared_args: tuple[str, ...] = ()
+    total: int = 0
+    label: str = ""
+    shell: tuple[str, ...] = ("/bin/sh", "-c")
+    user: str = ""
+    triggered: bool = False
+    known_base: bool = True
 
     @property
     def line(self) -> int:

@@ -1,0 +1,413 @@
+"""The steps of a build: what each instruction of a reachable stage starts with and brings in."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..errors import ConfigError
+from .expansion import Lexer, SubstitutionError, expand
+from .instructions import (
+    WHITESPACE,
+    declared,
+    heredoc_mark,
+    json_strings,
+    mounts,
+    onbuild_trigger,
+    split_instruction,
+)
+from .stages import (
+    copy_origin,
+    escape_of,
+    global_arguments,
+    reachable_stages,
+    resolve_stage,
+    resolved_stages,
+    stage_label,
+)
+from .syntax import Dockerfile, Instruction, PlannedStep, Stage, Transfer
+
+__all__ = ["BaseImage", "plan"]
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The PATH that builders give to a stage whose base sets none."""
+
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """What a base image brings into the first step of a stage, from its configuration.
+
+    ``environment`` in order; ``workdir`` absolute; ``shell`` the image's
+    SHELL, empty when it sets none; ``onbuild`` its trigger instructions.
+    """
+
+    environment: tuple[tuple[str, str], ...] = ()
+    workdir: str = "/"
+    shell: tuple[str, ...] = ()
+    onbuild: tuple[str, ...] = ()
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a stage has come to after some of its instructions."""
+
+    environment: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[tuple[str, str], ...] = ()
+    declared: tuple[str, ...] = ()
+    workdir: str = "/"
+    shell: tuple[str, ...] = DEFAULT_SHELL
+    user: str = ""
+    known: bool = True
+    triggers: tuple[Instruction, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What is the same for all stages of one build."""
+
+    dockerfile: Dockerfile
+    stages: tuple[Stage, ...]
+    build_args: Mapping[str, str]
+    globals: Mapping[str, str]
+    escape: str
+    classic: bool
+    bases: Mapping[str, BaseImage] = field(default_factory=dict)
+
+
+def plan(
+    dockerfile: Dockerfile,
+    target: str | None = None,
+    build_args: Mapping[str, str] = {},
+    *,
+    all_stages: bool = False,
+    classic: bool | None = None,
+    platform: str | None = None,
+    bases: Mapping[str, BaseImage] = {},
+) -> tuple[PlannedStep, ...]:
+    """The steps that a build of ``target`` runs, in Dockerfile order, FROM and settings included.
+
+    BuildKit builds the stages that the target reaches; with ``all_stages``
+    every stage up to the target is listed, as the classic builder builds
+    them. ``classic`` (default: the value of ``all_stages``) chooses that
+    builder's rules for arguments: no predefined platform arguments, none
+    handed on to ``FROM stage``, ENV stronger than ARG. ``platform`` is the
+    one asked for (``linux/arm64``), None for this machine's. ``bases`` maps a
+    base as :attr:`Stage.base` has it to what is known of that image; a base
+    that is not in it is taken for one that sets nothing.
+
+    ONBUILD triggers of a parent stage (and of a base in ``bases``) become
+    steps of the stage built from it, at the line of its FROM.
+
+    Raises ConfigError for an unknown target, a base that is empty, and a
+    ``${…}`` that builders refuse.
+    """
+    classic = all_stages if classic is None else classic
+    stages = resolved_stages(dockerfile, build_args, platform, classic=classic)
+    if all_stages:
+        last = resolve_stage(dockerfile, target).index
+        chosen = stages[: last + 1]
+    else:
+        chosen = reachable_stages(dockerfile, target, build_args, platform)
+    build = _Build(
+        dockerfile=dockerfile,
+        stages=stages,
+        build_args=build_args,
+        globals=global_arguments(dockerfile, build_args, platform, classic=classic),
+        escape=escape_of(dockerfile),
+        classic=classic,
+        bases=bases,
+    )
+    ends: dict[int, _State] = {}
+    steps: list[PlannedStep] = []
+    for stage in chosen:
+        made, ends[stage.index] = _stage_steps(build, stage, ends)
+        steps.extend(made)
+    return tuple(steps)
+
+
+def _stage_steps(
+    build: _Build, stage: Stage, ends: Mapping[int, _State]
+) -> tuple[list[PlannedStep], _State]:
+    state = _starting_state(build, stage, ends)
+    from_image = stage.parent is None and stage.base != "scratch"
+    triggers, state = state.triggers, replace(state, triggers=())
+    total = int(from_image) + sum(_makes_vertex(item) for item in stage.instructions)
+    label = stage_label(build.dockerfile, stage)
+    first = PlannedStep(
+        instruction=stage.from_,
+        stage=stage,
+        ordinal=1 if from_image else None,
+        expanded=f"FROM {stage.base}",
+        workdir=state.workdir,
+        environment=_variables(build, state),
+        declared_args=state.declared,
+        total=total,
+        label=label,
+        shell=state.shell,
+        known_base=state.known,
+    )
+    steps = [first]
+    ordinal = 1 if from_image else 0
+    queue = [(item, True) for item in triggers] + [(item, False) for item in stage.instructions]
+    for instruction, triggered in queue:
+        if triggered:
+            from_ = stage.from_
+            instruction = replace(
+                instruction, line=from_.line, end_line=from_.end_line, stage=stage.index
+            )
+        try:
+            step, state = _step(build, stage, instruction, state)
+        except SubstitutionError as error:
+            raise ConfigError(
+                f"{build.dockerfile.path}:{instruction.line}: {instruction.keyword} cannot be "
+                f"expanded: {error}\nCorrect the substitution, or set the variable before it."
+            ) from None
+        vertex = _makes_vertex(instruction)
+        if vertex and instruction.keyword == "WORKDIR" and state.workdir == "/":
+            vertex = False
+        ordinal += vertex
+        steps.append(
+            replace(
+                step,
+                ordinal=ordinal if vertex else None,
+                total=total,
+                label=label,
+                triggered=triggered,
+            )
+        )
+    return steps, state
+
+
+def _makes_vertex(instruction: Instruction) -> bool:
+    return instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
+
+
+def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> _State:
+    if stage.parent is not None:
+        end = ends[stage.parent]
+        if build.classic:
+            return replace(end, arguments=(), declared=())
+        return end
+    path = (("PATH", DEFAULT_PATH),)
+    if stage.base == "scratch":
+        return _State(environment=path)
+    base = build.bases.get(stage.base)
+    if base is None:
+        return _State(known=False)
+    environment = base.environment
+    if "PATH" not in dict(environment):
+        environment += path
+    triggers = tuple(_parsed_trigger(build, stage, text) for text in base.onbuild)
+    return _State(
+        environment=environment,
+        workdir=base.workdir or "/",
+        shell=base.shell or DEFAULT_SHELL,
+        user=base.user,
+        triggers=triggers,
+    )
+
+
+def _parsed_trigger(build: _Build, stage: Stage, text: str) -> Instruction:
+    keyword, flags, value = split_instruction(text, build.escape)
+    postponed = replace(
+        stage.from_, keyword="ONBUILD", text=f"ONBUILD {text}", value=text, flags=flags
+    )
+    return replace(onbuild_trigger(postponed, build.escape), keyword=keyword.upper(), value=value)
+
+
+def _variables(build: _Build, state: _State) -> tuple[tuple[str, str], ...]:
+    """ENV and ARG values that a step sees, in order.
+
+    BuildKit keeps both in one list, in which the later declaration wins;
+    for the classic builder an ENV is always stronger.
+    """
+    if not build.classic:
+        return state.environment
+    names = {name for name, _ in state.environment}
+    arguments = tuple(pair for pair in state.arguments if pair[0] not in names)
+    return (*arguments, *state.environment)
+
+
+def _with(pairs: tuple[tuple[str, str], ...], name: str, value: str) -> tuple[tuple[str, str], ...]:
+    return (*(pair for pair in pairs if pair[0] != name), (name, value))
+
+
+def _step(
+    build: _Build, stage: Stage, instruction: Instruction, state: _State
+) -> tuple[PlannedStep, _State]:
+    pairs = _variables(build, state)
+    variables = dict(pairs)
+    after = _after(build, instruction, state, variables)
+    step = PlannedStep(
+        instruction=instruction,
+        stage=stage,
+        ordinal=None,
+        expanded=_shown_text(instruction, variables, build.escape, after),
+        workdir=state.workdir,
+        environment=pairs,
+        transfers=_transfers(build, instruction, state, variables),
+        declared_args=state.declared,
+        shell=state.shell,
+        known_base=state.known,
+        user=state.user,
+    )
+    return step, after
+
+
+def _after(
+    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+) -> _State:
+    """The state that the next instruction starts with."""
+    keyword, escape = instruction.keyword, build.escape
+    if keyword == "ENV":
+        environment, arguments = state.environment, state.arguments
+        for name, value in declared(instruction, escape):
+            name = expand(name, variables, escape)
+            environment = _with(environment, name, expand(value or "", variables, escape))
+        return replace(state, environment=environment, arguments=arguments)
+    if keyword == "ARG":
+        return _after_arg(build, instruction, state)
+    if keyword == "WORKDIR":
+        path = expand(instruction.value, variables, escape)
+        return replace(state, workdir=_absolute(state.workdir, path))
+    if keyword == "SHELL" and instruction.exec_form:
+        return replace(state, shell=instruction.exec_form)
+    if keyword == "USER":
+        return replace(state, user=expand(instruction.value, variables, escape))
+    if keyword == "ONBUILD" and instruction.value:
+        trigger = onbuild_trigger(instruction, escape)
+        return replace(state, triggers=(*state.triggers, trigger))
+    return state
+
+
+def _after_arg(build: _Build, instruction: Instruction, state: _State) -> _State:
+    for name, default in declared(instruction, build.escape):
+        variables = dict(_variables(build, state))
+        value: str | None
+        if name in build.build_args:
+            value = build.build_args[name]
+        elif default is not None:
+            value = expand(default, variables, build.escape)
+        else:
+            value = build.globals.get(name)
+        names = tuple(known for known in state.declared if known != name)
+        state = replace(state, declared=(*names, name))
+        if value is None:
+            continue
+        if build.classic:
+            state = replace(state, arguments=_with(state.arguments, name, value))
+        else:
+            state = replace(state, environment=_with(state.environment, name, value))
+    return state
+
+
+def _absolute(workdir: str, path: str) -> str:
+    """A path as builders clean it, below ``workdir`` when relative."""
+    return re.sub(r"\A/+", "/", posixpath.normpath(posixpath.join("/", workdir, path)))
+
+
+def _shown_text(
+    instruction: Instruction, variables: Mapping[str, str], escape: str, after: _State
+) -> str:
+    """TEXT in BuildKit's vertex name ``[stage k/n] TEXT``.
+
+    The instruction's own text with the keyword in upper case, expanded over
+    its whole length: quotes and escapes removed for COPY, ADD and WORKDIR;
+    for RUN quotes stay, escape characters go, and unset variables stay as
+    they are written. Text that cannot be expanded is shown as it is.
+    A RUN whose command is one heredoc ends with its first line in parentheses.
+    """
+    text = instruction.text
+    if instruction.keyword == "RUN":
+        if instruction.heredocs and heredoc_mark(instruction.value):
+            text += f" ({_summary(instruction.heredocs[0].body)})"
+        lexer = Lexer(escape, raw_quotes=True, keep_unset=True)
+    else:
+        lexer = Lexer(escape)
+    if instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR"):
+        with contextlib.suppress(SubstitutionError):
+            text = lexer.expand(text, variables)
+    keyword, blank, rest = text.partition(" ")
+    return keyword.upper() + blank + rest
+
+
+def _summary(body: str) -> str:
+    first, *more = body.strip().replace("\r\n", "\n").split("\n")
+    return first + ("..." if more else "")
+
+
+def _transfers(
+    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+) -> tuple[Transfer, ...]:
+    if instruction.keyword in ("COPY", "ADD"):
+        return _copied(build, instruction, state, variables)
+    if instruction.keyword == "RUN":
+        return _mounted(build, instruction, state, variables)
+    return ()
+
+
+def _copied(
+    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+) -> tuple[Transfer, ...]:
+    words = json_strings(instruction.value)
+    if words is None:
+        words = WHITESPACE.split(instruction.value)
+    if len(words) < 2:
+        return ()
+    *written, destination = words
+    documents = {mark[0] for word in written if (mark := heredoc_mark(word))}
+    sources = [
+        expand(word, variables, build.escape)
+        for word in written
+        if not (mark := heredoc_mark(word)) or mark[0] not in documents
+    ]
+    where = expand(destination, variables, build.escape)
+    directory = len(written) > 1 or where.endswith("/") or posixpath.basename(where) in ("", ".")
+    path = _absolute(state.workdir, where)
+    if directory and path != "/":
+        path += "/"
+    origin = instruction.flag("from") if instruction.keyword == "COPY" else None
+    return (
+        Transfer(
+            kind="copy" if instruction.keyword == "COPY" else "add",
+            sources=tuple(sources),
+            destination=path,
+            origin=copy_origin(build.stages, instruction, origin) if origin else "context",
+            exclude=tuple(
+                flag.value for flag in instruction.flags if flag.name == "exclude" and flag.value
+            ),
+            parents=_is_on(instruction, "parents"),
+        ),
+    )
+
+
+def _is_on(instruction: Instruction, name: str) -> bool:
+    value = instruction.flag(name)
+    return value is not None and value.lower() != "false"
+
+
+def _mounted(
+    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+) -> tuple[Transfer, ...]:
+    found = []
+    for mount in mounts(instruction):
+        options = {name: expand(value, variables, build.escape) for name, value in mount.options}
+        if options.get("type", "bind").lower() != "bind":
+            continue
+        origin = options.get("from", "")
+        source = options.get("source", "")
+        found.append(
+            Transfer(
+                kind="bind",
+                sources=(source or "/",) if origin else (source or ".",),
+                destination=_absolute(state.workdir, options.get("target", "")),
+                origin=copy_origin(build.stages, instruction, origin) if origin else "context",
+            )
+        )
+    return tuple(found)

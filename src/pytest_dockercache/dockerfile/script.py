@@ -1,0 +1,525 @@
+"""Which commands a RUN's shell script executes, with their arguments and directories.
+
+Not a shell: enough of ``sh`` and ``bash`` to tell a command from text that
+looks like one. Branches are all taken, loops run once for each word, and what
+only the running container knows (``$(…)``, a variable nobody sets) is marked
+as unknown instead of being guessed.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from .expansion import Lexer, SubstitutionError
+from .syntax import Heredoc
+
+__all__ = ["Command", "Word", "commands"]
+
+_OPERATORS = re.compile(r"&&|\|\||;;&|;;|;&|\|&|&>>|&>|[;&|()\n]")
+_REDIRECTION = re.compile(r"[0-9]*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>|&>")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
+_LEADING = frozenset(
+    {"if", "then", "elif", "else", "while", "until", "do", "{", "}", "!", "time", "coproc"}
+)
+_DECLARING = frozenset({"export", "declare", "local", "readonly", "typeset"})
+_LONGEST_LOOP = 50
+
+
+@dataclass(frozen=True)
+class Word:
+    """One argument after expansion.
+
+    ``known`` is False when a part of it is only known in the running
+    container; that part is left out of ``text``, or stands as ``$NAME``.
+    """
+
+    text: str
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Command:
+    """One simple command of a script.
+
+    ``words`` are its name and arguments; ``directory`` the absolute working
+    directory, None when unknown; ``feeding`` the commands whose output it
+    reads, through a pipe or as ``$(…)`` arguments; ``stdin`` the file that
+    ``<`` connects; ``document`` the text of a heredoc on its input;
+    ``assignments`` the ``NAME=value`` words before it.
+    """
+
+    words: tuple[Word, ...]
+    directory: str | None
+    feeding: tuple[Command, ...] = ()
+    stdin: Word | None = None
+    document: str | None = None
+    assignments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The command's name without its directory."""
+        return posixpath.basename(self.words[0].text) if self.words else ""
+
+
+def commands(
+    script: str,
+    directory: str | None,
+    variables: Mapping[str, str],
+    documents: tuple[Heredoc, ...] = (),
+) -> tuple[Command, ...]:
+    """The commands of a script, in the order in which they are written.
+
+    ``directory`` is where it starts, ``variables`` what is set there;
+    ``documents`` are heredocs whose bodies the Dockerfile's reader has taken
+    out of the text already.
+    """
+    tokens = tuple(_Tokens(script, documents))
+    walk = _Walk(directory, dict(variables))
+    return tuple(walk.through(tokens))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a word: literal text, a ``$variable`` or ``${…}``, or a nested script."""
+
+    kind: str
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True)
+class _RawWord:
+    parts: tuple[_Part, ...]
+
+    @property
+    def bare(self) -> str | None:
+        """The text of a word without quotes and expansions; None for others."""
+        if any(part.kind != "text" or part.quoted for part in self.parts):
+            return None
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True)
+class _Operator:
+    text: str
+
+
+@dataclass(frozen=True)
+class _Redirection:
+    operator: str
+    target: _RawWord
+    document: str | None = None
+
+
+_Token = _RawWord | _Operator | _Redirection
+
+
+class _Tokens:
+    """Splits a script into words, operators and redirections."""
+
+    def __init__(self, text: str, documents: tuple[Heredoc, ...]) -> None:
+        self.text = text.replace("\r\n", "\n")
+        self.position = 0
+        self.documents = list(documents)
+
+    def __iter__(self) -> Iterator[_Token]:
+        while True:
+            self.skip_blanks()
+            if self.position >= len(self.text):
+                return
+            token = self.token()
+            if token is not None:
+                yield token
+
+    def skip_blanks(self) -> None:
+        while self.position < len(self.text):
+            if self.text[self.position] in " \t\r\v\f":
+                self.position += 1
+            elif self.text.startswith("\\\n", self.position):
+                self.position += 2
+            else:
+                return
+
+    def token(self) -> _Token | None:
+        if self.text[self.position] == "#":
+            end = self.text.find("\n", self.position)
+            self.position = len(self.text) if end < 0 else end
+            return None
+        substitution = re.compile(r"[<>]\(").match(self.text, self.position)
+        redirection = _REDIRECTION.match(self.text, self.position)
+        if redirection and not substitution:
+            self.position = redirection.end()
+            return self.redirection(redirection[0].lstrip("0123456789"))
+        operator = _OPERATORS.match(self.text, self.position)
+        if operator:
+            self.position = operator.end()
+            return _Operator(operator[0])
+        return self.word()
+
+    def redirection(self, operator: str) -> _Redirection:
+        self.skip_blanks()
+        target = self.word()
+        if operator not in ("<<", "<<-"):
+            return _Redirection(operator, target)
+        name = "".join(part.text for part in target.parts)
+        return _Redirection(operator, target, self.document(name, operator == "<<-"))
+
+    def document(self, name: str, chomp: bool) -> str:
+        for index, document in enumerate(self.documents):
+            if document.name == name:
+                del self.documents[index]
+                return document.body
+        start = self.text.find("\n", self.position)
+        if start < 0:
+            return ""
+        lines = self.text[start + 1 :].split("\n")
+        for count, line in enumerate(lines):
+            if (line.lstrip("\t") if chomp else line) == name:
+                break
+        else:
+            count = len(lines) - 1
+        # The body is cut out of the text, so that the rest of its first line is read next.
+        rest = "\n".join(lines[count + 1 :])
+        self.text = self.text[: start + 1] + rest
+        return "\n".join(lines[:count])
+
+    def word(self) -> _RawWord:
+        parts: list[_Part] = []
+        while self.position < len(self.text):
+            char = self.text[self.position]
+            if char in " \t\r\v\f\n;&|":
+                break
+            if char in "<>":
+                if self.text[self.position + 1 : self.position + 2] != "(" or parts:
+                    break
+                self.position += 2
+                parts.append(_Part("script", self.nested(")"), quoted=True))
+                continue
+            if char in "()":
+                break
+            parts.append(self.part())
+        return _RawWord(tuple(parts))
+
+    def part(self) -> _Part:
+        text, start = self.text, self.position
+        char = text[start]
+        if char == "\\":
+            self.position += 2
+            following = text[start + 1 : start + 2]
+            return _Part("text", "" if following == "\n" else following, quoted=True)
+        if char == "'":
+            end = text.find("'", start + 1)
+            end = len(text) if end < 0 else end
+            self.position = end + 1
+            return _Part("text", text[start + 1 : end], quoted=True)
+        if char == '"':
+            return self.double_quoted()
+        if char == "$":
+            return self.dollar(quoted=False)
+        if char == "`":
+            return self.backtick(quoted=False)
+        end = start
+        while end < len(text) and text[end] not in " \t\r\v\f\n;&|<>()\\'\"$`":
+            end += 1
+        self.position = max(end, start + 1)
+        return _Part("text", text[start : self.position])
+
+    def double_quoted(self) -> _Part:
+        """A quoted string; its parts are packed into one when it has expansions."""
+        self.position += 1
+        parts: list[_Part] = []
+        literal = ""
+        while self.position < len(self.text):
+            char = self.text[self.position]
+            if char == '"':
+                self.position += 1
+                break
+            if char == "\\":
+                following = self.text[self.position + 1 : self.position + 2]
+                literal += following if following in '"$`\\' else char + following
+                literal = literal.removesuffix("\\\n")
+                self.position += 2
+            elif char in "$`":
+                parts.append(_Part("text", literal, quoted=True))
+                literal = ""
+                parts.append(self.dollar(True) if char == "$" else self.backtick(True))
+            else:
+                literal += char
+                self.position += 1
+        parts.append(_Part("text", literal, quoted=True))
+        return _Packed("packed", "", quoted=True, parts=tuple(parts))
+
+    def dollar(self, quoted: bool) -> _Part:
+        text = self.text
+        self.position += 1
+        if text.startswith("((", self.position):
+            end = text.find("))", self.position)
+            self.position = len(text) if end < 0 else end + 2
+            return _Part("unknown", "", quoted)
+        if text.startswith("(", self.position):
+            self.position += 1
+            return _Part("script", self.nested(")"), quoted)
+        if text.startswith("{", self.position):
+            start = self.position
+            self.position += 1
+            inner = self.nested("}")
+            return _Part("variable", text[start : start + 1] + inner + "}", quoted)
+        if text.startswith("'", self.position) and not quoted:
+            return replace(self.part(), quoted=True)
+        name = _NAME.match(text, self.position)
+        if name:
+            self.position = name.end()
+            return _Part("variable", name[0], quoted)
+        special = text[self.position : self.position + 1]
+        if special and special in "@*#?-$!0123456789":
+            self.position += 1
+            return _Part("unknown", "", quoted)
+        return _Part("text", "$", quoted)
+
+    def backtick(self, quoted: bool) -> _Part:
+        end = self.text.find("`", self.position + 1)
+        end = len(self.text) if end < 0 else end
+        inner = self.text[self.position + 1 : end]
+        self.position = end + 1
+        return _Part("script", inner, quoted)
+
+    def nested(self, close: str) -> str:
+        """The text up to the matching ``close``; quotes and nesting are respected."""
+        start = self.position
+        opening = {")": "(", "}": "{"}[close]
+        depth = 1
+        while self.position < len(self.text):
+            char = self.text[self.position]
+            if char == "\\":
+                self.position += 2
+                continue
+            if char == "'":
+                end = self.text.find("'", self.position + 1)
+                self.position = len(self.text) if end < 0 else end + 1
+                continue
+            if char == '"':
+                self.double_quoted()
+                continue
+            self.position += 1
+            if char == opening:
+                depth += 1
+            elif char == close:
+                depth -= 1
+                if not depth:
+                    return self.text[start : self.position - 1]
+        return self.text[start:]
+
+
+@dataclass(frozen=True)
+class _Packed(_Part):
+    """A double-quoted string with its own parts."""
+
+    parts: tuple[_Part, ...] = ()
+
+
+@dataclass
+class _Walk:
+    """Goes through the tokens and keeps what the script has changed so far."""
+
+    directory: str | None
+    variables: dict[str, str]
+    loops: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    outer: list[tuple[str | None, dict[str, str]]] = field(default_factory=list)
+
+    def through(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
+        words: list[_RawWord] = []
+        redirections: list[_Redirection] = []
+        pipeline: list[Command] = []
+        for token in (*tokens, _Operator("\n")):
+            if isinstance(token, _RawWord):
+                words.append(token)
+                continue
+            if isinstance(token, _Redirection):
+                redirections.append(token)
+                continue
+            if token.text == "(" and len(words) == 1 and words[0].bare:
+                words.clear()  # a function's name
+            made = list(self.simple(tuple(words), tuple(redirections), tuple(pipeline)))
+            yield from made
+            words, redirections = [], []
+            if token.text in ("|", "|&"):
+                pipeline += made
+            elif token.text not in "()":
+                pipeline = []
+            if token.text == "(":
+                self.outer.append((self.directory, dict(self.variables)))
+            elif token.text == ")" and self.outer:
+                self.directory, self.variables = self.outer.pop()
+
+    def simple(
+        self,
+        words: tuple[_RawWord, ...],
+        redirections: tuple[_Redirection, ...],
+        pipeline: tuple[Command, ...],
+    ) -> Iterator[Command]:
+        while words and words[0].bare in _LEADING:
+            words = words[1:]
+        if words and words[0].bare in ("for", "select"):
+            self.loop(words)
+            return
+        if words and words[0].bare == "function":
+            words = words[2:]
+        alternatives = self.loop_values(words)
+        for name, value in alternatives:
+            if name:
+                self.variables[name] = value
+            yield from self.one(words, redirections, pipeline)
+
+    def loop(self, words: tuple[_RawWord, ...]) -> None:
+        if len(words) < 3 or words[2].bare != "in":
+            return
+        name = words[1].bare or ""
+        values = [value for word in words[3:] for value in self.expanded(word)[0]]
+        self.loops[name] = tuple(value.text for value in values if value.known)[:_LONGEST_LOOP]
+
+    def loop_values(self, words: tuple[_RawWord, ...]) -> tuple[tuple[str, str], ...]:
+        used = {_variable_name(part) for word in words for part in _flat(word.parts)}
+        for name, values in self.loops.items():
+            if name in used and values:
+                return tuple((name, value) for value in values)
+        return (("", ""),)
+
+    def one(
+        self,
+        raw: tuple[_RawWord, ...],
+        redirections: tuple[_Redirection, ...],
+        pipeline: tuple[Command, ...],
+    ) -> Iterator[Command]:
+        words: list[Word] = []
+        feeding = list(pipeline)
+        assignments: list[tuple[str, str]] = []
+        declaring = False
+        for word in raw:
+            assigned = _assignment(word)
+            values, nested = self.expanded(word)
+            feeding += nested
+            yield from nested
+            if assigned and (not words or declaring):
+                value = values[0] if values else Word("")
+                name, _, text = value.text.partition("=")
+                if value.known:
+                    assignments.append((name.rstrip("+"), text))
+                else:
+                    self.variables.pop(name, None)
+                continue
+            words += values
+            declaring = bool(words) and words[0].text in _DECLARING
+        stdin, document = None, None
+        for redirection in redirections:
+            values, nested = self.expanded(redirection.target)
+            yield from nested
+            if redirection.operator == "<" and values:
+                stdin = values[0]
+            document = redirection.document if redirection.document is not None else document
+        if not words or declaring:
+            self.variables.update(assignments)
+        if not words:
+            return
+        if words[0].text in ("cd", "pushd"):
+            self.change_directory(tuple(words))
+            return
+        yield Command(
+            words=tuple(words),
+            directory=self.directory,
+            feeding=tuple(feeding),
+            stdin=stdin,
+            document=document,
+            assignments=tuple(assignments),
+        )
+
+    def change_directory(self, words: tuple[Word, ...]) -> None:
+        targets = [word for word in words[1:] if not word.text.startswith("-")]
+        where = targets[0] if targets else self.home()
+        if not where.known or (self.directory is None and not where.text.startswith("/")):
+            self.directory = None
+            return
+        path = posixpath.join(self.directory or "/", where.text)
+        self.directory = re.sub(r"\A/+", "/", posixpath.normpath(path))
+
+    def home(self) -> Word:
+        home = self.variables.get("HOME")
+        return Word(home) if home else Word("", known=False)
+
+    def expanded(self, word: _RawWord) -> tuple[list[Word], list[Command]]:
+        """The words that one raw word becomes, and the commands of its ``$(…)``."""
+        fields: list[Word] = []
+        text, known, present = "", True, False
+        ran: list[Command] = []
+        for part in _flat(word.parts):
+            if part.kind == "script":
+                walk = _Walk(self.directory, dict(self.variables))
+                ran += walk.through(tuple(_Tokens(part.text, ())))
+                known, present = False, True
+            elif part.kind == "unknown":
+                known, present = False, True
+            elif part.kind == "variable":
+                value = self.value(part.text)
+                if value is None:
+                    text, known, present = text + f"${part.text}", False, True
+                elif part.quoted:
+                    text, present = text + value, True
+                else:
+                    first, *more = re.split(r"[ \t\n]+", value)
+                    text, present = text + first, present or bool(text + first)
+                    for piece in more:
+                        if text or present:
+                            fields.append(Word(text, known))
+                        text, known, present = piece, True, bool(piece)
+            else:
+                text, present = text + part.text, present or part.quoted or bool(part.text)
+        if text == "~" or text.startswith("~/"):
+            home = self.home()
+            text, known = (home.text + text[1:], known) if home.known else (text, False)
+        if present:
+            fields.append(Word(text, known))
+        return fields, ran
+
+    def value(self, expression: str) -> str | None:
+        """What ``NAME`` or ``{NAME…}`` expands to; None when nobody here knows."""
+        if not expression.startswith("{"):
+            return self.variables.get(expression)
+        name = _NAME.match(expression, 1)
+        if not name:
+            return None
+        if name[0] not in self.variables and expression[name.end()] not in ":-+":
+            return None
+        if name[0] not in self.variables and self.may_be_set(name[0]):
+            return None
+        try:
+            return Lexer().expand(f"${expression}", self.variables)
+        except SubstitutionError:
+            return None
+
+    def may_be_set(self, name: str) -> bool:
+        """Names that a running container always has a value for."""
+        return name in ("PATH", "PWD", "HOME", "HOSTNAME", "USER", "SHELL")
+
+
+def _flat(parts: tuple[_Part, ...]) -> Iterator[_Part]:
+    for part in parts:
+        if isinstance(part, _Packed):
+            yield from part.parts
+        else:
+            yield part
+
+
+def _variable_name(part: _Part) -> str:
+    if part.kind != "variable":
+        return ""
+    found = _NAME.match(part.text.lstrip("{"))
+    return found[0] if found else ""
+
+
+def _assignment(word: _RawWord) -> bool:
+    if not word.parts or word.parts[0].kind != "text" or word.parts[0].quoted:
+        return False
+    return bool(_ASSIGNMENT.match(word.parts[0].text))
