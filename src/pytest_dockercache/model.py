@@ -202,7 +202,8 @@ class Step:
     name, or its 0-based index as text; ``text`` the instruction on one line.
     ``seconds`` is the duration of an execution in this build, None for a hit.
     ``note`` says what is odd about the observation, for example an ambiguous
-    mapping of the builder's step to the Dockerfile.
+    mapping of the builder's step to the Dockerfile. ``running`` is True while
+    the step executes, so only in what a build's watcher sees.
     """
 
     line: int
@@ -215,6 +216,7 @@ class Step:
     reason: Reason | None = None
     end_line: int = 0
     note: str | None = None
+    running: bool = False
 
 
 @dataclass(frozen=True)

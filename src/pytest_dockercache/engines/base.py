@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..model import Build, BuildSpec, Edit, EngineInfo, Watch
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from ..context import StagedContext
     from ..dockerfile import Dockerfile
 
-__all__ = ["ENGINES", "BuildRequest", "Engine", "Execution"]
+__all__ = ["ENGINES", "UNAVAILABLE", "BuildRequest", "Engine", "Execution"]
 
 ENGINES: Mapping[str, str] = {
     "buildx": "buildx:Buildx",
@@ -21,6 +20,9 @@ ENGINES: Mapping[str, str] = {
     "classic": "classic:Classic",
 }
 """Name of an engine to ``module:Class`` below this package; imported only when used."""
+
+UNAVAILABLE = ("podman", "model")
+"""Engines that are planned: their names are known, and refused as not yet available."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,16 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class Execution:
-    """The outcome of a command in a container: exit code, standard output, standard error."""
+    """The outcome of a command in a container: exit code, standard output, standard error.
+
+    ``timed_out`` is True if it was killed because its time was up; the code
+    is then 137. A command that the image does not hold has code 127.
+    """
 
     code: int
     stdout: str
     stderr: str
+    timed_out: bool = False
 
 
 class Engine(Protocol):
@@ -64,8 +71,15 @@ class Engine(Protocol):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
 
-    def run(self, image: str, command: Sequence[str], *, entrypoint: Sequence[str] | None = None,
-            timeout: float = 60.0, labels: Mapping[str, str] = {}) -> Execution:
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
         """Run a command in a container of the image: no network, labelled, removed afterwards."""
 
     def image_config(self, image: str) -> Mapping[str, object]:

@@ -1,0 +1,491 @@
+"""The engine behind ``docker buildx build``: the builder that most people's ``docker build`` is.
+
+It runs the ``docker`` command in a process group of its own, so that the
+terminal's Ctrl-C reaches pytest first and a build can be cancelled at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from docker.utils.config import load_general_config
+
+from ..errors import ConfigError, DockerCacheError, EngineUnavailable
+from ..model import Build, EngineInfo, Watch
+from .base import BuildRequest, Execution
+from .daemon import Daemon, current_context
+from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
+from .progress import Event, RawJson, TextEvent
+from .vertices import Observation
+
+__all__ = ["Buildx", "build_command", "build_environment", "buildx_version"]
+
+_MINIMUM = (0, 13)
+"""The first buildx that writes ``--progress=rawjson``."""
+
+_DROPPED = (
+    "BUILDKIT_PROGRESS",
+    "BUILDKIT_COLORS",
+    "BUILDX_BUILDER",  # resolved by us and passed as --builder
+    "BUILDX_EXPERIMENTAL",  # puts a controller between us and the build
+    "BUILDX_GIT_CHECK_DIRTY",
+    "BUILDX_GIT_LABELS",  # would write labels that are not ours
+    "BUILDX_METADATA_WARNINGS",
+    "BUILDX_NO_DEFAULT_OUTPUT",
+    "BUILDX_CPU_PROFILE",
+    "BUILDX_MEM_PROFILE",
+    "DOCKER_BUILDKIT",
+    "DOCKER_CLI_HINTS",
+)
+"""Variables of the user's that change what buildx prints, loads or labels.
+
+Everything else stays, above all what decides where and what is built as in
+the user's own ``docker build``: DOCKER_* (endpoint, configuration, default
+platform), BUILDX_CONFIG, SOURCE_DATE_EPOCH, SSH_AUTH_SOCK and proxies.
+"""
+
+
+def buildx_version() -> str | None:
+    """The version of the buildx plugin, None if the docker command or the plugin is missing."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return None
+    try:
+        said = subprocess.run(
+            [docker, "buildx", "version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=build_environment(os.environ),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\bv?(\d+\.\d+\.\d+[^+\s]*)", said.stdout)
+    return found[1] if said.returncode == 0 and found else None
+
+
+def supported(version: str) -> bool:
+    """Whether this buildx writes the progress that we read."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= _MINIMUM
+
+
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for the docker command: the user's own, less what changes a verdict."""
+    kept = {name: value for name, value in environment.items() if name not in _DROPPED}
+    kept["BUILDX_METADATA_PROVENANCE"] = "max"
+    # Attestations would turn the image of an engine with the containerd store
+    # into an index whose ID differs at every build; the provenance for the
+    # metadata file is made either way.
+    kept["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
+    # Only feeds the provenance, and runs git over the context at every build.
+    kept["BUILDX_GIT_INFO"] = "false"
+    return kept
+
+
+def build_command(
+    request: BuildRequest, builder: str, *, load: bool, iidfile: Path, metadata: Path
+) -> list[str]:
+    """The arguments of one build, ``docker`` first; nothing is tagged."""
+    spec = request.spec
+    command = ["docker", "buildx", "build", "--progress=rawjson", f"--builder={builder}"]
+    if load:
+        command.append("--load")
+    command += [f"--iidfile={iidfile}", f"--metadata-file={metadata}"]
+    command += [f"--label={name}={value}" for name, value in request.labels]
+    if spec.target is not None:
+        command.append(f"--target={spec.target}")
+    command += [f"--build-arg={name}={value}" for name, value in spec.build_args]
+    if spec.platform is not None:
+        command.append(f"--platform={spec.platform}")
+    command += [f"--secret={secret}" for secret in spec.secrets]
+    command += [f"--ssh={ssh}" for ssh in spec.ssh]
+    return [*command, f"--file={request.staged.dockerfile}", str(request.staged.root)]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A buildx builder instance: its name, its driver, and the endpoint of its first node."""
+
+    name: str
+    driver: str
+    endpoint: str
+
+
+def find_builder(name: str | None) -> Builder:
+    """The builder that builds: the named one, else that of the user's own ``docker build``.
+
+    ``docker build`` uses the builder of the current context, not the one that
+    ``docker buildx use`` selected, unless BUILDX_BUILDER names another or
+    ``docker buildx install`` was run (docker/cli cmd/docker/builder.go).
+
+    Raises ConfigError for a builder that buildx does not know.
+    """
+    wanted = name or os.environ.get("BUILDX_BUILDER") or None
+    context = current_context()
+    if wanted is None:
+        aliases = load_general_config().get("aliases") or {}
+        if aliases.get("builder") != "buildx":
+            return Builder(context, "docker", context)
+    elif wanted == context:
+        return Builder(context, "docker", context)
+    command = ["docker", "buildx", "inspect", *([wanted] if wanted else [])]
+    try:
+        said = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=build_environment(os.environ),
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineUnavailable(
+            f"the buildx builder {wanted or 'in use'} did not answer within 60 s\n"
+            "  fix    check it with `docker buildx inspect`"
+        ) from None
+    fields = dict(re.findall(r"^(Name|Driver|Endpoint):\s+(\S+)", said.stdout, re.MULTILINE))
+    if said.returncode != 0 or "Driver" not in fields:
+        complaint = (said.stderr.strip().splitlines() or ["buildx said nothing"])[-1]
+        raise ConfigError(
+            f"--dockercache-builder={wanted}: {complaint}\n"
+            "  fix    name one of the builders that `docker buildx ls` lists"
+        )
+    found = re.search(r"^Name:\s+(\S+)", said.stdout, re.MULTILINE)
+    return Builder(
+        name=found[1] if found else wanted or context,
+        driver=fields["Driver"],
+        endpoint=fields.get("Endpoint", ""),
+    )
+
+
+class Buildx:
+    """Builds with ``docker buildx build``, in the daemon or in another builder instance."""
+
+    def __init__(
+        self, daemon: Daemon, why: str, builder: str | None = None, version: str | None = None
+    ) -> None:
+        found = version or buildx_version()
+        if found is None:
+            raise EngineUnavailable(
+                "the buildx plugin of the docker command does not answer\n"
+                "  fix    install docker-buildx (docker-buildx-plugin), "
+                "or use --dockercache-engine=buildkit"
+            )
+        if not supported(found):
+            raise EngineUnavailable(
+                f"buildx {found} is too old: it does not write --progress=rawjson\n"
+                "  fix    update docker-buildx to 0.13 or newer, "
+                "or use --dockercache-engine=buildkit"
+            )
+        self._daemon = daemon
+        self._builder = find_builder(builder)
+        identity = daemon.identity
+        if self._builder.driver != "docker":
+            identity = f"{identity}/{self._builder.name}"
+        self._info = EngineInfo("buildx", found, daemon.server, why, identity)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions, the reason of the choice, and the identity of the builder."""
+        return self._info
+
+    @cached_property
+    def _in_daemon(self) -> bool:
+        return self._builder.driver == "docker"
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build to its end, or until ``watch`` returns True.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable.
+        """
+        from ..dockerfile import plan
+
+        started = time.monotonic()
+        deadline = None if request.timeout is None else started + request.timeout
+        spec = request.spec
+        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
+        observation = Observation(planned, request.roles)
+        with tempfile.TemporaryDirectory(prefix="dockercache-") as name:
+            iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
+            command = build_command(
+                request,
+                self._builder.name,
+                load=not self._in_daemon,
+                iidfile=iidfile,
+                metadata=metadata,
+            )
+            text: list[str] = []
+            shown = observation.steps()
+            with _Child(command) as child:
+                for events in child.events(deadline):
+                    if events is None:
+                        raise build_timeout(request, observation.steps())
+                    text += [event.text for event in events if isinstance(event, TextEvent)]
+                    if not observation.take(events):
+                        continue
+                    steps = observation.steps()
+                    if steps == shown:
+                        continue
+                    shown = steps
+                    if watch(steps):
+                        child.stop()
+                        halted = tuple(replace(step, running=False) for step in steps)
+                        seconds = time.monotonic() - started
+                        return Build(request.edits, "stopped", seconds, halted)
+                code = child.wait()
+            if code != 0:
+                self._fail(request, observation, text, code)
+            image, provenance = self._outcome(iidfile, metadata)
+        observation.confirm(provenance)
+        return Build(
+            request.edits,
+            "built",
+            time.monotonic() - started,
+            observation.steps(ended=True),
+            image=image,
+        )
+
+    def _fail(
+        self, request: BuildRequest, observation: Observation, text: Sequence[str], code: int
+    ) -> None:
+        said = next((line for line in reversed(text) if line.startswith("ERROR: ")), None)
+        said = said or (text[-1] if text else f"docker buildx build ended with exit code {code}")
+        said = said.removeprefix("ERROR: ").removeprefix("failed to solve: ")
+        failure = observation.failure()
+        if failure is None and (says_daemon_gone(said) or not self._daemon.alive()):
+            raise daemon_gone(said)
+        if failure is not None and not self._daemon.alive():
+            raise daemon_gone(said)
+        if failure is None:
+            raise build_failed(request, _line_in_excerpt(text), said)
+        line = failure.line if failure.line is not None else _line_in_excerpt(text)
+        raise build_failed(request, line, failure.error, failure.log)
+
+    def _outcome(self, iidfile: Path, metadata: Path) -> tuple[str, Mapping[str, Any]]:
+        """The ID of the image in the daemon's store, and the provenance if there is any."""
+        record: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):
+            record = json.loads(metadata.read_text())
+        candidates = [
+            iidfile.read_text().strip() if iidfile.exists() else "",
+            str(record.get("containerimage.digest") or ""),
+            str(record.get("containerimage.config.digest") or ""),
+        ]
+        provenance = record.get("buildx.build.provenance")
+        for candidate in candidates:
+            if candidate and self._daemon.has_image(candidate):
+                return candidate, provenance if isinstance(provenance, dict) else {}
+        raise DockerCacheError(
+            f"the build ended, but the daemon's store does not hold its image {candidates[0]}\n"
+            "  fix    check that nothing prunes images while the tests run"
+        )
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Run a command in a container of the image; see :meth:`Daemon.run`."""
+        return self._daemon.run(
+            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
+        )
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record."""
+        return self._daemon.image_config(image)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove containers and images that carry ``label=value``; return what could not go."""
+        return self._daemon.remove_labelled(label, value)
+
+    def cache_records(self) -> frozenset[str] | None:
+        """IDs of the build-cache records that the builder holds."""
+        if self._in_daemon:
+            return self._daemon.cache_records()
+        sizes = self._usage()
+        return None if sizes is None else frozenset(sizes)
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """Remove build-cache records by ID; return how many bytes could not be removed."""
+        if self._in_daemon:
+            return self._daemon.prune_records(ids)
+        sizes = self._usage() or {}
+        pending = set(ids) & set(sizes)
+        while pending:
+            for record in sorted(pending):
+                self._command("prune", "--force", "--all", f"--filter=id={record}")
+            sizes = self._usage() or {}
+            left = pending & set(sizes)
+            if left == pending:
+                return sum(sizes[record] for record in left)
+            pending = left
+        return 0
+
+    def _usage(self) -> dict[str, int] | None:
+        """Size in bytes of every cache record of a builder that is not the daemon's own."""
+        said = self._command("du", "--verbose")
+        return None if said is None else _parse_usage(said)
+
+    def _command(self, name: str, *arguments: str) -> str | None:
+        try:
+            said = subprocess.run(
+                ["docker", "buildx", name, f"--builder={self._builder.name}", *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                env=build_environment(os.environ),
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return said.stdout if said.returncode == 0 else None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._daemon.close()
+
+
+_EXCERPT = re.compile(r"^\s*(\d+) \| >>> ")
+
+
+def _line_in_excerpt(text: Sequence[str]) -> int | None:
+    """The line that buildx marks with ``>>>`` in the piece of the Dockerfile it prints."""
+    for line in text:
+        found = _EXCERPT.match(line)
+        if found:
+            return int(found[1])
+    return None
+
+
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _parse_usage(text: str) -> dict[str, int]:
+    """``docker buildx du --verbose``: blocks of ``Name:<tabs>value`` lines."""
+    sizes = {}
+    record = ""
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        value = value.strip()
+        if name == "ID":
+            record = value
+        elif name == "Size" and record:
+            found = re.fullmatch(r"([\d.]+)\s*([kMGT]?B)", value)
+            sizes[record] = round(float(found[1]) * _UNITS[found[2]]) if found else 0
+    return sizes
+
+
+class _Child:
+    """A running ``docker buildx build``: its events as they come, and its end."""
+
+    _GRACE_SECONDS = 10.0
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=build_environment(os.environ),
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        assert self._process.stderr is not None
+        # A thread of its own: a pipe cannot be read with a time limit otherwise
+        # on every platform, and a full pipe would block the build.
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stderr,), daemon=True, name="buildx progress"
+        )
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        try:
+            for line in stream:
+                self._lines.put(line)
+        except ValueError:
+            pass  # closed under us: the build was stopped
+        finally:
+            self._lines.put(None)
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+        self._reader.join(timeout=self._GRACE_SECONDS)
+        if self._process.stderr is not None and not self._reader.is_alive():
+            self._process.stderr.close()
+
+    def events(self, deadline: float | None) -> Iterator[list[Event] | None]:
+        """Yield the events as they come, in batches; None when the deadline has passed."""
+        decoder = RawJson()
+        while True:
+            wait = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                line = self._lines.get(timeout=wait)
+            except queue.Empty:
+                yield None
+                return
+            events: list[Event] = []
+            while line is not None:
+                events += decoder.feed(line)
+                if self._lines.empty():
+                    break
+                line = self._lines.get()
+            if line is None:
+                events += decoder.end()
+            if events:
+                yield events
+            if line is None:
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                yield None
+                return
+
+    def wait(self) -> int:
+        """The exit code, once the output has ended."""
+        try:
+            return self._process.wait(timeout=self._GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return self._process.wait()
+
+    def stop(self) -> None:
+        """Cancel the build: buildx cancels it at the daemon when it is told to end."""
+        if self._process.poll() is not None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=self._GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            self._process.send_signal(number)

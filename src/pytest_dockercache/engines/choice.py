@@ -1,0 +1,74 @@
+"""Which engine judges: the one that was named, or the best that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from ..errors import ConfigError, EngineUnavailable
+from .base import ENGINES, UNAVAILABLE, Engine
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
+
+__all__ = ["create_engine"]
+
+
+def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
+    """Connect to the daemon and return the engine of that name.
+
+    ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine
+    API, else the classic builder. ``builder`` names a buildx builder instance
+    and therefore asks for buildx. The daemon is asked first in any case: the
+    plugin answers without one.
+
+    Raises ConfigError for an unknown name, and for a builder with an engine
+    that has none; EngineUnavailable if no daemon answers (``absent`` only if
+    none listens) or the named engine is not there.
+    """
+    valid = ", ".join(("auto", *ENGINES))
+    if name in UNAVAILABLE:
+        raise ConfigError(f"--dockercache-engine={name} is not yet available; valid: {valid}")
+    if name != "auto" and name not in ENGINES:
+        raise ConfigError(f"--dockercache-engine={name} is unknown; valid: {valid}")
+    if builder is not None and name not in ("auto", "buildx"):
+        raise ConfigError(
+            f"--dockercache-builder={builder} needs buildx, not --dockercache-engine={name}"
+        )
+    from .daemon import connect
+
+    daemon = connect()
+    try:
+        if name == "auto":
+            return _best(daemon, builder)
+        return _load(name)(daemon, f"--dockercache-engine={name}", builder)
+    except BaseException:
+        daemon.close()
+        raise
+
+
+def _best(daemon: Daemon, builder: str | None) -> Engine:
+    from . import buildx
+
+    version = buildx.buildx_version()
+    if version is not None and buildx.supported(version):
+        return buildx.Buildx(daemon, "the buildx plugin answers", builder, version)
+    lacking = "no buildx plugin" if version is None else f"buildx {version} is too old"
+    if builder is not None:
+        raise EngineUnavailable(
+            f"--dockercache-builder={builder} needs buildx 0.13 or newer: {lacking}\n"
+            "  fix    install docker-buildx (docker-buildx-plugin)"
+        )
+    if daemon.has_buildkit:
+        why = f"{lacking}; the daemon's own BuildKit over the Engine API"
+        return _load("buildkit")(daemon, why, None)
+    return _load("classic")(daemon, f"{lacking}, and the daemon has no BuildKit", None)
+
+
+def _load(name: str) -> Callable[[Daemon, str, str | None], Engine]:
+    module, _, attribute = ENGINES[name].partition(":")
+    return cast(
+        "Callable[[Daemon, str, str | None], Engine]",
+        getattr(import_module(f".{module}", __package__), attribute),
+    )

@@ -1,0 +1,368 @@
+"""One Docker daemon, reached through the SDK: everything an engine needs of it besides building.
+
+The endpoint is the one that the ``docker`` command resolves as well:
+``DOCKER_HOST``, else ``DOCKER_CONTEXT``, else the current context of
+``~/.docker/config.json``, else the local socket (``docker>=7.2`` reads
+contexts).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn
+
+import docker
+import requests
+from docker.context import ContextAPI
+from docker.context.config import get_current_context_name
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from ..errors import DockerCacheError, EngineUnavailable
+from .base import Execution
+
+__all__ = ["Daemon", "connect", "current_context"]
+
+_CALL_SECONDS = 120
+"""How long one call may take; those that wait for something (build, wait) say so themselves."""
+
+
+def current_context() -> str:
+    """The name of the Docker context that the ``docker`` command would use."""
+    return str(get_current_context_name())
+
+
+def connect() -> Daemon:
+    """Connect to the daemon and ask what it is.
+
+    Raises EngineUnavailable; ``absent`` only if nothing listens there.
+    """
+    endpoint = _endpoint()
+    try:
+        # docker-py's own ssh needs paramiko; the ssh command knows the user's
+        # configuration and agent, as the docker command does.
+        client = docker.from_env(
+            timeout=_CALL_SECONDS, use_ssh_client=endpoint.startswith("ssh://")
+        )
+        ping = client.api.get(f"{client.api.base_url}/_ping", timeout=_CALL_SECONDS)
+        ping.raise_for_status()
+        version = client.version()
+    except (DockerException, requests.RequestException, OSError, ValueError) as problem:
+        raise _unavailable(endpoint, problem) from None
+    return Daemon(
+        client=client,
+        endpoint=endpoint,
+        server=_plain_version(version.get("Version", "")),
+        api=str(version.get("ApiVersion", "")),
+        builder_version=ping.headers.get("Builder-Version", ""),
+        os=ping.headers.get("OSType", "linux"),
+    )
+
+
+def _endpoint() -> str:
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return host
+    name = current_context()
+    context = ContextAPI.get_context(name)
+    if context is None:
+        # The SDK would fall back to the local socket, the docker command not.
+        raise EngineUnavailable(
+            f"the Docker context {name!r} does not exist\n"
+            "  fix    choose one of `docker context ls` with DOCKER_CONTEXT or `docker context use`"
+        )
+    return str(context.Host or "the local Docker socket")
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """An exception and all that caused it, as requests, urllib3 and the SDK nest them."""
+    pending: list[BaseException] = [problem]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        nested = (current.__cause__, current.__context__, getattr(current, "reason", None))
+        pending += [item for item in (*nested, *current.args) if isinstance(item, BaseException)]
+
+
+def _unavailable(endpoint: str, problem: BaseException) -> EngineUnavailable:
+    causes = list(_causes(problem))
+    last = str(causes[-1]) or str(problem)
+
+    def caused_by(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if endpoint.startswith("ssh://"):
+        return EngineUnavailable(
+            f"cannot reach the Docker daemon over ssh at {endpoint}: {last}\n"
+            "  fix    make `ssh` to that host work without a prompt, then `docker info`"
+        )
+    if caused_by(PermissionError):
+        return EngineUnavailable(
+            f"no permission to use the Docker daemon at {endpoint}\n"
+            "  fix    add your user to the group that owns the socket (often `docker`) "
+            "and log in again, or use a rootless daemon"
+        )
+    if caused_by(requests.exceptions.SSLError, docker.errors.TLSParameterError):
+        return EngineUnavailable(
+            f"TLS with the Docker daemon at {endpoint} fails: {last}\n"
+            "  fix    check DOCKER_TLS_VERIFY and the certificates in DOCKER_CERT_PATH"
+        )
+    if caused_by(FileNotFoundError, ConnectionRefusedError):
+        return EngineUnavailable(
+            f"no Docker daemon listens at {endpoint}\n"
+            "  fix    start Docker, or point DOCKER_HOST or the Docker context at a daemon",
+            absent=True,
+        )
+    if caused_by(socket.gaierror):
+        return EngineUnavailable(
+            f"the host of the Docker daemon at {endpoint} is not known\n"
+            "  fix    check DOCKER_HOST or the Docker context"
+        )
+    return EngineUnavailable(
+        f"the Docker daemon at {endpoint} cannot be used: {last}\n"
+        "  fix    make `docker info` work, then run again"
+    )
+
+
+def _plain_version(text: str) -> str:
+    """``26.1.5+dfsg1`` and ``v0.29.1`` without a distribution's additions."""
+    found = re.search(r"v?(\d[^+\s]*)", text)
+    return found[1] if found else text
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A connected daemon.
+
+    ``server`` and ``api`` are its versions, ``builder_version`` what the ping
+    said ("2": BuildKit is its default builder), ``os`` the kind of containers
+    it runs.
+    """
+
+    client: Any
+    endpoint: str
+    server: str
+    api: str
+    builder_version: str
+    os: str
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this daemon from any other, the same in every process."""
+        try:
+            return str(self.client.info().get("ID") or self.endpoint)
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+
+    @property
+    def has_buildkit(self) -> bool:
+        """Whether ``POST /build?version=2`` works (Linux, API 1.39, Docker 18.09)."""
+        return self.os == "linux" and _at_least(self.api, (1, 39))
+
+    def alive(self) -> bool:
+        """Whether the daemon still answers."""
+        try:
+            answer = self.client.api.get(f"{self.client.api.base_url}/_ping", timeout=10)
+            return bool(answer.ok)
+        except (DockerException, requests.RequestException, OSError):
+            return False
+
+    def lost(self, problem: BaseException) -> NoReturn:
+        """Raise what a failed call means: EngineUnavailable, or the daemon's own complaint."""
+        if isinstance(problem, APIError):
+            said = problem.explanation or str(problem)
+            raise DockerCacheError(f"the Docker daemon refused: {said}") from problem
+        raise EngineUnavailable(
+            f"the Docker daemon at {self.endpoint} stopped answering: {_short(problem)}\n"
+            "  fix    check that it runs (`docker info`), then run again"
+        ) from problem
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The inspection record of an image. Raises DockerCacheError if there is no such image."""
+        try:
+            return dict(self.client.api.inspect_image(image))
+        except ImageNotFound:
+            raise DockerCacheError(f"the daemon has no image {image}") from None
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+
+    def has_image(self, image: str) -> bool:
+        """Whether the daemon's store holds this image."""
+        try:
+            self.client.api.inspect_image(image)
+        except ImageNotFound:
+            return False
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        return True
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Run a command in a container: no network, labelled, removed, killed after ``timeout``.
+
+        An empty ``entrypoint`` clears the image's own; None keeps it.
+        """
+        api = self.client.api
+        name = None
+        try:
+            host = api.create_host_config(network_mode="none")
+            container = api.create_container(
+                image,
+                command=list(command),
+                # The API takes [""] as "no entry point"; an empty list means "the image's".
+                entrypoint=None if entrypoint is None else list(entrypoint) or [""],
+                labels=dict(labels),
+                host_config=host,
+                stdin_open=False,
+                network_disabled=True,
+            )
+            name = container["Id"]
+            api.start(name)
+            timed_out = False
+            code = 137
+            try:
+                code = int(api.wait(name, timeout=timeout)["StatusCode"])
+            except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
+                timed_out = True
+                api.kill(name)
+            output = api.logs(name, stdout=True, stderr=False)
+            errors = api.logs(name, stdout=False, stderr=True)
+        except APIError as problem:
+            # A command that is not in the image is refused at start: what a
+            # shell would say with 127, and a check wants to read it so.
+            said = str(problem.explanation or problem)
+            if name is not None and _cannot_start(said):
+                return Execution(127, "", said)
+            self.lost(problem)
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        finally:
+            if name is not None:
+                self._remove_container(name)
+        return Execution(
+            code, output.decode(errors="replace"), errors.decode(errors="replace"), timed_out
+        )
+
+    def _remove_container(self, name: str) -> str | None:
+        """Remove a container and its anonymous volumes; return why it could not go."""
+        try:
+            self.client.api.remove_container(name, force=True, v=True)
+        except NotFound:
+            return None
+        except (DockerException, requests.RequestException) as problem:
+            return _short(problem)
+        return None
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove the containers, then the images, that carry ``label=value`` themselves.
+
+        An image that somebody tagged stays. Parents are never pruned: on the
+        classic builder they are the user's untagged layers. Returns what could
+        not go, one line each.
+        """
+        api = self.client.api
+        wanted = {"label": f"{label}={value}"}
+        left = []
+        try:
+            for container in api.containers(all=True, filters=wanted):
+                why = self._remove_container(container["Id"])
+                if why is not None:
+                    left.append(f"container {container['Id'][:12]}: {why}")
+            for image in api.images(filters=wanted):
+                why = self.remove_own_image(image["Id"], label, value)
+                if why is not None:
+                    left.append(f"image {image['Id'][7:19]}: {why}")
+        except (DockerException, requests.RequestException) as problem:
+            left.append(f"the rest: {_short(problem)}")
+        return tuple(left)
+
+    def remove_own_image(self, image: str, label: str, value: str) -> str | None:
+        """Remove one image by ID if it carries ``label=value`` and no tag; say why if it stays."""
+        api = self.client.api
+        try:
+            record = api.inspect_image(image)
+            labels = (record.get("Config") or {}).get("Labels") or {}
+            if labels.get(label) != value:
+                return "it does not carry our label"
+            tags = [tag for tag in record.get("RepoTags") or () if tag != "<none>:<none>"]
+            if tags:
+                return f"it is tagged {', '.join(tags)}"
+            api.remove_image(record["Id"], force=False, noprune=True)
+        except ImageNotFound:
+            return None
+        except (DockerException, requests.RequestException) as problem:
+            return _short(problem)
+        return None
+
+    def cache_records(self) -> frozenset[str]:
+        """IDs of the records in the build cache of the daemon's own BuildKit."""
+        return frozenset(self._records())
+
+    def _records(self) -> dict[str, int]:
+        api = self.client.api
+        try:
+            # The other kinds of usage are slow to sum up, and not wanted.
+            answer = api.get(api._url("/system/df"), params={"type": "build-cache"})
+            api._raise_for_status(answer)
+            found = answer.json().get("BuildCache") or ()
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        return {record["ID"]: int(record.get("Size") or 0) for record in found}
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """Remove records of the build cache by ID; return how many bytes could not be removed."""
+        api = self.client.api
+        pending = set(ids) & set(self._records())
+        while pending:
+            before = len(pending)
+            for record in sorted(pending):
+                filters = json.dumps({"id": [record]})
+                try:
+                    answer = api.post(
+                        api._url("/build/prune"),
+                        params={"filters": filters, "all": "1"},
+                        timeout=_CALL_SECONDS,
+                    )
+                    api._raise_for_status(answer)
+                except (DockerException, requests.RequestException) as problem:
+                    self.lost(problem)
+            sizes = self._records()
+            pending &= set(sizes)
+            # A record goes only after those that were made on top of it.
+            if len(pending) == before:
+                return sum(sizes[record] for record in pending)
+        return 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def _cannot_start(said: str) -> bool:
+    return "executable file not found" in said or "no such file or directory" in said
+
+
+def _at_least(version: str, wanted: tuple[int, int]) -> bool:
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= wanted
+
+
+def _short(problem: BaseException) -> str:
+    said = str(getattr(problem, "explanation", None) or problem)
+    return said.splitlines()[0] if said else type(problem).__name__

@@ -1,0 +1,96 @@
+"""How a build that did not end well is said: the guilty line first, then the end of its log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import BuildFailed, BuildTimeout, EngineUnavailable
+from ..model import Step
+
+if TYPE_CHECKING:
+    from .base import BuildRequest
+
+__all__ = ["build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
+
+_LOG_LINES = 20
+
+_EXIT_CODE = re.compile(r"(?:exit code: |returned a non-zero code: )(\d+)")
+
+_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+_GONE = re.compile(
+    r"cannot connect to the docker daemon|code = Unavailable|error reading from server"
+    r"|connection reset by peer|broken pipe|transport is closing|unexpected EOF"
+    r"|connection refused|graceful_stop",
+    re.IGNORECASE,
+)
+
+
+def build_failed(request: BuildRequest, line: int | None, error: str, log: str = "") -> BuildFailed:
+    """The error for a build that failed at ``line`` (None: the builder did not say)."""
+    error = " ".join(error.split())
+    tail = _tail(log)
+    where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
+    command = _command(request, line)
+    code = _EXIT_CODE.search(error)
+    details = []
+    if _NO_SPACE.search(error) or _NO_SPACE.search("\n".join(tail)):
+        verdict = f"the disk of the Docker daemon is full: {where}: {command or error}"
+        details.append("  fix    free space there (see `docker system df`), then run again")
+    elif code is not None and command:
+        verdict = f"the image does not build: {where}: {command}: exit code {code[1]}"
+    elif command:
+        verdict = f"the image does not build: {where}: {command}: {_shorten(error, 300)}"
+    else:
+        verdict = f"the image does not build: {where}: {_shorten(error, 300)}"
+    if tail:
+        details.append("  log")
+        details += [f"    {text}" for text in tail]
+    return BuildFailed("\n".join([verdict, *details]), line=line, log="\n".join(tail))
+
+
+def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
+    """The error for a build that was cancelled after ``request.timeout`` seconds."""
+    running = next((step for step in reversed(steps) if step.running), None)
+    name = request.spec.dockerfile.name
+    if running is not None:
+        text = _shorten(" ".join(running.text.split()), 80)
+        what = f"{name}:{running.line} was running: {text}"
+    else:
+        what = f"no step of {name} was running"
+    return BuildTimeout(
+        f"the build was cancelled after {request.timeout:g} s: {what}\n"
+        "  fix    give it longer with --dockercache-timeout, or make that step faster"
+    )
+
+
+def daemon_gone(said: str) -> EngineUnavailable:
+    """The error for a daemon that went away during a build."""
+    return EngineUnavailable(
+        f"the Docker daemon went away during the build: {_shorten(' '.join(said.split()), 300)}\n"
+        "  fix    check that it runs (`docker info`) and has memory and disk left, then run again"
+    )
+
+
+def says_daemon_gone(text: str) -> bool:
+    """Whether a client's last words are about its connection, not about the build."""
+    return _GONE.search(text) is not None
+
+
+def _command(request: BuildRequest, line: int | None) -> str:
+    for instruction in request.dockerfile.instructions:
+        if instruction.line == line:
+            return _shorten(" ".join(instruction.text.split()), 120)
+    return ""
+
+
+def _tail(log: str) -> list[str]:
+    # A progress bar rewrites its line with carriage returns: its last state counts.
+    lines = [line.rstrip().rpartition("\r")[2] for line in log.splitlines() if line.strip()]
+    return lines[-_LOG_LINES:]
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

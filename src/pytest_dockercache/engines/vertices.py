@@ -1,0 +1,583 @@
+"""What BuildKit's vertices say about the lines of a Dockerfile.
+
+Two things have to be right for a verdict to be true: what the events of one
+vertex add up to (:class:`Vertex`), and which instruction a vertex is
+(:func:`match`). Everything else here puts the two together.
+
+Which steps there are: the instructions that BuildKit can reuse or run, that is
+RUN, COPY, ADD and WORKDIR (not ``WORKDIR /``, which changes nothing) of the
+reachable stages. FROM is not one of them: its vertex is flagged ``cached``
+when a later step ran and not flagged when all were reused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from ..model import Role, Status, Step
+from .progress import Event, LogEvent, VertexEvent
+
+if TYPE_CHECKING:
+    from ..dockerfile import PlannedStep
+
+__all__ = ["Failure", "Matching", "Observation", "Trigger", "Vertex", "VertexName", "match"]
+
+_COUNTED = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
+"""Instructions that ``n`` of ``[stage k/n]`` counts (BuildKit dockerfile2llb/convert.go)."""
+
+_LOG_BYTES = 64_000
+"""How much of a vertex's output is kept: far more than the lines that a message shows."""
+
+
+@dataclass(frozen=True)
+class VertexName:
+    """A vertex's name taken apart: ``[platform stage k/n] text``.
+
+    ``stage`` is lower case, ``stage-<index>`` for an unnamed one, and None
+    when the build has a single state. ``merge`` marks the cheap ``LINK``
+    vertex that puts a linked copy on top of the root file system.
+    """
+
+    platform: str | None
+    stage: str | None
+    ordinal: int
+    total: int
+    text: str
+    merge: bool = False
+
+    @property
+    def keyword(self) -> str:
+        """The instruction's keyword, upper case."""
+        return self.text.split(maxsplit=1)[0].upper() if self.text.strip() else ""
+
+
+_NAME = re.compile(
+    r"\[(?:(?P<platform>[^\s\]]*/[^\s\]]*) )?(?:(?P<stage>[^\s\]/]+) )?"
+    r"\s*(?P<k>\d+)/(?P<n>\d+)\] (?P<text>.*)",
+    re.DOTALL,
+)
+
+
+@lru_cache(maxsize=4096)
+def parse_name(name: str) -> VertexName | None:
+    """Take a vertex's name apart; None for ``[internal]``, exporters and the like."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    text = found["text"]
+    merge = text.startswith("LINK ")
+    return VertexName(
+        platform=found["platform"],
+        stage=found["stage"],
+        ordinal=int(found["k"]),
+        total=int(found["n"]),
+        text=text[len("LINK ") :] if merge else text,
+        merge=merge,
+    )
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """All events of one vertex, folded. Times are nanoseconds since the epoch.
+
+    ``executions`` pairs each start that was not flagged ``cached`` with its
+    end (None while it runs); ``cached_at`` is when ``cached`` was first said.
+    """
+
+    digest: str
+    name: str
+    inputs: tuple[str, ...] = ()
+    executions: tuple[tuple[int, int | None], ...] = ()
+    cached_at: int | None = None
+    error: str = ""
+
+    def after(self, event: VertexEvent) -> Vertex:
+        """This vertex with one more event taken in."""
+        executions = dict(self.executions)
+        cached_at = self.cached_at
+        if event.started is not None and event.cached:
+            cached_at = event.started if cached_at is None else cached_at
+        elif event.started is not None:
+            executions[event.started] = event.completed or executions.get(event.started)
+        return replace(
+            self,
+            inputs=event.inputs or self.inputs,
+            executions=tuple(sorted(executions.items())),
+            cached_at=cached_at,
+            error=event.error or self.error,
+        )
+
+    @property
+    def runs(self) -> tuple[tuple[int, int | None], ...]:
+        """The executions that did the vertex's work.
+
+        A vertex without inputs starts once more before that, to compute its
+        cache key (BuildKit solver/jobs.go, ``CacheMap``).
+        """
+        return self.executions if self.inputs else self.executions[1:]
+
+    @property
+    def executed(self) -> bool:
+        """Whether it ran, or began to: one start that is not ``cached`` is enough."""
+        return bool(self.runs)
+
+    @property
+    def running(self) -> bool:
+        """Whether an execution has begun and not ended."""
+        return not self.error and any(end is None for _, end in self.runs)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long its executions took, None unless all have ended."""
+        spans = [(end - start) for start, end in self.runs if end is not None]
+        return sum(spans) / 1e9 if spans and len(spans) == len(self.runs) else None
+
+    @property
+    def ended_at(self) -> int | None:
+        """When its last execution ended."""
+        ends = [end for _, end in self.runs if end is not None]
+        return max(ends) if ends else None
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """An ONBUILD instruction of the base image, run as a first step of a stage."""
+
+    stage: int
+    text: str
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Which vertices are which instruction.
+
+    ``digests`` maps an instruction's first line to its vertices; ``doubts``
+    maps the lines that cannot be told to the reason why; ``notes`` says what
+    is odd about a mapping that is nevertheless certain.
+    """
+
+    digests: Mapping[int, tuple[str, ...]]
+    doubts: Mapping[int, str]
+    notes: Mapping[int, str]
+    triggers: tuple[Trigger, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A vertex that failed: its instruction's line (None if it is none's), error and output."""
+
+    line: int | None
+    error: str
+    log: str
+
+
+def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matching:
+    """Map vertices (digest to name) to the instructions of the planned steps.
+
+    By stage and ordinal, held against the keyword and the text. What does not
+    fit is doubted, never guessed: triggers of the base image (ONBUILD) shift
+    the ordinals, two stages may carry one name, and another frontend
+    (``# syntax=``) may name its vertices as it likes.
+    """
+    stages = sorted({step.stage.index for step in planned})
+    by_key: dict[str, list[int]] = {}
+    steps: dict[int, list[PlannedStep]] = {index: [] for index in stages}
+    for step in planned:
+        steps[step.stage.index].append(step)
+    for index in stages:
+        by_key.setdefault(_stage_key(steps[index][0]), []).append(index)
+
+    named: dict[int, list[tuple[str, VertexName]]] = {index: [] for index in stages}
+    twice: set[int] = set()
+    for digest, name in vertices.items():
+        parsed = parse_name(name)
+        if parsed is None:
+            continue
+        owners = stages if parsed.stage is None else by_key.get(parsed.stage.lower(), [])
+        if len(owners) == 1:
+            named[owners[0]].append((digest, parsed))
+        else:
+            twice.update(owners)
+
+    digests: dict[int, tuple[str, ...]] = {}
+    doubts: dict[int, str] = {}
+    triggers: list[Trigger] = []
+    for index in stages:
+        ours = [step for step in steps[index] if _is_step(step)]
+        if index in twice:
+            reason = f"another stage is named {_stage_key(steps[index][0])} in the builder's output"
+            doubts.update((step.line, reason) for step in ours)
+            continue
+        first = 2 if any(_is_from(step) and step.ordinal for step in steps[index]) else 1
+        found = [(digest, name) for digest, name in named[index] if name.keyword != "FROM"]
+        shift = _shift(ours, [name for _, name in found], first)
+        if shift is None:
+            reason = (
+                f"the builder's steps of stage {_stage_key(steps[index][0])} do not fit "
+                "the instructions of the Dockerfile"
+            )
+            doubts.update((step.line, reason) for step in ours)
+            continue
+        for step in ours:
+            here = tuple(d for d, name in found if name.ordinal == cast(int, step.ordinal) + shift)
+            if here:
+                digests[step.line] = here
+        for ordinal in range(first, first + shift):
+            here = tuple(d for d, name in found if name.ordinal == ordinal)
+            text = next((name.text for _, name in found if name.ordinal == ordinal), "")
+            if here:
+                triggers.append(Trigger(index, text, here))
+    notes = _share_vertices(planned, digests, doubts)
+    return Matching(digests, doubts, notes, tuple(triggers))
+
+
+def _stage_key(step: PlannedStep) -> str:
+    stage = step.stage
+    return stage.name.lower() if stage.name else f"stage-{stage.index}"
+
+
+def _is_from(step: PlannedStep) -> bool:
+    return step.instruction.keyword == "FROM"
+
+
+def _is_step(step: PlannedStep) -> bool:
+    return step.ordinal is not None and not _is_from(step)
+
+
+def _shift(ours: Sequence[PlannedStep], names: Sequence[VertexName], first: int) -> int | None:
+    """By how many triggers the builder's ordinals run ahead of ours; None if they do not fit.
+
+    Before Docker Engine 28 a trigger counts in k, not in n, and is named as
+    if it stood in the Dockerfile; since 28 its text begins with ONBUILD.
+    """
+    if not names:
+        return 0
+    expected = {cast(int, step.ordinal): step for step in ours}
+    seen = {name.ordinal for name in names}
+    excess = max(seen) - max(expected, default=first - 1)
+    for shift in dict.fromkeys((0, max(0, excess))):
+        fits = True
+        exact = True
+        for name in names:
+            if first <= name.ordinal < first + shift:
+                continue
+            step = expected.get(name.ordinal - shift)
+            if step is None or step.instruction.keyword != name.keyword:
+                fits = False
+                break
+            exact = exact and _same_text(step.expanded, name.text)
+        complete = seen == {*range(first, first + shift), *(k + shift for k in expected)}
+        # With every ordinal accounted for, counting alone tells which step is
+        # which, and a text may differ (the builder masks secrets); with gaps
+        # only the texts can.
+        if fits and (exact or complete):
+            return shift
+    return None
+
+
+_DECORATION = re.compile(r"[\s\"'\\]+")
+
+
+def _same_text(ours: str, theirs: str) -> bool:
+    ours, theirs = (text.split("<<", 1)[0] for text in (ours, theirs))
+    ours, theirs = (_DECORATION.sub("", text) for text in (ours, theirs))
+    if "****" in theirs:
+        pattern = ".*".join(re.escape(part) for part in theirs.split("****"))
+        return re.fullmatch(pattern, ours, re.DOTALL) is not None
+    return ours.lower() == theirs.lower()
+
+
+def _share_vertices(
+    planned: Sequence[PlannedStep],
+    digests: dict[int, tuple[str, ...]],
+    doubts: Mapping[int, str],
+) -> dict[int, str]:
+    """Give identical steps the one vertex that BuildKit makes of them; return the notes."""
+    histories = _histories(planned, _exact_signature)
+    owners: dict[object, int] = {}
+    for line, history in histories.items():
+        if line in digests:
+            owners.setdefault(history, line)
+    notes = {}
+    for line, history in histories.items():
+        if line not in digests and line not in doubts and history in owners:
+            digests[line] = digests[owners[history]]
+            notes[line] = f"runs once together with the identical line {owners[history]}"
+    return notes
+
+
+def _exact_signature(step: PlannedStep) -> object:
+    instruction = step.instruction
+    heredocs = tuple(heredoc.body for heredoc in instruction.heredocs)
+    environment = step.environment if instruction.keyword == "RUN" else ()
+    return (instruction.keyword, step.expanded, heredocs, step.workdir, environment)
+
+
+def _loose_signature(step: PlannedStep) -> object:
+    """What an operation's cache key holds besides its inputs: no source's directory."""
+    instruction = step.instruction
+    if instruction.keyword not in ("COPY", "ADD"):
+        return _exact_signature(step)
+    flags = tuple((flag.name, flag.value) for flag in instruction.flags if flag.name != "from")
+    transfers = tuple(
+        (tuple(source.rstrip("/").rpartition("/")[2] for source in transfer.sources),
+         transfer.destination)
+        for transfer in step.transfers
+    )  # fmt: skip
+    return (instruction.keyword, flags, transfers)
+
+
+def _histories(planned: Sequence[PlannedStep], signature: Any) -> dict[int, tuple[object, ...]]:
+    """For each step the signatures of all steps of its root file system, its own last."""
+    histories: dict[int, tuple[object, ...]] = {}
+    tips: dict[int, tuple[object, ...]] = {}
+    for step in sorted(planned, key=lambda item: item.line):
+        stage = step.stage
+        if stage.index not in tips:
+            parent = tips.get(stage.parent) if stage.parent is not None else None
+            tips[stage.index] = parent if parent is not None else ((stage.base, stage.platform),)
+        if _is_step(step):
+            tips[stage.index] = (*tips[stage.index], signature(step))
+            histories[step.line] = tips[stage.index]
+    return histories
+
+
+class Observation:
+    """Takes in the events of one BuildKit build and says at any time what is known of its steps.
+
+    ``planned`` is the reading of the Dockerfile (every reachable stage, FROM
+    included); ``roles`` maps an instruction's first line to its role.
+    """
+
+    def __init__(self, planned: Sequence[PlannedStep], roles: Mapping[int, str]) -> None:
+        self._planned = tuple(planned)
+        self._roles = roles
+        self._vertices: dict[str, Vertex] = {}
+        self._logs: dict[str, str] = {}
+        self._matching = match(self._planned, {})
+        self._lines: Mapping[str, tuple[tuple[int, int], ...]] = {}
+        self._loose = _histories(self._planned, _loose_signature)
+
+    def take(self, events: Iterable[Event]) -> bool:
+        """Take events in; return whether anything about a vertex is new."""
+        news = False
+        grown = False
+        for event in events:
+            if isinstance(event, LogEvent):
+                log = self._logs.get(event.vertex, "") + event.text
+                self._logs[event.vertex] = log[-_LOG_BYTES:]
+            elif isinstance(event, VertexEvent):
+                known = self._vertices.get(event.digest)
+                grown = grown or known is None
+                known = known or Vertex(event.digest, event.name)
+                self._vertices[event.digest] = known.after(event)
+                news = True
+        if grown:
+            names = {digest: vertex.name for digest, vertex in self._vertices.items()}
+            self._matching = match(self._planned, names)
+        return news
+
+    def confirm(self, provenance: Mapping[str, Any]) -> None:
+        """Take in the provenance of a finished build, which says the lines of each vertex.
+
+        A step whose lines it contradicts becomes ``unknown``. Anything that
+        is not a SLSA provenance of BuildKit with source locations is ignored.
+        """
+        self._lines = _provenance_lines(provenance)
+
+    def steps(self, *, ended: bool = False) -> tuple[Step, ...]:
+        """Every step, in Dockerfile order; ``ended`` for a build that ran to its end."""
+        steps = []
+        stages = {step.stage.index: step.stage for step in self._planned}
+        for trigger in self._matching.triggers:
+            stage = stages[trigger.stage]
+            bare = trigger.text.removeprefix("ONBUILD ")
+            steps.append(
+                self._step(
+                    Step(
+                        line=stage.from_.line,
+                        stage=stage.label,
+                        instruction="ONBUILD",
+                        text=f"ONBUILD {bare}",
+                        end_line=stage.from_.end_line,
+                        note="a trigger of the base image",
+                    ),
+                    trigger.digests,
+                    ended,
+                )
+            )
+        for planned in self._planned:
+            if not _is_step(planned):
+                continue
+            line = planned.line
+            step = Step(
+                line=line,
+                stage=planned.stage.label,
+                instruction=planned.instruction.keyword,
+                text=planned.instruction.text,
+                role=cast(Role, self._roles.get(line, "other")),
+                end_line=planned.instruction.end_line,
+                note=self._matching.notes.get(line),
+            )
+            digests = self._matching.digests.get(line, ())
+            doubt = self._matching.doubts.get(line) or self._contradiction(step, digests)
+            if doubt is not None:
+                steps.append(replace(step, status="unknown", note=doubt))
+            else:
+                steps.append(self._merged(self._step(step, digests, ended)))
+        return tuple(sorted(steps, key=lambda item: item.line))
+
+    def _step(self, step: Step, digests: tuple[str, ...], ended: bool) -> Step:
+        vertices = self._working(digests)
+        statuses = [self._status(vertex, ended) for vertex in vertices]
+        status = _combined(statuses)
+        if status == "not-reached" and ended:
+            return replace(step, status="unknown", note="the builder said nothing about this step")
+        if status != "miss":
+            return replace(step, status=status)
+        times = [vertex.seconds for vertex in vertices if vertex.executed]
+        known = [seconds for seconds in times if seconds is not None]
+        return replace(
+            step,
+            status="miss",
+            seconds=max(known) if known and len(known) == len(times) else None,
+            running=any(vertex.running for vertex in vertices) and not ended,
+        )
+
+    def _working(self, digests: tuple[str, ...]) -> list[Vertex]:
+        """The vertices that do a step's work, of those that carry its ordinal.
+
+        An ADD from a URL or git has a download vertex of the same name, and a
+        link on an engine with real links a merge vertex that always runs when
+        anything below it did.
+        """
+        found = []
+        for digest in digests:
+            name = parse_name(self._vertices[digest].name)
+            if name is not None and not name.merge:
+                found.append(self._vertices[digest])
+        return [vertex for vertex in found if vertex.inputs] or found
+
+    def _status(self, vertex: Vertex, ended: bool) -> Status:
+        if vertex.executed:
+            return "miss"
+        if vertex.cached_at is not None:
+            return "hit"
+        if not vertex.inputs and vertex.executions:
+            # Only the key was computed so far. It was reused if something that
+            # needs it was, or if the build is over.
+            for other in self._vertices.values():
+                if vertex.digest in other.inputs and (other.executed or other.cached_at):
+                    return "hit"
+            return "hit" if ended else "not-reached"
+        return "not-reached"
+
+    def _merged(self, step: Step) -> Step:
+        """Correct a ``cached`` that only says that an equal step of another stage did the work.
+
+        BuildKit merges steps whose keys turn out equal while it builds (two
+        stages that copy equal files and run the same command); on a cold
+        build it runs one of them and flags the other ``cached`` afterwards.
+        """
+        if step.status != "hit":
+            return step
+        mine = self._working(self._matching.digests[step.line])
+        cached_at = max((vertex.cached_at or 0 for vertex in mine), default=0)
+        for line, history in self._loose.items():
+            if line == step.line or history != self._loose[step.line]:
+                continue
+            for twin in self._working(self._matching.digests.get(line, ())):
+                ended = twin.ended_at
+                if twin in mine or not twin.executed or ended is None or ended > cached_at:
+                    continue
+                note = f"ran as one with line {line}, whose cache key is equal"
+                return replace(step, status="miss", seconds=twin.seconds, note=note)
+        return step
+
+    def _contradiction(self, step: Step, digests: tuple[str, ...]) -> str | None:
+        for digest in digests:
+            ranges = self._lines.get(digest)
+            if ranges and not any(
+                start <= step.end_line and step.line <= end for start, end in ranges
+            ):
+                said = ", ".join(str(start) for start, _ in ranges)
+                return f"the name of its vertex says line {step.line}, its provenance line {said}"
+        return None
+
+    def failure(self) -> Failure | None:
+        """The vertex that made the build fail, None if none did."""
+        failed = [vertex for vertex in self._vertices.values() if vertex.error]
+        # The steps that ran beside the failing one end as cancelled.
+        guilty = [v for v in failed if "context canceled" not in v.error] or failed
+        if not guilty:
+            return None
+        vertex = guilty[0]
+        log = self._logs.get(vertex.digest, "")
+        return Failure(self._line_of(vertex), vertex.error, log)
+
+    def _line_of(self, vertex: Vertex) -> int | None:
+        for line, digests in self._matching.digests.items():
+            if vertex.digest in digests:
+                return line
+        for trigger in self._matching.triggers:
+            if vertex.digest in trigger.digests:
+                return next(
+                    step.stage.from_.line
+                    for step in self._planned
+                    if step.stage.index == trigger.stage
+                )
+        name = parse_name(vertex.name)
+        is_from = name is not None and name.keyword == "FROM"
+        for step in self._planned:
+            stage = step.stage
+            if is_from and name is not None and name.stage in (None, _stage_key(step)):
+                return stage.from_.line
+            image = vertex.name.removeprefix("[internal] load metadata for ")
+            if image != vertex.name and stage.parent is None and _names_image(image, stage.base):
+                return stage.from_.line
+        return None
+
+
+def _names_image(canonical: str, written: str) -> bool:
+    """Whether ``docker.io/library/debian:latest`` is what ``debian`` means."""
+    short = canonical.removeprefix("docker.io/").removeprefix("library/")
+    plain = written.removeprefix("docker.io/").removeprefix("library/")
+    return short in (plain, f"{plain}:latest")
+
+
+def _combined(statuses: Sequence[Status]) -> Status:
+    """One status for the vertices of one step (one a platform)."""
+    for status in cast(Sequence[Status], ("miss", "unknown", "not-reached")):
+        if status in statuses:
+            return status
+    return "hit" if statuses else "not-reached"
+
+
+def _provenance_lines(provenance: Mapping[str, Any]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Vertex digest to ranges of lines (1-based, inclusive), from a SLSA 0.2 or 1 predicate."""
+    try:
+        if "buildDefinition" in provenance:
+            config = provenance["buildDefinition"]["internalParameters"]["buildConfig"]
+            metadata = provenance["runDetails"]["metadata"]["buildkit_metadata"]
+        else:
+            config = provenance["buildConfig"]
+            metadata = provenance["metadata"]["https://mobyproject.org/buildkit@v1#metadata"]
+        steps = config["digestMapping"]
+        locations = metadata["source"]["locations"]
+        found = {}
+        for digest, step in steps.items():
+            ranges = tuple(
+                (int(area["start"]["line"]), int(area["end"]["line"]))
+                for location in (locations.get(step) or {}).get("locations") or ()
+                for area in location.get("ranges") or ()
+            )
+            if ranges:
+                found[digest] = ranges
+        return found
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
