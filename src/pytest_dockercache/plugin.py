@@ -1,1 +1,177 @@
-"""The pytest11 entry: options, ini keys, the marker and thin fixtures; everything else is lazy."""
+"""The pytest11 entry: options, ini keys, the marker and thin fixtures; the rest is imported late.
+
+Every process of every pytest run in the environment imports this module, so
+it needs nothing but pytest, and imports the product only when it is active.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .model import BuildSpec, Edit
+    from .testing import DockerCache
+
+MARKER = (
+    "dockercache(dockerfile=None, context=None, target=None, build_args=None, edit=None, "
+    "engine=None): build an image, edit its context and assert which steps are built again "
+    "(needs --dockercache)"
+)
+
+OFF = "needs --dockercache (builds Docker images)"
+"""Why a test of ours is skipped in an ordinary run."""
+
+OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
+    ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
+    ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
+    ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
+    ("keep", "flag", None, "keep the images that were built, and say their names"),
+    ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
+    ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
+    ("engine", "text", "NAME", "what builds: auto (default), buildx, buildkit or classic"),
+    ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
+    (
+        "dockerfile",
+        "list",
+        "PATH[,context=DIR][,target=STAGE]",
+        "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
+        "invocation directory, then at the root)",
+    ),
+    ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
+    ("target", "text", "STAGE", "the stage to build (default: the last one)"),
+    ("build-arg", "list", "K=V", "a build argument (repeatable)"),
+    ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
+    ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
+    ("ssh", "list", "SPEC", "an ssh agent or key for the build, as buildx takes it (repeatable)"),
+    ("edit", "text", "PATH", "the source file that is edited between the builds"),
+    ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
+    ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
+    ("python", "text", "VERSION", "the Python version that the image must report"),
+    ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
+    ("max-size", "text", "SIZE", "the largest size that the image may have"),
+    ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
+    ("base-layers", "text", "ignore|check", "whether the base image's layers are judged as well"),
+    ("cache-from", "list", "SPEC", "a cache to import into an empty builder (repeatable)"),
+    ("cache-to", "list", "SPEC", "where to export the build cache (repeatable)"),
+    ("image", "text", "REF|TAR|OCIDIR", "judge this image instead of building one"),
+    ("base-image", "text", "REF", "the base of the image named with --dockercache-image"),
+    ("compare", "text", "IMAGE", "an image whose environment the built one must have"),
+)
+"""Name, kind (``flag``, ``text``, ``list``), metavar and help; each is an ini key as well."""
+
+
+def spelled(name: str) -> tuple[str, str]:
+    """The command-line option and the ini key of an entry of :data:`OPTIONS`."""
+    option = f"--dockercache-{name}" if name else "--dockercache"
+    return option, option[2:].replace("-", "_")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register every option, and an ini key for each."""
+    group = parser.getgroup("dockercache", "Docker build cache")
+    for name, kind, metavar, text in OPTIONS:
+        option, key = spelled(name)
+        if kind == "flag":
+            group.addoption(option, action="store_true", default=None, help=text)
+            parser.addini(key, f"the same as {option}", type="bool", default=False)
+        elif kind == "list":
+            group.addoption(option, action="append", metavar=metavar, help=text)
+            parser.addini(key, f"the same as {option}, one a line", type="linelist", default=[])
+        else:
+            group.addoption(option, metavar=metavar, help=text)
+            parser.addini(key, f"the same as {option}", type="string", default=None)
+
+
+def is_active(config: pytest.Config) -> bool:
+    """Whether ``--dockercache`` is given or ``dockercache`` is set in the ini file."""
+    return bool(config.getoption("dockercache") or config.getini("dockercache"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and all the rest of the plugin if it is wanted."""
+    config.addinivalue_line("markers", MARKER)
+    if is_active(config) and not config.getoption("help", False):
+        from ._pytest import activate
+
+        activate(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say that options of ours have no effect when the plugin is off."""
+    if is_active(config):
+        return None
+    options = [spelled(name) for name, *_ in OPTIONS]
+    idle = [option for option, key in options if config.getoption(key) not in (None, [])]
+    return f"dockercache: off, {', '.join(idle)} without --dockercache" if idle else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the marked tests when the plugin is off."""
+    if is_active(config):
+        return
+    skip = pytest.mark.skip(reason=OFF)
+    for item in items:
+        if item.get_closest_marker("dockercache") is not None:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def dockercache_engine(pytestconfig: pytest.Config) -> str:
+    """The name of the engine that the ``dockercache`` fixture builds with; override it to choose.
+
+    By default what ``--dockercache-engine`` says. ``engine=`` of a test's
+    marker comes first.
+    """
+    if not is_active(pytestconfig):
+        pytest.skip(OFF)
+    from ._pytest import gate_of
+
+    return gate_of(pytestconfig).options.settings.engine
+
+
+@pytest.fixture
+def dockercache_spec(request: pytest.FixtureRequest) -> BuildSpec:
+    """What the ``dockercache`` fixture builds; override it to build something else.
+
+    By default the Dockerfile of the test's marker, else the first that
+    ``--dockercache`` judges. Paths in the marker are relative to the rootdir.
+    """
+    if not is_active(request.config):
+        pytest.skip(OFF)
+    from ._pytest import marked
+
+    return marked.spec_of(request.node)
+
+
+@pytest.fixture
+def dockercache_edit(request: pytest.FixtureRequest) -> Edit | str | Iterable[Edit | str] | None:
+    """The edit between the builds of the ``dockercache`` fixture; override it to make another.
+
+    A path means that a comment line is appended. None, the default without
+    ``edit=`` in the marker, is the source edit that the header names.
+    """
+    if not is_active(request.config):
+        pytest.skip(OFF)
+    from ._pytest import marked
+
+    return marked.edit_of(request.node)
+
+
+@pytest.fixture
+def dockercache(
+    request: pytest.FixtureRequest,
+    dockercache_spec: BuildSpec,
+    dockercache_edit: Edit | str | Iterable[Edit | str] | None,
+    dockercache_engine: str,
+) -> DockerCache:
+    """The image built, its context edited, and the image built again.
+
+    Has ``assert_hit``, ``assert_miss``, ``rebuild``, ``steps``, ``first`` and
+    ``image``. Without ``--dockercache`` the test is skipped.
+    """
+    from ._pytest import marked
+
+    return marked.rebuild_of(request.node, dockercache_spec, dockercache_edit, dockercache_engine)

@@ -1,1 +1,5 @@
-"""To be written."""
+"""What a session found, as the terminal and files show it; pure functions over values."""
+
+from .findings import CheckResult, ImageReport, LayerReport, SessionReport
+
+__all__ = ["CheckResult", "ImageReport", "LayerReport", "SessionReport"]

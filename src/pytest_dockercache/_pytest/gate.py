@@ -1,0 +1,417 @@
+"""The plugin while it is active: what it does at each point of a pytest session.
+
+One gate lives in every process of a session: the controller's starts and
+finishes the run, prints and writes the reports; a worker's only judges.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from .. import checks
+from ..errors import ConfigError, DockerCacheError
+from ..model import BuildSpec, EngineInfo
+from ..rebuild import Settings, Subject
+from ..report import CheckResult, ImageReport, SessionReport, terminal
+from ..report import json as json_report
+from ..runs import Leftovers, Run
+from . import sharing
+from .items import CheckItem, DockerfileCollector
+from .options import Options, read_options
+from .outcomes import first_line, hide_our_frames, place_report, translated
+from .progress import LiveProgress, NoProgress, PlainProgress, Progress, can_draw
+from .targets import Selection, Target, select
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+__all__ = ["Gate"]
+
+FIXTURES = ("dockercache", "dockercache_spec", "dockercache_edit", "dockercache_engine")
+"""A test that uses one of these, or has the marker, is one of ours."""
+
+_RUN = "dockercache_run"
+_COUNT = "dockercache_collected"
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What the reports of one item have said so far."""
+
+    outcome: Literal["passed", "failed", "skipped", "error"]
+    message: str
+    line: int | None
+
+
+class Gate:
+    """The plugin's hooks and its state in one process."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        ids = tuple(checks.CHECKS)
+        self.options: Options = read_options(config, ids)
+        named = config.args_source is config.ArgsSource.ARGS
+        self.selection: Selection = select(
+            config.args,
+            "named" if named else "default",
+            self.options,
+            directory=config.invocation_params.dir,
+            root=config.rootpath,
+            checks=ids,
+        )
+        config.args[:] = self.selection.arguments
+        self._subjects: dict[tuple[BuildSpec, Settings], Subject] = {}
+        self._run: Run | None = None
+        self._finished: Leftovers | None = None
+        self._session_report: SessionReport | None = None
+        self._heard: dict[str, _Heard] = {}
+        self._collected = 0
+        self._complaint: str | None = None
+
+    # -- what items and fixtures ask for ------------------------------------
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this process is a worker of pytest-xdist."""
+        return hasattr(self._config, "workerinput")
+
+    @property
+    def run(self) -> Run:
+        """The run: started by the controller, joined by a worker. Raises ConfigError."""
+        if self._run is None:
+            if self.is_worker:
+                self._run = self._join()
+            else:
+                self._run = Run.start()
+        return self._run
+
+    def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
+        """What judges a spec; one in each process for each spec and engine."""
+        settings = self.options.settings
+        if engine is not None:
+            settings = replace(settings, engine=engine)
+        found = self._subjects.get((spec, settings))
+        if found is None:
+            sharing.tell_spec(self.run, spec, settings.engine)
+            found = Subject(spec, settings, self.run, self.progress)
+            self._subjects[spec, settings] = found
+        return found
+
+    def subject_of(self, target: Target) -> Subject:
+        """What judges a target. Raises ConfigError."""
+        return self.subject(target.spec(self.options))
+
+    def engine_of(self, subject: Subject | None) -> EngineInfo | None:
+        """The engine that judged, None if there is none."""
+        if subject is None:
+            return None
+        try:
+            engine = subject.engine.info
+        except DockerCacheError:
+            return None
+        sharing.tell_engine(self.run, engine)
+        return engine
+
+    def shown(self, path: Path) -> str:
+        """A path as reports show it: relative to the root where it can be."""
+        try:
+            return path.relative_to(self._config.rootpath).as_posix()
+        except ValueError:
+            return str(path)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Where news of running builds goes."""
+        reporter = self._reporter
+        if self.is_worker or reporter is None or self._config.get_verbosity() < 0:
+            return NoProgress()
+        writer = self._config.get_terminal_writer()
+        if can_draw(getattr(writer, "_file", None)):
+            return LiveProgress(writer)
+        return PlainProgress(reporter.write_line, writer.fullwidth)
+
+    @property
+    def _reporter(self) -> TerminalReporter | None:
+        return self._config.pluginmanager.get_plugin("terminalreporter")
+
+    def _join(self) -> Run:
+        record: dict[str, str] = self._config.workerinput[_RUN]  # type: ignore[attr-defined]
+        run = Run.from_json(record)
+        if not run.directory.is_dir():
+            raise ConfigError(
+                "--dockercache: this worker cannot see the controller's files; "
+                "use workers on the same machine (-n)"
+            )
+        return run
+
+    # -- header --------------------------------------------------------------
+
+    def pytest_report_header(self) -> list[str]:
+        """The engine, and for each Dockerfile what will be edited and why."""
+        lines: list[str] = []
+        targets = self.selection.targets
+        if self._config.option.collectonly:
+            return []
+        if targets:
+            lines.append(f"dockercache: {self._engine_header(targets[0])}")
+        for target in targets:
+            lines += self._target_header(target)
+        for node in self.selection.left_out:
+            lines.append(f"dockercache: {node} is not among the arguments, so it is not checked")
+        return lines
+
+    def _engine_header(self, target: Target) -> str:
+        try:
+            engine = self.subject_of(target).engine.info
+        except DockerCacheError as problem:
+            return f"no engine: {first_line(str(problem))}"
+        sharing.tell_engine(self.run, engine)
+        return terminal.engine_line(engine)
+
+    def _target_header(self, target: Target) -> Iterator[str]:
+        try:
+            subject = self.subject_of(target)
+            project = subject.project
+            yield f"dockercache: {target.node} (context {self.shown(subject.spec.context)})"
+            for file in project.environment_files:
+                yield f"  environment file {file.path}: {file.why}"
+            source = project.source
+            yield f"  source edit {source.path}: {source.why}"
+        except DockerCacheError as problem:
+            yield f"  {target.node}: {first_line(str(problem))}"
+
+    # -- collection ------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Add our Dockerfiles to what the session collects, after everything else."""
+        report = yield
+        if isinstance(collector, pytest.Session) and report.passed:
+            nodes = [
+                DockerfileCollector.of(collector, self, target) for target in self.selection.targets
+            ]
+            report.result = [*(report.result or []), *nodes]
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse a session in which there is nothing for us to do."""
+        self._collected = sum(_is_ours(item) for item in items)
+        if self._collected or self._config.getoption("lf", False) or not self.options.given:
+            return
+        if self.is_worker:
+            # An error in a worker reads like a crash; the controller says it.
+            items.clear()
+            return
+        raise pytest.UsageError(self._nothing_to_do())
+
+    def _nothing_to_do(self) -> str:
+        if self.selection.arguments and self.selection.left_out:
+            node = self.selection.left_out[0]
+            return (
+                "--dockercache: nothing to check among the arguments; "
+                f"add {node}, or mark tests with @pytest.mark.dockercache"
+            )
+        places = dict.fromkeys((self._config.invocation_params.dir, self._config.rootpath))
+        return (
+            "--dockercache: no Dockerfile or Containerfile in "
+            f"{' or '.join(map(str, places))}, and no marked test; "
+            "name one with --dockercache-dockerfile=PATH"
+        )
+
+    # -- pytest-xdist ------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the run to a worker."""
+        node.workerinput[_RUN] = self.run.to_json()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Learn from a worker whether there was anything to do."""
+        output = getattr(node, "workeroutput", None) or {}
+        if output.get(_COUNT) == 0:
+            self._complaint = self._nothing_to_do()
+
+    # -- tests ---------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Take the live line away before pytest prints; skip what cannot be known."""
+        return (yield from self._judging(item))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """The same for the test itself."""
+        return (yield from self._judging(item))
+
+    def _judging(self, item: pytest.Item) -> Generator[None, object, object]:
+        if not _is_ours(item):
+            return (yield)
+        auto = self.options.settings.engine == "auto"
+        try:
+            with translated(strict=self.options.strict, auto=auto):
+                return (yield)
+        finally:
+            self.progress.close()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Make reports point at the Dockerfile, and leave our frames out of tracebacks."""
+        if call.excinfo is not None:
+            hide_our_frames(call.excinfo)
+        report = yield
+        if isinstance(item, CheckItem):
+            place_report(report, call.excinfo, item.path, item.line)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember how each check ended; on the controller also those of workers."""
+        properties = dict(report.user_properties)
+        if "dockercache.check" not in properties:
+            return
+        before = self._heard.get(report.nodeid)
+        heard = _heard(report, properties)
+        if before is None or heard.outcome != "passed":
+            self._heard[report.nodeid] = heard
+
+    # -- the end ---------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Make the reports and clean up; after xdist has ended its workers."""
+        self.progress.close()
+        if self.is_worker:
+            output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
+            output[_COUNT] = self._counted()
+            return
+        if self._complaint is not None:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        self._finish()
+
+    def _counted(self) -> int | None:
+        needs_some = self.options.given and not self._config.getoption("lf", False)
+        return self._collected if needs_some else None
+
+    def pytest_unconfigure(self) -> None:
+        """Clean up if the session never came to its end."""
+        if not self.is_worker:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._run is None or self._finished is not None:
+            return
+        self._finished = Leftovers()
+        report = SessionReport(engine=sharing.known_engine(self._run), images=self._images())
+        try:
+            self._finished = self._run.finish(keep=self.options.settings.keep)
+        except DockerCacheError as problem:
+            self._finished = Leftovers(stuck=(first_line(str(problem)),))
+        self._session_report = replace(report, leftovers=self._finished)
+        for choice in self.options.reports:
+            try:
+                json_report.write(self._session_report, choice.path)
+            except OSError as problem:
+                self._warn(f"--dockercache-report={choice.kind}:{choice.path}: {problem}")
+
+    def _warn(self, text: str) -> None:
+        reporter = self._reporter
+        if reporter is not None:
+            reporter.write_line(text, red=True)
+
+    def _images(self) -> tuple[ImageReport, ...]:
+        """What is known of every Dockerfile: those of the session, then those of marked tests."""
+        images: list[ImageReport] = []
+        seen: set[tuple[BuildSpec, str]] = set()
+        engine = self.options.settings.engine
+        for target in self.selection.targets:
+            with contextlib.suppress(DockerCacheError):
+                spec = target.spec(self.options)
+                seen.add((spec, engine))
+                images.append(self._image(target.node, spec, engine))
+        for spec, name in sharing.known_specs(self.run):
+            if (spec, name) not in seen:
+                node = self.shown(spec.dockerfile)
+                node = node if spec.target is None else f"{node}[{spec.target}]"
+                images.append(self._image(node, spec, name))
+        return tuple(images)
+
+    def _image(self, node: str, spec: BuildSpec, engine: str) -> ImageReport:
+        report = ImageReport(
+            node=node,
+            dockerfile=self.shown(spec.dockerfile),
+            context=self.shown(spec.context),
+            target=spec.target,
+            checks=self._results(node),
+        )
+        try:
+            subject = self.subject(spec, engine)
+            builds = subject.builds()
+        except DockerCacheError:
+            return report
+        source: str | None = None
+        with contextlib.suppress(DockerCacheError):
+            source = subject.project.source.path
+        seconds = {
+            step.line: took
+            for build in builds
+            for step in build.steps
+            if (took := subject.seconds(step)) is not None
+        }
+        return replace(report, builds=builds, source=source, seconds=seconds)
+
+    def _results(self, node: str) -> tuple[CheckResult, ...]:
+        found = []
+        for check in checks.CHECKS:
+            heard = self._heard.get(f"{node}::{check}")
+            if heard is not None:
+                found.append(
+                    CheckResult(check, f"{node}::{check}", heard.outcome, heard.line, heard.message)
+                )
+        return tuple(found)
+
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Print the tables, and what was left behind."""
+        if self._complaint is not None:
+            terminalreporter.write_line(f"ERROR: {self._complaint}", red=True)
+        report = self._session_report
+        if report is None or self._config.get_verbosity() < -1:
+            return
+        lines = list(terminal.summary(report, self._config.get_terminal_writer().fullwidth))
+        if not lines:
+            return
+        terminalreporter.write_sep("=", "Docker build cache")
+        for line in lines:
+            for text, markup in line:
+                terminalreporter.write(text, **markup)
+            terminalreporter.line("")
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    if isinstance(item, CheckItem) or item.get_closest_marker("dockercache") is not None:
+        return True
+    names = getattr(item, "fixturenames", ())
+    return any(name in names for name in FIXTURES)
+
+
+def _heard(report: pytest.TestReport, properties: dict[str, object]) -> _Heard:
+    line = properties.get("dockercache.line")
+    number = int(str(line)) if line is not None else None
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        return _Heard("skipped", reason.removeprefix("Skipped: "), number)
+    if report.failed:
+        outcome: Literal["failed", "error"] = "failed" if report.when == "call" else "error"
+        return _Heard(outcome, report.longreprtext, number)
+    return _Heard("passed", str(properties.get("dockercache.verdict", "")), number)

@@ -1,0 +1,178 @@
+"""A Dockerfile as a pytest collector, and each check of it as an item."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .. import checks
+from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCacheError
+from ..model import Build
+from .outcomes import Ending, decide, first_line
+
+if TYPE_CHECKING:
+    from ..checks import Check, Verdict
+    from ..rebuild import Subject
+    from .gate import Gate
+    from .targets import Target
+
+__all__ = ["CheckItem", "DockerfileCollector"]
+
+
+class DockerfileCollector(pytest.Collector):
+    """One Dockerfile and target; its children are the checks.
+
+    Not a ``pytest.File``: ``--lf`` looks files up by the first part of their
+    node ID, and ``Dockerfile[runtime]`` is not a path.
+    """
+
+    gate: Gate
+    target: Target
+
+    @classmethod
+    def of(cls, session: pytest.Session, gate: Gate, target: Target) -> DockerfileCollector:
+        """The collector of a target, a child of the session."""
+        node = cls.from_parent(session, name=target.node, nodeid=target.node, path=target.path)
+        assert isinstance(node, DockerfileCollector)
+        node.gate = gate
+        node.target = target
+        return node
+
+    def collect(self) -> Iterator[CheckItem]:
+        """One item a check; nothing is read or built."""
+        options = self.gate.options
+        for check in checks.CHECKS.values():
+            wanted = self.target.checks is None or check.id in self.target.checks
+            if wanted and check.id not in options.skip and check.applies(options.settings):
+                yield CheckItem.of(self, check)
+
+
+class CheckItem(pytest.Item):
+    """One check of one Dockerfile.
+
+    The judging is done in the set-up phase: a check that could not be judged
+    is then pytest's own *error*, one that does not hold a *failure*, in the
+    terminal, in JUnit XML and across xdist alike.
+    """
+
+    check: Check
+    line: int | None
+    _failure: CacheAssertionError | None
+
+    @classmethod
+    def of(cls, parent: DockerfileCollector, check: Check) -> CheckItem:
+        """The item of a check."""
+        item = cls.from_parent(parent, name=check.id)
+        assert isinstance(item, CheckItem)
+        item.check = check
+        item.line = None
+        item._failure = None
+        return item
+
+    @property
+    def dockerfile(self) -> DockerfileCollector:
+        """The collector that this item belongs to."""
+        assert isinstance(self.parent, DockerfileCollector)
+        return self.parent
+
+    def setup(self) -> None:
+        """Judge the check; raises what becomes a skip or an error."""
+        gate = self.dockerfile.gate
+        target = self.dockerfile.target
+        self._note("check", self.check.id)
+        self._note("dockerfile", gate.shown(target.path))
+        if target.target is not None:
+            self._note("target", target.target)
+        subject: Subject | None = None
+        try:
+            subject = gate.subject_of(target)
+            verdict = self.check.judge(subject)
+        except (DockerCacheError, CacheAssertionError) as problem:
+            ending = decide(
+                problem,
+                check=self.check.id,
+                strict=gate.options.strict,
+                auto=gate.options.settings.engine == "auto",
+                first_build_failed=_first_build_failed(subject, problem),
+                node=self._sibling("builds"),
+            )
+            self._describe(subject)
+            self._end(ending)
+        else:
+            self._describe(subject)
+            self._pass(verdict)
+
+    def runtest(self) -> None:
+        """Raise the failure that the set-up phase found, if it found one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the item is: the Dockerfile, at the line to blame once it is known."""
+        return self.path, None if self.line is None else self.line - 1, self.name
+
+    def _pass(self, verdict: Verdict) -> None:
+        self.line = verdict.line
+        self._note("verdict", verdict.message)
+        for name, value in verdict.properties:
+            self._note(name, value)
+
+    def _end(self, ending: Ending) -> None:
+        self.line = ending.line
+        self._note("verdict", first_line(ending.message))
+        if self.line is not None:
+            self._note("line", str(self.line))
+        if ending.outcome == "skipped":
+            raise pytest.skip.Exception(ending.message)
+        if ending.outcome == "error":
+            raise pytest.fail.Exception(ending.message, pytrace=False) from None
+        self._failure = CacheAssertionError(ending.message, line=ending.line)
+
+    def _describe(self, subject: Subject | None) -> None:
+        """Add what the builds showed to the item's properties (JUnit XML has them)."""
+        engine = self.dockerfile.gate.engine_of(subject)
+        if engine is None or subject is None:
+            return
+        self._note("engine", str(engine))
+        builds = subject.builds()
+        if builds:
+            self._note("steps", _compact(builds))
+
+    def _note(self, name: str, value: str) -> None:
+        self.user_properties.append((f"dockercache.{name}", value))
+
+    def _sibling(self, check: str) -> str | None:
+        """The node ID of another check of this Dockerfile, if it is part of this session."""
+        for item in self.session.items:
+            if item.parent is self.parent and item.name == check:
+                return item.nodeid
+        return None
+
+
+def _first_build_failed(subject: Subject | None, problem: BaseException) -> bool:
+    if subject is None or not isinstance(problem, (BuildFailed, BuildTimeout)):
+        return False
+    try:
+        subject.first()
+    except (BuildFailed, BuildTimeout):
+        return True
+    except DockerCacheError:
+        return False
+    return False
+
+
+def _compact(builds: tuple[Build, ...]) -> str:
+    """What each build said of each step: ``[[edits, outcome, {line: status}], …]``."""
+    table = [
+        [
+            ", ".join(str(edit) for edit in build.edits),
+            build.outcome,
+            {str(step.line): step.status for step in build.steps},
+        ]
+        for build in builds
+    ]
+    return json.dumps(table, ensure_ascii=False, separators=(",", ":"))

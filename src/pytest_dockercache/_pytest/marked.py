@@ -1,0 +1,158 @@
+"""Reads the ``dockercache`` marker of a test, and gives its fixtures what they return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import ConfigError
+from ..model import BuildSpec, Edit
+from . import gate_of
+from .options import check_engine
+from .outcomes import reported
+from .targets import choose_context
+
+if TYPE_CHECKING:
+    from ..testing import DockerCache
+
+__all__ = ["edit_of", "rebuild_of", "spec_of"]
+
+KEYWORDS = ("dockerfile", "context", "target", "build_args", "edit", "engine")
+
+
+def spec_of(item: pytest.Item) -> BuildSpec:
+    """What the marker of a test builds; by default the first Dockerfile of the session.
+
+    Relative paths are relative to the rootdir. Fails the test's set-up with
+    the text of a ConfigError.
+    """
+    with reported():
+        return _spec(item)
+
+
+def edit_of(item: pytest.Item) -> Edit | str | Iterable[Edit | str] | None:
+    """The ``edit=`` of a test's marker."""
+    with reported():
+        edit: Edit | str | Iterable[Edit | str] | None = _keywords(item).get("edit")
+        return edit
+
+
+def rebuild_of(
+    item: pytest.Item,
+    spec: BuildSpec,
+    edit: Edit | str | Iterable[Edit | str] | None,
+    engine: str,
+) -> DockerCache:
+    """What the ``dockercache`` fixture returns; nothing is built before it is asked for."""
+    from ..testing import DockerCache
+
+    with reported():
+        named = _keywords(item).get("engine", engine)
+        name = check_engine(str(named), f"engine={named!r} of {item.nodeid}")
+        subject = gate_of(item.config).subject(spec, name)
+        edits = _edits(edit) or (subject.project.source_edit,)
+        return DockerCache(subject, edits)
+
+
+def _keywords(item: pytest.Item) -> Mapping[str, Any]:
+    """The marker's keywords; those of the closest marker win."""
+    found: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("dockercache"))):
+        if mark.args:
+            raise ConfigError(
+                f"@pytest.mark.dockercache of {item.nodeid} takes keywords only; "
+                f"valid: {', '.join(KEYWORDS)}"
+            )
+        for name, value in mark.kwargs.items():
+            if name not in KEYWORDS:
+                raise ConfigError(
+                    f"@pytest.mark.dockercache of {item.nodeid}: unknown keyword {name}; "
+                    f"valid: {', '.join(KEYWORDS)}"
+                )
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def _spec(item: pytest.Item) -> BuildSpec:
+    keywords = _keywords(item)
+    options = gate_of(item.config).options
+    root = item.config.rootpath
+    default = gate_of(item.config).selection.default
+    build_args = {**dict(options.build_args), **_build_args(keywords.get("build_args"), item)}
+    named = keywords.get("dockerfile")
+    context = keywords.get("context")
+    if named is not None:
+        path = _below(root, named)
+        if not path.is_file():
+            raise ConfigError(
+                f"@pytest.mark.dockercache(dockerfile={str(named)!r}) of {item.nodeid}: "
+                f"no file {path}; the path is relative to {root}"
+            )
+        where = options.context or choose_context(path, (path.parent, root))
+        target = options.target
+    elif default is not None:
+        path = default.path
+        where = default.context or choose_context(path, default.contexts)
+        target = default.target
+    else:
+        raise ConfigError(
+            f"no Dockerfile for {item.nodeid}: there is none in {root}; "
+            "name one with @pytest.mark.dockercache(dockerfile=PATH)"
+        )
+    if context is not None:
+        where = _below(root, context)
+        if not where.is_dir():
+            raise ConfigError(
+                f"@pytest.mark.dockercache(context={str(context)!r}) of {item.nodeid}: "
+                f"no directory {where}; the path is relative to {root}"
+            )
+    return BuildSpec(
+        dockerfile=path,
+        context=where,
+        target=keywords.get("target", target),
+        build_args=tuple(build_args.items()),
+        platform=options.platform,
+        secrets=options.secrets,
+        ssh=options.ssh,
+    )
+
+
+def _build_args(value: object, item: pytest.Item) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"@pytest.mark.dockercache(build_args=…) of {item.nodeid}: {value!r} is not a mapping; "
+            "for example {'VERSION': '1.2'}"
+        )
+    return {str(name): str(content) for name, content in value.items()}
+
+
+def _edits(value: Edit | str | os.PathLike[str] | Iterable[Edit | str] | None) -> tuple[Edit, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, (Edit, str, os.PathLike)):
+        return (_edit(value),)
+    if isinstance(value, Iterable):
+        return tuple(_edit(one) for one in value)
+    return (_edit(value),)
+
+
+def _edit(value: object) -> Edit:
+    if isinstance(value, Edit):
+        return value
+    if isinstance(value, (str, os.PathLike)):
+        return Edit.append(Path(value).as_posix())
+    raise ConfigError(
+        f"edit={value!r} is not an edit; give a path of the build context, "
+        "or an Edit such as Edit.append('src/main.py')"
+    )
+
+
+def _below(root: Path, path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(root / path))

@@ -1,0 +1,334 @@
+"""Reads options and ini keys into checked values; every mistake names its option and the remedy."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..errors import ConfigError
+from ..rebuild import Settings
+
+__all__ = ["DockerfileChoice", "Options", "ReportChoice", "read_options"]
+
+ENGINES = ("auto", "buildx", "buildkit", "classic")
+LATER_ENGINES = ("podman", "model")
+REPORTS = ("json",)
+LATER_REPORTS = ("md", "html")
+LATER = ("cache-from", "cache-to", "image", "base-image", "compare")
+"""Options that the interface has and the product not yet."""
+
+BUDGETS = {"max-size": "image-size", "min-saving": "rebuild-saving"}
+"""Options that do nothing but give a check its limit."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+@dataclass(frozen=True)
+class DockerfileChoice:
+    """A Dockerfile that an option names: absolute path, context and target if they are named.
+
+    ``explicit`` is True for the command line: such a Dockerfile is always
+    collected, one of the ini file only where nothing else was asked for.
+    """
+
+    path: Path
+    context: Path | None = None
+    target: str | None = None
+    explicit: bool = True
+
+
+@dataclass(frozen=True)
+class ReportChoice:
+    """A report to write at the end: its type and its absolute path."""
+
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every option, checked. ``given`` is True if ``--dockercache`` is on the command line."""
+
+    settings: Settings
+    given: bool = True
+    strict: bool = False
+    skip: frozenset[str] = frozenset()
+    reports: tuple[ReportChoice, ...] = ()
+    dockerfiles: tuple[DockerfileChoice, ...] = ()
+    context: Path | None = None
+    target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
+    platform: str | None = None
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Value:
+    """One value as it was given, and where: an option, or an ini key and its file."""
+
+    text: str
+    name: str
+    base: Path
+    explicit: bool
+
+    def wrong(self, problem: str, remedy: str) -> ConfigError:
+        return ConfigError(f"{self.name}={self.text}: {problem}; {remedy}")
+
+    def path(self, text: str | None = None) -> Path:
+        given = os.path.expanduser(self.text if text is None else text)
+        return Path(os.path.abspath(self.base / given))
+
+
+class _Reader:
+    """The values of an invocation: the command line first, then the ini file."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        ini = config.inipath
+        self._ini_base = ini.parent if ini is not None else config.rootpath
+        self._ini_name = ini.name if ini is not None else "-o"
+
+    def flag(self, name: str) -> bool:
+        _, key = _spelled(name)
+        return bool(self._config.getoption(key) or self._config.getini(key))
+
+    def values(self, name: str) -> tuple[_Value, ...]:
+        option, key = _spelled(name)
+        given: Any = self._config.getoption(key)
+        if given:
+            base = self._config.invocation_params.dir
+            texts = given if isinstance(given, list) else [given]
+            return tuple(_Value(text, option, base, True) for text in texts)
+        texts = self._config.getini(key) or []
+        texts = texts if isinstance(texts, list) else [texts]
+        where = f"{key} ({self._ini_name})"
+        return tuple(_Value(text, where, self._ini_base, False) for text in texts)
+
+    def value(self, name: str) -> _Value | None:
+        found = self.values(name)
+        return found[-1] if found else None
+
+    def text(self, name: str) -> str | None:
+        found = self.value(name)
+        return found.text if found is not None else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(value.text for value in self.values(name))
+
+
+def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
+    """Read and check every option; ``checks`` are the IDs of the checks that exist.
+
+    Raises ConfigError with the option, its value, and what is valid.
+    """
+    reader = _Reader(config)
+    for name in LATER:
+        value = reader.value(name)
+        if value is not None:
+            raise ConfigError(f"{value.name} is not available yet")
+    for name, check in BUDGETS.items():
+        value = reader.value(name)
+        if value is not None and check not in checks:
+            raise ConfigError(f"{value.name} is not available yet")
+    settings = Settings(
+        engine=_engine(reader.value("engine")),
+        builder=reader.text("builder"),
+        timeout=_timeout(reader.value("timeout")),
+        keep=reader.flag("keep"),
+        edit=reader.text("edit"),
+        env_step=_pattern(reader.value("env-step")),
+        environment=reader.texts("environment"),
+        python=_python(reader.value("python")),
+        base_layers="check" if _base_layers(reader.value("base-layers")) else "ignore",
+        max_hidden=_size(reader.value("max-hidden")) or 10_000_000,
+        max_size=_size(reader.value("max-size")),
+        min_saving=_share(reader.value("min-saving")),
+    )
+    context = reader.value("context")
+    return Options(
+        settings=settings,
+        given=bool(config.getoption("dockercache")),
+        strict=reader.flag("strict"),
+        skip=_skipped(reader.values("skip"), checks),
+        reports=tuple(_report(value) for value in reader.values("report")),
+        dockerfiles=tuple(_dockerfile(value) for value in reader.values("dockerfile")),
+        context=_directory(context, context.text) if context is not None else None,
+        target=reader.text("target"),
+        build_args=_build_args(reader.values("build-arg")),
+        platform=reader.text("platform"),
+        secrets=reader.texts("secret"),
+        ssh=reader.texts("ssh"),
+    )
+
+
+def check_engine(name: str, where: str) -> str:
+    """An engine's name, if it is one. Raises ConfigError that says where it was given."""
+    if name in LATER_ENGINES:
+        raise ConfigError(f"{where}: engine {name} is not available yet; valid: {_list(ENGINES)}")
+    if name not in ENGINES:
+        raise ConfigError(f"{where}: unknown engine; valid: {_list(ENGINES)}")
+    return name
+
+
+def _engine(value: _Value | None) -> str:
+    return "auto" if value is None else check_engine(value.text, f"{value.name}={value.text}")
+
+
+def _timeout(value: _Value | None) -> float | None:
+    if value is None:
+        return None
+    seconds = _number(value.text)
+    if seconds is None or seconds <= 0:
+        raise value.wrong("not a number of seconds above 0", "for example 600")
+    return seconds
+
+
+def _share(value: _Value | None) -> float | None:
+    if value is None:
+        return None
+    text = value.text.strip()
+    share = _number(text.rstrip("%"))
+    if share is not None and text.endswith("%"):
+        share /= 100
+    if share is None or not 0 <= share <= 1:
+        raise value.wrong("not a share between 0 and 1", "for example 0.8 or 80%")
+    return share
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _size(value: _Value | None) -> int | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", value.text.strip().lower())
+    if found is None:
+        raise value.wrong("not a size", "for example 500000, 10MB or 1.5GiB")
+    return round(float(found[1]) * _UNITS[found[2] or ""])
+
+
+def _pattern(value: _Value | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        re.compile(value.text)
+    except re.error as problem:
+        raise value.wrong(f"not a regular expression ({problem})", "escape it") from None
+    return value.text
+
+
+def _python(value: _Value | None) -> str | None:
+    if value is None:
+        return None
+    if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?", value.text.strip()):
+        raise value.wrong("not a Python version", "for example 3.10 or 3.10.4")
+    return value.text.strip()
+
+
+def _base_layers(value: _Value | None) -> bool:
+    if value is None or value.text == "ignore":
+        return False
+    if value.text != "check":
+        raise value.wrong("unknown value", "valid: ignore, check")
+    return True
+
+
+def _skipped(values: tuple[_Value, ...], checks: tuple[str, ...]) -> frozenset[str]:
+    skipped = set()
+    for value in values:
+        for check in filter(None, re.split(r"[,\s]+", value.text)):
+            if check not in checks:
+                raise value.wrong(f"unknown check {check}", f"valid: {_list(checks)}")
+            skipped.add(check)
+    return frozenset(skipped)
+
+
+def _report(value: _Value) -> ReportChoice:
+    kind, colon, path = value.text.partition(":")
+    if kind in LATER_REPORTS and colon:
+        raise ConfigError(
+            f"{value.name}={value.text}: report type {kind} is not available yet; "
+            f"valid: {_list(REPORTS)}"
+        )
+    if kind not in REPORTS or not path:
+        raise value.wrong(
+            f"unknown report type {kind}" if colon else "not of the form TYPE:PATH",
+            f"valid: {', '.join(f'{name}:PATH' for name in REPORTS)}",
+        )
+    return ReportChoice(kind, _writable(value, value.path(path)))
+
+
+def _writable(value: _Value, path: Path) -> Path:
+    """The path, if a file can be written there: better said now than after the builds."""
+    if path.is_dir():
+        raise value.wrong(f"{path} is a directory", "name a file")
+    above = path.parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise value.wrong(f"{above} is not a directory", "name a path that can be written")
+    if not os.access(path if path.exists() else above, os.W_OK):
+        raise value.wrong("no permission to write there", "name a path that can be written")
+    return path
+
+
+def _dockerfile(value: _Value) -> DockerfileChoice:
+    text, *parts = re.split(r",(?=\w+=)", value.text)
+    named: dict[str, str] = {}
+    for part in parts:
+        key, _, content = part.partition("=")
+        if key not in ("context", "target") or key in named or not content:
+            raise value.wrong(f"cannot use {part!r}", "valid: PATH[,context=DIR][,target=STAGE]")
+        named[key] = content
+    path = value.path(text)
+    if not text or path.is_dir():
+        raise value.wrong(f"{path} is a directory", "name the Dockerfile in it")
+    if not path.exists():
+        raise value.wrong(f"no file {path}", "name an existing Dockerfile")
+    if not path.is_file():
+        raise value.wrong(f"{path} is not a file", "name a Dockerfile")
+    context = _directory(value, named["context"]) if "context" in named else None
+    return DockerfileChoice(path, context, named.get("target"), value.explicit)
+
+
+def _directory(value: _Value, text: str) -> Path:
+    path = value.path(text)
+    if not path.is_dir():
+        missing = "is not a directory" if path.exists() else "does not exist"
+        raise value.wrong(f"build context {path} {missing}", "name an existing directory")
+    return path
+
+
+def _build_args(values: tuple[_Value, ...]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, content = value.text.partition("=")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise value.wrong("not a build argument", "for example VERSION=1.2")
+        if equals:
+            found[name] = content
+        elif name in os.environ:  # as in `docker build --build-arg NAME`
+            found[name] = os.environ[name]
+    return tuple(found.items())
+
+
+def _spelled(name: str) -> tuple[str, str]:
+    """The command-line option and the ini key of an option's short name."""
+    option = f"--dockercache-{name}"
+    return option, option[2:].replace("-", "_")
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return ", ".join(values)

@@ -1,0 +1,173 @@
+"""Turns what a judgement raised into pytest's outcomes, and into reports without our tracebacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from ..errors import (
+    BuildFailed,
+    BuildTimeout,
+    CacheAssertionError,
+    DockerCacheError,
+    EngineUnavailable,
+    Unverifiable,
+)
+
+__all__ = [
+    "Ending",
+    "decide",
+    "first_line",
+    "hide_our_frames",
+    "message_repr",
+    "place_report",
+    "reported",
+    "translated",
+]
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a judgement that raised ends: the outcome, the text, and the Dockerfile line to blame."""
+
+    outcome: Literal["failed", "skipped", "error"]
+    message: str
+    line: int | None = None
+
+
+def decide(
+    problem: DockerCacheError | CacheAssertionError,
+    *,
+    check: str,
+    strict: bool,
+    auto: bool,
+    first_build_failed: bool = False,
+    node: str | None = None,
+) -> Ending:
+    """The outcome of a check that raised ``problem``.
+
+    ``auto`` says that nobody chose the engine: only then does the absence of
+    a daemon mean "cannot be verified"; a chosen engine that is not there is
+    an error. ``first_build_failed`` says that the first build already ended
+    in this problem, and ``node`` names the item ``builds`` that reports it,
+    None if that item is not part of this session (then the problem must be
+    reported here).
+    """
+    message = str(problem)
+    line = getattr(problem, "line", None)
+    if isinstance(problem, CacheAssertionError):
+        return Ending("failed", message, line)
+    unverifiable: str | None = None
+    if isinstance(problem, Unverifiable) or (
+        isinstance(problem, EngineUnavailable) and problem.absent and auto
+    ):
+        unverifiable = message
+    elif isinstance(problem, (BuildFailed, BuildTimeout)):
+        if check == "builds":
+            return Ending("failed", message, line)
+        if first_build_failed and node is not None:
+            unverifiable = f"the image does not build: see {node}"
+    if unverifiable is None:
+        return Ending("error", message, line)
+    if strict:
+        return Ending("failed", _with_note(unverifiable, "(--dockercache-strict)"), line)
+    return Ending("skipped", unverifiable, line)
+
+
+def _with_note(message: str, note: str) -> str:
+    first, newline, rest = message.partition("\n")
+    return f"{first} {note}{newline}{rest}"
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Let an error of ours end the set-up of a test with its message and no traceback."""
+    try:
+        yield
+    except Unverifiable:
+        raise
+    except DockerCacheError as problem:
+        raise pytest.fail.Exception(str(problem), pytrace=False) from None
+
+
+@contextmanager
+def translated(*, strict: bool, auto: bool) -> Iterator[None]:
+    """Let a test that asserts what cannot be known be skipped, or fail when strict."""
+    try:
+        yield
+    except (Unverifiable, EngineUnavailable) as problem:
+        ending = decide(problem, check="", strict=strict, auto=auto)
+        if ending.outcome == "skipped":
+            raise pytest.skip.Exception(ending.message) from None
+        if isinstance(problem, Unverifiable):
+            raise pytest.fail.Exception(ending.message, pytrace=False) from None
+        raise
+
+
+def place_report(
+    report: pytest.TestReport,
+    excinfo: pytest.ExceptionInfo[BaseException] | None,
+    path: Path,
+    line: int | None,
+) -> None:
+    """Make a report point at the Dockerfile, and say our message and nothing else.
+
+    Annotations in CI read ``report.location``; the short summary reads the
+    crash location's message.
+    """
+    file, _, name = report.location
+    report.location = (file, (line or 1) - 1, name)
+    if excinfo is None:
+        return
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(path), line or 1, report.longrepr[2])
+    elif isinstance(excinfo.value, (CacheAssertionError, pytest.fail.Exception)):
+        report.longrepr = message_repr(excinfo, path, line)
+
+
+def message_repr(excinfo: pytest.ExceptionInfo[BaseException], path: Path, line: int | None) -> Any:
+    """The text of an exception as pytest prints it: the message alone, located in a Dockerfile.
+
+    A plain string would do for the terminal, but loses its first line in the
+    short summary when it crosses from an xdist worker.
+    """
+    text = excinfo.getrepr(style="value", tbfilter=False)
+    crash = text.reprcrash
+    if crash is not None:
+        crash.path = str(path)
+        crash.lineno = line or 1
+        crash.message = first_line(str(excinfo.value))
+    return text
+
+
+def hide_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Leave the frames of this package out of the traceback of an error that it raised on purpose.
+
+    A user's test failed; how we found out is of no use to its reader. An
+    exception of another kind is a bug of ours and keeps every frame.
+    """
+    if not isinstance(excinfo.value, (DockerCacheError, CacheAssertionError)):
+        return
+    traceback = excinfo.tb
+    step: Any = traceback
+    while step is not None:
+        names = step.tb_frame.f_globals
+        if str(names.get("__name__", "")).partition(".")[0] == _PACKAGE:
+            names["__tracebackhide__"] = _is_ours
+        step = step.tb_next
+
+
+def _is_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    return isinstance(excinfo.value, (DockerCacheError, CacheAssertionError))
+
+
+def first_line(text: str) -> str:
+    """The verdict of a message."""
+    return text.partition("\n")[0].rstrip()

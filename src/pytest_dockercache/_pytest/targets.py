@@ -1,0 +1,295 @@
+"""Decides which Dockerfiles an invocation is about: defaults, options, and command-line arguments.
+
+Arguments that name a Dockerfile (``docker/Dockerfile.gpu``,
+``Dockerfile::builds``, ``Dockerfile[runtime]::builds``) are taken out of
+pytest's own list and collected by us. So it does not matter what pytest
+would walk into (``testpaths``, ``norecursedirs``) or how it reads brackets
+(it refuses ``path[...]``), and each Dockerfile is collected once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..errors import ConfigError, DockerCacheError
+from ..model import BuildSpec
+from .options import DockerfileChoice, Options
+
+__all__ = ["Selection", "Target", "choose_context", "node_path", "select"]
+
+DEFAULT_NAMES = ("Dockerfile", "Containerfile")
+
+_DOCKERFILE_NAME = re.compile(
+    r"(Dockerfile|Containerfile)([._-].*)?|.*\.(Dockerfile|Containerfile)", re.IGNORECASE
+)
+_BRACKETED = re.compile(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Dockerfile to judge, and of it one stage.
+
+    ``context`` is None when nobody named one; ``contexts`` are then the
+    directories to choose from. ``checks`` are the IDs to collect, None for
+    all. ``node`` is the first part of the node IDs.
+    """
+
+    path: Path
+    target: str | None
+    node: str
+    context: Path | None = None
+    contexts: tuple[Path, ...] = ()
+    checks: tuple[str, ...] | None = None
+
+    def spec(self, options: Options) -> BuildSpec:
+        """What is built for this target."""
+        return BuildSpec(
+            dockerfile=self.path,
+            context=self.context or choose_context(self.path, self.contexts),
+            target=self.target,
+            build_args=options.build_args,
+            platform=options.platform,
+            secrets=options.secrets,
+            ssh=options.ssh,
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The targets of an invocation, the arguments that are left to pytest, and what to say.
+
+    ``left_out`` are the node names of Dockerfiles that would have been
+    judged if the command line did not name something else.
+    """
+
+    targets: tuple[Target, ...]
+    arguments: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    default: Target | None = None
+
+
+@dataclass(frozen=True)
+class _Argument:
+    path: Path
+    target: str | None
+    check: str | None
+    text: str
+
+
+def select(
+    arguments: Sequence[str],
+    source: Literal["named", "default"],
+    options: Options,
+    *,
+    directory: Path,
+    root: Path,
+    checks: Sequence[str],
+) -> Selection:
+    """Sort the command line's arguments into Dockerfiles and the rest, and find the defaults.
+
+    ``source`` is ``"named"`` when the user gave arguments. ``directory`` is
+    the invocation directory. Raises ConfigError for an unknown check and for
+    a Dockerfile that is named twice.
+    """
+    known = [_target(choice, options, directory, root) for choice in options.dockerfiles]
+    _refuse_twins(known)
+    if not known:
+        known = _defaults((directory, root), options, root)
+    explicit = [choice.explicit for choice in options.dockerfiles]
+    always = [target for target, named in zip(known, explicit, strict=False) if named]
+    if source == "default":
+        return Selection(tuple(known), tuple(arguments), default=known[0] if known else None)
+
+    ours: list[_Argument] = []
+    rest: list[str] = []
+    for text in arguments:
+        argument = _read_argument(text, directory, {target.path for target in known})
+        if argument is None:
+            rest.append(text)
+        else:
+            ours.append(argument)
+    chosen = _merge(
+        [
+            target
+            for argument in ours
+            for target in _of_argument(argument, known, options, directory, root, checks)
+        ]
+    )
+    for target in always:
+        if not any(target.path == other.path for other in chosen):
+            chosen.append(target)
+    for target in _inside(rest, known, options, directory, root):
+        if not any(target.path == other.path for other in chosen):
+            chosen.append(target)
+    left_out = [
+        target.node for target in known if not any(target.path == other.path for other in chosen)
+    ]
+    default = known[0] if known else (chosen[0] if chosen else None)
+    return Selection(tuple(chosen), tuple(rest), tuple(left_out), default)
+
+
+def node_path(path: Path, target: str | None, root: Path) -> str:
+    """The first part of a Dockerfile's node IDs: its path below the root, and the stage."""
+    try:
+        name = path.relative_to(root).as_posix()
+    except ValueError:
+        name = path.as_posix()
+    return name if target is None else f"{name}[{target}]"
+
+
+def choose_context(dockerfile: Path, candidates: Sequence[Path]) -> Path:
+    """The first directory that holds most of what the Dockerfile takes from its build context.
+
+    ``docker build`` has no default context; people run it in the
+    Dockerfile's directory (``docker build .``) or above it (``docker build -f
+    docker/Dockerfile .``). The sources of COPY tell which.
+    """
+    candidates = tuple(dict.fromkeys(candidates))
+    if len(candidates) == 1:
+        return candidates[0]
+    try:
+        sources = _context_sources(dockerfile)
+    except DockerCacheError:
+        return candidates[0]  # the checks say what is wrong with the Dockerfile
+
+    def held(directory: Path) -> int:
+        return sum(any(directory.glob(source)) for source in sources)
+
+    return max(candidates, key=held)
+
+
+def _context_sources(dockerfile: Path) -> tuple[str, ...]:
+    from ..dockerfile import plan, read_dockerfile
+
+    sources = [
+        source.lstrip("/")
+        for step in plan(read_dockerfile(dockerfile), all_stages=True)
+        for transfer in step.transfers
+        if transfer.origin == "context"
+        for source in transfer.sources
+    ]
+    return tuple(source for source in sources if source.strip("./") and "://" not in source)
+
+
+def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Target]:
+    """The Dockerfile that is judged when nobody names one; none or one."""
+    for place in dict.fromkeys(places):
+        for name in DEFAULT_NAMES:
+            path = place / name
+            if path.is_file():
+                node = node_path(path, options.target, root)
+                return [Target(path, options.target, node, options.context, (place,))]
+    return []
+
+
+def _target(choice: DockerfileChoice, options: Options, directory: Path, root: Path) -> Target:
+    target = choice.target or options.target
+    return Target(
+        choice.path,
+        target,
+        node_path(choice.path, target, root),
+        choice.context or options.context,
+        (choice.path.parent, directory, root),
+    )
+
+
+def _refuse_twins(targets: Sequence[Target]) -> None:
+    seen: dict[str, Target] = {}
+    for target in targets:
+        if target.node in seen:
+            raise ConfigError(
+                f"--dockercache-dockerfile: {target.node} is named twice; "
+                "give each Dockerfile and target once"
+            )
+        seen[target.node] = target
+
+
+def _read_argument(text: str, directory: Path, known: set[Path]) -> _Argument | None:
+    """The argument, if it names a Dockerfile."""
+    where, _, check = text.partition("::")
+    path, target = _absolute(where, directory), None
+    if not path.exists():
+        bracketed = _BRACKETED.fullmatch(where)
+        if bracketed is None:
+            return None
+        path, target = _absolute(bracketed["path"], directory), bracketed["target"]
+    if not path.is_file():
+        return None
+    if path not in known and not _looks_like_dockerfile(path):
+        return None
+    return _Argument(path, target, check or None, text)
+
+
+def _absolute(text: str, directory: Path) -> Path:
+    return Path(os.path.abspath(directory / text))
+
+
+def _looks_like_dockerfile(path: Path) -> bool:
+    if path.suffix in (".py", ".dockerignore", ".md", ".txt", ".rst"):
+        return False
+    return _DOCKERFILE_NAME.fullmatch(path.name) is not None
+
+
+def _of_argument(
+    argument: _Argument,
+    known: Sequence[Target],
+    options: Options,
+    directory: Path,
+    root: Path,
+    checks: Sequence[str],
+) -> list[Target]:
+    if argument.check is not None and argument.check not in checks:
+        raise ConfigError(
+            f"{argument.text}: unknown check {argument.check}; valid: {', '.join(checks)}"
+        )
+    wanted = None if argument.check is None else (argument.check,)
+    same = [target for target in known if target.path == argument.path]
+    if argument.target is not None:
+        exact = [target for target in same if target.target == argument.target]
+        if not exact and same:
+            node = node_path(argument.path, argument.target, root)
+            exact = [replace(same[0], target=argument.target, node=node)]
+        same = exact
+    if not same:
+        choice = DockerfileChoice(argument.path, target=argument.target)
+        same = [_target(choice, options, directory, root)]
+    return [replace(target, checks=wanted) for target in same]
+
+
+def _merge(targets: Sequence[Target]) -> list[Target]:
+    """One target for each node: several arguments may each name one check of it."""
+    merged: dict[str, Target] = {}
+    for target in targets:
+        before = merged.get(target.node)
+        if before is not None:
+            both = None
+            if before.checks is not None and target.checks is not None:
+                both = tuple(dict.fromkeys((*before.checks, *target.checks)))
+            target = replace(target, checks=both)
+        merged[target.node] = target
+    return list(merged.values())
+
+
+def _inside(
+    arguments: Sequence[str],
+    known: Sequence[Target],
+    options: Options,
+    directory: Path,
+    root: Path,
+) -> list[Target]:
+    """The Dockerfiles in the directories that are arguments: known ones, or one at their top."""
+    found: list[Target] = []
+    for text in arguments:
+        place = _absolute(text, directory)
+        if not place.is_dir():
+            continue
+        inside = [target for target in known if target.path.is_relative_to(place)]
+        if not inside:
+            inside = _defaults((place,), options, root)
+        found += inside
+    return _merge(found)

@@ -1,0 +1,115 @@
+"""The machine-readable report: one JSON document, ``schema`` 1, and how it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..model import Build, Edit, Reason, Step
+from ..runs import write_json
+from .findings import CheckResult, ImageReport, LayerReport, SessionReport
+
+__all__ = ["SCHEMA", "document", "write"]
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes; new keys may come within a schema."""
+
+
+def document(session: SessionReport) -> dict[str, Any]:
+    """The report as JSON values."""
+    engine = session.engine
+    return {
+        "schema": SCHEMA,
+        "engine": None
+        if engine is None
+        else {"name": engine.name, "version": engine.version, "server": engine.server},
+        "images": [_image(image) for image in session.images],
+    }
+
+
+def write(session: SessionReport, path: Path) -> None:
+    """Write the report; a reader sees the old file or the new one. Raises OSError."""
+    write_json(path, document(session))
+
+
+def dumps(session: SessionReport) -> str:
+    """The report as text, for people."""
+    return json.dumps(document(session), indent=2, ensure_ascii=False)
+
+
+def _image(image: ImageReport) -> dict[str, Any]:
+    return {
+        "dockerfile": image.dockerfile,
+        "context": image.context,
+        "target": image.target,
+        "builds": [_build(build) for build in image.builds],
+        "layers": [_layer(layer) for layer in image.layers],
+        "checks": [_check(check) for check in image.checks],
+    }
+
+
+def _build(build: Build) -> dict[str, Any]:
+    return {
+        "edit": _edit(build.edits),
+        "outcome": build.outcome,
+        "seconds": round(build.seconds, 3),
+        "steps": [_step(step) for step in build.steps],
+    }
+
+
+def _edit(edits: Sequence[Edit]) -> dict[str, Any] | None:
+    """The first edit; the schema has room for one, so the others are in its detail."""
+    if not edits:
+        return None
+    first, *others = edits
+    detail = "; and ".join([first.detail, *(str(edit) for edit in others)])
+    return {"kind": first.kind, "path": first.path, "detail": detail}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "line": step.line,
+        "stage": step.stage,
+        "instruction": step.instruction,
+        "text": step.text,
+        "role": step.role,
+        "status": step.status,
+        "seconds": None if step.seconds is None else round(step.seconds, 3),
+        "reason": _reason(step.reason),
+    }
+
+
+def _reason(reason: Reason | None) -> dict[str, Any] | None:
+    if reason is None:
+        return None
+    return {
+        "kind": reason.kind,
+        "line": reason.line,
+        "paths": list(reason.paths),
+        "message": reason.message,
+    }
+
+
+def _layer(layer: LayerReport) -> dict[str, Any]:
+    return {
+        "line": layer.line,
+        "created_by": layer.created_by,
+        "size": layer.size,
+        "base": layer.base,
+        "package_cache_bytes": layer.package_cache_bytes,
+        "bytecode_bytes": layer.bytecode_bytes,
+        "hidden_bytes": layer.hidden_bytes,
+        "hidden_by": list(layer.hidden_by),
+    }
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "nodeid": check.nodeid,
+        "outcome": check.outcome,
+        "line": check.line,
+        "message": check.message,
+    }

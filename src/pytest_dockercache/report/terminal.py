@@ -1,0 +1,185 @@
+"""What people read in a terminal: header, live line, tables; text and colour, no writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..model import Build, EngineInfo, Status, Step
+from ..runs import Leftovers
+from .findings import ImageReport, SessionReport
+
+__all__ = ["Line", "engine_line", "live_line", "started_line", "summary"]
+
+Line = tuple[tuple[str, Mapping[str, bool]], ...]
+"""One line as pieces of text, each with pytest's markup (``red=True``)."""
+
+_PLAIN: Mapping[str, bool] = {}
+_BOLD: Mapping[str, bool] = {"bold": True}
+_WARNING: Mapping[str, bool] = {"yellow": True}
+_COLOURS: Mapping[Status, Mapping[str, bool]] = {
+    "hit": {"green": True},
+    "miss": {"yellow": True},
+    "unknown": {"purple": True},
+    "not-reached": {"light": True},
+}
+_WORDS: Mapping[Status, str] = {
+    "hit": "hit",
+    "miss": "miss",
+    "unknown": "unknown",
+    "not-reached": "not reached",
+}
+_LINE, _STATUS, _SECONDS = 4, 11, 8
+_WIDEST = 110
+
+
+def engine_line(engine: EngineInfo) -> str:
+    """The header's line about the engine: which, its versions, and why."""
+    return f"{engine} ({engine.why})" if engine.why else str(engine)
+
+
+def live_line(title: str, step: Step | None, seconds: float | None, width: int) -> str:
+    """The line that is redrawn while a build runs, at most ``width`` columns."""
+    if step is None:
+        return _cut(f"  {title} …", width)
+    elapsed = "" if seconds is None else f"  {_duration(seconds)}"
+    head = f"  {title}: line {step.line} "
+    room = max(width - len(head) - len(elapsed), 8)
+    return _cut(f"{head}{_cut(_one_line(step.text), room)}{elapsed}", width)
+
+
+def started_line(title: str, step: Step, width: int = 80) -> str:
+    """The line of a log when a step starts to execute."""
+    return _cut(f"  {title}: line {step.line} {_one_line(step.text)}", width)
+
+
+def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
+    """The section at the end: a table for each Dockerfile, and what was left behind."""
+    shown = [image for image in session.images if image.builds]
+    for number, image in enumerate(shown):
+        if number:
+            yield ()
+        yield from _table(image, session.engine, min(width, _WIDEST))
+    unverified = _nothing_verified(session)
+    if unverified:
+        yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
+    yield from _leftovers(session.leftovers)
+
+
+def _table(image: ImageReport, engine: EngineInfo | None, width: int) -> Iterator[Line]:
+    first = next((build for build in image.builds if not build.edits), None)
+    after = _source_rebuild(image)
+    builds = [build for build in (first, after) if build is not None]
+    title = image.node if engine is None else f"{image.node}  ({engine})"
+    yield ((_cut(title, width), _BOLD),)
+    room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
+    head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
+    yield ((f"{head}{'after edit':<{_STATUS}} {'seconds':>{_SECONDS}}".rstrip(), _PLAIN),)
+    for step in max(builds, key=lambda build: len(build.steps)).steps if builds else ():
+        yield _row(step, first, after, image.seconds.get(step.line), room)
+    if after is not None:
+        edits = ", ".join(str(edit) for edit in after.edits)
+        yield ((_cut(f"after edit: {edits}, {_ending(after)}", width), _PLAIN),)
+    for build in image.builds:
+        if build.edits and build is not after:
+            edits = ", ".join(str(edit) for edit in build.edits)
+            missed = [step.line for step in build.with_status("miss")]
+            what = f"first miss line {missed[0]}" if missed else "every step hit"
+            yield ((_cut(f"also after: {edits}, {_ending(build)}, {what}", width), _PLAIN),)
+    for build in image.builds:
+        for warning in build.warnings:
+            yield ((_cut(warning, width), _WARNING),)
+
+
+def _source_rebuild(image: ImageReport) -> Build | None:
+    """The build after the source edit, else after the first edit that there was."""
+    edited = [build for build in image.builds if build.edits]
+    for build in edited:
+        if any(edit.context_path == image.source for edit in build.edits if image.source):
+            return build
+    return edited[0] if edited else None
+
+
+def _row(
+    step: Step, first: Build | None, after: Build | None, seconds: float | None, room: int
+) -> Line:
+    text = _cut(_one_line(step.text), room)
+    took = "" if seconds is None else f"{seconds:.1f}"
+    return (
+        (f"{step.line:>{_LINE}}  {text:<{room}} ", _BOLD if step.role == "environment" else _PLAIN),
+        *_status(step, first),
+        *_status(step, after),
+        (f"{took:>{_SECONDS}}" if took else "", _PLAIN),
+    )
+
+
+def _status(step: Step, build: Build | None) -> Line:
+    same = [] if build is None else [other for other in build.steps if other.line == step.line]
+    status: Status | None = same[0].status if same else None
+    if step.instruction == "FROM" and status != "miss":
+        status = None  # a base is not built: whether the builder calls it cached means nothing
+    word = "" if status is None else _WORDS[status]
+    if status == "miss" and step.role == "environment" and build is not None and build.edits:
+        return ((f"{'MISS':<{_STATUS}} ", {"red": True, "bold": True}),)
+    colour = _PLAIN if status is None else _COLOURS[status]
+    return ((word, colour), (" " * (_STATUS + 1 - len(word)), _PLAIN))
+
+
+def _ending(build: Build) -> str:
+    words = {"built": "built in", "stopped": "stopped after", "failed": "failed after"}
+    if build.outcome == "predicted":
+        return "predicted"
+    return f"{words[build.outcome]} {_duration(build.seconds)}"
+
+
+def _nothing_verified(session: SessionReport) -> str | None:
+    """The reason, if there were checks and each of them was skipped."""
+    results = [check for image in session.images for check in image.checks]
+    if not results or any(result.outcome != "skipped" for result in results):
+        return None
+    reasons = list(dict.fromkeys(_first_line(result.message) for result in results))
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"every check was skipped: {reasons[0]}{more}"
+
+
+def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
+    if leftovers.kept_images:
+        yield ((f"kept: {', '.join(leftovers.kept_images)}", _PLAIN),)
+    for name in leftovers.stuck:
+        yield ((f"left behind: {name}", _WARNING),)
+    if leftovers.cache_bytes:
+        amount = size(leftovers.cache_bytes)
+        yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
+
+
+def size(amount: int) -> str:
+    """Bytes as people write them: powers of ten, one decimal."""
+    value = float(amount)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def text_of(lines: Sequence[Line]) -> str:
+    """The lines without their colours."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
