@@ -1,1 +1,34 @@
-"""To be written."""
+"""The build context: what it holds, what is ignored, what is copied; staging and editing a copy."""
+
+from __future__ import annotations
+
+from .choice import Choice, EnvironmentFile, choose_source, environment_files
+from .comments import comment_syntax
+from .edits import apply_argument_edits
+from .entries import ContextEntry, context_files
+from .environment import check_environment_file, python_pin
+from .ignore import IgnoreLine, IgnoreRules
+from .selection import taken_files, takes
+from .staging import Change, StagedContext, stage
+from .upload import upload
+
+__all__ = [
+    "Change",
+    "Choice",
+    "ContextEntry",
+    "EnvironmentFile",
+    "IgnoreLine",
+    "IgnoreRules",
+    "StagedContext",
+    "apply_argument_edits",
+    "check_environment_file",
+    "choose_source",
+    "comment_syntax",
+    "context_files",
+    "environment_files",
+    "python_pin",
+    "stage",
+    "taken_files",
+    "takes",
+    "upload",
+]

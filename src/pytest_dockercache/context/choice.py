@@ -1,0 +1,508 @@
+"""Which file the source edit changes, and which context files are environment files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..dockerfile.syntax import PlannedStep, Transfer
+from ..errors import ConfigError, Unverifiable
+from .comments import comment_syntax, is_binary, is_source_code
+from .entries import ContextEntry
+from .gomatch import has_wildcard
+from .selection import container_paths, is_remote, rooted, taken
+
+if TYPE_CHECKING:
+    from ..dockerfile import EnvironmentCommand
+
+__all__ = ["Choice", "EnvironmentFile", "choose_source", "environment_files", "is_manifest"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The file that the source edit changes, and why this one, in a few words for the header."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """A context file that environment steps read, or ought to.
+
+    ``readers`` are the first lines of the environment steps whose root
+    filesystem or bind mounts hold it, in Dockerfile order; empty when the
+    image never reads it. ``why`` says in a few words how it was found.
+    """
+
+    path: str
+    readers: tuple[int, ...]
+    why: str
+
+
+@dataclass
+class _Files:
+    """Which context files a filesystem holds: by container path, and in any layer at all."""
+
+    at: dict[str, str] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
+
+    def copy(self) -> _Files:
+        return _Files(dict(self.at), set(self.present))
+
+
+@dataclass(frozen=True)
+class _View:
+    """The context files a step starts with, and those that it mounts or copies itself."""
+
+    step: PlannedStep
+    before: _Files
+    own: _Files
+
+
+def _views(
+    plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]
+) -> tuple[dict[int, _View], dict[int, _Files]]:
+    """Follow the context's files through the stages.
+
+    Returns the view of every step, by position in ``plan``, and what every
+    stage ends with, by stage index.
+    """
+    ends: dict[int, _Files] = {}
+    views: dict[int, _View] = {}
+    state = _Files()
+    for position, step in enumerate(plan):
+        index = step.stage.index
+        if step.instruction.keyword == "FROM" or index not in ends:
+            parent = step.stage.parent
+            state = ends[parent].copy() if parent in ends else _Files()
+        ends[index] = state
+        own = _Files()
+        for transfer in step.transfers:
+            _bring(transfer, entries, ends, own)
+        needs_before = step.instruction.keyword in ("RUN", "CMD", "ENTRYPOINT")
+        views[position] = _View(step, state.copy() if needs_before else state, own)
+        if any(transfer.kind != "bind" for transfer in step.transfers):
+            state.at.update(own.at)
+            state.present.update(own.present)
+    return views, ends
+
+
+def _bring(
+    transfer: Transfer,
+    entries: Mapping[str, ContextEntry],
+    ends: Mapping[int, _Files],
+    into: _Files,
+) -> None:
+    if transfer.origin == "context":
+        for item in taken(transfer, entries):
+            if entries[item.path].kind == "dir":
+                continue
+            into.present.add(item.path)
+            for place in container_paths(transfer, item):
+                into.at[place] = item.path
+    elif isinstance(transfer.origin, int) and transfer.origin in ends:
+        there = ends[transfer.origin]
+        as_entries = {place[1:]: _file(place[1:]) for place in there.at}
+        for directory in {parent for place in there.at for parent in _parents(place)}:
+            as_entries.setdefault(directory, _file(directory, "dir"))
+        local = Transfer(
+            transfer.kind,
+            transfer.sources,
+            transfer.destination,
+            "context",
+            transfer.exclude,
+            transfer.parents,
+        )
+        for item in taken(local, as_entries):
+            origin = there.at.get("/" + item.path)
+            if origin is None:
+                continue
+            into.present.add(origin)
+            for place in container_paths(local, item):
+                into.at[place] = origin
+
+
+def _file(path: str, kind: str = "file") -> ContextEntry:
+    return ContextEntry(path, kind, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
+
+
+def _parents(place: str) -> list[str]:
+    parts = place[1:].split("/")[:-1]
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+# -- environment files
+
+_CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
+    "conda": ("environment.yml", "environment.yaml"),
+    "pip": ("requirements.txt",),
+    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
+    "poetry": ("poetry.lock", "pyproject.toml"),
+    "pixi": ("pixi.lock", "pixi.toml"),
+    "pdm": ("pdm.lock", "pyproject.toml"),
+}
+
+
+def _family(tool: str) -> str:
+    word = tool.split()[0] if tool.split() else tool
+    if word in ("conda", "mamba", "micromamba", "conda-lock", "conda-env"):
+        return "conda"
+    return "pip" if word.startswith("pip") or tool == "uv pip" else word
+
+
+def environment_files(
+    plan: Sequence[PlannedStep],
+    entries: Iterable[ContextEntry],
+    commands: Sequence[EnvironmentCommand],
+    named: Sequence[str] = (),
+    *,
+    context: Path | None = None,
+) -> tuple[EnvironmentFile, ...]:
+    """The context files that the environment steps read, or ought to read.
+
+    ``named`` (from ``--dockercache-environment``) come first and must exist.
+    Then each manifest that a command reads, followed from the container back
+    through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
+    Where a tool only installs packages by name while its conventional
+    manifest lies at the root of the context, that manifest is one too: it
+    and the image drift apart. ``context`` is used in messages.
+
+    Raises ConfigError for a file that is named, or copied for a command to
+    read, but is not in the context.
+    """
+    known = {entry.path: entry for entry in entries}
+    views, _ = _views(plan, known)
+    at_line = {
+        view.step.line: view for view in views.values() if view.step.instruction.keyword == "RUN"
+    }
+    found: dict[str, str] = {}
+    for path in named:
+        cleaned = _named_file(path, known, context)
+        found.setdefault(cleaned, "named with --dockercache-environment")
+    families_with_manifest = set()
+    for command in commands:
+        view = at_line.get(command.line)
+        if view is None:
+            continue
+        for manifest in command.manifests:
+            read = _origin(view, manifest)
+            if read is None:
+                _require_copied(plan, view, manifest, known, context)
+                read = _namesake(view, manifest)
+            if read is not None:
+                found.setdefault(read, f"line {command.line} reads it")
+                families_with_manifest.add(_family(command.tool))
+    for command in commands:
+        family = _family(command.tool)
+        if not command.named or family in families_with_manifest:
+            continue
+        for name in _CONVENTIONAL.get(family, ())[:2]:
+            if name in known and known[name].kind != "dir" and name not in found:
+                found[name] = f"line {command.line} installs by name although it is there"
+                break
+    return tuple(
+        EnvironmentFile(path, _readers(path, commands, at_line), why) for path, why in found.items()
+    )
+
+
+def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | None) -> str:
+    cleaned = posixpath.normpath(path)
+    if cleaned.startswith("/") and context is not None:
+        cleaned = posixpath.relpath(cleaned, context.absolute().as_posix())
+    entry = known.get(cleaned)
+    where = f" {context}" if context is not None else ""
+    if entry is None:
+        ignored = context is not None and (context / cleaned).exists()
+        raise ConfigError(
+            f"--dockercache-environment={path}: "
+            + (
+                "is excluded from the build context by its ignore file; let it in with a '!' line"
+                if ignored
+                else f"no such file in the build context{where}; paths are relative to the context"
+            )
+        )
+    if entry.kind == "dir":
+        raise ConfigError(f"--dockercache-environment={path}: is a directory; name a file")
+    return cleaned
+
+
+def _origin(view: _View, manifest: str) -> str | None:
+    place = posixpath.normpath(manifest)
+    return view.own.at.get(place) or view.before.at.get(place)
+
+
+def _namesake(view: _View, manifest: str) -> str | None:
+    """The one visible context file with the manifest's name: a RUN may have moved it."""
+    name = posixpath.basename(manifest)
+    visible = view.own.present | view.before.present
+    candidates = [path for path in visible if posixpath.basename(path) == name]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _require_copied(
+    plan: Sequence[PlannedStep],
+    view: _View,
+    manifest: str,
+    known: Mapping[str, ContextEntry],
+    context: Path | None,
+) -> None:
+    """Refuse a manifest that a COPY names although the context does not hold it."""
+    place = posixpath.normpath(manifest)
+    for step in plan:
+        ours = step.stage.index == view.step.stage.index
+        if not ours or step.line > view.step.line:
+            continue
+        for transfer in step.transfers:
+            if transfer.origin != "context" or transfer.parents:
+                continue
+            for source in transfer.sources:
+                path = rooted(source)
+                if not path or has_wildcard(path) or is_remote(source) or _holds(known, path):
+                    continue
+                destination = posixpath.normpath(transfer.destination)
+                inside = posixpath.join(destination, posixpath.basename(path))
+                if place not in (destination, inside):
+                    continue
+                ignored = context is not None and (context / path).exists()
+                raise ConfigError(
+                    f"environment file {path}: is copied by line {step.line} for line "
+                    f"{view.step.line} to read, but "
+                    + (
+                        "the ignore file excludes it from the build context; "
+                        f"let it in with a line '!{path}'"
+                        if ignored
+                        else f"is not in the build context{f' {context}' if context else ''}; "
+                        "create it or correct the COPY"
+                    )
+                )
+
+
+def _holds(known: Mapping[str, ContextEntry], path: str) -> bool:
+    return path in known or any(other.startswith(path + "/") for other in known)
+
+
+def _readers(
+    path: str, commands: Sequence[EnvironmentCommand], at_line: Mapping[int, _View]
+) -> tuple[int, ...]:
+    lines = {
+        command.line
+        for command in commands
+        if (view := at_line.get(command.line)) is not None
+        and (path in view.before.present or path in view.own.present)
+    }
+    return tuple(sorted(lines))
+
+
+# -- the source edit
+
+_MANIFEST_NAME = re.compile(
+    r"""(
+      .*\.lock | .*lock\.(json|ya?ml) | environment.*\.ya?ml | conda.*\.ya?ml | \.condarc
+    | (.*-)?requirements.*\.(txt|in) | constraints.*\.txt | pipfile | setup\.(py|cfg)
+    | pyproject\.toml | pixi\.toml | cargo\.toml | package\.json | go\.(mod|sum) | gemfile
+    | \.python-version | (dockerfile|containerfile)(\..*)? | .*\.(dockerfile|containerfile)
+    | .*\.dockerignore | \.(docker|git|container|npm|prettier|eslint)ignore
+    | \.git(attributes|modules) | (docker-)?compose.*\.ya?ml
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_TEST = re.compile(
+    r"(^|/)(tests?|testing|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test\.[^/]*|conftest\.py)$"
+)
+
+_DATA_SUFFIXES = """
+csv tsv tab psv json ipynb jsonl ndjson geojson lock pem crt key pub
+"""
+_WITHOUT_COMMENTS = frozenset(_DATA_SUFFIXES.split())
+
+
+def is_manifest(path: str) -> bool:
+    """Whether the name is that of an environment, lock, Dockerfile or ignore file."""
+    return _MANIFEST_NAME.fullmatch(posixpath.basename(path)) is not None or (
+        "/requirements/" in f"/{path}" and path.endswith((".txt", ".in"))
+    )
+
+
+def choose_source(
+    plan: Sequence[PlannedStep],
+    entries: Iterable[ContextEntry],
+    environment_lines: Collection[int],
+    *,
+    exclude: Collection[str] = (),
+    context: Path | None = None,
+) -> Choice:
+    """Choose the file whose edit stands for "somebody changed the code".
+
+    First a source file that only steps after the environment copy; else the
+    file of CMD or ENTRYPOINT; else the first sorted source file, then the
+    first file that takes a comment, outside tests, that any COPY, ADD or bind
+    mount takes. ``environment_lines`` are the first lines of the environment
+    steps, ``exclude`` the environment files; no manifest, lock, Dockerfile or
+    ignore file is ever chosen. With ``context`` files are looked into, and
+    binary ones passed over.
+
+    Raises Unverifiable when no file qualifies.
+    """
+    known = {entry.path: entry for entry in entries}
+    views, ends = _views(plan, known)
+    late, early = _around_environment(views, environment_lines)
+    excluded = set(exclude)
+
+    def qualifies(path: str) -> bool:
+        entry = known.get(path)
+        return (
+            entry is not None
+            and entry.kind == "file"
+            and path not in excluded
+            and not is_manifest(path)
+            and _commentable(path, context)
+        )
+
+    program = _program(plan, ends, known)
+    runnable = program[0] if program is not None and qualifies(program[0]) else None
+    after = sorted(late.keys() - early.keys(), key=_preference)
+    if runnable in after and runnable is not None:
+        return Choice(runnable, f"line {late[runnable]} copies it after the environment")
+    for path in after:
+        if is_source_code(path) and not _TEST.search(path) and qualifies(path):
+            return Choice(path, f"line {late[path]} copies it after the environment")
+    anywhere = {**late, **early}
+    if runnable is not None and program is not None:
+        return Choice(runnable, f"line {program[1]} runs it")
+    by_name = sorted(anywhere)
+    for paths, code, tests in (
+        (sorted(anywhere, key=_preference), True, False),
+        (after, False, False),
+        (by_name, False, False),
+        (by_name, False, True),
+    ):
+        for path in paths:
+            if (
+                (is_source_code(path) or not code)
+                and (tests or not _TEST.search(path))
+                and qualifies(path)
+            ):
+                when = " after the environment" if path in after and environment_lines else ""
+                return Choice(path, f"line {anywhere[path]} copies it{when}")
+    raise Unverifiable(
+        "no file of the build context that a comment could be added to reaches the image: "
+        "name one with --dockercache-edit=PATH"
+    )
+
+
+def _around_environment(
+    views: Mapping[int, _View], environment_lines: Collection[int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Context files taken after, and before, the last environment step: path to line.
+
+    A step is after it when it runs on top of it or in a stage that no
+    environment step runs on; before it when an environment step can see what
+    it brings.
+    """
+    late: dict[str, int] = {}
+    early: dict[str, int] = {}
+    seen_by_environment: set[str] = set()
+    last = max(environment_lines, default=None)
+    for view in views.values():
+        if view.step.line in environment_lines:
+            seen_by_environment |= view.before.present | view.own.present
+    for view in views.values():
+        context_transfers = [t for t in view.step.transfers if t.origin == "context"]
+        if not context_transfers:
+            continue
+        for path in view.own.present:
+            if path in seen_by_environment or last is None or view.step.line < last:
+                early.setdefault(path, view.step.line)
+            else:
+                late.setdefault(path, view.step.line)
+    return late, early
+
+
+def _preference(path: str) -> tuple[bool, bool, str]:
+    """Python before other languages, and real modules before package markers."""
+    name = posixpath.basename(path)
+    return (not name.endswith(".py"), name in ("__init__.py", "__main__.py"), path)
+
+
+def _commentable(path: str, context: Path | None) -> bool:
+    """Whether a comment can be added without changing what the file says."""
+    suffix = posixpath.basename(path).lower().rpartition(".")[2]
+    if suffix in _WITHOUT_COMMENTS:
+        return False
+    if context is None:
+        return comment_syntax(path) is not None
+    try:
+        with open(context / path, "rb") as file:
+            start = file.read(1 << 16)
+    except OSError:
+        return False
+    return not is_binary(start) and comment_syntax(path, start) is not None
+
+
+def _program(
+    plan: Sequence[PlannedStep], ends: Mapping[int, _Files], known: Mapping[str, ContextEntry]
+) -> tuple[str, int] | None:
+    """The context file that ENTRYPOINT or CMD of the last stage runs, and that line."""
+    if not plan:
+        return None
+    parents = {step.stage.index: step.stage.parent for step in plan}
+    stage: int | None = plan[-1].stage.index
+    files = ends.get(plan[-1].stage.index, _Files())
+    chain: list[int] = []
+    while stage is not None and stage not in chain:
+        chain.append(stage)
+        stage = parents.get(stage)
+    for keyword in ("ENTRYPOINT", "CMD"):
+        for index in chain:
+            steps = [
+                step
+                for step in plan
+                if step.stage.index == index and step.instruction.keyword == keyword
+            ]
+            if not steps:
+                continue
+            found = _first_file(steps[-1], files)
+            if found is not None and known[found].kind == "file":
+                return found, steps[-1].line
+            break
+    return None
+
+
+def _first_file(step: PlannedStep, files: _Files) -> str | None:
+    words = step.instruction.exec_form
+    if words is None:
+        try:
+            words = tuple(shlex.split(step.instruction.value))
+        except ValueError:
+            words = tuple(step.instruction.value.split())
+    elif any(re.search(r"\s", word) for word in words):
+        # ["sh", "-c", "exec python main.py"]
+        words = tuple(part for word in words for part in word.split())
+    workdir = step.workdir or "/"
+    for word in words:
+        place = posixpath.normpath(posixpath.join(workdir, word))
+        if place in files.at:
+            return files.at[place]
+    for position, word in enumerate(words):
+        module = word.partition(":")[0]
+        after_m = position > 0 and words[position - 1] == "-m"
+        if not (after_m or ":" in word) or not re.fullmatch(r"\w+(\.\w+)*", module):
+            continue
+        base = module.replace(".", "/")
+        for ending in (f"{base}.py", f"{base}/__main__.py", f"{base}/__init__.py"):
+            direct = files.at.get(posixpath.join(workdir, ending))
+            if direct is not None:
+                return direct
+            matching = sorted(
+                path for place, path in files.at.items() if place.endswith("/" + ending)
+            )
+            if matching:
+                return matching[0]
+    return None

@@ -1,0 +1,180 @@
+"""What an edit makes of a file's bytes, of a build argument and of the Dockerfile's text."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+
+from ..errors import ConfigError
+from ..model import BuildSpec, Edit
+from .comments import comment_syntax, is_binary, nonce_line
+
+__all__ = [
+    "appended",
+    "apply_argument_edits",
+    "argument_value",
+    "context_path",
+    "created",
+    "replaced",
+]
+
+
+def context_path(written: str, context: str) -> str:
+    """Normalise an edit's path to a POSIX path relative to ``context`` (absolute, a directory).
+
+    An absolute path below the context is accepted. Raises ConfigError when
+    the path leaves the context or is the context itself.
+    """
+    path = posixpath.normpath(written) if written else "."
+    if path.startswith("/"):
+        base = posixpath.normpath(context)
+        if path != base and not path.startswith(base + "/"):
+            raise ConfigError(
+                f"edit of {written}: lies outside the build context {context}; name a file below it"
+            )
+        path = posixpath.relpath(path, base)
+    if path == "." or path == ".." or path.startswith("../"):
+        what = "is the build context itself" if path == "." else "lies outside the build context"
+        raise ConfigError(f"edit of {written or '(nothing)'}: {what}; name a file below {context}")
+    return path
+
+
+def appended(path: str, content: bytes, text: str | None, nonce: str) -> bytes:
+    """``content`` with ``text`` and a line unique to ``nonce`` after it.
+
+    An unterminated last line is completed first, in the file's own line
+    ending: ``python=3.10# x`` would be a new pin. Raises ConfigError for a
+    binary file when no text is given.
+    """
+    if is_binary(content):
+        if text is None:
+            raise ConfigError(
+                f"edit of {path}: is a binary file, which takes no comment; "
+                "edit a text file, or give the text to append"
+            )
+        blanks = nonce_line(None, nonce)
+        return content + text.encode("utf-8", "surrogateescape") + blanks.encode()
+    encoding, newline = _encoding(content), _newline(content)
+    addition = "" if _complete(content, encoding) else newline
+    if text is not None:
+        addition += text if text.endswith("\n") or not text else text + newline
+    addition += nonce_line(comment_syntax(path, content), nonce) + newline
+    return content + addition.encode(encoding, "surrogateescape")
+
+
+def replaced(path: str, content: bytes, old: str, new: str, nonce: str) -> bytes:
+    """``content`` with every ``old`` replaced by ``new``, and a line unique to ``nonce`` added.
+
+    Raises ConfigError when ``old`` does not occur.
+    """
+    encoding = "utf-8" if is_binary(content) else _encoding(content)
+    before = old.encode(encoding, "surrogateescape")
+    if not old or before not in content:
+        raise ConfigError(
+            f"edit of {path}: the text to replace does not occur in it: {old!r}; "
+            "give text that stands in the file"
+        )
+    changed = content.replace(before, new.encode(encoding, "surrogateescape"))
+    if is_binary(changed):
+        return changed + nonce_line(None, nonce).encode()
+    return appended(path, changed, None, nonce)
+
+
+def created(path: str, text: str | None, nonce: str) -> bytes:
+    """The content of a new file: ``text`` and a line unique to ``nonce``."""
+    content = (text or "").encode("utf-8", "surrogateescape")
+    if is_binary(content):
+        return content + nonce_line(None, nonce).encode()
+    return appended(path, content, None, nonce)
+
+
+def _encoding(content: bytes) -> str:
+    if content.startswith(codecs.BOM_UTF16_LE):
+        return "utf-16-le"
+    return "utf-16-be" if content.startswith(codecs.BOM_UTF16_BE) else "utf-8"
+
+
+def _newline(content: bytes) -> str:
+    """The file's own line ending, as its first line has it."""
+    first = content.replace(b"\0", b"")
+    end = first.find(b"\n")
+    return "\r\n" if end > 0 and first[end - 1 : end] == b"\r" else "\n"
+
+
+def _complete(content: bytes, encoding: str) -> bool:
+    """Whether the last line is terminated (an empty file, or a mere mark, has no line)."""
+    if not content or content in (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return True
+    return content.endswith("\n".encode(encoding))
+
+
+def apply_argument_edits(
+    spec: BuildSpec, edits: Sequence[Edit], nonce: str, defaults: Mapping[str, str]
+) -> BuildSpec:
+    """Return ``spec`` with the build arguments as the build-arg edits want them.
+
+    ``defaults`` maps an argument to the default its ARG gives. A value that
+    the edit leaves open is unique to ``nonce`` and of the same kind as the
+    value it replaces, so that ``RUN test $N -gt 0`` goes on working.
+    """
+    values = {**defaults, **dict(spec.build_args)}
+    changes: dict[str, str] = {}
+    for edit in edits:
+        if edit.kind != "build-arg" or not edit.path:
+            continue
+        value = edit.text
+        if value is None:
+            value = argument_value(values.get(edit.path), f"{nonce}/{edit.path}")
+        changes[edit.path] = value
+    return spec.with_build_args(changes) if changes else spec
+
+
+_BOOLEANS = {"true": "false", "yes": "no", "on": "off"}
+
+
+def argument_value(current: str | None, nonce: str) -> str:
+    """A value unlike ``current`` that a Dockerfile made for ``current`` can still digest.
+
+    Whole numbers stay numbers of at least as many digits, hexadecimal hashes
+    hashes of the same length, dates dates of the same form; text gets a
+    suffix; nothing becomes a word. Booleans can only be turned round, which
+    is not unique to the run.
+    """
+    digest = hashlib.sha256(nonce.encode()).hexdigest()
+    number = int(digest[:12], 16)
+    if not current:
+        return f"dockercache{digest[:12]}"
+    turned = {**_BOOLEANS, **{no: yes for yes, no in _BOOLEANS.items()}}.get(current.lower())
+    if turned is not None:
+        if current[0].isupper():
+            return turned.upper() if current.isupper() else turned.title()
+        return turned
+    if re.fullmatch(r"[0-9a-f]{7,64}", current) and re.search(r"[a-f]", current):
+        return _unlike(current, digest[: len(current)])
+    date = re.fullmatch(r"\d{4}-\d{2}-\d{2}(.*)", current, re.DOTALL)
+    if date:
+        year, month, day = 1970 + number % 130, 1 + number // 130 % 12, 1 + number // 1560 % 28
+        rest = date[1]
+        clock = re.match(r"([T ])\d{2}:\d{2}:\d{2}", rest)
+        if clock:
+            hour, minute, second = number % 24, number // 24 % 60, number // 1440 % 60
+            rest = f"{clock[1]}{hour:02}:{minute:02}:{second:02}{rest[clock.end() :]}"
+        return _unlike(current, f"{year:04}-{month:02}-{day:02}{rest}")
+    if re.fullmatch(r"[1-9]\d{3,4}", current) and int(current) < 65536:  # A port, perhaps.
+        return _unlike(current, str(10000 + number % 55536))
+    if re.fullmatch(r"[1-9]\d*", current) or current == "0":
+        width = max(9, len(current))
+        return _unlike(current, str(10 ** (width - 1) + number % (9 * 10 ** (width - 1))))
+    if re.fullmatch(r"v?\d+(\.\d+)+", current):
+        return f"{current.rpartition('.')[0]}.{number % 10**9}"
+    return f"{current}-{digest[:12]}"
+
+
+def _unlike(current: str, value: str) -> str:
+    """``value``, or its neighbour when it happens to be ``current``."""
+    if value != current:
+        return value
+    return ("1" if value[0] != "1" else "2") + value[1:]

@@ -1,0 +1,228 @@
+"""Which context paths a COPY, an ADD or a bind mount takes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..dockerfile.syntax import Transfer
+from .entries import ContextEntry
+from .gomatch import BadPatternError, clean, compile_match, has_wildcard
+from .ignore import IgnoreRules
+
+__all__ = ["Taken", "container_paths", "is_remote", "taken", "taken_files", "takes"]
+
+_REMOTE = re.compile(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One context path that a source selects.
+
+    ``source`` is the source as written, ``root`` the context path that it
+    names (a match of its wildcard, links followed), "" for the context;
+    ``path`` the selected path, ``root`` itself or below it.
+    """
+
+    path: str
+    root: str
+    source: str
+    root_is_dir: bool
+
+
+def is_remote(source: str) -> bool:
+    """Whether an ADD source is a URL or a git reference rather than a context path."""
+    return _REMOTE.search(source) is not None and not source.startswith(("./", "/"))
+
+
+def rooted(source: str) -> str:
+    """A source as a context path: anchored at the root, ``..`` clamped; "" is the context."""
+    return clean("/" + source)[1:]
+
+
+def takes(transfer: Transfer, path: str, *, is_dir: bool = False) -> bool:
+    """Whether ``transfer`` takes the context path ``path``, judged by its name alone.
+
+    ``is_dir`` says that the path is a directory. Links are not followed here
+    (:func:`taken_files` does). False for what does not come from the context.
+    """
+    if transfer.origin != "context":
+        return False
+    parts = path.split("/")
+    for source in transfer.sources:
+        if transfer.kind == "add" and is_remote(source):
+            continue
+        if transfer.parents:
+            if _takes_with_parents(source, parts) and not _excluded(transfer, path, path):
+                return True
+            continue
+        root = rooted(source)
+        if not root:
+            if not _excluded(transfer, path, path):
+                return True
+            continue
+        count = root.count("/") + 1
+        if count > len(parts):
+            continue
+        head = "/".join(parts[:count])
+        if head != root and not (
+            transfer.kind != "bind" and has_wildcard(root) and _matches(root, head)
+        ):
+            continue
+        below = "/".join(parts[count:]) or parts[-1]
+        if not _excluded(transfer, below, path):
+            return True
+    return False
+
+
+def taken(transfer: Transfer, entries: Mapping[str, ContextEntry]) -> Iterator[Taken]:
+    """Yield what each source of ``transfer`` selects among ``entries`` (by path), links followed.
+
+    Directories are included. A path that two sources select is yielded twice.
+    """
+    if transfer.origin != "context":
+        return
+    for source in transfer.sources:
+        if transfer.kind == "add" and is_remote(source):
+            continue
+        if transfer.parents:
+            for path in entries:
+                if _takes_with_parents(source, path.split("/")) and not _excluded(
+                    transfer, path, path
+                ):
+                    yield Taken(path, "", source, True)
+            continue
+        for root in _roots(rooted(source), transfer, entries):
+            yield from _below(root, source, transfer, entries)
+
+
+def taken_files(transfer: Transfer, entries: Iterable[ContextEntry]) -> tuple[str, ...]:
+    """The context files and links, sorted, that ``transfer`` takes among ``entries``."""
+    known = {entry.path: entry for entry in entries}
+    return tuple(
+        sorted({item.path for item in taken(transfer, known) if known[item.path].kind != "dir"})
+    )
+
+
+def container_paths(transfer: Transfer, item: Taken) -> tuple[str, ...]:
+    """Where ``item`` may lie in the container.
+
+    More than one path when the destination is written without a trailing
+    slash: it names the file unless the image already has a directory there.
+    """
+    destination = posixpath.normpath(transfer.destination)
+    if transfer.parents:
+        pivot, _, _ = item.source.rpartition("/./")
+        base = rooted(pivot) if pivot else ""
+        below = posixpath.relpath(item.path, base) if base else item.path
+        return (posixpath.normpath(posixpath.join(destination, below)),)
+    if item.root_is_dir:
+        below = posixpath.relpath(item.path, item.root) if item.root else item.path
+        return (posixpath.normpath(posixpath.join(destination, below)),)
+    # A followed link keeps the name under which it was copied.
+    name = posixpath.basename(rooted(item.source)) if not has_wildcard(item.source) else ""
+    inside = posixpath.join(destination, name or posixpath.basename(item.root))
+    if transfer.kind == "bind":
+        return (destination,)
+    if transfer.destination.endswith("/"):
+        return (inside,)
+    return (destination, inside)
+
+
+def _roots(pattern: str, transfer: Transfer, entries: Mapping[str, ContextEntry]) -> Iterator[str]:
+    """The context paths that one source names, links followed; "" is the context itself."""
+    if not pattern:
+        yield ""
+        return
+    literal = _follow(pattern, entries)
+    if literal is not None:
+        yield literal
+    if transfer.kind == "bind" or not has_wildcard(pattern):
+        return
+    depth = pattern.count("/")
+    for path in entries:
+        if path.count("/") == depth and path != literal and _matches(pattern, path):
+            target = _follow(path, entries)
+            if target is not None:
+                yield target
+
+
+def _below(
+    root: str, source: str, transfer: Transfer, entries: Mapping[str, ContextEntry]
+) -> Iterator[Taken]:
+    entry = entries.get(root)
+    if root and entry is not None and entry.kind != "dir":
+        if not _excluded(transfer, posixpath.basename(root), root):
+            yield Taken(root, root, source, False)
+        return
+    if entry is not None and not transfer.exclude:
+        yield Taken(root, root, source, True)
+    prefix = root + "/" if root else ""
+    for path in entries:
+        if (
+            path.startswith(prefix)
+            and path != root
+            and not _excluded(transfer, path[len(prefix) :], path)
+        ):
+            yield Taken(path, root, source, True)
+
+
+def _follow(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
+    """``path`` with every link on it followed, anchored at the context; None if it dangles."""
+    parts = path.split("/")
+    here = ""
+    for _ in range(255):  # As many links as BuildKit follows.
+        if not parts:
+            return here
+        step = posixpath.join(here, parts.pop(0))
+        entry = entries.get(step)
+        if entry is None:
+            return None
+        if entry.kind == "link":
+            text = entry.link or ""
+            target = clean(text if text.startswith("/") else f"/{here}/{text}")[1:]
+            parts = [part for part in target.split("/") if part] + parts
+            here = ""
+        else:
+            here = step
+    return None
+
+
+def _matches(pattern: str, path: str) -> bool:
+    try:
+        return compile_match(pattern).fullmatch(path) is not None
+    except BadPatternError:
+        return False
+
+
+def _takes_with_parents(source: str, parts: list[str]) -> bool:
+    """``--parents``: the part after ``/./`` is a pattern in which ``**`` counts."""
+    pivot, separator, pattern = source.partition("/./")
+    base = rooted(pivot) if separator else ""
+    pattern = rooted(pattern if separator else source)
+    if base:
+        depth = base.count("/") + 1
+        if "/".join(parts[:depth]) != base or len(parts) == depth:
+            return False
+        parts = parts[depth:]
+    if not pattern:
+        return True
+    return _rules((pattern,)).excludes("/".join(parts))
+
+
+def _excluded(transfer: Transfer, below: str, path: str) -> bool:
+    """``--exclude``: judged relative to what is copied, as BuildKit's copier does."""
+    return bool(transfer.exclude) and _rules(transfer.exclude).excludes(below)
+
+
+_RULES: dict[tuple[str, ...], IgnoreRules] = {}
+
+
+def _rules(patterns: tuple[str, ...]) -> IgnoreRules:
+    if patterns not in _RULES:
+        text = "\n".join(patterns).encode("utf-8", "surrogateescape")
+        _RULES[patterns] = IgnoreRules.parse(text, Path("Dockerfile"))
+    return _RULES[patterns]

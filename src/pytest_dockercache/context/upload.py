@@ -1,0 +1,88 @@
+"""The staged context as the tar that the Engine API takes for a build."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator
+from io import BytesIO
+from typing import BinaryIO
+
+from ..errors import ConfigError
+from .entries import ContextEntry, entry_of
+from .staging import StagedContext
+
+__all__ = ["upload"]
+
+_CHUNK = 1 << 20
+_TYPES = {
+    "file": tarfile.REGTYPE,
+    "dir": tarfile.DIRTYPE,
+    "link": tarfile.SYMTYPE,
+    "fifo": tarfile.FIFOTYPE,
+    "char": tarfile.CHRTYPE,
+    "block": tarfile.BLKTYPE,
+}
+
+
+def upload(staged: StagedContext) -> Iterator[bytes]:
+    """Yield the context as a tar, a megabyte at a time; equal contexts give equal bytes.
+
+    The Dockerfile comes first, under :attr:`StagedContext.dockerfile_name`,
+    also when the ignore rules exclude it; what else they exclude is left out
+    (the Engine does not apply them to an upload). Owner and group are 0, as
+    BuildKit's client makes them, or no key would equal that of a local build
+    (BuildKit 0.13). The format is GNU's: a first entry with a PAX header is
+    mistaken for a Dockerfile. Sockets are left out, as Docker leaves them out.
+    """
+    first = staged.dockerfile_name
+    status = os.stat(staged.dockerfile)
+    head = entry_of(first, status)
+    if len(os.fsencode(first)) > 99:
+        # A long name is an entry of its own before the file's: begin with one that is not.
+        yield _header(ContextEntry("./", "dir", 0, 0o755, 0, 0, 0))
+    yield from _file(head, os.fspath(staged.dockerfile))
+    for entry in staged.entries():
+        if entry.path == first or entry.kind == "socket":
+            continue
+        if entry.kind == "file":
+            yield from _file(entry, os.path.join(staged.root, entry.path))
+        else:
+            yield _header(entry)
+    yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+def _header(entry: ContextEntry) -> bytes:
+    info = tarfile.TarInfo(entry.path)
+    info.type = _TYPES[entry.kind]
+    info.mode = entry.mode
+    info.size = entry.size if entry.kind == "file" else 0
+    info.mtime = max(0, entry.mtime_ns // 10**9)
+    if entry.link is not None:
+        info.linkname = entry.link
+    info.devmajor, info.devminor = os.major(entry.device), os.minor(entry.device)
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
+def _file(entry: ContextEntry, full: str) -> Iterator[bytes]:
+    try:
+        file: BinaryIO = open(full, "rb", buffering=0)  # noqa: SIM115
+    except PermissionError:
+        file = _unprotected(full)
+    with file:
+        yield _header(entry)
+        left = entry.size
+        while left:
+            chunk = file.read(min(left, _CHUNK))
+            if not chunk:
+                raise ConfigError(f"{full}: became shorter while it was sent; build again")
+            left -= len(chunk)
+            yield chunk
+    yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
+
+
+def _unprotected(full: str) -> BinaryIO:
+    """The content of a staged file that its own mode hides from us."""
+    from .staging import _read
+
+    return BytesIO(_read(full))
