@@ -5,12 +5,20 @@ from __future__ import annotations
 from .expansion import SubstitutionError, expand
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
+from .roles import (
+    EnvironmentCommand,
+    environment_command,
+    environment_commands,
+    role_of,
+    roles_of,
+)
 from .stages import reachable_stages, resolve_stage, resolved_stages, stage_label
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
 
 __all__ = [
     "BaseImage",
     "Dockerfile",
+    "EnvironmentCommand",
     "Flag",
     "Heredoc",
     "Instruction",
@@ -18,6 +26,8 @@ __all__ = [
     "Stage",
     "SubstitutionError",
     "Transfer",
+    "environment_command",
+    "environment_commands",
     "expand",
     "parse_dockerfile",
     "plan",
@@ -25,5 +35,7 @@ __all__ = [
     "read_dockerfile",
     "resolve_stage",
     "resolved_stages",
+    "role_of",
+    "roles_of",
     "stage_label",
 ]

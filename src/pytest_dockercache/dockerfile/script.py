@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from .expansion import Lexer, SubstitutionError
 from .syntax import Heredoc
 
-__all__ = ["Command", "Word", "commands"]
+__all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
 
 _OPERATORS = re.compile(r"&&|\|\||;;&|;;|;&|\|&|&>>|&>|[;&|()\n]")
 _REDIRECTION = re.compile(r"[0-9]*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>|&>")
@@ -177,11 +177,8 @@ class _Tokens:
         if start < 0:
             return ""
         lines = self.text[start + 1 :].split("\n")
-        for count, line in enumerate(lines):
-            if (line.lstrip("\t") if chomp else line) == name:
-                break
-        else:
-            count = len(lines) - 1
+        ends = [line.lstrip("\t") if chomp else line for line in lines]
+        count = ends.index(name) if name in ends else len(lines) - 1
         # The body is cut out of the text, so that the rest of its first line is read next.
         rest = "\n".join(lines[count + 1 :])
         self.text = self.text[: start + 1] + rest
@@ -523,3 +520,16 @@ def _assignment(word: _RawWord) -> bool:
     if not word.parts or word.parts[0].kind != "text" or word.parts[0].quoted:
         return False
     return bool(_ASSIGNMENT.match(word.parts[0].text))
+
+
+def joined_path(directory: str | None, word: Word) -> Word:
+    """An absolute path of a file argument; not ``known`` when it cannot be told."""
+    text = word.text.removeprefix("file://")
+    if not word.known or (directory is None and not text.startswith("/")):
+        return replace(word, known=False)
+    joined = posixpath.normpath(posixpath.join(directory or "/", text))
+    return Word(re.sub(r"\A/+", "/", joined))
+
+
+def known_text(word: Word | None) -> str | None:
+    return word.text if word is not None and word.known else None

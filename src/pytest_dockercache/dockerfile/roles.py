@@ -1,0 +1,183 @@
+"""What a step is for: above all, which RUNs install the environment and what they read.
+
+An *environment step* is a RUN that installs dependencies from a manifest or
+by name. One that installs only the project itself is not: ``pip install .``,
+``pip install -e .[dev]``, ``uv sync`` after a step that ran it with
+``--no-install-project``, ``poetry install`` after ``--no-root``. Installing
+``pip`` or ``setuptools`` by name counts, for it is an installation by name.
+Downloading, locking, cleaning, configuring, uninstalling and a dry run are no
+installations; ``pip wheel`` of dependencies counts, as it is the costly half
+of one that is split over two stages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+from ..model import Role
+from .installers import SPLITTING, Installation, recognised
+from .running import step_commands
+from .syntax import PlannedStep
+
+__all__ = [
+    "EnvironmentCommand",
+    "environment_command",
+    "environment_commands",
+    "role_of",
+    "roles_of",
+]
+
+
+@dataclass(frozen=True)
+class EnvironmentCommand:
+    """The installation that makes a RUN an environment step.
+
+    ``tool`` is the first installer in it (``conda``, ``micromamba``, ``pip``,
+    ``uv``, …), or the first command of a step that only the user's pattern
+    names; ``line`` the first line of the instruction, 1-based. ``manifests``
+    are absolute paths in the container that it reads: those it is given, else
+    the candidates that the tool looks for by itself (``pyproject.toml`` and
+    ``uv.lock``); they may hold wildcards. ``named`` is True when packages are
+    given by name only. ``unresolved`` holds manifest arguments whose path only
+    the running container knows. ``without_project`` is True for the dependency
+    half of a split installation (``uv sync --no-install-project``).
+    """
+
+    tool: str
+    line: int
+    manifests: tuple[str, ...] = ()
+    named: bool = False
+    unresolved: tuple[str, ...] = ()
+    without_project: bool = False
+
+
+def environment_command(
+    step: PlannedStep, pattern: str | None = None, earlier: Sequence[PlannedStep] = ()
+) -> EnvironmentCommand | None:
+    """The installation in a step, None when it is not an environment step.
+
+    ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN
+    whose text it finds is an environment step besides those recognised.
+    ``earlier`` are the steps before this one: they tell a ``uv sync`` that
+    adds only the project from one that installs everything. Raises
+    ConfigError for a pattern that is not a regular expression.
+    """
+    done = _split_tools(step, earlier)
+    return _environment_command(step, _compiled(pattern), done)
+
+
+def environment_commands(
+    steps: Sequence[PlannedStep], pattern: str | None = None
+) -> tuple[EnvironmentCommand | None, ...]:
+    """:func:`environment_command` for every step of a plan, in its order."""
+    expression = _compiled(pattern)
+    done: dict[int, set[str]] = {}
+    found = []
+    for step in steps:
+        tools = done.setdefault(step.stage.index, set(done.get(_parent(step), set())))
+        command = _environment_command(step, expression, frozenset(tools))
+        if command is not None and command.without_project:
+            tools.add(command.tool)
+        found.append(command)
+    return tuple(found)
+
+
+def role_of(
+    step: PlannedStep, pattern: str | None = None, earlier: Sequence[PlannedStep] = ()
+) -> Role:
+    """What a step is for: ``base``, ``environment``, ``source`` or ``other``."""
+    return _role(step, environment_command(step, pattern, earlier))
+
+
+def roles_of(steps: Sequence[PlannedStep], pattern: str | None = None) -> tuple[Role, ...]:
+    """:func:`role_of` for every step of a plan, in its order."""
+    found = environment_commands(steps, pattern)
+    return tuple(_role(step, command) for step, command in zip(steps, found, strict=True))
+
+
+def _role(step: PlannedStep, command: EnvironmentCommand | None) -> Role:
+    if step.instruction.keyword == "FROM":
+        return "base"
+    if command is not None:
+        return "environment"
+    copies = step.instruction.keyword in ("COPY", "ADD")
+    if copies and any(item.origin == "context" and item.sources for item in step.transfers):
+        return "source"
+    return "other"
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None or pattern == "":
+        return None
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(
+            f"--dockercache-env-step={pattern}: not a regular expression: {error}\n"
+            "Escape characters such as ( + * with a backslash."
+        ) from None
+
+
+def _parent(step: PlannedStep) -> int:
+    return -1 if step.stage.parent is None else step.stage.parent
+
+
+def _split_tools(step: PlannedStep, earlier: Sequence[PlannedStep]) -> frozenset[str]:
+    """Tools that an earlier step of the same line of stages ran without the project."""
+    chain = {step.stage.index}
+    parents = {one.stage.index: _parent(one) for one in (*earlier, step)}
+    index = parents[step.stage.index]
+    while index >= 0 and index not in chain:
+        chain.add(index)
+        index = parents.get(index, -1)
+    before = [one for one in earlier if one.stage.index in chain and one is not step]
+    found = (_environment_command(one, None, frozenset()) for one in before)
+    return frozenset(item.tool for item in found if item is not None and item.without_project)
+
+
+def _environment_command(
+    step: PlannedStep, pattern: re.Pattern[str] | None, done: frozenset[str]
+) -> EnvironmentCommand | None:
+    if step.instruction.keyword != "RUN":
+        return None
+    ran = tuple(step_commands(step))
+    installs: list[Installation] = []
+    locks: list[Installation] = []
+    split = set(done)
+    for command in ran:
+        found = recognised(command, step)
+        if found is None:
+            continue
+        if found.exports:
+            locks.append(found)
+        elif not found.project or (found.tool in SPLITTING and found.tool not in split):
+            installs.append(found)
+            if found.without_project:
+                split.add(found.tool)
+    if installs:
+        return _joined(step, installs, locks)
+    texts = [step.instruction.text, step.expanded]
+    texts += [document.body for document in step.instruction.heredocs]
+    if pattern is not None and any(pattern.search(text) for text in texts):
+        tool = next((command.name for command in ran), "")
+        return EnvironmentCommand(tool, step.line)
+    return None
+
+
+def _joined(
+    step: PlannedStep, installs: list[Installation], locks: list[Installation]
+) -> EnvironmentCommand:
+    every = installs + locks
+    manifests = tuple(dict.fromkeys(path for item in every for path in item.manifests))
+    unresolved = tuple(dict.fromkeys(text for item in every for text in item.unresolved))
+    return EnvironmentCommand(
+        tool=installs[0].tool,
+        line=step.line,
+        manifests=manifests,
+        named=not manifests and not unresolved and any(item.named for item in installs),
+        unresolved=unresolved,
+        without_project=any(item.without_project for item in installs),
+    )

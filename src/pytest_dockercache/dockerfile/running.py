@@ -1,0 +1,204 @@
+"""The commands that a RUN really executes, whatever it is wrapped in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from .instructions import heredoc_mark
+from .script import Command, Word, commands, joined_path, known_text
+from .syntax import PlannedStep
+
+__all__ = ["step_commands"]
+
+
+def step_commands(step: PlannedStep) -> Iterator[Command]:
+    """The commands that a RUN executes, those inside ``sh -c`` and the like included."""
+    instruction = step.instruction
+    variables = dict(step.environment)
+    if step.user in ("", "root", "0") and "HOME" not in variables:
+        variables["HOME"] = "/root"
+    if instruction.exec_form is not None:
+        words = tuple(Word(text) for text in instruction.exec_form)
+        if words:
+            yield from _inner(Command(words, step.workdir), variables)
+        return
+    mark = heredoc_mark(instruction.value)
+    if instruction.heredocs and mark:
+        body = instruction.heredocs[0].body
+        first = body.split("\n", 1)[0]
+        if first.startswith("#!") and not re.search(r"\b(?:ba|da|z|k|a)?sh\b", first):
+            return
+        ran = commands(body, step.workdir, variables)
+    else:
+        ran = commands(instruction.value, step.workdir, variables, instruction.heredocs)
+    for command in ran:
+        yield from _inner(command, variables)
+
+
+def _inner(command: Command, variables: Mapping[str, str], depth: int = 0) -> Iterator[Command]:
+    """A command, or what it runs when it is a wrapper (``sudo``, ``conda run``, ``bash -c``)."""
+    if depth > 10 or not command.words:
+        return
+    command = _unwrapped(command)
+    if not command.words:
+        return
+    script = _shell_script(command)
+    if script is None:
+        yield command
+        return
+    inner_variables = {**variables, **dict(command.assignments)}
+    for inner in commands(script, command.directory, inner_variables):
+        feeding = (*command.feeding, *inner.feeding)
+        yield from _inner(replace(inner, feeding=feeding), inner_variables, depth + 1)
+
+
+def _shell_script(command: Command) -> str | None:
+    """The script text of ``sh -c "…"``, ``eval …``, ``su -c``, or a shell's heredoc."""
+    name, words = command.name, command.words
+    if name == "eval":
+        return " ".join(word.text for word in words[1:])
+    if name in ("su", "runuser"):
+        for position, word in enumerate(words[:-1]):
+            if word.text in ("-c", "--command"):
+                return words[position + 1].text
+        return None
+    if name not in ("sh", "bash", "dash", "ash", "zsh", "ksh"):
+        return None
+    position = 1
+    while position < len(words):
+        text = words[position].text
+        if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", text) and not text.startswith("--"):
+            position += 1
+            if text.endswith("o"):
+                position += 1
+            while position < len(words) and words[position].text.startswith("-"):
+                position += 1
+            return words[position].text if position < len(words) else None
+        if re.fullmatch(r"[-+][a-zA-Z]*[oO]", text) or text in ("--rcfile", "--init-file"):
+            position += 1
+        elif not text.startswith(("-", "+")):
+            return None
+        position += 1
+    return command.document
+
+
+_WRAPPERS: Mapping[str, str] = {
+    # name: its options that take a value
+    "arch": "",
+    "builtin": "",
+    "command": "",
+    "dumb-init": "",
+    "env": "-u --unset -C --chdir -S",
+    "exec": "-a",
+    "gosu": "1",
+    "ionice": "-c --class -n --classdata",
+    "linux32": "",
+    "linux64": "",
+    "nice": "-n --adjustment",
+    "nohup": "",
+    "retry": "1? -t -n -d --tries --delay",
+    "setarch": "1",
+    "stdbuf": "-i -o -e",
+    "su-exec": "1",
+    "sudo": "-u --user -g --group -h -p -C -r -t -D --chdir",
+    "time": "-f -o",
+    "timeout": "1 -k --kill-after -s --signal",
+    "tini": "-p",
+    "unbuffer": "",
+    "xargs": "-a --arg-file -d --delimiter -E -I -L --max-lines -n --max-args -P -s",
+    "xvfb-run": "-n -s --server-args",
+    "_entrypoint.sh": "",
+}
+
+_RUNNERS: Mapping[str, str] = {
+    # tool: the options of its ``run`` subcommand (and its own) that take a value
+    "conda": "-n --name -p --prefix --cwd -f",
+    "mamba": "-n --name -p --prefix --cwd -r --root-prefix -a --attach -e --env --label",
+    "micromamba": "-n --name -p --prefix --cwd -r --root-prefix -a --attach -e --env --label",
+    "pipenv": "",
+    "pixi": "-e --environment --manifest-path --platform",
+    "poetry": "-C --directory -P --project",
+    "pdm": "-p --project -s --site-packages -e --env",
+    "uv": "--project --directory --extra --group --only-group --with --with-requirements "
+    "-p --python --package --env-file --index --default-index",
+    "hatch": "-e --env -p --project",
+}
+
+
+def _unwrapped(command: Command) -> Command:
+    """Strip what stands before the command that is really run."""
+    for _ in range(20):
+        inner = _without_wrapper(command)
+        if inner is None:
+            return command
+        command = inner
+        while command.words and re.match(r"[A-Za-z_]\w*=", command.words[0].text):
+            name, _, value = command.words[0].text.partition("=")
+            assignments = (*command.assignments, (name, value))
+            command = replace(command, words=command.words[1:], assignments=assignments)
+    return command
+
+
+def _without_wrapper(command: Command) -> Command | None:
+    name, words = command.name, command.words
+    if name in _WRAPPERS:
+        options = _WRAPPERS[name].split()
+        rest = _after_options(words[1:], options)
+        if name == "xargs":
+            command = replace(command, feeding=(*command.feeding, *_arg_file(words)))
+        if "1" in options or ("1?" in options and rest and rest[0].text.isdigit()):
+            rest = rest[1:]
+        if name in ("setarch", "arch") and not rest:
+            return None
+        directory = _option(words, ("-C", "--chdir") if name == "env" else ("-D", "--chdir"))
+        if name in ("env", "sudo") and directory is not None:
+            command = replace(
+                command, directory=known_text(joined_path(command.directory, directory))
+            )
+        return replace(command, words=rest)
+    if name in _RUNNERS and any(word.text == "run" for word in words):
+        options = _RUNNERS[name].split()
+        rest = _after_options(words[1:], options)
+        if not rest or rest[0].text != "run":
+            return None
+        inner = _after_options(rest[1:], options)
+        if not inner:
+            return None
+        directory = _option(words[: len(words) - len(inner)], ("--cwd", "--directory"))
+        if directory is not None:
+            command = replace(
+                command, directory=known_text(joined_path(command.directory, directory))
+            )
+        return replace(command, words=inner)
+    return None
+
+
+def _after_options(words: tuple[Word, ...], valued: Sequence[str]) -> tuple[Word, ...]:
+    position = 0
+    while position < len(words):
+        text = words[position].text
+        if text == "--":
+            position += 1
+            break
+        if not text.startswith("-") or text == "-":
+            break
+        position += 2 if text in valued else 1
+    return words[position:]
+
+
+def _option(words: Sequence[Word], names: Sequence[str]) -> Word | None:
+    for position, word in enumerate(words):
+        name, equals, value = word.text.partition("=")
+        if name in names:
+            if equals:
+                return replace(word, text=value)
+            return words[position + 1] if position + 1 < len(words) else None
+    return None
+
+
+def _arg_file(words: tuple[Word, ...]) -> tuple[Command, ...]:
+    """``xargs -a FILE`` reads like ``cat FILE |``."""
+    name = _option(words, ("-a", "--arg-file"))
+    return () if name is None else (Command((Word("cat"), name), None),)
