@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from .script import Command, Word, joined_path, known_text
 from .syntax import PlannedStep
 
-__all__ = ["SPLITTING", "Installation", "recognised"]
+__all__ = ["Installation", "recognised"]
 
 
 @dataclass(frozen=True)
 class Installation:
     """What one command installs.
 
-    ``project`` is True when it installs only the project (for tools in
-    ``SPLITTING``: project and dependencies together); ``exports`` when it
-    installs nothing but writes a list of requirements out of a lock file.
+    ``manifests`` are the absolute paths that it reads, ``unresolved`` those
+    that only the running container knows, ``named`` whether packages are given
+    by name too. ``project`` is True when it installs only the project;
+    ``with_project`` when the dependencies and the project, ``without_project``
+    when it was told to leave the project out; ``exports`` when it installs
+    nothing but writes a list of requirements out of a lock file.
     """
 
     tool: str
@@ -27,12 +30,9 @@ class Installation:
     unresolved: tuple[str, ...] = ()
     named: bool = False
     project: bool = False
+    with_project: bool = False
     without_project: bool = False
     exports: bool = False
-
-
-SPLITTING = frozenset({"uv", "poetry", "pdm"})
-"""Tools that install dependencies and project together, unless told to leave the project out."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
         if scripts:
             manifests, unresolved = _read(project, scripts)
         return Installation(
-            "uv", manifests, unresolved, project=not without, without_project=without
+            "uv", manifests, unresolved, with_project=not without, without_project=without
         )
     if action == "export":
         return Installation("uv", manifests, unresolved, exports=True)
@@ -392,10 +392,10 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
     manifests, unresolved = _conventional(directory, "pyproject.toml", "poetry.lock")
     if action in ("install", "sync", "update"):
         if given.has("--only-root"):
-            return Installation("pip", project=True)
+            return Installation("poetry", project=True)
         without = given.has("--no-root")
         return Installation(
-            "poetry", manifests, unresolved, project=not without, without_project=without
+            "poetry", manifests, unresolved, with_project=not without, without_project=without
         )
     if action == "export":
         return Installation("poetry", manifests, unresolved, exports=True)
@@ -419,7 +419,7 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
     if action in ("install", "sync", "update"):
         without = given.has("--no-self")
         return Installation(
-            "pdm", manifests, unresolved, project=not without, without_project=without
+            "pdm", manifests, unresolved, with_project=not without, without_project=without
         )
     if action == "export":
         return Installation("pdm", manifests, unresolved, exports=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..model import Role
-from .installers import SPLITTING, Installation, recognised
+from .installers import Installation, recognised
 from .running import step_commands
 from .syntax import PlannedStep
 
@@ -153,7 +153,7 @@ def _environment_command(
             continue
         if found.exports:
             locks.append(found)
-        elif not found.project or (found.tool in SPLITTING and found.tool not in split):
+        elif not found.project and not (found.with_project and found.tool in split):
             installs.append(found)
             if found.without_project:
                 split.add(found.tool)

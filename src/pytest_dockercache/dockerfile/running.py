@@ -148,6 +148,7 @@ def _without_wrapper(command: Command) -> Command | None:
         rest = _after_options(words[1:], options)
         if name == "xargs":
             command = replace(command, feeding=(*command.feeding, *_arg_file(words)))
+            rest = (*rest, Word("", known=False)) if rest else rest
         if "1" in options or ("1?" in options and rest and rest[0].text.isdigit()):
             rest = rest[1:]
         if name in ("setarch", "arch") and not rest:
