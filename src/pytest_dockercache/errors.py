@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "DockerCacheError",
     "EngineUnavailable",
+    "InvalidImage",
     "Unverifiable",
 ]
 
@@ -23,7 +24,7 @@ class DockerCacheError(Exception):
     """Base of all errors of pytest-dockercache that are not failed assertions."""
 
 
-class ConfigError(DockerCacheError, pytest.UsageError):
+class ConfigError(DockerCacheError, pytest.UsageError):  # type: ignore[misc]  # final for subclassers only
     """An option, an ini value, a marker or an edit cannot be used as given."""
 
 
@@ -54,6 +55,10 @@ class BuildFailed(DockerCacheError):
 
 class BuildTimeout(DockerCacheError):
     """A build ran longer than ``--dockercache-timeout`` and was cancelled."""
+
+
+class InvalidImage(DockerCacheError):
+    """An image or an image archive is damaged, refused as malicious, or of an unknown format."""
 
 
 class Unverifiable(DockerCacheError):

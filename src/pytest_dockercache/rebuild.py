@@ -142,6 +142,11 @@ class Project:
             IgnoreRules.load(spec.context, spec.dockerfile),
         )
 
+    @property
+    def final_stage(self) -> int:
+        """The index of the stage that the image is made from."""
+        return resolve_stage(self.dockerfile, self.spec.target).index
+
     @cached_property
     def entries(self) -> tuple[ContextEntry, ...]:
         """What the build context holds after the ignore rules."""
@@ -267,6 +272,8 @@ class Subject:
 
     def _obtain(self, edits: tuple[Edit, ...], stop: Stop | None) -> Build:
         edits_key = json.dumps(to_jsonable(edits))
+        # What a stopped build left in the cache must not answer for another one.
+        nonce = digest(self.run.nonce, edits_key, repr(stop))
         complete = self._record_path(edits_key, None)
         path = self._record_path(edits_key, stop)
         for candidate in (complete, path):
@@ -276,7 +283,7 @@ class Subject:
         with FileLock(path.with_suffix(".lock")):
             record = read_json(complete) or read_json(path)
             if record is None:
-                record = self._record(edits, stop)
+                record = self._record(edits, stop, nonce)
                 _write_json(path, record)
         build = _revive(record)
         self._made[path.name] = build
@@ -286,10 +293,10 @@ class Subject:
         name = f"{self._prefix()}-{digest(edits_key, repr(stop))}.json"
         return self.run.directory / "builds" / name
 
-    def _record(self, edits: tuple[Edit, ...], stop: Stop | None) -> dict[str, Any]:
+    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> dict[str, Any]:
         title = "first build" if not edits else "after " + ", ".join(map(str, edits))
         try:
-            build = self._build(edits, stop, title)
+            build = self._build(edits, stop, nonce, title)
         except DockerCacheError as problem:
             return {"order": self._order(edits), "error": _describe(problem)}
         return {"order": self._order(edits), "build": to_jsonable(build)}
@@ -297,19 +304,21 @@ class Subject:
     def _order(self, edits: tuple[Edit, ...]) -> int:
         return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0
 
-    def _build(self, edits: tuple[Edit, ...], stop: Stop | None, title: str) -> Build:
+    def _build(
+        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
+    ) -> Build:
         engine = self.engine
         identity = engine.info.builder
         where = cache_home() / "staging" / digest(
             str(self.spec.context), str(self.spec.dockerfile), identity
         )
         spec = apply_argument_edits(
-            self.spec, edits, self.run.nonce, _argument_defaults(self.project.dockerfile)
+            self.spec, edits, nonce, _argument_defaults(self.project.dockerfile)
         )
         with locked(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())):
             self.run.note("staging", [identity, str(where)])
             where.parent.mkdir(parents=True, exist_ok=True)
-            staged = stage(spec, where, edits, nonce=self.run.nonce)
+            staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
             if any(edit.kind in ("dockerfile", "base") for edit in edits):

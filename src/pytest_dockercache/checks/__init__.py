@@ -15,6 +15,7 @@ from . import (
     environment_changes,
     environment_layers,
     first_build,
+    hidden_bytes,
     late_arguments,
     package_caches,
     python_version,
@@ -33,6 +34,7 @@ CHECKS: Mapping[str, Check] = {
         dockerignore.CHECK,
         package_caches.CHECK,
         bytecode.CHECK,
+        hidden_bytes.CHECK,
         python_version.CHECK,
     )
 }

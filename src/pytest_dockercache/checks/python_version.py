@@ -6,15 +6,17 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
 from ..context import python_pin
 from ..engines import Execution
 from ..errors import Unverifiable
-from ..image import version_matches
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
 from .verdict import Check, Verdict, broken
 
-__all__ = ["CHECK", "expected_python", "judge", "reported_python", "wrapper"]
+__all__ = ["CHECK", "expected_python", "judge", "judge_image", "reported_python", "wrapper"]
 
 _COMMAND = ("python", "--version")
 
@@ -25,6 +27,11 @@ def judge(subject: Subject) -> Verdict:
     image = subject.first().image
     if image is None:
         raise Unverifiable("the build left no image to run python in")
+    return judge_image(subject, image, expected, origin)
+
+
+def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:
+    """Hold the Python of one image against a match spec that stands in ``origin``."""
     version = reported_python(subject, image)
     if not version_matches(expected, version):
         raise broken(
@@ -82,6 +89,32 @@ def reported_python(subject: Subject, image: str) -> str:
         why="no python was found on PATH, nor through the image's SHELL",
         fix="put the environment's bin directory on PATH (ENV PATH=/opt/conda/envs/NAME/bin:$PATH)",
     )
+
+
+def version_matches(spec: str, version: str) -> bool:
+    """Whether a version satisfies the version part of a conda match spec.
+
+    ``3.1`` and ``3.1.*`` mean 3.1 and everything below it, never 3.10;
+    ``==3.10.4`` is exact; ``,`` joins conditions, ``|`` alternatives. Raises
+    Unverifiable for a spec that cannot be read.
+    """
+    return any(
+        all(_condition(part.strip(), version) for part in choice.split(","))
+        for choice in spec.split("|")
+    )
+
+
+def _condition(part: str, version: str) -> bool:
+    plain = part.removeprefix("=") if not part.startswith("==") else part
+    if plain == "*":
+        return True
+    if re.fullmatch(r"\d+(\.\d+)*(\.\*)?", plain):
+        wanted = plain.removesuffix(".*").split(".")
+        return version.split(".")[: len(wanted)] == wanted
+    try:
+        return Version(version) in SpecifierSet(plain, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        raise Unverifiable(f"the python pin {part!r} is not a version spec that we can read") from None
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..model import Build, BuildSpec, Edit, EngineInfo, Watch
 
@@ -64,6 +64,10 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """Name, versions, the reason of the choice, and the identity of the builder."""
+
+    @property
+    def client(self) -> Any:
+        """The ``docker.DockerClient`` of the daemon whose store holds the images."""
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
