@@ -1,1 +1,53 @@
-"""To be written."""
+"""Layers and what they hold: reading, replaying whiteouts, package records, the kept index."""
+
+from .findings import (
+    Bytecode,
+    CacheKind,
+    HiddenBytes,
+    PackageCache,
+    bytecode,
+    hidden,
+    package_caches,
+    top_layers,
+)
+from .index import Entry, Kind, LayerIndex, display
+from .layers import (
+    HistoryEntry,
+    ImageConfig,
+    ImageLayers,
+    LayerLines,
+    map_layers_to_lines,
+)
+from .opening import is_file_reference, open_image
+from .replay import Found, HiddenFile, LayerChanges, View, replay
+from .store import LayerStore
+from .stream import Limits
+
+__all__ = [
+    "Bytecode",
+    "CacheKind",
+    "Entry",
+    "Found",
+    "HiddenBytes",
+    "HiddenFile",
+    "HistoryEntry",
+    "ImageConfig",
+    "ImageLayers",
+    "Kind",
+    "LayerChanges",
+    "LayerIndex",
+    "LayerLines",
+    "LayerStore",
+    "Limits",
+    "PackageCache",
+    "View",
+    "bytecode",
+    "display",
+    "hidden",
+    "is_file_reference",
+    "map_layers_to_lines",
+    "open_image",
+    "package_caches",
+    "replay",
+    "top_layers",
+]

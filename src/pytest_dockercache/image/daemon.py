@@ -1,0 +1,192 @@
+"""Where a daemon's image can be read: from its directories, or through ``docker save``.
+
+Each way gives the same indexes; they are tried in the order of their cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DockerCacheError, EngineUnavailable, InvalidImage, Unverifiable
+from .archive import Lookup, Manifest, Wanted, read_save_stream, stream_contents
+from .index import LayerIndex
+from .layers import LAYER_INSTRUCTIONS, HistoryEntry, ImageConfig, parse_config
+from .overlay import index_directory, read_below
+from .store import LayerStore
+
+__all__ = ["DEFAULT_SOURCES", "DaemonImage", "SourceUnavailable"]
+
+DEFAULT_SOURCES = ("overlay2", "save")
+"""The sources of a daemon's image, the cheapest first."""
+
+
+class SourceUnavailable(DockerCacheError):  # noqa: N818 - like EngineUnavailable
+    """A source cannot give this image; the next one is tried."""
+
+
+@dataclass(frozen=True)
+class DaemonImage:
+    """An image of a daemon: the inspection record, and what the daemon says of itself.
+
+    ``api`` is docker's low-level client.
+    """
+
+    api: Any
+    ref: str
+    record: Mapping[str, Any]
+    info: Mapping[str, Any]
+
+    @classmethod
+    def find(cls, api: Any, ref: str) -> DaemonImage:
+        """Look an image up by ID, tag or digest.
+
+        Raises InvalidImage if there is none, EngineUnavailable if the daemon
+        does not answer.
+        """
+        import docker.errors
+        import requests.exceptions
+
+        try:
+            return cls(api, ref, api.inspect_image(ref), api.info())
+        except docker.errors.ImageNotFound:
+            raise InvalidImage(f"the daemon has no image {ref}") from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            raise EngineUnavailable(f"the daemon does not say what {ref} is: {error}") from error
+
+    @property
+    def id(self) -> str:
+        """The image ID."""
+        return str(self.record["Id"])
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """Digests of the uncompressed layers, the lowest first."""
+        return tuple((self.record.get("RootFS") or {}).get("Layers") or ())
+
+    # --- overlay2 -----------------------------------------------------------------------------
+
+    def overlay_directories(self) -> tuple[Path, ...]:
+        """The ``diff`` directories, the lowest layer's first.
+
+        Raises SourceUnavailable where the daemon does not use overlay2, or
+        where a directory alone does not say what its layer holds.
+        """
+        driver = self.record.get("GraphDriver") or {}
+        found = driver.get("Data") or {}
+        if driver.get("Name") != "overlay2" or "UpperDir" not in found:
+            raise SourceUnavailable(f"the storage driver is {driver.get('Name') or 'unknown'}")
+        status = {str(item[0]): str(item[1]) for item in self.info.get("DriverStatus") or ()}
+        if status.get("Native Overlay Diff") != "true":
+            # Redirected directories or metacopy: the kernel keeps content elsewhere.
+            raise SourceUnavailable("the daemon's overlay directories are not complete")
+        lower = [item for item in str(found.get("LowerDir") or "").split(":") if item]
+        directories = tuple(Path(item) for item in [*reversed(lower), str(found["UpperDir"])])
+        if len(directories) != len(self.diff_ids):
+            raise SourceUnavailable(
+                f"the daemon names {len(directories)} directories for {len(self.diff_ids)} layers"
+            )
+        return directories
+
+    def config_path(self) -> Path:
+        """Where an overlay2 daemon keeps the image's configuration."""
+        root = Path(str(self.info.get("DockerRootDir") or "/var/lib/docker"))
+        database = root / "image" / "overlay2" / "imagedb" / "content" / "sha256"
+        return database / self.id.removeprefix("sha256:")
+
+    def overlay_layers(self, missing: Sequence[str]) -> Iterator[LayerIndex]:
+        """Index the missing layers from their directories."""
+        directories = dict(zip(self.diff_ids, self.overlay_directories(), strict=True))
+        for diff_id in missing:
+            try:
+                yield index_directory(directories[diff_id], diff_id)
+            except (OSError, Unverifiable) as error:
+                raise SourceUnavailable(str(error)) from error
+
+    def overlay_contents(self, wanted: Wanted, limit: int) -> dict[tuple[int, bytes], bytes]:
+        """Read files from the layers' directories."""
+        directories = self.overlay_directories()
+        found: dict[tuple[int, bytes], bytes] = {}
+        for number, paths in wanted.items():
+            for path in paths:
+                try:
+                    content = read_below(directories[number], path, limit + 1)
+                except OSError as error:
+                    raise SourceUnavailable(str(error)) from error
+                if len(content) <= limit:
+                    found[number, path] = content
+        return found
+
+    # --- docker save --------------------------------------------------------------------------
+
+    def save_chunks(self) -> Iterator[bytes]:
+        """The archive as the daemon streams it."""
+        import docker.errors
+        import requests.exceptions
+
+        try:
+            yield from self.api.get_image(self.id, chunk_size=1 << 18)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            raise EngineUnavailable(f"docker save {self.ref} broke off: {error}") from error
+
+    def saved(self, known: Lookup) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+        """Index all layers from one pass over ``docker save``."""
+        return read_save_stream(self.save_chunks(), f"docker save {self.ref}", known, trusted=True)
+
+    def saved_contents(self, wanted: Wanted, limit: int) -> Mapping[tuple[int, bytes], bytes]:
+        """Read files from one pass over ``docker save``."""
+        return stream_contents(self.save_chunks(), f"docker save {self.ref}", None, wanted, limit)
+
+    # --- configuration ------------------------------------------------------------------------
+
+    def config(self, store: LayerStore | None) -> ImageConfig | None:
+        """The image's configuration, None where only ``docker save`` has it.
+
+        Read from the daemon's directory, else from the store, else put
+        together from what the API says, if that leaves no doubt about which
+        steps made layers.
+        """
+        content = self._config_bytes(store)
+        if content is not None:
+            return parse_config(content, self.ref)
+        return self._config_from_api()
+
+    def _config_bytes(self, store: LayerStore | None) -> bytes | None:
+        candidates: list[bytes | None] = []
+        try:
+            candidates.append(self.config_path().read_bytes())
+        except OSError:
+            if store is not None:
+                candidates.append(store.load_config(self.id))
+        for content in candidates:
+            if content and "sha256:" + hashlib.sha256(content).hexdigest() == self.id:
+                return content
+        return None
+
+    def _config_from_api(self) -> ImageConfig | None:
+        records = []
+        made = 0
+        for item in reversed(self.api.history(self.id)):
+            text = str(item.get("CreatedBy") or "")
+            instruction = HistoryEntry(text, None).instruction
+            # The API does not say which steps are empty: their names do, unless the classic
+            # builder ran a step that changed nothing, which the count then shows.
+            empty = not item.get("Size") and instruction not in ("", *LAYER_INSTRUCTIONS)
+            empty = empty or (instruction == "WORKDIR" and text.split()[-1:] == ["/"])
+            made += not empty
+            records.append({"created_by": text, **({"empty_layer": True} if empty else {})})
+        if made != len(self.diff_ids):
+            return None
+        return ImageConfig(
+            {
+                "os": self.record.get("Os"),
+                "architecture": self.record.get("Architecture"),
+                "variant": self.record.get("Variant"),
+                "config": self.record.get("Config") or {},
+                "rootfs": {"type": "layers", "diff_ids": list(self.diff_ids)},
+                "history": records,
+            }
+        )

@@ -1,0 +1,211 @@
+"""Open an image, wherever it is: a daemon's, an archive, or an OCI directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, Unverifiable
+from .archive import (
+    Wanted,
+    archive_contents,
+    read_archive_file,
+    read_oci_directory,
+)
+from .daemon import DEFAULT_SOURCES, DaemonImage, SourceUnavailable
+from .index import LayerIndex
+from .layers import Contents, ImageConfig, ImageLayers, parse_history
+from .store import LayerStore
+from .stream import Limits
+
+__all__ = ["is_file_reference", "open_image"]
+
+_ARCHIVE = re.compile(r".*\.(tar|tar\.gz|tgz|tar\.zst|oci)", re.IGNORECASE)
+
+
+def is_file_reference(ref: str | Path) -> bool:
+    """Whether a reference names a file or a directory here, and not an image of a daemon.
+
+    A ``Path`` does; a string does if it looks like an archive or begins like
+    a path, or if it is a directory with an OCI layout.
+    """
+    if isinstance(ref, Path):
+        return True
+    if ref.startswith(("/", "./", "../", "~")) or _ARCHIVE.fullmatch(ref):
+        return True
+    return (Path(ref) / "oci-layout").is_file()
+
+
+def open_image(
+    ref: str | Path,
+    *,
+    client: Any = None,
+    sources: Sequence[str] = DEFAULT_SOURCES,
+    cache: LayerStore | None = None,
+    tag: str | None = None,
+    limits: Limits | None = None,
+) -> ImageLayers:
+    """Read what an image holds, layer by layer, from the cheapest source that gives it.
+
+    ``ref`` is an image ID or tag of the daemon behind ``client`` (a
+    ``docker.DockerClient`` or ``docker.APIClient``), or the path of an
+    archive (``docker save``, OCI, compressed or not) or of an OCI directory;
+    ``tag`` chooses among several images of an archive. ``sources`` are tried
+    in order for a daemon's image (see :data:`DEFAULT_SOURCES`); layers that
+    ``cache`` has are not read again.
+
+    Raises InvalidImage for what cannot be read as an image, ConfigError for
+    a choice that has to be made, EngineUnavailable where the daemon fails.
+    """
+    known: dict[str, LayerIndex] = {}
+
+    def lookup(diff_id: str) -> LayerIndex | None:
+        if diff_id not in known and cache is not None:
+            found = cache.load(diff_id)
+            if found is not None:
+                known[diff_id] = found
+        return known.get(diff_id)
+
+    if is_file_reference(ref):
+        return _open_file(Path(ref).expanduser(), lookup, cache, tag, limits)
+    if client is None:
+        raise ConfigError(f"{ref} is an image of a daemon, and no daemon was given")
+    api = getattr(client, "api", client)
+    image = DaemonImage.find(api, str(ref))
+    return _open_daemon(image, tuple(sources), lookup, cache)
+
+
+def _open_file(
+    path: Path,
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+    tag: str | None,
+    limits: Limits | None,
+) -> ImageLayers:
+    read: list[str] = []
+
+    def known(diff_id: str) -> LayerIndex | None:
+        found = lookup(diff_id)
+        if found is not None:
+            read.append(diff_id)
+        return found
+
+    try:
+        if path.is_dir():
+            manifest, layers = read_oci_directory(path, known, tag=tag, limits=limits)
+        else:
+            manifest, layers = read_archive_file(path, known, tag=tag, limits=limits)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    if cache is not None:
+        for layer in {layer.diff_id: layer for layer in layers}.values():
+            if layer.diff_id not in read:
+                cache.save(layer)
+
+    def contents(wanted: Wanted, limit: int) -> Mapping[tuple[int, bytes], bytes]:
+        return archive_contents(path, tag, wanted, limit)
+
+    return ImageLayers(
+        ref=str(path),
+        id=manifest.id,
+        source="directory" if path.is_dir() else "archive",
+        config=manifest.config,
+        history=parse_history(manifest.config),
+        layers=layers,
+        _contents=contents,
+    )
+
+
+def _open_daemon(
+    image: DaemonImage,
+    sources: tuple[str, ...],
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+) -> ImageLayers:
+    for name in sources:
+        if name not in _READERS:
+            raise ConfigError(f"unknown layer source {name!r}; valid: {', '.join(_READERS)}")
+    found = {diff_id: lookup(diff_id) for diff_id in image.diff_ids}
+    missing = [diff_id for diff_id, layer in found.items() if layer is None]
+    config = image.config(cache)
+    source = "cache"
+    refusals: list[str] = []
+    if missing or config is None or not image.diff_ids:
+        for source in sources:
+            try:
+                config, layers = _READERS[source](image, config, missing, lookup, cache)
+                break
+            except SourceUnavailable as error:
+                refusals.append(f"{source}: {error}")
+        else:
+            raise Unverifiable(f"the layers of {image.ref} cannot be read ({'; '.join(refusals)})")
+        for layer in layers:
+            if cache is not None and found.get(layer.diff_id) is None:
+                cache.save(layer)
+            found[layer.diff_id] = layer
+    ordered = tuple(layer for layer in map(found.get, image.diff_ids) if layer is not None)
+    if config is None or config.diff_ids != image.diff_ids or len(ordered) != len(image.diff_ids):
+        raise Unverifiable(f"the layers of {image.ref} do not fit its configuration")
+    return ImageLayers(
+        ref=image.ref,
+        id=image.id,
+        source=source,
+        config=config,
+        history=parse_history(config),
+        layers=ordered,
+        _contents=_daemon_contents(image, sources),
+    )
+
+
+Reader = Callable[
+    [
+        DaemonImage,
+        "ImageConfig | None",
+        Sequence[str],
+        Callable[[str], "LayerIndex | None"],
+        "LayerStore | None",
+    ],
+    "tuple[ImageConfig, Sequence[LayerIndex]]",
+]
+
+
+def _from_overlay(
+    image: DaemonImage,
+    config: ImageConfig | None,
+    missing: Sequence[str],
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+) -> tuple[ImageConfig, Sequence[LayerIndex]]:
+    if config is None:
+        raise SourceUnavailable("the image's configuration is not readable")
+    return config, list(image.overlay_layers(missing))
+
+
+def _from_save(
+    image: DaemonImage,
+    config: ImageConfig | None,
+    missing: Sequence[str],
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+) -> tuple[ImageConfig, Sequence[LayerIndex]]:
+    manifest, layers = image.saved(lookup)
+    if cache is not None and manifest.id == image.id:
+        cache.save_config(image.id, manifest.raw_config)
+    return manifest.config, layers
+
+
+_READERS: Mapping[str, Reader] = {"overlay2": _from_overlay, "save": _from_save}
+
+
+def _daemon_contents(image: DaemonImage, sources: Sequence[str]) -> Contents:
+    def contents(wanted: Wanted, limit: int) -> Mapping[tuple[int, bytes], bytes]:
+        if "overlay2" in sources:
+            try:
+                return image.overlay_contents(wanted, limit)
+            except SourceUnavailable:
+                pass
+        return image.saved_contents(wanted, limit)
+
+    return contents

@@ -1,0 +1,100 @@
+"""Index a layer from its overlay2 ``diff`` directory: one walk, no byte of content read.
+
+Kernel facts (Documentation/filesystems/overlayfs.rst): a whiteout is a
+character device 0/0; an opaque directory carries ``trusted.overlay.opaque``
+(``user.overlay.opaque`` on a rootless daemon) with the value ``y``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ..errors import Unverifiable
+from .index import OPAQUE, Kind, LayerIndex, Row, build_index
+from .packages import KEEP_SUFFIXES, distil, keeps
+
+__all__ = ["index_directory", "read_below"]
+
+_PREFIXES = ("trusted.overlay.", "user.overlay.")
+_OPAQUE_NAMES = frozenset(prefix + "opaque" for prefix in _PREFIXES)
+# A directory or file with one of these has its content elsewhere: only a mount can show it.
+_ELSEWHERE = frozenset(prefix + name for prefix in _PREFIXES for name in ("redirect", "metacopy"))
+
+_KINDS = {
+    stat.S_IFREG: int(Kind.FILE),
+    stat.S_IFDIR: int(Kind.DIRECTORY),
+    stat.S_IFLNK: int(Kind.SYMLINK),
+    stat.S_IFCHR: int(Kind.CHARACTER_DEVICE),
+    stat.S_IFBLK: int(Kind.BLOCK_DEVICE),
+    stat.S_IFIFO: int(Kind.FIFO),
+}
+
+
+def index_directory(root: Path, diff_id: str) -> LayerIndex:
+    """Index the layer whose overlay2 ``diff`` directory is ``root``.
+
+    Raises OSError where the directory is not readable, and Unverifiable where
+    the kernel moved content out of it (redirected directories, metacopy).
+    """
+    rows: list[Row] = []
+    kept: dict[bytes, bytes] = {}
+    file_kind, directory_kind = int(Kind.FILE), int(Kind.DIRECTORY)
+    top = os.fsencode(root)
+    if _is_opaque(top):
+        rows.append((b"", directory_kind | OPAQUE, 0o755, 0, 0, 0, 0, 0, b""))
+    pending: list[tuple[bytes, bytes]] = [(top, b"")]
+    append = rows.append
+    while pending:
+        directory, prefix = pending.pop()
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                name = entry.name
+                path = prefix + name
+                found = entry.stat(follow_symlinks=False)
+                mode = found.st_mode
+                kind = _KINDS.get(mode & 0o170000)
+                mtime = found.st_mtime_ns // 1_000_000_000
+                if kind == file_kind:
+                    inode = found.st_ino if found.st_nlink > 1 else 0
+                    append((path, file_kind, mode, found.st_uid, found.st_gid, found.st_size,
+                            mtime, inode, b""))  # fmt: skip
+                    if name.endswith(KEEP_SUFFIXES) and keeps(path, found.st_size):
+                        with open(entry.path, "rb") as content:
+                            kept[path] = distil(path, content.read())
+                elif kind == directory_kind:
+                    flags = OPAQUE if _is_opaque(entry.path) else 0
+                    append((path, directory_kind | flags, mode, found.st_uid, found.st_gid, 0,
+                            mtime, 0, b""))  # fmt: skip
+                    pending.append((entry.path, path + b"/"))
+                elif kind is None:
+                    # A socket: no tar can hold it, so no layer tar does.
+                    continue
+                elif kind == Kind.CHARACTER_DEVICE and found.st_rdev == 0:
+                    append((path, int(Kind.WHITEOUT), 0, 0, 0, 0, 0, 0, b""))
+                else:
+                    target = os.readlink(entry.path) if kind == Kind.SYMLINK else b""
+                    append((path, kind, mode, found.st_uid, found.st_gid, 0, mtime, 0, target))
+    return build_index(diff_id, rows, kept)
+
+
+def _is_opaque(directory: bytes) -> bool:
+    names = os.listxattr(directory, follow_symlinks=False)
+    if not names:
+        return False
+    if moved := _ELSEWHERE.intersection(names):
+        raise Unverifiable(
+            f"{os.fsdecode(directory)} has its content elsewhere ({', '.join(sorted(moved))})"
+        )
+    return any(
+        os.getxattr(directory, name, follow_symlinks=False) == b"y"
+        for name in _OPAQUE_NAMES.intersection(names)
+    )
+
+
+def read_below(root: Path, path: bytes, limit: int) -> bytes:
+    """Read at most ``limit`` bytes of a regular file that the index of ``root`` lists."""
+    full = os.path.join(os.fsencode(root), path)
+    with open(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read(limit)
