@@ -5,6 +5,7 @@ from __future__ import annotations
 from .expansion import SubstitutionError, expand
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
+from .rewrite import with_base, with_instruction
 from .roles import (
     EnvironmentCommand,
     environment_command,
@@ -38,4 +39,6 @@ __all__ = [
     "role_of",
     "roles_of",
     "stage_label",
+    "with_base",
+    "with_instruction",
 ]

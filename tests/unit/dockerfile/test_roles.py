@@ -370,7 +370,8 @@ cat <<EOF > r.txt && pip install -r r.txt⏎six⏎EOF
 <<EOF⏎cat <<INNER > r.txt⏎six⏎INNER⏎pip install -r r.txt⏎EOF
     pip: r.txt
 --mount=type=cache,target=/root/.cache/pip
-... --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt pip install --requirement /tmp/requirements.txt
+... --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt
+... pip install --requirement /tmp/requirements.txt
     pip: /tmp/requirements.txt
 """
 """A RUN's command (⏎ is a new line, ... goes on), then the tool and what it reads below /app."""
