@@ -26,7 +26,7 @@ from . import sharing
 from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
 from .outcomes import first_line, hide_our_frames, place_report, translated
-from .progress import LiveProgress, NoProgress, PlainProgress, Progress, can_draw
+from .progress import Progress, progress_for
 from .targets import Selection, Target, select
 
 if TYPE_CHECKING:
@@ -129,13 +129,7 @@ class Gate:
     @cached_property
     def progress(self) -> Progress:
         """Where news of running builds goes."""
-        reporter = self._reporter
-        if self.is_worker or reporter is None or self._config.get_verbosity() < 0:
-            return NoProgress()
-        writer = self._config.get_terminal_writer()
-        if can_draw(getattr(writer, "_file", None)):
-            return LiveProgress(writer)
-        return PlainProgress(reporter.write_line, writer.fullwidth)
+        return progress_for(self._config)
 
     @property
     def _reporter(self) -> TerminalReporter | None:

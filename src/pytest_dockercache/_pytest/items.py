@@ -113,7 +113,10 @@ class CheckItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is: the Dockerfile, at the line to blame once it is known."""
-        return self.path, None if self.line is None else self.line - 1, self.name
+        # The name is the headline of a failure. Pytest shows a name with dots
+        # as a dotted Python name, so only a node ID without any serves.
+        name = self.name if "." in self.nodeid else self.nodeid
+        return self.path, None if self.line is None else self.line - 1, name
 
     def _pass(self, verdict: Verdict) -> None:
         self.line = verdict.line

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
+from ..engines.base import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
 from ..rebuild import Settings
 
 __all__ = ["DockerfileChoice", "Options", "ReportChoice", "read_options"]
 
-ENGINES = ("auto", "buildx", "buildkit", "classic")
-LATER_ENGINES = ("podman", "model")
 REPORTS = ("json",)
 LATER_REPORTS = ("md", "html")
 LATER = ("cache-from", "cache-to", "image", "base-image", "compare")
@@ -170,10 +169,11 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
 
 def check_engine(name: str, where: str) -> str:
     """An engine's name, if it is one. Raises ConfigError that says where it was given."""
-    if name in LATER_ENGINES:
-        raise ConfigError(f"{where}: engine {name} is not available yet; valid: {_list(ENGINES)}")
-    if name not in ENGINES:
-        raise ConfigError(f"{where}: unknown engine; valid: {_list(ENGINES)}")
+    valid = ("auto", *ENGINES)
+    if name in UNAVAILABLE:
+        raise ConfigError(f"{where}: engine {name} is not available yet; valid: {_list(valid)}")
+    if name not in valid:
+        raise ConfigError(f"{where}: unknown engine; valid: {_list(valid)}")
     return name
 
 

@@ -10,34 +10,55 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
 
 from ..model import Step
 from ..report.terminal import live_line, started_line
 
-__all__ = ["LiveProgress", "NoProgress", "PlainProgress", "Progress"]
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+__all__ = ["LiveProgress", "NoProgress", "PlainProgress", "Progress", "progress_for"]
+
+
+def progress_for(config: pytest.Config) -> Progress:
+    """The progress that fits where pytest writes; silent with ``-q`` and in xdist workers."""
+    reporter: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput") or config.get_verbosity() < 0:
+        return NoProgress()
+    terminal = _PytestTerminal(config, reporter)
+    return LiveProgress(terminal) if terminal.can_draw else PlainProgress(terminal)
 
 
 class Terminal(Protocol):
-    """What we need of pytest's terminal writer."""
+    """What is needed of pytest's terminal, without its bookkeeping of lines."""
 
     @property
-    def fullwidth(self) -> int: ...
+    def width(self) -> int:
+        """Columns of the terminal."""
+
     @property
-    def width_of_current_line(self) -> int: ...
-    def write(self, msg: str, *, flush: bool = False) -> None: ...
+    def column(self) -> int:
+        """How many columns pytest has written in its current line."""
+
+    def ensure_newline(self) -> None:
+        """End pytest's current line, if it has begun one."""
+
+    def write(self, text: str) -> None:
+        """Write text as it is, and flush it."""
 
 
 class Progress(Protocol):
-    """Hears of builds; :meth:`paused` surrounds everything that pytest may print after."""
+    """Hears of builds while they run."""
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """News of a build: what is being built, and its steps as they stand."""
 
     def close(self) -> None:
-        """The build is over: leave the terminal as it was."""
+        """The build is over: leave the terminal as pytest expects it."""
 
 
 class NoProgress:
@@ -51,19 +72,26 @@ class NoProgress:
 
 
 class PlainProgress:
-    """One line for each step that starts to execute; for logs."""
+    """One line for each step that starts to execute; for logs.
 
-    def __init__(self, write_line: Callable[[str], None], width: int = 80) -> None:
-        self._write_line = write_line
-        self._width = width
+    The last line is left open: pytest begins its next one with a newline.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
         self._said: set[tuple[str, int]] = set()
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say which steps have started since the last news."""
         for step in steps:
-            if step.status == "miss" and (title, step.line) not in self._said:
-                self._said.add((title, step.line))
-                self._write_line(started_line(title, step, self._width))
+            if step.status != "miss" or (title, step.line) in self._said:
+                continue
+            if self._said:
+                self._terminal.write("\n")
+            else:
+                self._terminal.ensure_newline()
+            self._said.add((title, step.line))
+            self._terminal.write(started_line(title, step, self._terminal.width))
 
     def close(self) -> None:
         """Forget what was said: another build has steps of the same lines."""
@@ -105,12 +133,12 @@ class LiveProgress:
             running = next((step for step in reversed(steps) if _is_running(step)), None)
             began = self._started.get((title, running.line)) if running is not None else None
             seconds = None if began is None else self._clock() - began
-            line = live_line(title, running, seconds, self._terminal.fullwidth - 1)
+            line = live_line(title, running, seconds, self._terminal.width - 1)
             start = "\r\x1b[K"
             if self._column is None:
-                self._column = self._terminal.width_of_current_line
+                self._column = self._terminal.column
                 start = "\n"
-            self._terminal.write(start + line, flush=True)
+            self._terminal.write(start + line)
 
     def close(self) -> None:
         """Take the line away and put the cursor back where pytest left it."""
@@ -121,7 +149,7 @@ class LiveProgress:
         with self._lock:
             if self._column is not None:
                 forward = f"\x1b[{self._column}C" if self._column else ""
-                self._terminal.write(f"\r\x1b[K\x1b[A{forward}", flush=True)
+                self._terminal.write(f"\r\x1b[K\x1b[A{forward}")
             self._column = None
             self._news = None
             self._started.clear()
@@ -136,18 +164,32 @@ def _is_running(step: Step) -> bool:
     return step.status == "miss" and step.seconds is None
 
 
-def can_draw(file: object) -> bool:
-    """Whether a stream is a terminal that understands cursor movement."""
-    isatty = getattr(file, "isatty", None)
-    if isatty is None or not isatty():
-        return False
-    return os.name == "posix" and os.environ.get("TERM", "dumb") != "dumb"
+class _PytestTerminal:
+    """Pytest's terminal; it writes to the real one even while output is captured."""
 
+    def __init__(self, config: pytest.Config, reporter: TerminalReporter) -> None:
+        self._writer = config.get_terminal_writer()
+        self._reporter = reporter
 
-@contextmanager
-def closing(progress: Progress) -> Iterator[None]:
-    """Take the live line away before pytest prints what comes of the build."""
-    try:
-        yield
-    finally:
-        progress.close()
+    @property
+    def can_draw(self) -> bool:
+        """Whether this is a terminal that understands cursor movement."""
+        if os.name != "posix" or os.environ.get("TERM", "dumb") == "dumb":
+            return False
+        return self._reporter.isatty()
+
+    @property
+    def width(self) -> int:
+        return self._writer.fullwidth
+
+    @property
+    def column(self) -> int:
+        return self._writer.width_of_current_line
+
+    def ensure_newline(self) -> None:
+        self._reporter.ensure_newline()
+
+    def write(self, text: str) -> None:
+        # Not write(): that would count our text as part of pytest's line.
+        raw = getattr(self._writer, "write_raw", self._writer.write)
+        raw(text, flush=True)

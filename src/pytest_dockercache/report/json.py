@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,6 @@ def document(session: SessionReport) -> dict[str, Any]:
 def write(session: SessionReport, path: Path) -> None:
     """Write the report; a reader sees the old file or the new one. Raises OSError."""
     write_json(path, document(session))
-
-
-def dumps(session: SessionReport) -> str:
-    """The report as text, for people."""
-    return json.dumps(document(session), indent=2, ensure_ascii=False)
 
 
 def _image(image: ImageReport) -> dict[str, Any]:

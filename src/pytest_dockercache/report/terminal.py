@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..cache import is_rebuilt
 from ..model import Build, EngineInfo, Status, Step
 from ..runs import Leftovers
 from .findings import ImageReport, SessionReport
@@ -74,20 +75,45 @@ def _table(image: ImageReport, engine: EngineInfo | None, width: int) -> Iterato
     room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
     head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
     yield ((f"{head}{'after edit':<{_STATUS}} {'seconds':>{_SECONDS}}".rstrip(), _PLAIN),)
-    for step in max(builds, key=lambda build: len(build.steps)).steps if builds else ():
+    for step in _shown_steps(builds):
         yield _row(step, first, after, image.seconds.get(step.line), room)
     if after is not None:
-        edits = ", ".join(str(edit) for edit in after.edits)
-        yield ((_cut(f"after edit: {edits}, {_ending(after)}", width), _PLAIN),)
+        yield ((_after("edit:", after, width), _PLAIN),)
     for build in image.builds:
         if build.edits and build is not after:
-            edits = ", ".join(str(edit) for edit in build.edits)
-            missed = [step.line for step in build.with_status("miss")]
-            what = f"first miss line {missed[0]}" if missed else "every step hit"
-            yield ((_cut(f"also after: {edits}, {_ending(build)}, {what}", width), _PLAIN),)
+            yield ((_after("also:", build, width), _PLAIN),)
     for build in image.builds:
         for warning in build.warnings:
             yield ((_cut(warning, width), _WARNING),)
+
+
+def _shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
+    """The steps of the longest build, without those that only change the image's settings.
+
+    BuildKit has no vertex for ENV, LABEL, CMD and the like: not even a
+    complete build reaches them.
+    """
+    if not builds:
+        return ()
+    settings = {
+        step.line
+        for build in builds
+        if build.outcome == "built"
+        for step in build.with_status("not-reached")
+    }
+    longest = max(builds, key=lambda build: len(build.steps))
+    return tuple(
+        step for step in longest.steps if step.line not in settings or step.instruction == "FROM"
+    )
+
+
+def _after(word: str, build: Build, width: int) -> str:
+    """One line about a rebuild: its edit, how it ended, where it first missed."""
+    missed = [step.line for step in build.with_status("miss")]
+    what = f"first miss line {missed[0]}" if missed else "every step hit"
+    more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""
+    ending = f"{more}, {_ending(build)}, {what}"
+    return f"{word} {_cut(str(build.edits[0]), width - len(word) - 1 - len(ending))}{ending}"
 
 
 def _source_rebuild(image: ImageReport) -> Build | None:
@@ -118,6 +144,8 @@ def _status(step: Step, build: Build | None) -> Line:
     if step.instruction == "FROM" and status != "miss":
         status = None  # a base is not built: whether the builder calls it cached means nothing
     word = "" if status is None else _WORDS[status]
+    if status == "not-reached" and is_rebuilt(same[0]):
+        word = "below"
     if status == "miss" and step.role == "environment" and build is not None and build.edits:
         return ((f"{'MISS':<{_STATUS}} ", {"red": True, "bold": True}),)
     colour = _PLAIN if status is None else _COLOURS[status]
@@ -147,11 +175,11 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
     for name in leftovers.stuck:
         yield ((f"left behind: {name}", _WARNING),)
     if leftovers.cache_bytes:
-        amount = size(leftovers.cache_bytes)
+        amount = _size(leftovers.cache_bytes)
         yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
 
 
-def size(amount: int) -> str:
+def _size(amount: int) -> str:
     """Bytes as people write them: powers of ten, one decimal."""
     value = float(amount)
     for unit in ("B", "kB", "MB"):
@@ -178,8 +206,3 @@ def _first_line(text: str) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-
-
-def text_of(lines: Sequence[Line]) -> str:
-    """The lines without their colours."""
-    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)

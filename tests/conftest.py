@@ -1,0 +1,3 @@
+"""Makes pytest's own harness for plugins available to all tests."""
+
+pytest_plugins = ["pytester"]

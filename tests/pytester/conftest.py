@@ -1,0 +1,32 @@
+"""Gives plugin tests a project to run pytest in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from example import DOCKERFILE, ENVIRONMENT, Project
+
+# Imported before any project runs in this process: otherwise each run would
+# get its own copy of the product's modules.
+import pytest_dockercache._pytest.marked
+import pytest_dockercache.testing  # noqa: F401
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A good conda project whose builds are scripted."""
+    here = Path(__file__).parent
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.setenv("PYTHONPATH", str(here))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".xdg"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{pytester.path}/no-daemon.sock")
+    for name in ("DOCKER_CONTEXT", "PYTEST_ADDOPTS", "CI", "BUILD_NUMBER", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    files = {
+        "Dockerfile": DOCKERFILE,
+        "environment.yml": ENVIRONMENT,
+        "src/main.py": "print('hello')\n",
+    }
+    return Project(pytester, files)

@@ -1,0 +1,125 @@
+"""An engine that replays what a test wrote down, to try pytest's side of the plugin without Docker.
+
+It proves nothing about builders. A project that wants it calls ``install()``
+in its ``conftest.py`` and describes its builds in ``script.json``: for each
+build (``first``, or the path of its first edit) the lines that miss and their
+seconds; every other line hits. ``{"fail": [line, log]}`` is a failed build,
+``{"absent": text}`` or ``{"denied": text}`` an engine that does not answer.
+Each build is recorded as a line of ``builds.log``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_dockercache import engines, rebuild
+from pytest_dockercache.dockerfile import plan
+from pytest_dockercache.engines import BuildRequest, Execution, base
+from pytest_dockercache.errors import BuildFailed, EngineUnavailable
+from pytest_dockercache.model import Build, EngineInfo, Step, Watch
+
+
+def install() -> None:
+    """Make ``--dockercache-engine=scripted`` known in this process."""
+    base.ENGINES["scripted"] = "scripted_engine:Scripted"  # type: ignore[index]
+    original = engines.choice.create_engine
+
+    def create_engine(name: str = "auto", *, builder: str | None = None) -> Any:
+        return Scripted() if name == "scripted" else original(name, builder=builder)
+
+    engines.create_engine = create_engine
+    rebuild.create_engine = create_engine
+    rebuild.forget_engines()
+
+
+class Scripted:
+    """The engine; see the module."""
+
+    def __init__(self) -> None:
+        self.script: dict[str, Any] = json.loads(Path("script.json").read_text())
+        if "absent" in self.script:
+            raise EngineUnavailable(self.script["absent"], absent=True)
+        if "denied" in self.script:
+            raise EngineUnavailable(self.script["denied"])
+
+    @property
+    def info(self) -> EngineInfo:
+        return EngineInfo("scripted", "1.0", "", "the test wrote it down", "scripted")
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        edit = request.edits[0] if request.edits else None
+        name = "first" if edit is None else str(edit.path)
+        with Path("builds.log").open("a") as log:
+            log.write(f"{name}\n")
+        script = self.script.get(name, {})
+        if "interrupt" in script:
+            raise KeyboardInterrupt
+        planned = plan(request.dockerfile, request.spec.target, dict(request.spec.build_args))
+        steps = [
+            Step(
+                line=step.line,
+                stage=step.stage.label,
+                instruction=step.instruction.keyword,
+                text=step.instruction.text,
+                role=request.roles.get(step.line, "other"),  # type: ignore[arg-type]
+                end_line=step.instruction.end_line,
+            )
+            for step in planned
+        ]
+        outcome = "built"
+        for index, (step, plan_) in enumerate(zip(steps, planned, strict=True)):
+            if plan_.ordinal is None:
+                continue
+            if script.get("fail", [None])[0] == step.line:
+                line, text = script["fail"]
+                raise BuildFailed(
+                    f"line {line} failed: {step.text}\n  log    {text}", line=line, log=text
+                )
+            miss = script.get("miss", {}).get(str(step.line))
+            if miss is not None:
+                steps[index] = replaced(step, "miss", None)
+                if watch(tuple(steps)):
+                    outcome = "stopped"
+                    break
+            steps[index] = replaced(step, "hit" if miss is None else "miss", miss)
+            if watch(tuple(steps)):
+                outcome = "stopped"
+                break
+        image = "sha256:" + "0" * 64 if outcome == "built" else None
+        return Build(request.edits, outcome, script.get("seconds", 1.0), tuple(steps), image)
+
+    def run(self, image: str, command: Sequence[str], **_: object) -> Execution:
+        return Execution(0, "Python 3.10.4\n", "")
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        return {"Id": image, "Config": {}}
+
+    def keep_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        return ("dockercache/app:kept",)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        return tuple(self.script.get("stuck", ()))
+
+    def cache_records(self) -> frozenset[str] | None:
+        return None
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        return 0
+
+    def close(self) -> None:
+        return None
+
+
+def replaced(step: Step, status: Any, seconds: float | None) -> Step:
+    from dataclasses import replace
+
+    return replace(step, status=status, seconds=seconds)
+
+
+def worker() -> str:
+    """The name of the process, for tests about sharing."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "controller")

@@ -1,0 +1,255 @@
+"""What ``pytest --dockercache`` collects, and from where."""
+
+from __future__ import annotations
+
+import pytest
+from example import CACHE_CHECKS, DOCKERFILE, Outcome, Project
+
+TWO_STAGES = """\
+FROM continuumio/miniconda3:latest AS builder
+COPY environment.yml ./
+RUN conda env update -n base -f environment.yml
+FROM builder AS runtime
+COPY src/ ./src/
+"""
+
+
+def collected(result: Outcome) -> list[str]:
+    return [line for line in result.text.splitlines() if "::" in line]
+
+
+def ids(node: str) -> list[str]:
+    return [f"{node}::{check}" for check in CACHE_CHECKS]
+
+
+def test_a_dockerfile_is_collected_with_one_item_a_check(project: Project) -> None:
+    result = project.pytest("--collect-only", "-q")
+    assert result.code == 0
+    assert collected(result) == ids("Dockerfile")
+
+
+def test_collecting_builds_nothing_and_asks_no_daemon(project: Project) -> None:
+    project.script = {"denied": "the engine was asked"}
+    result = project.pytest("--collect-only")
+    assert result.code == 0
+    assert "the engine was asked" not in result.text
+    assert project.builds == []
+
+
+def test_a_containerfile_is_the_second_choice(project: Project) -> None:
+    project.files["Containerfile"] = project.files.pop("Dockerfile")
+    assert collected(project.pytest("--collect-only", "-q")) == ids("Containerfile")
+
+
+def test_dockerfiles_come_after_the_tests_of_the_project(project: Project) -> None:
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    listed = collected(project.pytest("--collect-only", "-q"))
+    assert listed == ["tests/test_a.py::test_a", *ids("Dockerfile")]
+
+
+def test_testpaths_do_not_hide_the_dockerfile(project: Project) -> None:
+    project.ini = "testpaths = tests"
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    listed = collected(project.pytest("--collect-only", "-q"))
+    assert listed == ["tests/test_a.py::test_a", *ids("Dockerfile")]
+
+
+def test_without_arguments_a_subdirectory_finds_the_dockerfile_of_the_root(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write()
+    monkeypatch.chdir(project.root / "src")
+    assert collected(project.pytest("--collect-only", "-q")) == ids("Dockerfile")
+
+
+def test_the_dockerfile_of_the_invocation_directory_comes_first(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.files["api/Dockerfile"] = DOCKERFILE
+    project.write()
+    monkeypatch.chdir(project.root / "api")
+    assert collected(project.pytest("--collect-only", "-q")) == ids("api/Dockerfile")
+
+
+def test_a_check_is_selected_by_its_node_id(project: Project) -> None:
+    result = project.pytest("Dockerfile::env-layer-cached")
+    assert result.counts == {"passed": 1}
+    assert project.builds == ["first", "src/main.py"]
+
+
+def test_several_checks_of_one_dockerfile_are_one_collection(project: Project) -> None:
+    listed = collected(
+        project.pytest("--collect-only", "-q", "Dockerfile::build-args-late", "Dockerfile::builds")
+    )
+    assert listed == ["Dockerfile::builds", "Dockerfile::build-args-late"]
+
+
+def test_a_dockerfile_that_is_an_argument_needs_no_option(project: Project) -> None:
+    project.files["docker/Dockerfile.gpu"] = DOCKERFILE
+    listed = collected(project.pytest("--collect-only", "-q", "docker/Dockerfile.gpu"))
+    assert listed == ids("docker/Dockerfile.gpu")
+
+
+def test_a_directory_that_is_an_argument_gives_its_dockerfile(project: Project) -> None:
+    project.files["services/api/Dockerfile"] = DOCKERFILE
+    listed = collected(project.pytest("--collect-only", "-q", "services/api"))
+    assert listed == ids("services/api/Dockerfile")
+
+
+def test_a_stage_of_a_dockerfile_has_its_name_in_the_node_id(project: Project) -> None:
+    project.files["Dockerfile"] = TWO_STAGES
+    both = [f"--dockercache-dockerfile=Dockerfile,target={name}" for name in ("builder", "runtime")]
+    listed = collected(project.pytest("--collect-only", "-q", *both))
+    assert listed == [*ids("Dockerfile[builder]"), *ids("Dockerfile[runtime]")]
+    assert collected(
+        project.pytest("--collect-only", "-q", *both, "Dockerfile[runtime]::builds")
+    ) == ["Dockerfile[runtime]::builds"]
+    assert collected(project.pytest("--collect-only", "-q", "Dockerfile[builder]::builds")) == [
+        "Dockerfile[builder]::builds"
+    ]
+
+
+def test_the_target_option_is_in_the_node_id(project: Project) -> None:
+    project.files["Dockerfile"] = TWO_STAGES
+    listed = collected(project.pytest("--collect-only", "-q", "--dockercache-target=builder"))
+    assert listed == ids("Dockerfile[builder]")
+
+
+def test_an_explicit_dockerfile_is_collected_beside_other_arguments(project: Project) -> None:
+    project.files["build/Dockerfile"] = DOCKERFILE  # pytest does not walk into build/
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    listed = collected(
+        project.pytest(
+            "--collect-only", "-q", "--dockercache-dockerfile=build/Dockerfile", "tests/test_a.py"
+        )
+    )
+    assert listed == ["tests/test_a.py::test_a", *ids("build/Dockerfile")]
+
+
+def test_a_dockerfile_outside_the_root_keeps_its_whole_path(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "Dockerfile"
+    elsewhere.write_text(DOCKERFILE)
+    listed = collected(
+        project.pytest("--collect-only", "-q", f"--dockercache-dockerfile={elsewhere}")
+    )
+    assert listed == ids(str(elsewhere))
+
+
+def test_ini_keys_name_dockerfiles_relative_to_the_ini_file(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ini = """
+        dockercache_dockerfile =
+            docker/one.Dockerfile
+            docker/two.Dockerfile,context=src
+        """
+    project.files["docker/one.Dockerfile"] = DOCKERFILE
+    project.files["docker/two.Dockerfile"] = DOCKERFILE
+    project.write()
+    monkeypatch.chdir(project.root / "src")
+    listed = collected(project.pytest("--collect-only", "-q"))
+    assert listed == [*ids("docker/one.Dockerfile"), *ids("docker/two.Dockerfile")]
+
+
+def test_the_ini_key_switches_the_plugin_on(project: Project) -> None:
+    project.ini = "dockercache = true\ndockercache_engine = scripted"
+    listed = collected(project.pytest("--collect-only", "-q", off=True))
+    assert listed == ids("Dockerfile")
+
+
+def test_keyword_and_deselect_choose_among_the_checks(project: Project) -> None:
+    listed = collected(project.pytest("--collect-only", "-q", "-k", "env"))
+    assert listed == ["Dockerfile::env-layer-cached", "Dockerfile::env-change-rebuilds"]
+    listed = collected(project.pytest("--collect-only", "-q", "--deselect=Dockerfile::builds"))
+    assert listed == ids("Dockerfile")[1:]
+
+
+def test_a_skipped_check_is_not_collected(project: Project) -> None:
+    project.image_checks = True
+    only = [f"--dockercache-skip={check}" for check in CACHE_CHECKS[1:]]
+    listed = collected(project.pytest("--collect-only", "-q", *only))
+    assert not set(listed) & set(ids("Dockerfile")[1:])
+    assert "Dockerfile::builds" in listed
+
+
+def test_last_failed_runs_a_failed_check_again_and_no_other(project: Project) -> None:
+    project.files["Dockerfile"] = TWO_STAGES
+    project.files["tests/test_a.py"] = "def test_a(): assert False"
+    project.script = {"first": {"fail": [3, "solver failed"]}}
+    target = "--dockercache-dockerfile=Dockerfile,target=runtime"
+    assert project.pytest(target, "-k", "builds or test_a").counts["failed"] == 2
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    project.script = {}
+    again = project.pytest(target, "--lf", "-v")
+    assert again.has("Dockerfile[runtime]::builds PASSED", "test_a.py::test_a PASSED")
+    assert again.counts["passed"] == 2
+
+
+def test_no_dockerfile_and_no_marked_test_is_a_usage_error(project: Project) -> None:
+    del project.files["Dockerfile"]
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    result = project.pytest()
+    assert result.code == 4
+    assert result.has(
+        "ERROR: --dockercache: no Dockerfile or Containerfile in ROOT, and no marked test; "
+        "name one with --dockercache-dockerfile=PATH"
+    )
+
+
+def test_nothing_of_ours_among_the_arguments_is_a_usage_error(project: Project) -> None:
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    result = project.pytest("tests/")
+    assert result.code == 4
+    assert result.has(
+        "ERROR: --dockercache: nothing to check among the arguments; "
+        "add Dockerfile, or mark tests with @pytest.mark.dockercache"
+    )
+
+
+def test_marked_tests_among_the_arguments_are_something_to_do(project: Project) -> None:
+    project.files["tests/test_a.py"] = """
+        import pytest
+        @pytest.mark.dockercache
+        def test_a(dockercache):
+            dockercache.assert_hit(role="environment")
+        """
+    result = project.pytest("tests/")
+    assert result.counts == {"passed": 1}
+    assert result.has("dockercache: Dockerfile is not among the arguments, so it is not checked")
+
+
+def test_switched_on_in_the_ini_file_other_arguments_are_no_error(project: Project) -> None:
+    project.ini = "dockercache = true"
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    result = project.pytest("tests/test_a.py", off=True)
+    assert result.counts == {"passed": 1}
+    assert result.has("dockercache: Dockerfile is not among the arguments, so it is not checked")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_nothing_to_do_is_the_same_usage_error_with_workers(project: Project, workers: str) -> None:
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    result = project.pytest("-n", workers, "tests/", process=True)
+    assert result.code == 4
+    assert result.has("ERROR: --dockercache: nothing to check among the arguments; add Dockerfile")
+    assert "Traceback" not in result.text
+
+
+def test_an_unknown_check_names_the_valid_ones(project: Project) -> None:
+    result = project.pytest("Dockerfile::env-layer")
+    assert result.code == 4
+    assert result.has("ERROR: Dockerfile::env-layer: unknown check env-layer; valid: builds, env-")
+
+
+def test_an_argument_that_does_not_exist_stays_pytests_own_error(project: Project) -> None:
+    result = project.pytest("Dockerfile.missing")
+    assert result.code == 4
+    assert result.has("file or directory not found: Dockerfile.missing")
+
+
+def test_a_python_file_named_like_a_dockerfile_is_a_test_file(project: Project) -> None:
+    project.files["dockerfile_test.py"] = "def test_a(): pass"
+    result = project.pytest("dockerfile_test.py", "Dockerfile::builds", "--collect-only", "-q")
+    assert collected(result) == ["dockerfile_test.py::test_a", "Dockerfile::builds"]
