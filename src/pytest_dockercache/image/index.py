@@ -99,7 +99,7 @@ class LayerIndex:
     one byte per entry, a :class:`Kind` and perhaps the :data:`OPAQUE` flag.
     ``targets`` maps the position of a link to its text. ``kept`` holds what
     was kept of the content of small files that say which packages are
-    installed (see :mod:`.packages`), by path.
+    installed (see :mod:`.sifting`), by path.
     """
 
     diff_id: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import Unverifiable
 from .index import OPAQUE, Kind, LayerIndex, Row, build_index
-from .packages import KEEP_SUFFIXES, distil, keeps
+from .sifting import KEEP_SUFFIXES, distil, keeps
 
 __all__ = ["index_directory", "read_below"]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidImage
 from .index import OPAQUE, Kind, LayerIndex, Row, build_index, display
-from .packages import KEEP_SUFFIXES, distil, keeps
+from .sifting import KEEP_SUFFIXES, distil, keeps
 from .stream import ByteStream, Limits
 
 __all__ = ["Header", "headers", "index_tar", "looks_like_tar"]
