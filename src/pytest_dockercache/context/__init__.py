@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from .choice import Choice, EnvironmentFile, choose_source, environment_files
 from .comments import comment_syntax
+from .digests import ContextTree, DigestMemory
 from .edits import apply_argument_edits
 from .entries import ContextEntry, context_files
 from .environment import check_environment_file, python_pin
 from .ignore import IgnoreLine, IgnoreRules
+from .preview import EditedContext, preview
 from .selection import taken_files, takes
 from .staging import Change, StagedContext, stage
 from .upload import upload
@@ -16,6 +18,9 @@ __all__ = [
     "Change",
     "Choice",
     "ContextEntry",
+    "ContextTree",
+    "DigestMemory",
+    "EditedContext",
     "EnvironmentFile",
     "IgnoreLine",
     "IgnoreRules",
@@ -26,6 +31,7 @@ __all__ = [
     "comment_syntax",
     "context_files",
     "environment_files",
+    "preview",
     "python_pin",
     "stage",
     "taken_files",

@@ -85,12 +85,15 @@ class IgnoreRules:
             reinclude = stripped.startswith("!")
             pattern = stripped[1:].strip() if reinclude else stripped
             if not pattern:
-                raise ConfigError(
-                    f"{source}:{number}: a lone '!' is no pattern: Docker refuses to build with it"
-                )
+                raise _lone_mark(source, number)
             pattern = clean(pattern)
             if len(pattern) > 1 and pattern.startswith("/"):
                 pattern = pattern[1:]
+            if not reinclude and pattern.startswith("!"):
+                # Docker cleans first and looks for "!" afterwards: "/!a" lets "a" in.
+                reinclude, pattern = True, pattern[1:]
+            if reinclude and pattern in ("", "/"):  # "!/" is cleaned to "!".
+                raise _lone_mark(source, number)
             try:
                 compile_match(pattern)
             except BadPatternError:
@@ -167,6 +170,12 @@ class IgnoreRules:
                     return None
                 prefixes.append(prefix + "/")
         return tuple(prefixes)
+
+
+def _lone_mark(source: Path, number: int) -> ConfigError:
+    return ConfigError(
+        f"{source}:{number}: a lone '!' is no pattern: Docker refuses to build with it"
+    )
 
 
 def _matcher(line: IgnoreLine) -> Callable[[str], bool]:

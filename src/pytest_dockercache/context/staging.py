@@ -722,6 +722,13 @@ def _copy_large(read: int, write: int) -> None:
             view = view[os.write(write, view) :]
 
 
+def counts(attribute: str) -> bool:
+    """Whether an extended attribute enters BuildKit's content hash (contenthash/tarsum.go)."""
+    if attribute.startswith("security."):
+        return attribute == "security.capability"
+    return not attribute.startswith("system.")
+
+
 def _copy_attributes(source: str, target: str) -> None:
     """Copy the extended attributes that enter BuildKit's content hash, as far as we may."""
     if not hasattr(os, "listxattr"):  # Linux only.
@@ -735,9 +742,7 @@ def _copy_attributes(source: str, target: str) -> None:
         with contextlib.suppress(OSError):
             os.removexattr(target, name, follow_symlinks=False)
     for name in names:
-        if name.startswith("system.") or (
-            name.startswith("security.") and name != "security.capability"
-        ):
+        if not counts(name):
             continue
         with contextlib.suppress(OSError):
             value = os.getxattr(source, name, follow_symlinks=False)

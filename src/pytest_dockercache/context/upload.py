@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ..errors import ConfigError
 from .entries import ContextEntry, entry_of
-from .staging import StagedContext
+from .staging import StagedContext, counts
 
 __all__ = ["upload"]
 
@@ -22,6 +22,7 @@ _TYPES = {
     "fifo": tarfile.FIFOTYPE,
     "char": tarfile.CHRTYPE,
     "block": tarfile.BLKTYPE,
+    "socket": tarfile.REGTYPE,
 }
 
 
@@ -33,7 +34,8 @@ def upload(staged: StagedContext) -> Iterator[bytes]:
     (the Engine does not apply them to an upload). Owner and group are 0, as
     BuildKit's client makes them, or no key would equal that of a local build
     (BuildKit 0.13). The format is GNU's: a first entry with a PAX header is
-    mistaken for a Dockerfile. Sockets are left out, as Docker leaves them out.
+    mistaken for a Dockerfile. Extended attributes travel in PAX headers of later
+    entries; a socket as the empty file that BuildKit's client makes of it.
     """
     first = staged.dockerfile_name
     status = os.stat(staged.dockerfile)
@@ -41,18 +43,19 @@ def upload(staged: StagedContext) -> Iterator[bytes]:
     if len(os.fsencode(first)) > 99:
         # A long name is an entry of its own before the file's: begin with one that is not.
         yield _header(ContextEntry("./", "dir", 0, 0o755, 0, 0, 0))
-    yield from _file(head, os.fspath(staged.dockerfile))
+    yield from _file(head, os.fspath(staged.dockerfile), first=True)
     for entry in staged.entries():
-        if entry.path == first or entry.kind == "socket":
+        full = os.path.join(staged.root, entry.path)
+        if entry.path == first:
             continue
         if entry.kind == "file":
-            yield from _file(entry, os.path.join(staged.root, entry.path))
+            yield from _file(entry, full)
         else:
-            yield _header(entry)
+            yield _header(entry, _attributes(full))
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
-def _header(entry: ContextEntry) -> bytes:
+def _header(entry: ContextEntry, attributes: dict[str, str] | None = None) -> bytes:
     info = tarfile.TarInfo(entry.path)
     info.type = _TYPES[entry.kind]
     info.mode = entry.mode
@@ -61,16 +64,34 @@ def _header(entry: ContextEntry) -> bytes:
     if entry.link is not None:
         info.linkname = entry.link
     info.devmajor, info.devminor = os.major(entry.device), os.minor(entry.device)
+    if attributes:
+        info.pax_headers = {f"SCHILY.xattr.{name}": attributes[name] for name in sorted(attributes)}
+        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
-def _file(entry: ContextEntry, full: str) -> Iterator[bytes]:
+def _attributes(full: str) -> dict[str, str]:
+    """The extended attributes that enter BuildKit's content hash, bytes as surrogate escapes."""
+    if not hasattr(os, "listxattr"):  # Linux only.
+        return {}
+    found = {}
+    try:
+        for name in os.listxattr(full, follow_symlinks=False):
+            if counts(name):
+                value = os.getxattr(full, name, follow_symlinks=False)
+                found[name] = value.decode("utf-8", "surrogateescape")
+    except OSError:
+        return {}
+    return found
+
+
+def _file(entry: ContextEntry, full: str, *, first: bool = False) -> Iterator[bytes]:
     try:
         file: BinaryIO = open(full, "rb", buffering=0)  # noqa: SIM115
     except PermissionError:
         file = _unprotected(full)
     with file:
-        yield _header(entry)
+        yield _header(entry, None if first else _attributes(full))
         left = entry.size
         while left:
             chunk = file.read(min(left, _CHUNK))
