@@ -304,13 +304,13 @@ class Subject:
     def _order(self, edits: tuple[Edit, ...]) -> int:
         return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0
 
-    def _build(
-        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
-    ) -> Build:
+    def _build(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str) -> Build:
         engine = self.engine
         identity = engine.info.builder
-        where = cache_home() / "staging" / digest(
-            str(self.spec.context), str(self.spec.dockerfile), identity
+        where = (
+            cache_home()
+            / "staging"
+            / digest(str(self.spec.context), str(self.spec.dockerfile), identity)
         )
         spec = apply_argument_edits(
             self.spec, edits, nonce, _argument_defaults(self.project.dockerfile)
@@ -406,9 +406,7 @@ def decided(
     return len(hit) + len(known_misses) == len(wanted)
 
 
-def _is_below(
-    step: Step, missed: Sequence[Step], ancestors: Mapping[str, frozenset[str]]
-) -> bool:
+def _is_below(step: Step, missed: Sequence[Step], ancestors: Mapping[str, frozenset[str]]) -> bool:
     if step.status != "not-reached":
         return False
     chain = ancestors.get(step.stage, frozenset({step.stage}))

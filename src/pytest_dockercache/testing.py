@@ -23,9 +23,7 @@ class DockerCache:
     first build.
     """
 
-    def __init__(
-        self, subject: Subject, edits: Sequence[Edit], stop: Stop | None = None
-    ) -> None:
+    def __init__(self, subject: Subject, edits: Sequence[Edit], stop: Stop | None = None) -> None:
         self._subject = subject
         self._edits = tuple(edits)
         self._stop = stop
@@ -62,10 +60,14 @@ class DockerCache:
         """The image of the last build that was made to its end."""
         build = self.build if self.build.image is not None else self.first
         if build.image is None:
-            raise DockerCacheError("no build of this project was made to its end: there is no image")
+            raise DockerCacheError(
+                "no build of this project was made to its end: there is no image"
+            )
         return Image(self._subject, build.image)
 
-    def rebuild(self, *edits: Edit, stop: Literal["environment"] | str | int | None = None) -> DockerCache:
+    def rebuild(
+        self, *edits: Edit, stop: Literal["environment"] | str | int | None = None
+    ) -> DockerCache:
         """Build once more, from the project as it is, with these edits.
 
         ``stop`` ends the build early, as soon as the fate of some steps is

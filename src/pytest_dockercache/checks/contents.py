@@ -72,9 +72,7 @@ def contents_of(subject: Subject, image: str) -> Contents:
         texts = {step.line: step.instruction.text for step in steps}
         _known[key] = Contents(layers, lines, texts)
     found = _known[key]
-    return Contents(
-        found.layers, found.lines, found.texts, subject.settings.base_layers == "check"
-    )
+    return Contents(found.layers, found.lines, found.texts, subject.settings.base_layers == "check")
 
 
 def final_chain(steps: Sequence[PlannedStep], final: int) -> tuple[PlannedStep, ...]:
@@ -85,9 +83,7 @@ def final_chain(steps: Sequence[PlannedStep], final: int) -> tuple[PlannedStep, 
     chain = [stages[final]]
     while chain[0].parent is not None and chain[0].parent in stages:
         chain.insert(0, stages[chain[0].parent])
-    return tuple(
-        step for stage in chain for step in steps if step.stage.index == stage.index
-    )
+    return tuple(step for stage in chain for step in steps if step.stage.index == stage.index)
 
 
 def megabytes(size: int) -> str:
@@ -96,4 +92,3 @@ def megabytes(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} B"
-

@@ -59,11 +59,8 @@ def judge(subject: Subject) -> Verdict:
     paths = root.reason.paths if root.reason is not None else ()
     guilty = [probe for probe in wanted if probe.edit.path in paths] or list(wanted)
     listed = ", ".join(probe.name for probe in guilty)
-    ignore = subject.project.ignore.source
-    file = ".dockerignore" if ignore is None else ignore.name
-    state = "there is none" if ignore is None else f"{file} lets them in"
     installs = [step for step in build.steps if step.role == "environment" and is_rebuilt(step)]
-    rows = [step_row(root, root.reason.message if root.reason else "")]
+    rows = [step_row(root, f"takes {listed}")]
     rows += [step_row(step, "runs again with it") for step in installs if step.line != root.line]
     raise broken(
         f"build context lets in {listed}: line {root.line} was rebuilt",
@@ -71,10 +68,26 @@ def judge(subject: Subject) -> Verdict:
         edits=[probe.edit for probe in guilty],
         rows=rows,
         why=f"line {root.line} ({named_step(root)}) copies {listed}; "
-        f"no line of {file} leaves them out" + (f" ({state})" if ignore is None else ""),
-        fix=f"add to {file}: " + "  ".join(_patterns(guilty)),
+        + _why_let_in(subject.project, guilty),
+        fix=f"add to {_ignore_file(subject.project)}: " + "  ".join(_patterns(guilty)),
         line=root.line,
     )
+
+
+def _ignore_file(project: Project) -> str:
+    source = project.ignore.source
+    return ".dockerignore" if source is None else source.name
+
+
+def _why_let_in(project: Project, guilty: list[Probe]) -> str:
+    name = _ignore_file(project)
+    if project.ignore.source is None:
+        return f"there is no {name}"
+    for probe in guilty:
+        line = project.ignore.deciding_line(probe.edit.path or "")
+        if line is not None:
+            return f"{line} lets {probe.name} in"
+    return f"no line of {name} leaves them out"
 
 
 def _patterns(guilty: list[Probe]) -> list[str]:

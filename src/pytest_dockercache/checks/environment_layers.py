@@ -90,8 +90,10 @@ def _explained(subject: Subject, root: Step, step: Step) -> tuple[str, str, str 
         unchanged = f"; {read[0]} itself is unchanged" if read else ""
         if root.line == step.line:
             mounted = f"{what} is mounted into it"
-            return mounted, f"line {step.line} mounts {reason.paths[0]}{unchanged}", (
-                f"mount only {read[0]} in line {step.line}" if read else None
+            return (
+                mounted,
+                f"line {step.line} mounts {reason.paths[0]}{unchanged}",
+                (f"mount only {read[0]} in line {step.line}" if read else None),
             )
         if read and _takes_all(subject, root, read):
             fix = f"COPY {' '.join(read)} before line {step.line} and move {instruction} below it"

@@ -39,7 +39,9 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
     if first is not None and second is not None:
         fix = f"join line {second} to line {first} with &&"
         if contents.texts.get(first, "").startswith(("COPY", "ADD")):
-            fix = f"leave these files out where line {first} takes them from, and drop line {second}"
+            fix = (
+                f"leave these files out where line {first} takes them from, and drop line {second}"
+            )
     raise broken(
         f"layers hide {megabytes(total)}: {contents.place(worst.hidden_by)} {_how(worst)} "
         f"what {contents.place(worst.layer)} adds in {worst.path}",

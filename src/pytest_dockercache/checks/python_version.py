@@ -37,7 +37,10 @@ def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Ver
         raise broken(
             f"python is {version}, not {expected}",
             subject=subject,
-            rows=[f"  image  python --version reports {version}", f"  pinned {expected} in {origin}"],
+            rows=[
+                f"  image  python --version reports {version}",
+                f"  pinned {expected} in {origin}",
+            ],
             why="the environment in the image does not follow the pin, "
             "or another python comes first on PATH",
             fix=f"install python {expected} in the environment and put its bin directory "
@@ -114,7 +117,9 @@ def _condition(part: str, version: str) -> bool:
     try:
         return Version(version) in SpecifierSet(plain, prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
-        raise Unverifiable(f"the python pin {part!r} is not a version spec that we can read") from None
+        raise Unverifiable(
+            f"the python pin {part!r} is not a version spec that we can read"
+        ) from None
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
