@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..model import Build, BuildSpec, Edit, EngineInfo, Watch
+from ..model import Build, BuildSpec, Edit, EngineInfo, Step, Watch
 
 if TYPE_CHECKING:
     from ..context import StagedContext
@@ -42,6 +43,16 @@ class BuildRequest:
     labels: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
     roles: Mapping[int, str] = field(default_factory=dict)
+
+
+def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Build:
+    """The build that its watcher stopped; ``started`` is of :func:`time.monotonic`."""
+    return Build(
+        request.edits,
+        "stopped",
+        time.monotonic() - started,
+        tuple(replace(step, running=False) for step in steps),
+    )
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,15 @@ class Engine(Protocol):
         """Remove containers and images that carry ``label=value``; return what could not go."""
 
     def cache_records(self) -> frozenset[str] | None:
-        """IDs of the build-cache records the builder holds, None if it cannot say."""
+        """IDs of the records that this engine's edited builds left in the build cache.
+
+        Only those that still exist, and only of builds with ``edits``: what a
+        build of the project as it is leaves there is what ``docker build``
+        leaves. None if the builder cannot say.
+        """
 
     def prune_records(self, ids: Sequence[str]) -> int:
         """Remove build-cache records by ID; return how many bytes could not be removed."""
 
     def close(self) -> None:
-        """Release connections."""
+        """Wait for builds that are being cancelled, and release connections."""

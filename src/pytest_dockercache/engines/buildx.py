@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import re
 import shutil
 import signal
@@ -17,21 +16,24 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from docker.utils.config import load_general_config
 
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
-from .base import BuildRequest, Execution
+from .base import BuildRequest, Execution, stopped
+from .cache_records import CacheRecord, made_by, parse_usage, prune_all
+from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
+from .inbox import Inbox
 from .progress import Event, RawJson, TextEvent
-from .vertices import Observation
+from .vertices import Made, Observation
 
 __all__ = ["Buildx", "build_command", "build_environment", "buildx_version"]
 
@@ -199,12 +201,19 @@ class Buildx:
         identity = daemon.identity
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
+        self._pending = Pending()
+        self._made: list[Made] = []
         self._info = EngineInfo("buildx", found, daemon.server, why, identity)
 
     @property
     def info(self) -> EngineInfo:
         """Name, versions, the reason of the choice, and the identity of the builder."""
         return self._info
+
+    @property
+    def client(self) -> Any:
+        """The client of the daemon whose store holds the images."""
+        return self._daemon.client
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -231,27 +240,25 @@ class Buildx:
                 iidfile=iidfile,
                 metadata=metadata,
             )
-            text: list[str] = []
-            shown = observation.steps()
-            with _Child(command) as child:
-                for events in child.events(deadline):
-                    if events is None:
+            child = _Child(command, observation)
+            try:
+                shown, news = observation.steps(), 0
+                while child.follow(deadline):
+                    if observation.news != news:
+                        news, steps = observation.news, observation.steps()
+                        if steps != shown:
+                            shown = steps
+                            if watch(steps):
+                                return stopped(request, steps, started)
+                    if deadline is not None and time.monotonic() >= deadline:
                         raise build_timeout(request, observation.steps())
-                    text += [event.text for event in events if isinstance(event, TextEvent)]
-                    if not observation.take(events):
-                        continue
-                    steps = observation.steps()
-                    if steps == shown:
-                        continue
-                    shown = steps
-                    if watch(steps):
-                        child.stop()
-                        halted = tuple(replace(step, running=False) for step in steps)
-                        seconds = time.monotonic() - started
-                        return Build(request.edits, "stopped", seconds, halted)
                 code = child.wait()
+            finally:
+                self._pending.add(cancel(child))
+                if request.edits:
+                    self._made += observation.made()
             if code != 0:
-                self._fail(request, observation, text, code)
+                self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata)
         observation.confirm(provenance)
         return Build(
@@ -317,35 +324,34 @@ class Buildx:
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove containers and images that carry ``label=value``; return what could not go."""
+        self._pending.wait()
         return self._daemon.remove_labelled(label, value)
 
     def cache_records(self) -> frozenset[str] | None:
-        """IDs of the build-cache records that the builder holds."""
-        if self._in_daemon:
-            return self._daemon.cache_records()
-        sizes = self._usage()
-        return None if sizes is None else frozenset(sizes)
+        """IDs of the records that this engine's edited builds left in the build cache.
+
+        None if the builder cannot list its cache.
+        """
+        if not self._made:
+            return frozenset()
+        found = self._records()
+        return None if found is None else made_by(self._made, found)
 
     def prune_records(self, ids: Sequence[str]) -> int:
         """Remove build-cache records by ID; return how many bytes could not be removed."""
+        self._pending.wait()
         if self._in_daemon:
             return self._daemon.prune_records(ids)
-        sizes = self._usage() or {}
-        pending = set(ids) & set(sizes)
-        while pending:
-            for record in sorted(pending):
-                self._command("prune", "--force", "--all", f"--filter=id={record}")
-            sizes = self._usage() or {}
-            left = pending & set(sizes)
-            if left == pending:
-                return sum(sizes[record] for record in left)
-            pending = left
-        return 0
+        prune = partial(self._command, "prune", "--force", "--all")
+        return prune_all(
+            ids, lambda: self._records() or (), lambda id_: prune(f"--filter=id={id_}")
+        )
 
-    def _usage(self) -> dict[str, int] | None:
-        """Size in bytes of every cache record of a builder that is not the daemon's own."""
+    def _records(self) -> tuple[CacheRecord, ...] | None:
+        if self._in_daemon:
+            return self._daemon.records()
         said = self._command("du", "--verbose")
-        return None if said is None else _parse_usage(said)
+        return None if said is None else parse_usage(said)
 
     def _command(self, name: str, *arguments: str) -> str | None:
         try:
@@ -362,7 +368,8 @@ class Buildx:
         return said.stdout if said.returncode == 0 else None
 
     def close(self) -> None:
-        """Close the connections."""
+        """Wait for cancelled builds to end, and close the connections."""
+        self._pending.wait()
         self._daemon.close()
 
 
@@ -378,92 +385,58 @@ def _line_in_excerpt(text: Sequence[str]) -> int | None:
     return None
 
 
-_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-
-
-def _parse_usage(text: str) -> dict[str, int]:
-    """``docker buildx du --verbose``: blocks of ``Name:<tabs>value`` lines."""
-    sizes = {}
-    record = ""
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        value = value.strip()
-        if name == "ID":
-            record = value
-        elif name == "Size" and record:
-            found = re.fullmatch(r"([\d.]+)\s*([kMGT]?B)", value)
-            sizes[record] = round(float(found[1]) * _UNITS[found[2]]) if found else 0
-    return sizes
-
-
 class _Child:
-    """A running ``docker buildx build``: its events as they come, and its end."""
+    """A running ``docker buildx build``, and what it has said so far."""
 
     _GRACE_SECONDS = 10.0
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=build_environment(os.environ),
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        assert self._process.stderr is not None
+    def __init__(self, command: Sequence[str], observation: Observation) -> None:
+        self._observation = observation
+        self._decoder = RawJson()
+        self.text: list[str] = []
+        self._inbox: Inbox[str] = Inbox()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=build_environment(os.environ),
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise EngineUnavailable(
+                f"the docker command cannot be run: {problem}\n"
+                "  fix    install it, or use --dockercache-engine=buildkit"
+            ) from problem
         # A thread of its own: a pipe cannot be read with a time limit otherwise
         # on every platform, and a full pipe would block the build.
-        self._reader = threading.Thread(
-            target=self._read, args=(self._process.stderr,), daemon=True, name="buildx progress"
-        )
+        self._reader = threading.Thread(target=self._read, daemon=True, name="buildx progress")
         self._reader.start()
 
-    def _read(self, stream: IO[str]) -> None:
-        try:
-            for line in stream:
-                self._lines.put(line)
-        except ValueError:
-            pass  # closed under us: the build was stopped
-        finally:
-            self._lines.put(None)
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        with contextlib.suppress(ValueError):  # closed under us: the build was stopped
+            for line in self._process.stderr:
+                self._inbox.put(line)
+        self._inbox.end()
 
-    def __enter__(self) -> _Child:
-        return self
+    def follow(self, deadline: float | None) -> bool:
+        """Take in what buildx says next; False when it has said everything."""
+        events: list[Event] = []
+        for line in self._inbox.take(deadline):
+            events += self._decoder.feed(line)
+        if self._inbox.ended:
+            events += self._decoder.end()
+        self.text += [event.text for event in events if isinstance(event, TextEvent)]
+        self._observation.take(events)
+        return not self._inbox.ended
 
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
-        self._reader.join(timeout=self._GRACE_SECONDS)
-        if self._process.stderr is not None and not self._reader.is_alive():
-            self._process.stderr.close()
-
-    def events(self, deadline: float | None) -> Iterator[list[Event] | None]:
-        """Yield the events as they come, in batches; None when the deadline has passed."""
-        decoder = RawJson()
-        while True:
-            wait = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                line = self._lines.get(timeout=wait)
-            except queue.Empty:
-                yield None
-                return
-            events: list[Event] = []
-            while line is not None:
-                events += decoder.feed(line)
-                if self._lines.empty():
-                    break
-                line = self._lines.get()
-            if line is None:
-                events += decoder.end()
-            if events:
-                yield events
-            if line is None:
-                return
-            if deadline is not None and time.monotonic() > deadline:
-                yield None
-                return
+    def silent(self) -> frozenset[str]:
+        """The commands that run and have printed nothing."""
+        return self._observation.silent() if self._process.poll() is None else frozenset()
 
     def wait(self) -> int:
         """The exit code, once the output has ended."""
@@ -475,14 +448,16 @@ class _Child:
 
     def stop(self) -> None:
         """Cancel the build: buildx cancels it at the daemon when it is told to end."""
-        if self._process.poll() is not None:
-            return
-        self._signal(signal.SIGTERM)
-        try:
-            self._process.wait(timeout=self._GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._process.wait()
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(timeout=self._GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        self._reader.join(timeout=self._GRACE_SECONDS)
+        if self._process.stderr is not None and not self._reader.is_alive():
+            self._process.stderr.close()
 
     def _signal(self, number: signal.Signals) -> None:
         try:

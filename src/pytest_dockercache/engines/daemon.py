@@ -25,6 +25,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from ..errors import DockerCacheError, EngineUnavailable
 from .base import Execution
+from .cache_records import CacheRecord, prune_all
+from .progress import nanoseconds
 
 __all__ = ["Daemon", "connect", "current_context"]
 
@@ -44,11 +46,7 @@ def connect() -> Daemon:
     """
     endpoint = _endpoint()
     try:
-        # docker-py's own ssh needs paramiko; the ssh command knows the user's
-        # configuration and agent, as the docker command does.
-        client = docker.from_env(
-            timeout=_CALL_SECONDS, use_ssh_client=endpoint.startswith("ssh://")
-        )
+        client = _client(endpoint, None)
         ping = client.api.get(f"{client.api.base_url}/_ping", timeout=_CALL_SECONDS)
         ping.raise_for_status()
         version = client.version()
@@ -61,6 +59,14 @@ def connect() -> Daemon:
         api=str(version.get("ApiVersion", "")),
         builder_version=ping.headers.get("Builder-Version", ""),
         os=ping.headers.get("OSType", "linux"),
+    )
+
+
+def _client(endpoint: str, version: str | None) -> docker.DockerClient:
+    # docker-py's own ssh needs paramiko; the ssh command knows the user's
+    # configuration and agent, as the docker command does.
+    return docker.from_env(
+        version=version, timeout=_CALL_SECONDS, use_ssh_client=endpoint.startswith("ssh://")
     )
 
 
@@ -167,6 +173,14 @@ class Daemon:
     def has_buildkit(self) -> bool:
         """Whether ``POST /build?version=2`` works (Linux, API 1.39, Docker 18.09)."""
         return self.os == "linux" and _at_least(self.api, (1, 39))
+
+    def another_client(self) -> docker.DockerClient:
+        """A client with connections of its own, for a request that may be cut off.
+
+        A connection that was shut down under the SDK would go back into the
+        pool and fail whoever takes it next.
+        """
+        return _client(self.endpoint, self.api)
 
     def alive(self) -> bool:
         """Whether the daemon still answers."""
@@ -310,11 +324,8 @@ class Daemon:
             return _short(problem)
         return None
 
-    def cache_records(self) -> frozenset[str]:
-        """IDs of the records in the build cache of the daemon's own BuildKit."""
-        return frozenset(self._records())
-
-    def _records(self) -> dict[str, int]:
+    def records(self) -> tuple[CacheRecord, ...]:
+        """The records in the build cache of the daemon's own BuildKit."""
         api = self.client.api
         try:
             # The other kinds of usage are slow to sum up, and not wanted.
@@ -323,31 +334,72 @@ class Daemon:
             found = answer.json().get("BuildCache") or ()
         except (DockerException, requests.RequestException) as problem:
             self.lost(problem)
-        return {record["ID"]: int(record.get("Size") or 0) for record in found}
+        return tuple(
+            CacheRecord(
+                record["ID"],
+                str(record.get("Description") or ""),
+                int(record.get("Size") or 0),
+                nanoseconds(record.get("CreatedAt")) or 0,
+            )
+            for record in found
+        )
 
     def prune_records(self, ids: Sequence[str]) -> int:
         """Remove records of the build cache by ID; return how many bytes could not be removed."""
+        return prune_all(ids, self.records, self._prune) if ids else 0
+
+    def _prune(self, record: str) -> None:
         api = self.client.api
-        pending = set(ids) & set(self._records())
+        parameters = {"filters": json.dumps({"id": [record]}), "all": "1"}
+        try:
+            answer = api.post(api._url("/build/prune"), params=parameters, timeout=_CALL_SECONDS)
+            api._raise_for_status(answer)
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+
+    def remove_untagged(self, ids: Sequence[str]) -> int:
+        """Remove images by ID, children first, and no parents; return how many bytes stay.
+
+        An image that carries a tag, or that another was built on, stays.
+        """
+        api = self.client.api
+        pending = list(dict.fromkeys(ids))
         while pending:
-            before = len(pending)
-            for record in sorted(pending):
-                filters = json.dumps({"id": [record]})
+            left = []
+            for image in pending:
                 try:
-                    answer = api.post(
-                        api._url("/build/prune"),
-                        params={"filters": filters, "all": "1"},
-                        timeout=_CALL_SECONDS,
-                    )
-                    api._raise_for_status(answer)
+                    record = api.inspect_image(image)
+                    if not record.get("RepoTags"):
+                        api.remove_image(record["Id"], force=False, noprune=True)
+                        continue
+                except ImageNotFound:
+                    continue
+                except APIError:
+                    pass  # it has children, or a container uses it
                 except (DockerException, requests.RequestException) as problem:
                     self.lost(problem)
-            sizes = self._records()
-            pending &= set(sizes)
-            # A record goes only after those that were made on top of it.
-            if len(pending) == before:
-                return sum(sizes[record] for record in pending)
+                left.append(image)
+            if len(left) == len(pending):
+                return sum(self._own_size(image) for image in left)
+            pending = left
         return 0
+
+    def _own_size(self, image: str) -> int:
+        """The bytes of an image's own layer."""
+        api = self.client.api
+        try:
+            record = api.inspect_image(image)
+            size = int(record.get("Size") or 0)
+            parent = record.get("Parent")
+            if parent:
+                size -= int(api.inspect_image(parent).get("Size") or 0)
+        except (DockerException, requests.RequestException):
+            return 0
+        return max(0, size)
+
+    def proxy_arguments(self) -> dict[str, str]:
+        """The build arguments that the docker command makes of the configured proxies."""
+        return dict(self.client.api._proxy_configs.get_environment())
 
     def close(self) -> None:
         """Close the connections."""

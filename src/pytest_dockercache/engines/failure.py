@@ -18,6 +18,11 @@ _LOG_LINES = 20
 
 _EXIT_CODE = re.compile(r"(?:exit code: |returned a non-zero code: )(\d+)")
 
+_REFERENCE = re.compile(
+    r"failed to (?:compute cache key|calculate checksum of ref \S+|solve(?: with frontend \S+)?): "
+)
+"""What BuildKit puts before the one part of a message that a reader can use."""
+
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 _GONE = re.compile(
@@ -30,7 +35,7 @@ _GONE = re.compile(
 
 def build_failed(request: BuildRequest, line: int | None, error: str, log: str = "") -> BuildFailed:
     """The error for a build that failed at ``line`` (None: the builder did not say)."""
-    error = " ".join(error.split())
+    error = _REFERENCE.sub("", " ".join(error.split()))
     tail = _tail(log)
     where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
     command = _command(request, line)
@@ -45,6 +50,8 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         verdict = f"the image does not build: {where}: {command}: {_shorten(error, 300)}"
     else:
         verdict = f"the image does not build: {where}: {_shorten(error, 300)}"
+    if "requires BuildKit" in error:
+        details.append("  fix    use --dockercache-engine=buildkit or buildx")
     if tail:
         details.append("  log")
         details += [f"    {text}" for text in tail]
@@ -88,7 +95,7 @@ def _command(request: BuildRequest, line: int | None) -> str:
 
 def _tail(log: str) -> list[str]:
     # A progress bar rewrites its line with carriage returns: its last state counts.
-    lines = [line.rstrip().rpartition("\r")[2] for line in log.splitlines() if line.strip()]
+    lines = [line.rstrip().rpartition("\r")[2] for line in log.split("\n") if line.strip()]
     return lines[-_LOG_LINES:]
 
 

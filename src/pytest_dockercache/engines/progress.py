@@ -19,7 +19,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Event", "LogEvent", "RawJson", "TextEvent", "VertexEvent", "decode_trace"]
+__all__ = [
+    "Event",
+    "LogEvent",
+    "RawJson",
+    "TextEvent",
+    "VertexEvent",
+    "decode_trace",
+    "nanoseconds",
+]
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,8 @@ def _status_events(record: Mapping[str, Any]) -> Iterator[Event]:
             name=vertex.get("name", ""),
             inputs=tuple(vertex.get("inputs") or ()),
             cached=bool(vertex.get("cached")),
-            started=_nanoseconds(vertex.get("started")),
-            completed=_nanoseconds(vertex.get("completed")),
+            started=nanoseconds(vertex.get("started")),
+            completed=nanoseconds(vertex.get("completed")),
             error=vertex.get("error", ""),
         )
     for log in record.get("logs") or ():
@@ -123,7 +131,8 @@ _RFC3339 = re.compile(
 )
 
 
-def _nanoseconds(stamp: str | None) -> int | None:
+def nanoseconds(stamp: str | None) -> int | None:
+    """A time as RFC 3339 writes it, in nanoseconds since the epoch; None if it is none."""
     # datetime.fromisoformat() of Python 3.10 knows neither "Z" nor nanoseconds,
     # and two starts of one vertex may differ by less than a microsecond.
     found = _RFC3339.fullmatch(stamp or "")

@@ -24,7 +24,17 @@ from .progress import Event, LogEvent, VertexEvent
 if TYPE_CHECKING:
     from ..dockerfile import PlannedStep
 
-__all__ = ["Failure", "Matching", "Observation", "Trigger", "Vertex", "VertexName", "match"]
+__all__ = [
+    "Failure",
+    "Made",
+    "Matching",
+    "Observation",
+    "Trigger",
+    "Vertex",
+    "VertexName",
+    "match",
+    "planned_step",
+]
 
 _COUNTED = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 """Instructions that ``n`` of ``[stage k/n]`` counts (BuildKit dockerfile2llb/convert.go)."""
@@ -156,15 +166,27 @@ class Trigger:
 class Matching:
     """Which vertices are which instruction.
 
-    ``digests`` maps an instruction's first line to its vertices; ``doubts``
-    maps the lines that cannot be told to the reason why; ``notes`` says what
-    is odd about a mapping that is nevertheless certain.
+    Steps are named by their index among the planned ones, since triggers of
+    one FROM share its line. ``digests`` maps a step to its vertices;
+    ``doubts`` maps the steps that cannot be told to the reason why; ``notes``
+    says what is odd about a mapping that is nevertheless certain.
     """
 
     digests: Mapping[int, tuple[str, ...]]
     doubts: Mapping[int, str]
     notes: Mapping[int, str]
     triggers: tuple[Trigger, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A vertex that was executed, and so left a record in the build cache.
+
+    ``started`` is in nanoseconds since the epoch, by the builder's clock.
+    """
+
+    name: str
+    started: int
 
 
 @dataclass(frozen=True)
@@ -187,8 +209,11 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     stages = sorted({step.stage.index for step in planned})
     by_key: dict[str, list[int]] = {}
     steps: dict[int, list[PlannedStep]] = {index: [] for index in stages}
-    for step in planned:
+    positions: dict[tuple[int, int], int] = {}
+    for position, step in enumerate(planned):
         steps[step.stage.index].append(step)
+        if step.ordinal is not None:
+            positions[step.stage.index, step.ordinal] = position
     for index in stages:
         by_key.setdefault(_stage_key(steps[index][0]), []).append(index)
 
@@ -196,12 +221,14 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     twice: set[int] = set()
     for digest, name in vertices.items():
         parsed = parse_name(name)
-        if parsed is None:
+        # A vertex that a build of another Dockerfile runs at the same time
+        # bears the name it has there; with FROM that is common.
+        if parsed is None or parsed.keyword == "FROM":
             continue
         owners = stages if parsed.stage is None else by_key.get(parsed.stage.lower(), [])
         if len(owners) == 1:
             named[owners[0]].append((digest, parsed))
-        else:
+        elif parsed.stage is not None:
             twice.update(owners)
 
     digests: dict[int, tuple[str, ...]] = {}
@@ -209,24 +236,25 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     triggers: list[Trigger] = []
     for index in stages:
         ours = [step for step in steps[index] if _is_step(step)]
+        mine = {cast(int, step.ordinal): positions[index, cast(int, step.ordinal)] for step in ours}
         if index in twice:
             reason = f"another stage is named {_stage_key(steps[index][0])} in the builder's output"
-            doubts.update((step.line, reason) for step in ours)
+            doubts.update((position, reason) for position in mine.values())
             continue
         first = 2 if any(_is_from(step) and step.ordinal for step in steps[index]) else 1
-        found = [(digest, name) for digest, name in named[index] if name.keyword != "FROM"]
+        found = named[index]
         shift = _shift(ours, [name for _, name in found], first)
         if shift is None:
             reason = (
                 f"the builder's steps of stage {_stage_key(steps[index][0])} do not fit "
                 "the instructions of the Dockerfile"
             )
-            doubts.update((step.line, reason) for step in ours)
+            doubts.update((position, reason) for position in mine.values())
             continue
-        for step in ours:
-            here = tuple(d for d, name in found if name.ordinal == cast(int, step.ordinal) + shift)
+        for ordinal, position in mine.items():
+            here = tuple(digest for digest, name in found if name.ordinal == ordinal + shift)
             if here:
-                digests[step.line] = here
+                digests[position] = here
         for ordinal in range(first, first + shift):
             here = tuple(d for d, name in found if name.ordinal == ordinal)
             text = next((name.text for _, name in found if name.ordinal == ordinal), "")
@@ -234,6 +262,28 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
                 triggers.append(Trigger(index, text, here))
     notes = _share_vertices(planned, digests, doubts)
     return Matching(digests, doubts, notes, tuple(triggers))
+
+
+def planned_step(planned: PlannedStep, roles: Mapping[int, str]) -> Step:
+    """A step of a build that has said nothing of it yet."""
+    instruction = planned.instruction
+    if planned.triggered:
+        return Step(
+            line=planned.line,
+            stage=planned.stage.label,
+            instruction="ONBUILD",
+            text=f"ONBUILD {instruction.text}",
+            end_line=planned.stage.from_.end_line,
+            note="a trigger of the base image",
+        )
+    return Step(
+        line=planned.line,
+        stage=planned.stage.label,
+        instruction=instruction.keyword,
+        text=instruction.text,
+        role=cast(Role, roles.get(planned.line, "other")),
+        end_line=instruction.end_line,
+    )
 
 
 def _stage_key(step: PlannedStep) -> str:
@@ -300,14 +350,15 @@ def _share_vertices(
     """Give identical steps the one vertex that BuildKit makes of them; return the notes."""
     histories = _histories(planned, _exact_signature)
     owners: dict[object, int] = {}
-    for line, history in histories.items():
-        if line in digests:
-            owners.setdefault(history, line)
+    for position, history in histories.items():
+        if position in digests:
+            owners.setdefault(history, position)
     notes = {}
-    for line, history in histories.items():
-        if line not in digests and line not in doubts and history in owners:
-            digests[line] = digests[owners[history]]
-            notes[line] = f"runs once together with the identical line {owners[history]}"
+    for position, history in histories.items():
+        if position not in digests and position not in doubts and history in owners:
+            owner = owners[history]
+            digests[position] = digests[owner]
+            notes[position] = f"runs once together with the identical line {planned[owner].line}"
     return notes
 
 
@@ -336,14 +387,14 @@ def _histories(planned: Sequence[PlannedStep], signature: Any) -> dict[int, tupl
     """For each step the signatures of all steps of its root file system, its own last."""
     histories: dict[int, tuple[object, ...]] = {}
     tips: dict[int, tuple[object, ...]] = {}
-    for step in sorted(planned, key=lambda item: item.line):
+    for position, step in enumerate(planned):
         stage = step.stage
         if stage.index not in tips:
             parent = tips.get(stage.parent) if stage.parent is not None else None
             tips[stage.index] = parent if parent is not None else ((stage.base, stage.platform),)
         if _is_step(step):
             tips[stage.index] = (*tips[stage.index], signature(step))
-            histories[step.line] = tips[stage.index]
+            histories[position] = tips[stage.index]
     return histories
 
 
@@ -358,14 +409,14 @@ class Observation:
         self._planned = tuple(planned)
         self._roles = roles
         self._vertices: dict[str, Vertex] = {}
+        self.news = 0
         self._logs: dict[str, str] = {}
         self._matching = match(self._planned, {})
         self._lines: Mapping[str, tuple[tuple[int, int], ...]] = {}
         self._loose = _histories(self._planned, _loose_signature)
 
-    def take(self, events: Iterable[Event]) -> bool:
-        """Take events in; return whether anything about a vertex is new."""
-        news = False
+    def take(self, events: Iterable[Event]) -> None:
+        """Take events in; ``news`` counts those about vertices."""
         grown = False
         for event in events:
             if isinstance(event, LogEvent):
@@ -376,11 +427,10 @@ class Observation:
                 grown = grown or known is None
                 known = known or Vertex(event.digest, event.name)
                 self._vertices[event.digest] = known.after(event)
-                news = True
+                self.news += 1
         if grown:
             names = {digest: vertex.name for digest, vertex in self._vertices.items()}
             self._matching = match(self._planned, names)
-        return news
 
     def confirm(self, provenance: Mapping[str, Any]) -> None:
         """Take in the provenance of a finished build, which says the lines of each vertex.
@@ -411,25 +461,17 @@ class Observation:
                     ended,
                 )
             )
-        for planned in self._planned:
+        for position, planned in enumerate(self._planned):
             if not _is_step(planned):
                 continue
-            line = planned.line
-            step = Step(
-                line=line,
-                stage=planned.stage.label,
-                instruction=planned.instruction.keyword,
-                text=planned.instruction.text,
-                role=cast(Role, self._roles.get(line, "other")),
-                end_line=planned.instruction.end_line,
-                note=self._matching.notes.get(line),
-            )
-            digests = self._matching.digests.get(line, ())
-            doubt = self._matching.doubts.get(line) or self._contradiction(step, digests)
+            step = planned_step(planned, self._roles)
+            step = replace(step, note=self._matching.notes.get(position, step.note))
+            digests = self._matching.digests.get(position, ())
+            doubt = self._matching.doubts.get(position) or self._contradiction(step, digests)
             if doubt is not None:
                 steps.append(replace(step, status="unknown", note=doubt))
             else:
-                steps.append(self._merged(self._step(step, digests, ended)))
+                steps.append(self._merged(position, self._step(step, digests, ended)))
         return tuple(sorted(steps, key=lambda item: item.line))
 
     def _step(self, step: Step, digests: tuple[str, ...], ended: bool) -> Step:
@@ -477,7 +519,7 @@ class Observation:
             return "hit" if ended else "not-reached"
         return "not-reached"
 
-    def _merged(self, step: Step) -> Step:
+    def _merged(self, position: int, step: Step) -> Step:
         """Correct a ``cached`` that only says that an equal step of another stage did the work.
 
         BuildKit merges steps whose keys turn out equal while it builds (two
@@ -486,15 +528,16 @@ class Observation:
         """
         if step.status != "hit":
             return step
-        mine = self._working(self._matching.digests[step.line])
+        mine = self._working(self._matching.digests[position])
         cached_at = max((vertex.cached_at or 0 for vertex in mine), default=0)
-        for line, history in self._loose.items():
-            if line == step.line or history != self._loose[step.line]:
+        for other, history in self._loose.items():
+            if other == position or history != self._loose[position]:
                 continue
-            for twin in self._working(self._matching.digests.get(line, ())):
+            for twin in self._working(self._matching.digests.get(other, ())):
                 ended = twin.ended_at
                 if twin in mine or not twin.executed or ended is None or ended > cached_at:
                     continue
+                line = self._planned[other].line
                 note = f"ran as one with line {line}, whose cache key is equal"
                 return replace(step, status="miss", seconds=twin.seconds, note=note)
         return step
@@ -509,6 +552,26 @@ class Observation:
                 return f"the name of its vertex says line {step.line}, its provenance line {said}"
         return None
 
+    def silent(self) -> frozenset[str]:
+        """The RUN vertices that are executing and have printed nothing yet."""
+        return frozenset(
+            digest
+            for digest, vertex in self._vertices.items()
+            if vertex.running
+            and digest not in self._logs
+            and (name := parse_name(vertex.name)) is not None
+            and name.text.removeprefix("ONBUILD ").startswith("RUN")
+        )
+
+    def made(self) -> tuple[Made, ...]:
+        """What the executed vertices have left in the build cache."""
+        return tuple(
+            Made(vertex.name, start)
+            for vertex in self._vertices.values()
+            if vertex.inputs or vertex.name == "copy /context /"
+            for start, _ in vertex.runs[:1]
+        )
+
     def failure(self) -> Failure | None:
         """The vertex that made the build fail, None if none did."""
         failed = [vertex for vertex in self._vertices.values() if vertex.error]
@@ -521,9 +584,9 @@ class Observation:
         return Failure(self._line_of(vertex), vertex.error, log)
 
     def _line_of(self, vertex: Vertex) -> int | None:
-        for line, digests in self._matching.digests.items():
+        for position, digests in self._matching.digests.items():
             if vertex.digest in digests:
-                return line
+                return self._planned[position].line
         for trigger in self._matching.triggers:
             if vertex.digest in trigger.digests:
                 return next(

@@ -1,0 +1,226 @@
+"""A build over the Engine API: the context goes up as a tar, the answer comes back line by line.
+
+Both engines that need no ``docker`` command use it. The request runs in a
+thread of its own, so that a build can be cancelled and has a time limit even
+while the daemon says nothing: closing the connection cancels the build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import requests
+import urllib3
+from docker.errors import DockerException
+from docker.types import CancellableStream
+
+from ..errors import ConfigError, DockerCacheError
+from .daemon import Daemon
+from .failure import build_failed, daemon_gone
+from .inbox import Inbox
+
+if TYPE_CHECKING:
+    from ..dockerfile import PlannedStep
+    from .base import BuildRequest
+
+__all__ = ["ApiBuild", "RefusedError", "build_parameters", "refuse_secrets"]
+
+_JOIN_SECONDS = 10.0
+
+
+class RefusedError(DockerCacheError):
+    """The daemon refused the build request itself, before it ran a step."""
+
+
+def refuse_secrets(request: BuildRequest, name: str) -> None:
+    """Raise ConfigError for what only a buildx session can carry."""
+    for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
+        if values:
+            raise ConfigError(
+                f"--dockercache-{option}={values[0]} needs buildx, "
+                f"not --dockercache-engine={name}\n"
+                "  fix    install docker-buildx and use --dockercache-engine=buildx"
+            )
+
+
+def build_parameters(request: BuildRequest, daemon: Daemon, version: str) -> dict[str, str]:
+    """The query of ``POST /build``. Nothing is tagged; intermediate containers are removed.
+
+    The proxies of the client configuration become build arguments, as the
+    docker command makes them; no cache key holds them.
+    """
+    spec = request.spec
+    arguments = {**daemon.proxy_arguments(), **dict(spec.build_args)}
+    parameters = {
+        "version": version,
+        "dockerfile": request.staged.dockerfile_name,
+        "labels": json.dumps(dict(request.labels)),
+        "buildargs": json.dumps(arguments),
+        "rm": "1",
+        "forcerm": "1",
+    }
+    if spec.target is not None:
+        parameters["target"] = spec.target
+    if spec.platform is not None:
+        parameters["platform"] = spec.platform
+    return parameters
+
+
+class _CancelledError(Exception):
+    """Stops the upload from within."""
+
+
+class ApiBuild:
+    """One running ``POST /build``; whoever makes it stops it.
+
+    ``planned`` names the images that the build starts from or copies from:
+    those that the daemon does not hold are pulled first through the SDK,
+    because a build without a client session has no credentials.
+    """
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        request: BuildRequest,
+        planned: Sequence[PlannedStep],
+        version: str,
+    ) -> None:
+        self._daemon = daemon
+        self._request = request
+        self._images = base_images(planned)
+        self._parameters = build_parameters(request, daemon, version)
+        self._inbox: Inbox[dict[str, Any]] = Inbox()
+        self._cancelled = threading.Event()
+        self._stream: CancellableStream[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="docker build")
+
+        self._thread.start()
+
+    def take(self, deadline: float | None) -> list[dict[str, Any]]:
+        """Wait for the daemon's next records; none when the deadline has passed, or at the end.
+
+        Raises BuildFailed for a base that cannot be pulled, RefusedError,
+        EngineUnavailable, ConfigError (a context that cannot be sent).
+        """
+        return self._inbox.take(deadline)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every record has been taken."""
+        return self._inbox.ended
+
+    def alive(self) -> bool:
+        """Whether the request is still under way."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Cancel the build if it still runs, and wait until the connection is closed."""
+        self._cancelled.set()
+        stream = self._stream
+        if stream is not None and self._thread.is_alive():
+            # The answer may end under us; a transport that cannot be shut down
+            # (paramiko) leaves a thread that ends with the build.
+            with contextlib.suppress(DockerException, OSError, AttributeError):
+                stream.close()
+        self._thread.join(timeout=_JOIN_SECONDS)
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            for line, image, platform in self._images:
+                self._pull(line, image, platform)
+            self._post()
+            self._inbox.end()
+        except _CancelledError:
+            self._inbox.end()
+        except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            self._inbox.end(daemon_gone(str(error)))
+        except Exception as error:
+            self._inbox.end(error)
+
+    def _pull(self, line: int, image: str, platform: str | None) -> None:
+        if self._daemon.has_image(image):
+            return
+        api = self._daemon.client.api
+        problem = None
+        try:
+            for record in api.pull(image, platform=platform, stream=True, decode=True):
+                problem = record.get("error") or problem
+                if self._cancelled.is_set():
+                    raise _CancelledError
+        except (DockerException, requests.RequestException) as error:
+            problem = getattr(error, "explanation", None) or str(error)
+        if problem is not None and not self._daemon.alive():
+            raise daemon_gone(str(problem))
+        if problem is not None:
+            said = f"{image} is not on this daemon and cannot be pulled: {problem}"
+            raise build_failed(self._request, line, said)
+
+    def _post(self) -> None:
+        client = self._daemon.another_client()
+        try:
+            self._exchange(client.api)
+        finally:
+            client.close()
+
+    def _exchange(self, api: Any) -> None:
+        response = api.post(
+            api._url("/build"),
+            data=self._body(),
+            params=self._parameters,
+            headers={"Content-Type": "application/x-tar"},
+            stream=True,
+            # No read limit: a step may say nothing for hours. The caller has its deadline.
+            timeout=(api.timeout, None),
+        )
+        with response:
+            if response.status_code >= 400:
+                raise RefusedError(_message(response))
+            stream = CancellableStream(response.iter_lines(chunk_size=65536), response)
+            self._stream = stream
+            if self._cancelled.is_set():
+                stream.close()
+            for line in stream:
+                if line:
+                    record = json.loads(line)
+                    if isinstance(record, dict):
+                        self._inbox.put(record)
+
+    def _body(self) -> Iterator[bytes]:
+        from ..context import upload
+
+        for chunk in upload(self._request.staged):
+            if self._cancelled.is_set():
+                raise _CancelledError
+            yield chunk
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text.strip() or f"HTTP {response.status_code}"
+
+
+def base_images(planned: Sequence[PlannedStep]) -> tuple[tuple[int, str, str | None], ...]:
+    """The images that a build starts or copies from: line, name, platform; each once.
+
+    Stages, ``scratch`` and the context are none; the frontend of a
+    ``# syntax=`` line is the builder's own business.
+    """
+    found: dict[tuple[str, str | None], int] = {}
+    for step in planned:
+        stage = step.stage
+        if step.instruction.keyword == "FROM":
+            if stage.parent is None and stage.base != "scratch":
+                found.setdefault((stage.base, stage.platform), step.line)
+            continue
+        for transfer in step.transfers:
+            if isinstance(transfer.origin, str) and transfer.origin not in ("context", "scratch"):
+                found.setdefault((transfer.origin, stage.platform), step.line)
+    return tuple((line, image, platform) for (image, platform), line in found.items())

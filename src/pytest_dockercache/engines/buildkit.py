@@ -1,0 +1,179 @@
+"""The engine behind ``POST /build?version=2``: the daemon's own BuildKit, without any command."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from ..errors import DockerCacheError, EngineUnavailable
+from ..model import Build, EngineInfo, Watch
+from .api_build import ApiBuild, RefusedError, refuse_secrets
+from .base import BuildRequest, Execution, stopped
+from .cache_records import made_by
+from .cancelling import Pending, cancel
+from .daemon import Daemon
+from .failure import build_failed, build_timeout, daemon_gone
+from .progress import Event, decode_trace
+from .vertices import Made, Observation
+
+__all__ = ["BuildKit"]
+
+
+class BuildKit:
+    """Builds with the BuildKit inside the Docker daemon, over the Engine API.
+
+    The context is uploaded as a tar, so BuildKit's incremental transfer does
+    not apply. Keys equal those of a local build, except that a ``COPY .`` of
+    the whole context is keyed with its root directory's header as well.
+    """
+
+    def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
+        if not daemon.has_buildkit:
+            raise EngineUnavailable(
+                f"the Docker daemon {daemon.server} (API {daemon.api}, {daemon.os}) "
+                "has no BuildKit\n"
+                "  fix    use Docker Engine 18.09 or newer, or --dockercache-engine=classic"
+            )
+        self._daemon = daemon
+        self._pending = Pending()
+        self._made: list[Made] = []
+        self._info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions (its own is that of the API), the reason, and the builder's identity."""
+        return self._info
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build to its end, or until ``watch`` returns True.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError
+        for secrets and ssh, which need a client session.
+        """
+        from ..dockerfile import plan
+
+        refuse_secrets(request, "buildkit")
+        started = time.monotonic()
+        deadline = None if request.timeout is None else started + request.timeout
+        spec = request.spec
+        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
+        observation = Observation(planned, request.roles)
+        running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
+        try:
+            shown, news = observation.steps(), 0
+            while running.follow(deadline):
+                if observation.news != news:
+                    news, steps = observation.news, observation.steps()
+                    if steps != shown:
+                        shown = steps
+                        if watch(steps):
+                            return stopped(request, steps, started)
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise build_timeout(request, observation.steps())
+        except RefusedError as refusal:
+            self._fail(request, observation, str(refusal))
+        finally:
+            self._pending.add(cancel(running))
+            if request.edits:
+                self._made += observation.made()
+        if running.complaint is not None:
+            self._fail(request, observation, running.complaint)
+        image = running.image
+        if image is None:
+            raise daemon_gone("its answer ended without an image")
+        if not self._daemon.has_image(image):
+            raise DockerCacheError(
+                f"the build ended, but the daemon's store does not hold its image {image}\n"
+                "  fix    check that nothing prunes images while the tests run"
+            )
+        seconds = time.monotonic() - started
+        steps = observation.steps(ended=True)
+        return Build(request.edits, "built", seconds, steps, image=image)
+
+    def _fail(self, request: BuildRequest, observation: Observation, complaint: str) -> NoReturn:
+        failure = observation.failure()
+        if failure is None or failure.line is None:
+            raise build_failed(request, line_in(complaint), complaint)
+        raise build_failed(request, failure.line, failure.error, failure.log)
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Run a command in a container of the image; see :meth:`Daemon.run`."""
+        return self._daemon.run(
+            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
+        )
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record."""
+        return self._daemon.image_config(image)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove containers and images that carry ``label=value``; return what could not go."""
+        self._pending.wait()
+        return self._daemon.remove_labelled(label, value)
+
+    def cache_records(self) -> frozenset[str] | None:
+        """IDs of the records that this engine's edited builds left in the build cache."""
+        return made_by(self._made, self._daemon.records()) if self._made else frozenset()
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """Remove build-cache records by ID; return how many bytes could not be removed."""
+        self._pending.wait()
+        return self._daemon.prune_records(ids)
+
+    def close(self) -> None:
+        """Wait for cancelled builds to end, and close the connections."""
+        self._pending.wait()
+        self._daemon.close()
+
+
+class _Trace:
+    """A running build, and what its records have said so far."""
+
+    def __init__(self, build: ApiBuild, observation: Observation) -> None:
+        self._build = build
+        self._observation = observation
+        self.image: str | None = None
+        self.complaint: str | None = None
+
+    def follow(self, deadline: float | None) -> bool:
+        """Take in what the daemon says next; False when it has said everything."""
+        events: list[Event] = []
+        for record in self._build.take(deadline):
+            if record.get("id") == "moby.buildkit.trace":
+                events += decode_trace(record["aux"])
+            elif record.get("id") == "moby.image.id":
+                self.image = str(record["aux"]["ID"])
+            self.complaint = _error(record) or self.complaint
+        self._observation.take(events)
+        return not self._build.ended
+
+    def silent(self) -> frozenset[str]:
+        """The commands that run and have printed nothing."""
+        return self._observation.silent() if self._build.alive() else frozenset()
+
+    def stop(self) -> None:
+        """Cancel the build by closing its connection."""
+        self._build.stop()
+
+
+def _error(record: Mapping[str, Any]) -> str | None:
+    detail = record.get("errorDetail") or {}
+    said = detail.get("message") or record.get("error")
+    return None if said is None else str(said)
+
+
+def line_in(complaint: str) -> int | None:
+    """The line that the Dockerfile parser names: ``dockerfile parse error on line 2: …``."""
+    found = re.search(r"(?:parse error|[Ss]yntax error)\D*? on line (\d+)", complaint)
+    found = found or re.search(r"Dockerfile parse error line (\d+)", complaint)
+    return int(found[1]) if found else None

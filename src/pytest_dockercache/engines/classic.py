@@ -1,0 +1,357 @@
+"""The engine behind ``POST /build?version=1``: Docker's classic builder.
+
+Every instruction is a step of it, ENV and CMD too. It says which step it is
+at and whether it used the cache in lines of text, between the output of the
+commands it runs.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import requests
+from docker.errors import DockerException, ImageNotFound
+
+from ..errors import DockerCacheError
+from ..model import Build, EngineInfo, Role, Status, Step, Watch
+from .api_build import ApiBuild, RefusedError, refuse_secrets
+from .base import BuildRequest, Execution, stopped
+from .buildkit import line_in
+from .daemon import Daemon
+from .failure import build_failed, build_timeout, daemon_gone
+
+if TYPE_CHECKING:
+    from ..dockerfile import Dockerfile, Instruction
+
+__all__ = ["Classic", "Transcript"]
+
+_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
+_IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n?")
+_TRIGGERS = re.compile(r"# Executing (\d+) build trigger")
+_LOG_BYTES = 64_000
+
+
+@dataclass
+class _Seen:
+    """What the transcript has said of one step. Times are seconds of the monotonic clock."""
+
+    begun: float
+    hits: int = 0
+    runs: int = 0
+    triggers: int = 0
+    image: str | None = None
+    ended: float | None = None
+    log: str = ""
+
+    @property
+    def expected(self) -> int:
+        """How many cached commands make it a hit (a FROM runs the triggers of its base)."""
+        return max(1, self.triggers)
+
+
+@dataclass
+class Transcript:
+    """Takes in the text of one classic build and says at any time what is known of its steps.
+
+    ``instructions`` are those that the builder numbers: every one up to the
+    end of the target's stage, global ARGs included; ``labels`` says whether a
+    LABEL step of ours follows them.
+    """
+
+    instructions: Sequence[Instruction]
+    stages: Mapping[int, str]
+    roles: Mapping[int, str]
+    labels: bool = True
+    _seen: dict[int, _Seen] = field(default_factory=dict)
+    _current: int = 0
+    _doubt: str | None = None
+    _text: str = ""
+
+    def take(self, text: str, now: float) -> bool:
+        """Take in the text of one record; return whether anything about a step is new.
+
+        What a command prints after ``Running in`` may look like the builder's
+        own words: there only the next step's number, alone in its record, and
+        the ID of the step's image are believed.
+        """
+        step = _STEP.fullmatch(text)
+        number = int(step[1]) if step else 0
+        if step is not None and number == self._current + 1 and self._over():
+            self._close(now)
+            self._current = number
+            self._seen[number] = _Seen(begun=now)
+            self._check(number, int(step[2]), step[3])
+            return True
+        seen = self._seen.get(self._current)
+        if seen is None:
+            return False
+        if seen.image is None and (found := _IMAGE.fullmatch(text)):
+            seen.image = found[1]
+            seen.ended = now
+            return True
+        if text.startswith(" ---> Running in "):
+            seen.runs += 1
+            return True
+        if text == " ---> Using cache\n" and seen.runs == 0:
+            seen.hits += 1
+            return True
+        if text.startswith(" ---> Removed intermediate container "):
+            return False
+        if triggers := _TRIGGERS.fullmatch(text):
+            seen.triggers = int(triggers[1])
+            return True
+        if seen.runs:
+            seen.log = (seen.log + text)[-_LOG_BYTES:]
+        return False
+
+    def _over(self) -> bool:
+        seen = self._seen.get(self._current)
+        # A global ARG has no image of its own.
+        return seen is None or seen.image is not None or seen.runs == 0
+
+    def _close(self, now: float) -> None:
+        seen = self._seen.get(self._current)
+        if seen is not None and seen.ended is None:
+            seen.ended = now
+
+    def _check(self, number: int, total: int, text: str) -> None:
+        ours = len(self.instructions)
+        keyword = text.split(maxsplit=1)[0].upper() if text.strip() else ""
+        if total != ours + self.labels:
+            self._doubt = f"the builder counts {total - self.labels} steps, the Dockerfile {ours}"
+        elif number <= ours and self.instructions[number - 1].keyword != keyword:
+            wanted = self.instructions[number - 1].keyword
+            self._doubt = f"the builder's step {number} is {keyword}, the Dockerfile's {wanted}"
+
+    def steps(self) -> tuple[Step, ...]:
+        """Every step after the FROM of its stage, in Dockerfile order."""
+        steps = []
+        made: dict[str, tuple[int, _Seen]] = {}
+        for number, instruction in enumerate(self.instructions, 1):
+            seen = self._seen.get(number)
+            is_from = instruction.keyword == "FROM"
+            triggered = is_from and seen is not None and seen.triggers > 0
+            if instruction.stage is None or (is_from and not triggered):
+                continue
+            step = Step(
+                line=instruction.line,
+                stage=self.stages[instruction.stage],
+                instruction=instruction.keyword,
+                text=instruction.text,
+                role=cast(Role, self.roles.get(instruction.line, "other")),
+                end_line=instruction.end_line,
+            )
+            if triggered and seen is not None:
+                count = f"{seen.triggers} trigger" + ("s" if seen.triggers > 1 else "")
+                step = replace(
+                    step,
+                    instruction="ONBUILD",
+                    text=f"ONBUILD ({count} of {instruction.value})",
+                    role="other",
+                    note="triggers of the base image",
+                )
+            step = self._observed(step, seen)
+            if seen is not None and seen.image is not None:
+                if step.status == "miss":
+                    made.setdefault(seen.image, (step.line, seen))
+                elif step.status == "hit" and seen.image in made:
+                    # It used what an equal step of another stage made a moment
+                    # ago, in this very build: nothing was cached before it.
+                    line, twin = made[seen.image]
+                    note = f"ran as one with line {line}, whose cache key is equal"
+                    step = replace(step, status="miss", seconds=_duration(twin), note=note)
+            steps.append(step)
+        return tuple(steps)
+
+    def _observed(self, step: Step, seen: _Seen | None) -> Step:
+        if self._doubt is not None:
+            return replace(step, status="unknown", note=self._doubt)
+        status = _status(seen)
+        if seen is None or status != "miss":
+            return replace(step, status=status)
+        running = seen.ended is None
+        return replace(step, status=status, seconds=_duration(seen), running=running)
+
+    def made(self) -> tuple[str, ...]:
+        """Short IDs of the images that steps of this build made, the labelled one left out."""
+        ours = range(1, len(self.instructions) + 1)
+        return tuple(
+            seen.image
+            for number, seen in self._seen.items()
+            if number in ours and seen.image is not None and _status(seen) == "miss"
+            and self.instructions[number - 1].keyword != "FROM"
+        )  # fmt: skip
+
+    @property
+    def line(self) -> int | None:
+        """The first line of the instruction that the builder is at."""
+        if 1 <= self._current <= len(self.instructions):
+            return self.instructions[self._current - 1].line
+        return None
+
+    @property
+    def log(self) -> str:
+        """What the current step's command has printed."""
+        seen = self._seen.get(self._current)
+        return re.sub(r"\x1b\[\d*m", "", seen.log) if seen else ""
+
+
+def _duration(seen: _Seen) -> float | None:
+    return None if seen.ended is None else seen.ended - seen.begun
+
+
+def _status(seen: _Seen | None) -> Status:
+    if seen is None:
+        return "not-reached"
+    if seen.runs:
+        return "miss"
+    if seen.hits >= seen.expected:
+        return "hit"
+    # COPY and ADD make their image without a word about running.
+    return "miss" if seen.image is not None else "not-reached"
+
+
+def numbered(dockerfile: Dockerfile, last: int) -> tuple[Instruction, ...]:
+    """The instructions that the builder numbers when it builds up to the stage ``last``."""
+    return tuple(
+        instruction
+        for instruction in dockerfile.instructions
+        if instruction.stage is None or instruction.stage <= last
+    )
+
+
+class Classic:
+    """Builds with the builder that Docker had before BuildKit, over the Engine API."""
+
+    def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
+        self._daemon = daemon
+        self._info = EngineInfo("classic", daemon.api, daemon.server, why, daemon.identity)
+        self._made: list[str] = []
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions (its own is that of the API), the reason, and the builder's identity."""
+        return self._info
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build to its end, or until ``watch`` returns True.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError
+        for secrets and ssh, which need BuildKit.
+        """
+        from ..dockerfile import plan, resolve_stage
+
+        refuse_secrets(request, "classic")
+        started = time.monotonic()
+        deadline = None if request.timeout is None else started + request.timeout
+        spec = request.spec
+        arguments = dict(spec.build_args)
+        planned = plan(request.dockerfile, spec.target, arguments, all_stages=True)
+        last = resolve_stage(request.dockerfile, spec.target).index
+        instructions = numbered(request.dockerfile, last)
+        for instruction in instructions:
+            if instruction.heredocs:
+                # It would build, with the body silently dropped.
+                said = "the classic builder knows no here-documents: this requires BuildKit"
+                raise build_failed(request, instruction.line, said)
+        transcript = Transcript(
+            instructions,
+            {stage.index: stage.label for stage in request.dockerfile.stages},
+            request.roles,
+            labels=bool(request.labels),
+        )
+        shown = transcript.steps()
+        image = None
+        running = ApiBuild(self._daemon, request, planned, "1")
+        try:
+            while not running.ended:
+                for record in running.take(deadline):
+                    image = _image(record) or image
+                    if "error" in record:
+                        complaint = str(record["error"])
+                        raise build_failed(request, transcript.line, complaint, transcript.log)
+                    if not transcript.take(str(record.get("stream") or ""), time.monotonic()):
+                        continue
+                    steps = transcript.steps()
+                    if steps == shown:
+                        continue
+                    shown = steps
+                    if watch(steps):
+                        return stopped(request, steps, started)
+                if deadline is not None and time.monotonic() >= deadline and not running.ended:
+                    raise build_timeout(request, transcript.steps())
+        except RefusedError as refusal:
+            raise build_failed(request, line_in(str(refusal)), str(refusal)) from None
+        finally:
+            # This builder kills its container whenever it is cancelled.
+            running.stop()
+            if request.edits:
+                self._made += transcript.made()
+        if image is None:
+            raise daemon_gone("its answer ended without an image")
+        if not self._daemon.has_image(image):
+            raise DockerCacheError(
+                f"the build ended, but the daemon's store does not hold its image {image}\n"
+                "  fix    check that nothing prunes images while the tests run"
+            )
+        return Build(
+            request.edits, "built", time.monotonic() - started, transcript.steps(), image=image
+        )
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Run a command in a container of the image; see :meth:`Daemon.run`."""
+        return self._daemon.run(
+            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
+        )
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record."""
+        return self._daemon.image_config(image)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove containers and images that carry ``label=value``; return what could not go."""
+        return self._daemon.remove_labelled(label, value)
+
+    def cache_records(self) -> frozenset[str] | None:
+        """IDs of the images that steps of this engine's edited builds made.
+
+        The classic builder's cache is its images. Only these are known to be
+        ours: their steps ran in a build of ours and were not in the cache.
+        """
+        found = set()
+        for name in self._made:
+            try:
+                found.add(str(self._daemon.client.api.inspect_image(name)["Id"]))
+            except ImageNotFound:
+                continue
+            except (DockerException, requests.RequestException) as problem:
+                self._daemon.lost(problem)
+        return frozenset(found)
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """Remove such images by ID, children first; return how many bytes stay.
+
+        One that somebody tagged, or built on, stays.
+        """
+        return self._daemon.remove_untagged(ids)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._daemon.close()
+
+
+def _image(record: Mapping[str, Any]) -> str | None:
+    aux = record.get("aux")
+    return str(aux["ID"]) if isinstance(aux, dict) and "ID" in aux else None
