@@ -235,7 +235,10 @@ class Subject:
         return engine
 
     def first(self) -> Build:
-        """The build of the project as it is. Raises BuildFailed, BuildTimeout, EngineUnavailable."""
+        """The build of the project as it is.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable.
+        """
         return self._obtain((), None)
 
     def after(self, edits: Sequence[Edit], stop: Stop | None = None) -> Build:

@@ -14,11 +14,14 @@ from . import (
     dockerignore,
     environment_changes,
     environment_layers,
+    environment_packages,
     first_build,
     hidden_bytes,
+    image_size,
     late_arguments,
     package_caches,
     python_version,
+    rebuild_saving,
 )
 from .verdict import Check, Verdict
 
@@ -36,6 +39,9 @@ CHECKS: Mapping[str, Check] = {
         bytecode.CHECK,
         hidden_bytes.CHECK,
         python_version.CHECK,
+        environment_packages.CHECK,
+        image_size.CHECK,
+        rebuild_saving.CHECK,
     )
 }
 """Every check by its ID, in the order of the report."""

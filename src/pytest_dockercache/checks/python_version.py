@@ -6,23 +6,31 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from ..context import python_pin
 from ..engines import Execution
 from ..errors import Unverifiable
+from ..image import environment, prefixes, version_matches
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
+from .contents import Contents, contents_of
 from .verdict import Check, Verdict, broken
 
-__all__ = ["CHECK", "expected_python", "judge", "judge_image", "reported_python", "wrapper"]
+__all__ = [
+    "CHECK",
+    "expected_python",
+    "judge",
+    "judge_image",
+    "recorded_python",
+    "reported_python",
+    "satisfies",
+    "wrapper",
+]
 
 _COMMAND = ("python", "--version")
 
 
 def judge(subject: Subject) -> Verdict:
-    """Run ``python --version`` in the image and hold it against the pin."""
+    """Hold the conda records and what ``python --version`` reports against the pin."""
     expected, origin = expected_python(subject)
     image = subject.first().image
     if image is None:
@@ -32,19 +40,29 @@ def judge(subject: Subject) -> Verdict:
 
 def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:
     """Hold the Python of one image against a match spec that stands in ``origin``."""
+    try:
+        recorded = recorded_python(contents_of(subject, image))
+    except Unverifiable:
+        # The layers cannot be read or matched to lines; the container still answers.
+        recorded = None
     version = reported_python(subject, image)
-    if not version_matches(expected, version):
+    if not satisfies(expected, version):
+        rows = [f"  image  python --version reports {version}"]
+        if recorded is not None:
+            rows.append(f"  image  {recorded[0]} comes first on PATH and records {recorded[1]}")
         raise broken(
             f"python is {version}, not {expected}",
             subject=subject,
-            rows=[
-                f"  image  python --version reports {version}",
-                f"  pinned {expected} in {origin}",
-            ],
+            rows=[*rows, f"  pinned {expected} in {origin}"],
             why="the environment in the image does not follow the pin, "
             "or another python comes first on PATH",
             fix=f"install python {expected} in the environment and put its bin directory "
             "first on PATH (ENV PATH)",
+        )
+    if recorded is not None and recorded[1] != version:
+        raise Unverifiable(
+            f"{recorded[0]} records python {recorded[1]}, but python --version reports {version}: "
+            "something else runs under that name"
         )
     return Verdict(f"python {version} satisfies {expected} ({origin})")
 
@@ -94,32 +112,28 @@ def reported_python(subject: Subject, image: str) -> str:
     )
 
 
-def version_matches(spec: str, version: str) -> bool:
-    """Whether a version satisfies the version part of a conda match spec.
+def satisfies(spec: str, version: str) -> bool:
+    """Whether a version satisfies a pin: ``3.1`` is 3.1 and everything below it, never 3.10.
 
-    ``3.1`` and ``3.1.*`` mean 3.1 and everything below it, never 3.10;
-    ``==3.10.4`` is exact; ``,`` joins conditions, ``|`` alternatives. Raises
-    Unverifiable for a spec that cannot be read.
+    Raises ConfigError for a pin that cannot be read.
     """
-    return any(
-        all(_condition(part.strip(), version) for part in choice.split(","))
-        for choice in spec.split("|")
-    )
+    bare = re.fullmatch(r"\d+(\.\d+)*", spec) is not None
+    return version_matches(f"={spec}" if bare else spec, version)
 
 
-def _condition(part: str, version: str) -> bool:
-    plain = part.removeprefix("=") if not part.startswith("==") else part
-    if plain == "*":
-        return True
-    if re.fullmatch(r"\d+(\.\d+)*(\.\*)?", plain):
-        wanted = plain.removesuffix(".*").split(".")
-        return version.split(".")[: len(wanted)] == wanted
-    try:
-        return Version(version) in SpecifierSet(plain, prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):
-        raise Unverifiable(
-            f"the python pin {part!r} is not a version spec that we can read"
-        ) from None
+def recorded_python(contents: Contents) -> tuple[str, str] | None:
+    """The environment whose ``python`` comes first on the image's PATH, and the version that its
+    conda records name; None if there is no such record."""
+    view = contents.layers.view
+    for directory in contents.layers.config.env.get("PATH", "").split(":"):
+        if not directory.startswith("/") or view.resolve(f"{directory}/python") is None:
+            continue
+        prefix = directory.rstrip("/").removesuffix("/bin")
+        if prefix not in prefixes(view):
+            return None
+        version = environment(view, prefix).python
+        return None if version is None else (prefix, version)
+    return None
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,52 @@
+"""``image-size``: the image is no larger than its budget; only when one is configured."""
+
+from __future__ import annotations
+
+from ..errors import Unverifiable
+from ..rebuild import Settings, Subject
+from .contents import Contents, contents_of, megabytes
+from .verdict import Check, Verdict, broken
+
+__all__ = ["CHECK", "judge", "judge_contents"]
+
+_SHOWN = 5
+
+
+def judge(subject: Subject) -> Verdict:
+    """Add up the bytes of all layers, the base image's too: that is what is pushed and pulled."""
+    image = subject.first().image
+    if image is None:
+        raise Unverifiable("the build left no image to look into")
+    return judge_contents(subject, contents_of(subject, image))
+
+
+def judge_contents(subject: Subject, contents: Contents) -> Verdict:
+    """The same for an image that was read already."""
+    allowed = subject.settings.max_size
+    size = contents.layers.size
+    if allowed is None or size <= allowed:
+        budget = "no budget" if allowed is None else f"{megabytes(allowed)} allowed"
+        return Verdict(f"{megabytes(size)}, {budget}")
+    by_size = sorted(
+        range(len(contents.layers.layers)), key=lambda layer: -contents.layers.layers[layer].size
+    )
+    largest = [layer for layer in by_size if contents.line(layer) is not None] or by_size
+    rows = [
+        contents.row(layer, f"adds {megabytes(contents.layers.layers[layer].size)}")
+        for layer in by_size[:_SHOWN]
+    ]
+    raise broken(
+        f"image is {megabytes(size)}, {megabytes(size - allowed)} over its budget",
+        subject=subject,
+        rows=rows,
+        why=f"{megabytes(allowed)} are allowed (--dockercache-max-size)",
+        fix=f"begin with {contents.place(largest[0])}, the largest layer that this Dockerfile adds",
+        line=contents.line(largest[0]),
+    )
+
+
+def _configured(settings: Settings) -> bool:
+    return settings.max_size is not None
+
+
+CHECK = Check("image-size", judge, needs="image", applies=_configured)
