@@ -1,4 +1,4 @@
-"""What a build sees of a context: its entries, their bytes by digest, and an edited version of both.
+"""What a build sees of a context: entries, bytes by digest, and an edited version of both.
 
 Nothing is copied and nothing is hashed before somebody asks. A digest is
 remembered by path, size, mtime, ctime, inode and mode, because hashing

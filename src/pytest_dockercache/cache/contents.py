@@ -1,0 +1,199 @@
+"""What a COPY, an ADD or a bind mount takes from a context, and how two of them differ."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..context import ContextTree
+from ..context.gomatch import BadPatternError, clean, compile_match, has_wildcard
+from ..context.selection import rooted, taken
+from ..dockerfile import Transfer
+from ..errors import ConfigError
+from .snapshot import Dialect
+
+__all__ = ["Difference", "Selection", "differences", "select"]
+
+What = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One context path in which two selections differ; ``detail`` says how, in a few words.
+
+    ``other`` is the old path of a renamed file.
+    """
+
+    path: str
+    what: What
+    detail: str = ""
+    other: str | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What one source of one step selects: pairs of a name that enters the key, and a path.
+
+    ``roots`` are the tree's paths that the source names, links followed; ""
+    is the whole context.
+    """
+
+    tree: ContextTree
+    named: tuple[tuple[str, str], ...]
+    roots: tuple[str, ...]
+
+
+def select(
+    tree: ContextTree, source: str, transfer: Transfer, dialect: Dialect
+) -> Selection | None:
+    """What ``source`` selects, None if a path that must exist does not.
+
+    A wildcard that matches nothing selects nothing.
+    """
+    if transfer.parents or transfer.exclude:
+        return _filtered(tree, source, transfer)
+    wanted = rooted(source)
+    pattern = transfer.kind != "bind" and has_wildcard(source)
+    literal = tree.resolve(wanted)
+    if literal is not None:
+        roots = [(wanted, literal)]
+    elif not pattern:
+        return None
+    else:
+        roots = list(_matches(tree, wanted))
+    classic = dialect.name == "classic"
+    named: list[tuple[str, str]] = []
+    for written, root in roots:
+        # A literal source's base name is part of the operation; of a match it
+        # is part of the content.
+        name = posixpath.basename(written) if pattern else ""
+        if classic:
+            name = written
+        if not root:
+            named += ((path, path) for path in tree.below(""))
+            continue
+        named.append((name, root))
+        if tree.entries[root].kind == "dir":
+            cut = len(root)
+            named += ((name + path[cut:], path) for path in tree.below(root))
+    return Selection(tree, tuple(named), tuple(root for _, root in roots))
+
+
+def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:
+    """Every path that a wildcard names, as named and with links followed."""
+    parts = pattern.split("/")
+    fixed = 0
+    while not has_wildcard(parts[fixed]):
+        fixed += 1
+    above = tree.resolve("/".join(parts[:fixed]))
+    if above is None:
+        return
+    rest = "/".join(parts[fixed:])
+    depth = rest.count("/") + (above.count("/") + 1 if above else 0)
+    try:
+        expression = compile_match(rest)
+    except BadPatternError as error:
+        raise ConfigError(f"COPY {pattern}: syntax error in pattern {error}") from None
+    cut = len(above) + 1 if above else 0
+    for path in tree.below(above):
+        if path.count("/") == depth and expression.fullmatch(path[cut:]):
+            target = tree.resolve(path)
+            if target is not None:
+                yield path, target
+
+
+def _filtered(tree: ContextTree, source: str, transfer: Transfer) -> Selection | None:
+    """A selection with ``--exclude`` or ``--parents``."""
+    from dataclasses import replace
+
+    single = replace(transfer, sources=(source,))
+    named: dict[str, str] = {}
+    roots: dict[str, None] = {}
+    for item in taken(single, tree.entries):
+        if transfer.parents:
+            name = item.path
+            for parent in _above(item.path):
+                named.setdefault(parent, parent)
+        else:
+            base = posixpath.basename(item.root) if has_wildcard(source) else ""
+            name = base + item.path[len(item.root) :]
+        named[name] = item.path
+        roots[item.root] = None
+    if not named and not has_wildcard(source) and tree.resolve(rooted(source)) is None:
+        return None
+    present = tuple((name, path) for name, path in named.items() if path in tree.entries)
+    return Selection(tree, present, tuple(roots))
+
+
+def _above(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def is_untouched(
+    before: ContextTree, source: str, after: ContextTree, there: str, transfer: Transfer
+) -> bool:
+    """Whether two sources are equal for certain, without looking at every file of them."""
+    if before is after:
+        return source == there
+    if after.parent is not before or source != there or after.has_links or before.has_links:
+        return False
+    if transfer.parents:
+        return not after.changed
+    parts = rooted(source).split("/")
+    fixed = []
+    for part in parts:
+        if has_wildcard(part):
+            break
+        fixed.append(part)
+    return not after.touched(clean("/" + "/".join(fixed))[1:])
+
+
+def differences(before: Selection, after: Selection) -> tuple[Difference, ...]:
+    """In what two selections differ, as a cache key sees it; empty if they are equal."""
+    old, new = dict(before.named), dict(after.named)
+    found: list[Difference] = []
+    gone = [name for name in old if name not in new]
+    fresh = [name for name in new if name not in old]
+    for name, path in new.items():
+        if name not in old:
+            continue
+        there = old[name]
+        what = after.tree.differs(path, before.tree, there)
+        if what == "mode":
+            modes = f"{before.tree.entries[there].mode:04o} → {after.tree.entries[path].mode:04o}"
+            found.append(Difference(path, "mode", modes))
+        elif what == "type":
+            kinds = f"{before.tree.entries[there].kind} → {after.tree.entries[path].kind}"
+            found.append(Difference(path, "type", kinds))
+        elif what == "link":
+            links = f"{before.tree.entries[there].link} → {after.tree.entries[path].link}"
+            found.append(Difference(path, "link", links))
+        elif what == "content":
+            found.append(Difference(path, "content"))
+    for name in fresh:
+        path = new[name]
+        source = _renamed_from(path, after, [old[item] for item in gone], before)
+        if source is not None:
+            gone = [item for item in gone if old[item] != source]
+            found.append(Difference(path, "renamed", f"renamed from {source}", source))
+        else:
+            found.append(Difference(path, "added"))
+    found += [Difference(old[name], "removed") for name in gone]
+    return tuple(found)
+
+
+def _renamed_from(
+    path: str, after: Selection, candidates: list[str], before: Selection
+) -> str | None:
+    origin = after.tree.origins.get(path)
+    if origin in candidates:
+        return origin
+    if after.tree.entries[path].kind != "file":
+        return None
+    for candidate in candidates:
+        if after.tree.differs(path, before.tree, candidate) is None:
+            return candidate
+    return None

@@ -1,0 +1,623 @@
+"""Which steps of a build are reused when the project changed: hit, miss, or unknown.
+
+The first snapshot stands for a build that was made; its steps are the
+records of the cache. A step of the second is a hit if a record has the same
+operation, stands on the same record, and everything that is read by content
+is equal (solver/edge.go in BuildKit). Both builds share one builder, nothing
+was pruned between them, and no other project supplied a record.
+
+What cannot be computed stays unknown: what a command made that ran again,
+what a URL holds today, what only a base image knows. Unknown is never turned
+into a hit.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..context.gomatch import has_wildcard
+from ..context.selection import rooted
+from ..dockerfile import PlannedStep, Transfer
+from ..errors import BuildFailed
+from .contents import Difference, differences, is_untouched, select
+from .keys import Content, Facet, Key, Value, keys
+from .snapshot import BUILDKIT, Dialect, Snapshot, is_unknown
+
+__all__ = ["Prediction", "Record", "Sameness", "predict_steps"]
+
+Sameness = Literal["equal", "different", "unknown"]
+PredictedStatus = Literal["hit", "miss", "unknown"]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A step of the build before, as the cache holds it; ``below`` is what it stands on."""
+
+    key: Key
+    below: Node
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a root file system starts with: an image, or nothing (``scratch``)."""
+
+    token: str
+
+
+Node = Record | Base
+
+
+@dataclass(frozen=True)
+class State:
+    """What a step of the build after stands on: how sure that is, and which records it may be."""
+
+    status: PredictedStatus
+    nodes: tuple[Node, ...]
+    root: PlannedStep | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is said of one step of the build after.
+
+    ``runs`` is False for what the builder never hits or misses. ``root`` is
+    the step that a miss or an unknown one stands on, None if it is the first
+    of its chain. ``rivals`` are the records that came nearest.
+    """
+
+    key: Key
+    status: PredictedStatus
+    runs: bool = True
+    root: PlannedStep | None = None
+    rivals: tuple[Record, ...] = ()
+    unsure: tuple[Content, ...] = ()
+
+    @property
+    def step(self) -> PlannedStep:
+        """The planned step that this is about."""
+        return self.key.step
+
+
+@dataclass
+class Comparison:
+    """Two snapshots, their keys, and how the second is matched against the first."""
+
+    before: Snapshot
+    after: Snapshot
+    dialect: Dialect = BUILDKIT
+    before_keys: tuple[Key, ...] = ()
+    after_keys: tuple[Key, ...] = ()
+    records: list[Record] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    _old_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
+    _new_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
+    _content: dict[tuple[int, int], Sameness] = field(default_factory=dict)
+
+    def run(self) -> Comparison:
+        """Match every step. Raises ConfigError, and BuildFailed for a COPY without its source."""
+        names = self.before.referenced(self.dialect) | self.after.referenced(self.dialect)
+        self.before_keys = keys(
+            self.before, self.before.steps(self.dialect, names), self.dialect
+        )
+        self.after_keys = keys(self.after, self.after.steps(self.dialect, names), self.dialect)
+        require_sources(self.before, self.before_keys, self.dialect)
+        require_sources(self.after, self.after_keys, self.dialect)
+        self._remember()
+        for key in self.after_keys:
+            self._judge(key)
+        return self
+
+    # -- the build before
+
+    def _remember(self) -> None:
+        """Make the records; equal steps (of two stages, say) are one."""
+        chains = self._old_chains
+        for key in self.before_keys:
+            below = self._below(key, chains)
+            chain = chains[key.step.stage.index]
+            if not key.runs:
+                chain.append((key, below))
+                continue
+            same = [
+                record
+                for record in self.records
+                if record.below in below.nodes
+                and record.key.operation == key.operation
+                and self._equal_here(record.key, key)
+            ]
+            if not same:
+                same = [Record(key, below.nodes[0])]
+                self.records += same
+            chain.append((key, State("hit", (same[0],))))
+
+    def _equal_here(self, one: Key, other: Key) -> bool:
+        """Whether two steps of the build before read the same content, for certain."""
+        if len(one.contents) != len(other.contents):
+            return False
+        for first, second in zip(one.contents, other.contents, strict=True):
+            if first.origin != second.origin:
+                return False
+            if first.source == second.source and first.transfer.kind == second.transfer.kind:
+                continue
+            if first.origin != "context":
+                return False
+            tree = self.before.tree
+            left = select(tree, first.source, first.transfer, self.dialect)
+            right = select(tree, second.source, second.transfer, self.dialect)
+            if left is None or right is None or differences(left, right):
+                return False
+        return True
+
+    def _below(self, key: Key, chains: dict[int, list[tuple[Key, State]]]) -> State:
+        """The state that a step stands on; begins the chain of a stage at its FROM."""
+        stage = key.step.stage
+        chain = chains.get(stage.index)
+        if chain:
+            return chain[-1][1]
+        if stage.parent is not None and stage.parent in chains:
+            chains[stage.index] = list(chains[stage.parent])
+            return chains[stage.index][-1][1]
+        chains[stage.index] = []
+        token = key.base
+        if chains is self._old_chains:
+            return State("hit", (Base(token),))
+        known = {
+            state.nodes[0]
+            for other in self._old_chains.values()
+            for _, state in other
+            if isinstance(state.nodes[0], Base)
+        }
+        if Base(token) not in known:
+            return State("miss", (), key.step)
+        if has_triggers(stage.base) and stage.base not in self.after.bases:
+            return State("unknown", (Base(token),), key.step)
+        return State("hit", (Base(token),))
+
+    # -- the build after
+
+    def _judge(self, key: Key) -> None:
+        below = self._below(key, self._new_chains)
+        chain = self._new_chains[key.step.stage.index]
+        if not key.runs:
+            chain.append((key, below))
+            self.predictions.append(Prediction(key, below.status, runs=False, root=below.root))
+            return
+        prediction, state = self._matched(key, below)
+        chain.append((key, state))
+        self.predictions.append(prediction)
+
+    def _matched(self, key: Key, below: State) -> tuple[Prediction, State]:
+        if below.status == "miss" and key.rooted:
+            prediction = Prediction(key, "miss", root=below.root)
+            return prediction, State("miss", (), below.root)
+        candidates = [
+            record
+            for record in self.records
+            if not key.rooted or record.below in below.nodes
+        ]
+        certain: list[Record] = []
+        possible: list[Record] = []
+        unsure: list[Content] = []
+        for record in candidates:
+            same = self._same_key(record.key, key)
+            if same == "equal":
+                certain.append(record)
+            elif same == "unknown":
+                possible.append(record)
+                unsure += self._unsure(record.key, key)
+        if certain and (below.status == "hit" or not key.rooted):
+            state = State("hit", tuple(certain))
+            if not key.rooted and below.status != "hit":
+                # The cheap merge of a real link is not reused, its copy is.
+                state = State(below.status, (), below.root)
+            return Prediction(key, "hit"), state
+        if certain or possible:
+            root = below.root if below.status == "unknown" else key.step
+            state = State("unknown", (*certain, *possible), root)
+            return (
+                Prediction(
+                    key,
+                    "unknown",
+                    root=below.root if below.status == "unknown" else None,
+                    rivals=tuple(possible),
+                    unsure=tuple(unsure),
+                ),
+                state,
+            )
+        rivals = tuple(candidates)
+        return Prediction(key, "miss", rivals=rivals), State("miss", (), key.step)
+
+    def _same_key(self, old: Key, new: Key) -> Sameness:
+        operation = same_operation(old.operation, new.operation)
+        if operation == "different" or len(old.contents) != len(new.contents):
+            return "different"
+        found: Sameness = operation
+        for first, second in zip(old.contents, new.contents, strict=True):
+            same = self.same_content(first, second)
+            if same == "different":
+                return same
+            if same == "unknown":
+                found = same
+        return found
+
+    def _unsure(self, old: Key, new: Key) -> list[Content]:
+        return [
+            second
+            for first, second in zip(old.contents, new.contents, strict=False)
+            if self.same_content(first, second) == "unknown"
+        ]
+
+    # -- content
+
+    def same_content(self, old: Content, new: Content) -> Sameness:
+        """Whether a step of the build after reads what one of the build before read."""
+        place = (id(old), id(new))
+        if place not in self._content:
+            self._content[place] = self._compare(old, new)
+        return self._content[place]
+
+    def _compare(self, old: Content, new: Content) -> Sameness:
+        if old.origin == "context" and new.origin == "context":
+            return "different" if self.content_differences(old, new) else "equal"
+        if old.origin == "remote" and new.origin == "remote":
+            if new.pinned and old.source == new.source:
+                return "equal"
+            return "unknown"
+        if isinstance(old.origin, int) and isinstance(new.origin, int):
+            return self._same_output(
+                self._old_chains.get(old.origin, []),
+                self._new_chains.get(new.origin, []),
+                old,
+                new,
+            )
+        if old.origin == new.origin and old.source == new.source:
+            return "equal"  # The same image; a tag is taken to stand still.
+        return "unknown"
+
+    def content_differences(self, old: Content, new: Content) -> tuple[Difference, ...]:
+        """In what two selections from the context differ."""
+        before, after = self.before.tree, self.after.tree
+        same_shape = _shape(old.transfer) == _shape(new.transfer)
+        if same_shape and is_untouched(before, old.source, after, new.source, new.transfer):
+            return ()
+        left = select(before, old.source, old.transfer, self.dialect)
+        right = select(after, new.source, new.transfer, self.dialect)
+        if left is None or right is None:
+            return () if left is right else (Difference(new.source, "removed"),)
+        return differences(left, right)
+
+    def _same_output(
+        self,
+        old: Sequence[tuple[Key, State]],
+        new: Sequence[tuple[Key, State]],
+        before: Content,
+        after: Content,
+    ) -> Sameness:
+        """Whether what is selected of a stage came out the same in both builds.
+
+        Looks from the end of both stages for the last step that may have
+        touched it. A step that was reused made what it made before; a COPY of
+        equal files over equal files makes equal files; whatever else ran
+        again may have made anything.
+        """
+        if new and old and new[-1][1].status == "hit":
+            node = old[-1][1].nodes[0]
+            if node in new[-1][1].nodes and _path_of(before) == _path_of(after):
+                return "equal"
+        if _path_of(before) != _path_of(after):
+            return "unknown"
+        path = _path_of(after)
+        if _is_doubtful(path, [key for key, _ in new], self.after, self.dialect) or _is_doubtful(
+            path, [key for key, _ in old], self.before, self.dialect
+        ):
+            return "unknown"
+        return self._same_at(list(old), list(new), path)
+
+    def _same_at(
+        self, old: list[tuple[Key, State]], new: list[tuple[Key, State]], path: str
+    ) -> Sameness:
+        while new and not _touches(new[-1][0], path, self.after, self.dialect):
+            new.pop()
+        while old and not _touches(old[-1][0], path, self.before, self.dialect):
+            old.pop()
+        if not new or not old:
+            return "unknown"
+        (new_key, new_state), (old_key, old_state) = new[-1], old[-1]
+        node = old_state.nodes[0]
+        if new_state.status == "hit" and node in new_state.nodes:
+            return "equal"
+        if not new_key.runs:  # The FROM itself, of another image.
+            return "unknown"
+        if new_key.step.instruction.keyword == "RUN":
+            return "unknown"
+        operation = same_operation(old_key.operation, new_key.operation)
+        if operation != "equal" or len(old_key.contents) != len(new_key.contents):
+            return "unknown"
+        for first, second in zip(old_key.contents, new_key.contents, strict=True):
+            same = self.same_content(first, second)
+            if same != "equal":
+                if same == "different" and self._shows_at(second, first, new_key, path):
+                    return "different"
+                return "unknown"
+        if _covers(new_key, path, self.after):
+            return "equal"
+        return self._same_at(old[:-1], new[:-1], path)
+
+    def _shows_at(self, new: Content, old: Content, key: Key, path: str) -> bool:
+        """Whether a difference of what a COPY takes is certainly seen at ``path``."""
+        if new.origin != "context" or old.origin != "context":
+            return False
+        if not _covers(key, path, self.after) and not _is_destination(key, path):
+            return False
+        return any(
+            item.what in ("content", "mode", "link", "type")
+            for item in self.content_differences(old, new)
+        )
+
+
+def predict_steps(
+    before: Snapshot, after: Snapshot, dialect: Dialect = BUILDKIT
+) -> tuple[Prediction, ...]:
+    """Say of every step of ``after`` whether it is reused once ``before`` was built.
+
+    In Dockerfile order, FROM and settings included (``runs`` False). Raises
+    ConfigError for a Dockerfile that builders refuse, and BuildFailed if a
+    COPY names a file that is not in the context.
+    """
+    return tuple(Comparison(before, after, dialect).run().predictions)
+
+
+def require_sources(snapshot: Snapshot, made: Sequence[Key], dialect: Dialect) -> None:
+    """Raise BuildFailed, as a builder does, for a source that the context does not hold."""
+    for key in made:
+        for content in key.contents:
+            if content.origin != "context":
+                continue
+            if select_exists(snapshot, content, dialect):
+                continue
+            step = key.step
+            line = step.line
+            ignored = snapshot.tree.ignore.deciding_line(rooted(content.source))
+            why = f"; {ignored} keeps it out" if ignored and not ignored.reinclude else ""
+            raise BuildFailed(
+                f"the image does not build: line {line} ({step.instruction.text}) names "
+                f"{content.source}, which is not in the build context{why}",
+                line=line,
+                log=f'"/{rooted(content.source)}": not found',
+            )
+
+
+def select_exists(snapshot: Snapshot, content: Content, dialect: Dialect) -> bool:
+    """Whether a source names anything; on BuildKit, a wildcard may name nothing."""
+    path = rooted(content.source)
+    if snapshot.tree.resolve(path) is not None or content.transfer.parents:
+        return True
+    if content.transfer.kind == "bind" or not has_wildcard(content.source):
+        return False
+    if dialect.name == "buildkit":
+        return True
+    selection = select(snapshot.tree, content.source, content.transfer, dialect)
+    return selection is not None and bool(selection.named)
+
+
+def same_operation(old: Sequence[Facet], new: Sequence[Facet]) -> Sameness:
+    """Whether two operations are one, as far as values that only a base knows let us say."""
+    if old == new:
+        return "equal"
+    if len(old) != len(new):
+        return "different"
+    found: Sameness = "equal"
+    for first, second in zip(old, new, strict=True):
+        if first.name != second.name:
+            return "different"
+        same = same_value(first.value, second.value)
+        if same == "different":
+            return same
+        if same == "unknown":
+            found = same
+    return found
+
+
+def same_value(old: Value | None, new: Value | None) -> Sameness:
+    """Compare two values; one that depends on the base is unknown unless the rest decides."""
+    if old == new:
+        return "equal"
+    if isinstance(old, str) and isinstance(new, str):
+        if not is_unknown(old) and not is_unknown(new):
+            return "different"
+        # Equal text around the difference, whatever the base makes of it.
+        head = posixpath.commonprefix([old, new])
+        tail = posixpath.commonprefix([old[len(head) :][::-1], new[len(head) :][::-1]])
+        rests = [text[len(head) : len(text) - len(tail)] for text in (old, new)]
+        return "unknown" if any(_UNKNOWN_MARK.search(rest) for rest in rests) else "different"
+    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+        found: Sameness = "equal"
+        for first, second in zip(old, new, strict=True):
+            same = same_value(first, second)
+            if same == "different":
+                return same
+            if same == "unknown":
+                found = same
+        return found
+    if _mentions_base(old) or _mentions_base(new):
+        return "unknown"
+    return "different"
+
+
+_UNKNOWN_MARK = re.compile("[\ue000\ue001]")
+
+
+def _mentions_base(value: Value | None) -> bool:
+    if isinstance(value, tuple):
+        # A longer environment is another one, whatever its values are.
+        return False
+    return value is not None and is_unknown(value)
+
+
+def has_triggers(image: str) -> bool:
+    """Whether a base may hold ONBUILD triggers, going by its name (``python:3-onbuild``)."""
+    return "onbuild" in image
+
+
+def _shape(transfer: Transfer) -> tuple[object, ...]:
+    return (transfer.kind == "bind", transfer.exclude, transfer.parents)
+
+
+# -- what a step touches of its root file system
+
+
+_ALIASES = {
+    "/bin": "/usr/bin",
+    "/sbin": "/usr/sbin",
+    "/lib": "/usr/lib",
+    "/lib32": "/usr/lib32",
+    "/lib64": "/usr/lib64",
+    "/libx32": "/usr/libx32",
+    "/var/run": "/run",
+    "/var/lock": "/run/lock",
+}
+"""Directories that distributions make links of; a COPY to one lands in the other."""
+
+_LINKS = re.compile(r"(^|[^\w.-])(ln|link|cp|rsync|tar|unzip|mount)([^\w.-]|$)|symlink")
+"""Commands that may leave a link behind, so that a path is not what it seems."""
+
+
+def _path_of(content: Content) -> str:
+    """The path that a source names in a stage; of a wildcard the directory before it."""
+    parts = []
+    for part in rooted(content.source).split("/"):
+        if content.transfer.kind != "bind" and has_wildcard(part):
+            break
+        parts.append(part)
+    return _real("/" + "/".join(parts))
+
+
+def _real(path: str) -> str:
+    path = re.sub(r"\A/+", "/", posixpath.normpath(path))
+    for alias, real in _ALIASES.items():
+        if path == alias or path.startswith(alias + "/"):
+            return real + path[len(alias) :]
+    return path
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one path is the other, or above it."""
+    if "/" in (one, other):
+        return True
+    return one == other or one.startswith(other + "/") or other.startswith(one + "/")
+
+
+def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: Dialect) -> bool:
+    """Whether a link that some step may have left makes it unclear what the others touch."""
+    hazards: list[str] = []
+    places = [path]
+    for key in chain:
+        instruction = key.step.instruction
+        if instruction.keyword == "RUN":
+            text = instruction.value + "".join(item.body for item in instruction.heredocs)
+            if _LINKS.search(text):
+                return True
+        elif instruction.keyword in ("COPY", "ADD"):
+            targets = _targets(key, snapshot, dialect)
+            places += targets
+            brings = any(
+                content.origin != "context" or snapshot.tree.has_links
+                for content in key.contents
+            )
+            if brings:
+                hazards += targets
+        elif instruction.keyword == "WORKDIR" and key.runs:
+            places.append(_real(str(key.facet("directory"))))
+    return any(
+        place != hazard and place.startswith(hazard.rstrip("/") + "/")
+        for hazard in hazards
+        for place in places
+    )
+
+
+def _touches(key: Key, path: str, snapshot: Snapshot, dialect: Dialect) -> bool:
+    """Whether a step may change what is at ``path`` or below it. FROM always does."""
+    keyword = key.step.instruction.keyword
+    if keyword == "FROM":
+        return key.step.stage.parent is None
+    if not key.runs:
+        return False
+    if keyword == "WORKDIR":
+        directory = _real(str(key.facet("directory")))
+        # Making a directory adds to those above it; what is in it stays.
+        return path == directory or directory.startswith(path.rstrip("/") + "/")
+    if keyword in ("COPY", "ADD"):
+        return any(_overlap(path, target) for target in _targets(key, snapshot, dialect))
+    return keyword == "RUN" or dialect.name == "buildkit"
+
+
+def _targets(key: Key, snapshot: Snapshot, dialect: Dialect) -> list[str]:
+    """The paths that a COPY writes, as far up as they are known."""
+    destinations = {transfer.destination for transfer in key.step.transfers}
+    if any(is_unknown(item) for item in destinations):
+        return ["/"]
+    found: list[str] = []
+    for destination in destinations:
+        whole = _real(destination)
+        context_only = key.contents and all(item.origin == "context" for item in key.contents)
+        if not context_only or key.step.instruction.heredocs:
+            found.append(whole)
+            continue
+        if key.step.instruction.keyword == "ADD":
+            found.append(whole)  # An archive unpacks to anything below it.
+            continue
+        for content in key.contents:
+            found += _written(content, whole, destination.endswith("/"), snapshot, dialect)
+    return found
+
+
+def _written(
+    content: Content, whole: str, directory: bool, snapshot: Snapshot, dialect: Dialect
+) -> list[str]:
+    tree = snapshot.tree
+    selection = select(tree, content.source, content.transfer, dialect)
+    if selection is None or content.transfer.parents or content.transfer.exclude:
+        return [whole]
+    found = []
+    for root in selection.roots:
+        if not root or tree.entries[root].kind == "dir":
+            children = tree.children(root)
+            found += [posixpath.join(whole, posixpath.basename(item)) for item in children]
+            found.append(whole + "/.")  # The directory itself: its mode.
+            continue
+        name = posixpath.basename(rooted(content.source))
+        if has_wildcard(name):
+            name = posixpath.basename(root)
+        found.append(posixpath.join(whole, name))
+        if not directory:
+            found.append(whole)
+    return found
+
+
+def _covers(key: Key, path: str, snapshot: Snapshot) -> bool:
+    """Whether a COPY alone decides what is at ``path``: it writes that very file."""
+    if key.step.instruction.keyword != "COPY" or len(key.contents) != 1:
+        return False
+    content = key.contents[0]
+    if content.origin != "context" or has_wildcard(content.source):
+        return False
+    root = snapshot.tree.resolve(rooted(content.source))
+    if not root or snapshot.tree.entries[root].kind != "file":
+        return False
+    destination = key.step.transfers[0].destination
+    if destination.endswith("/"):
+        name = posixpath.basename(rooted(content.source))
+        return _real(posixpath.join(destination, name)) == path
+    return False
+
+
+def _is_destination(key: Key, path: str) -> bool:
+    """Whether a COPY of one directory goes to exactly ``path``."""
+    if key.step.instruction.keyword != "COPY" or len(key.step.transfers) != 1:
+        return False
+    return _real(key.step.transfers[0].destination) == path
+

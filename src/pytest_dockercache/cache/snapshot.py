@@ -1,0 +1,159 @@
+"""Everything that decides what a build's cache keys are, frozen at one moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..context import ContextTree, IgnoreRules, preview
+from ..dockerfile import (
+    BaseImage,
+    Dockerfile,
+    PlannedStep,
+    parse_dockerfile,
+    plan,
+    read_dockerfile,
+    resolved_stages,
+)
+from ..dockerfile.expansion import variables_in
+from ..model import BuildSpec, Edit
+
+__all__ = ["BUILDKIT", "CLASSIC", "Dialect", "Snapshot", "is_unknown"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Which builder's rules apply.
+
+    ``engine`` is the major version of Docker Engine (26 carries BuildKit
+    0.13, 28 carries 0.25); ``links`` says that ``COPY --link`` makes a layer
+    of its own, as it does with the containerd image store and in
+    docker-container builders; on graph drivers it is a plain COPY.
+    """
+
+    name: Literal["buildkit", "classic"] = "buildkit"
+    engine: int = 26
+    links: bool = False
+
+
+BUILDKIT = Dialect()
+CLASSIC = Dialect("classic")
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_UNKNOWN = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
+
+
+def is_unknown(text: str) -> bool:
+    """Whether a value contains something that only the base image knows."""
+    return _OPEN in text
+
+
+def _placeholder(name: str) -> str:
+    return f"{_OPEN}{name}{_CLOSE}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a project that is built: Dockerfile, context, arguments, bases.
+
+    ``bases`` maps a base image, as the FROM names it after expansion, to what
+    is known of its configuration; ``identities`` to a text that is equal for
+    two names of the same image (its chain of diff IDs). Both may be empty: a
+    base of which nothing is known brings in unknown values, and two names are
+    then taken for two images.
+    """
+
+    dockerfile: Dockerfile
+    tree: ContextTree
+    target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
+    platform: str | None = None
+    bases: Mapping[str, BaseImage] = field(default_factory=dict)
+    identities: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        spec: BuildSpec,
+        *,
+        dockerfile: Dockerfile | None = None,
+        bases: Mapping[str, BaseImage] = {},
+        identities: Mapping[str, str] = {},
+    ) -> Snapshot:
+        """The project as it is on disk. Raises ConfigError for what cannot be read."""
+        return cls(
+            dockerfile or read_dockerfile(spec.dockerfile),
+            ContextTree.read(spec.context, IgnoreRules.load(spec.context, spec.dockerfile)),
+            spec.target,
+            spec.build_args,
+            spec.platform,
+            bases,
+            identities,
+        )
+
+    def after(
+        self, spec: BuildSpec, edits: Sequence[Edit], *, nonce: str = "predicted"
+    ) -> Snapshot:
+        """The project after some edits; ``spec`` carries the build arguments that they give.
+
+        Raises ConfigError for an edit that cannot be applied.
+        """
+        edited = preview(spec, self.tree, edits, nonce=nonce)
+        dockerfile = self.dockerfile
+        if edited.dockerfile is not None:
+            dockerfile = parse_dockerfile(edited.dockerfile, self.dockerfile.path)
+        return replace(
+            self, dockerfile=dockerfile, tree=edited.tree, build_args=spec.build_args
+        )
+
+    def steps(self, dialect: Dialect, referenced: frozenset[str]) -> tuple[PlannedStep, ...]:
+        """The steps of this build, with placeholders for what only an unknown base knows.
+
+        ``referenced`` are the names for which a base might hold a value; they
+        must be the same for all snapshots that are compared. Raises
+        ConfigError for a Dockerfile that builders refuse.
+        """
+        arguments = dict(self.build_args)
+        classic = dialect.name == "classic"
+        stages = resolved_stages(self.dockerfile, arguments, self.platform, classic=classic)
+        unknown = BaseImage(
+            environment=tuple((name, _placeholder(name)) for name in sorted(referenced)),
+            workdir=f"/{_placeholder('WORKDIR')}",
+            shell=(_placeholder("SHELL"),),
+            user=_placeholder("USER"),
+        )
+        bases = {
+            stage.base: self.bases.get(stage.base, unknown)
+            for stage in stages
+            if stage.parent is None and stage.base != "scratch"
+        }
+        return plan(
+            self.dockerfile,
+            self.target,
+            arguments,
+            all_stages=classic,
+            classic=classic,
+            platform=self.platform,
+            bases=bases,
+        )
+
+    def referenced(self, dialect: Dialect) -> frozenset[str]:
+        """Names of variables that the Dockerfile reads, and which a base might set."""
+        names = {"PATH"}
+        declared: set[str] = set()
+        for instruction in self.dockerfile.instructions:
+            if instruction.keyword == "ARG":
+                words = instruction.value.split()
+                declared.update(word.partition("=")[0] for word in words)
+            if "$" in instruction.text:
+                names |= variables_in(instruction.text)
+            for heredoc in instruction.heredocs:
+                if "$" in heredoc.body:
+                    names |= variables_in(heredoc.body.replace("'", "").replace('"', ""))
+        if dialect.name == "classic":
+            # There an ENV of the base would beat the argument. Better a miss
+            # that does not happen than a hit that does not.
+            names -= declared
+        return frozenset(name for name in names if name.isidentifier())
