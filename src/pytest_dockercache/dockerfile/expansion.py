@@ -212,7 +212,7 @@ class _Reading:
         return "".join(result), words.close()
 
     def heredoc_mark(self) -> str:
-        """``<<`` keeps the blanks after it, so that ``<< EOF`` is one word (BuildKit ≥ 0.18)."""
+        """``<<`` keeps the blanks after it, so that ``<< EOF`` is one word (BuildKit ≥ 0.22)."""
         self.position += 1
         if self.peek() != "<":
             return "<"

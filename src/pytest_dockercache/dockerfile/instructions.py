@@ -51,6 +51,9 @@ def split_flags(text: str, escape: str) -> tuple[tuple[Flag, ...], str]:
         word, position = _flag_word(text, position, escape)
         if word == "--":
             return tuple(flags), text[position:].strip(SPACE)
+        # BuildKit reads flags byte by byte (parser/split_command.go): beyond ASCII
+        # it looks for another name than the one that is written.
+        word = word.encode("utf-8", "surrogatepass").decode("latin-1")
         name, equals, value = word[2:].partition("=")
         flags.append(Flag(name, value if equals else None))
 

@@ -28,6 +28,9 @@ _BOM = "\ufeff"
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
 _SENTINEL = "\ue000"
+_FOREIGN_BLANKS = [char for char in (*SPACE, *"\x1c\x1d\x1e\x1f") if char not in "\t\n\v\f\r "]
+_HIDE = {ord(char): 0xE001 + index for index, char in enumerate(_FOREIGN_BLANKS)}
+_SHOW = {hidden: char for char, hidden in _HIDE.items()}
 
 _HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
 
@@ -203,6 +206,9 @@ def _heredoc_body(lines: list[str], number: int, name: str, chomp: bool) -> tupl
 def _instructions(logical: tuple[_Logical, ...], escape: str, path: Path) -> Iterator[Instruction]:
     for part, (keyword, rest) in zip(logical, _keywords(logical), strict=True):
         flags, value = split_flags(rest, escape)
+        if keyword == "ONBUILD":
+            trigger, _, words = split_instruction(value, escape)
+            exec_form(trigger.upper(), words, path, part.line)  # refused where it is written
         yield Instruction(
             keyword=keyword,
             line=part.line,
@@ -220,18 +226,19 @@ def _keywords(logical: tuple[_Logical, ...]) -> list[tuple[str, str]]:
 
     It is given one line an instruction, at the instruction's own line number,
     closed by a sentinel so that an escape character at the end of a value is
-    not taken for a continuation.
+    not taken for a continuation, and with the blanks hidden that are blanks
+    for Python but not between the words of an instruction.
     """
     from dockerfile_parse import DockerfileParser
 
     size = logical[-1].line if logical else 0
     masked = [""] * size
     for part in logical:
-        masked[part.line - 1] = f"{part.text} {_SENTINEL}"
+        masked[part.line - 1] = f"{part.text.translate(_HIDE)} {_SENTINEL}"
     content = "\n".join(masked) + "\n"
     parser = DockerfileParser(fileobj=io.BytesIO(content.encode("utf-8", "surrogatepass")))
     found = []
     for entry in parser.structure:
-        value = entry["value"].removesuffix(_SENTINEL)
-        found.append((entry["instruction"].upper(), value.strip(SPACE)))
+        keyword, value = (entry[name].translate(_SHOW) for name in ("instruction", "value"))
+        found.append((keyword.upper(), value.removesuffix(_SENTINEL).strip(SPACE)))
     return found
