@@ -11,12 +11,12 @@ from ..errors import DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, Execution, stopped
-from .cache_records import made_by
+from .cache_records import Ledger
 from .cancelling import Pending, cancel
 from .daemon import Daemon
 from .failure import build_failed, build_timeout, daemon_gone
 from .progress import Event, decode_trace
-from .vertices import Made, Observation
+from .vertices import Observation
 
 __all__ = ["BuildKit"]
 
@@ -38,7 +38,7 @@ class BuildKit:
             )
         self._daemon = daemon
         self._pending = Pending()
-        self._made: list[Made] = []
+        self._ledger = Ledger(daemon.records)
         self._info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
 
     @property
@@ -60,6 +60,7 @@ class BuildKit:
         spec = request.spec
         planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
         observation = Observation(planned, request.roles)
+        self._ledger.begin(edited=bool(request.edits))
         running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
         try:
             shown, news = observation.steps(), 0
@@ -76,8 +77,7 @@ class BuildKit:
             self._fail(request, observation, str(refusal))
         finally:
             self._pending.add(cancel(running))
-            if request.edits:
-                self._made += observation.made()
+            self._ledger.end(observation.made(), edited=bool(request.edits))
         if running.complaint is not None:
             self._fail(request, observation, running.complaint)
         image = running.image
@@ -123,7 +123,7 @@ class BuildKit:
 
     def cache_records(self) -> frozenset[str] | None:
         """IDs of the records that this engine's edited builds left in the build cache."""
-        return made_by(self._made, self._daemon.records()) if self._made else frozenset()
+        return self._ledger.left()
 
     def prune_records(self, ids: Sequence[str]) -> int:
         """Remove build-cache records by ID; return how many bytes could not be removed."""

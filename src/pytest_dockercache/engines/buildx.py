@@ -27,13 +27,13 @@ from docker.utils.config import load_general_config
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, Execution, stopped
-from .cache_records import CacheRecord, made_by, parse_usage, prune_all
+from .cache_records import CacheRecord, Ledger, parse_usage, prune_all
 from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
 from .inbox import Inbox
 from .progress import Event, RawJson, TextEvent
-from .vertices import Made, Observation
+from .vertices import Observation
 
 __all__ = ["Buildx", "build_command", "build_environment", "buildx_version"]
 
@@ -202,7 +202,7 @@ class Buildx:
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
         self._pending = Pending()
-        self._made: list[Made] = []
+        self._ledger = Ledger(self._records)
         self._info = EngineInfo("buildx", found, daemon.server, why, identity)
 
     @property
@@ -240,6 +240,7 @@ class Buildx:
                 iidfile=iidfile,
                 metadata=metadata,
             )
+            self._ledger.begin(edited=bool(request.edits))
             child = _Child(command, observation)
             try:
                 shown, news = observation.steps(), 0
@@ -255,8 +256,7 @@ class Buildx:
                 code = child.wait()
             finally:
                 self._pending.add(cancel(child))
-                if request.edits:
-                    self._made += observation.made()
+                self._ledger.end(observation.made(), edited=bool(request.edits))
             if code != 0:
                 self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata)
@@ -332,10 +332,7 @@ class Buildx:
 
         None if the builder cannot list its cache.
         """
-        if not self._made:
-            return frozenset()
-        found = self._records()
-        return None if found is None else made_by(self._made, found)
+        return self._ledger.left()
 
     def prune_records(self, ids: Sequence[str]) -> int:
         """Remove build-cache records by ID; return how many bytes could not be removed."""

@@ -12,14 +12,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .progress import nanoseconds
-from .vertices import Made, parse_name
+from .vertices import Made
 
-__all__ = ["CacheRecord", "made_by", "parse_usage", "prune_all"]
+__all__ = ["CacheRecord", "Ledger", "made_by", "parse_usage", "prune_all", "uploads"]
 
-_WINDOW = (-2 * 10**8, 3 * 10**9)
-"""Nanoseconds from the start of a vertex in which its record is made: as its snapshot, at once."""
+_SLACK = 10**9
+"""Nanoseconds that a record's time may differ from the start of its vertex (a copy's record)
+or from its end (that of a command)."""
 
-_EXEC = "mount / from exec "
+_UPLOAD = "[internal] load remote build context"
+"""The vertex that takes in the tar of an Engine API build, under an address of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,61 @@ class CacheRecord:
     created: int
 
 
+class Ledger:
+    """Keeps the account of what one engine's edited builds left in a build cache.
+
+    ``records`` lists the whole cache, None if the builder cannot. A record is
+    ours if it was not there before the build, describes a vertex that the
+    build executed, and was made when it did: another build on the same
+    daemon may add records at any time, and times alone are not exact enough
+    (buildx shifts those it prints by up to its own latency).
+    """
+
+    def __init__(self, records: Callable[[], Iterable[CacheRecord] | None]) -> None:
+        self._records = records
+        self._before: frozenset[str] | None = None
+        self._made: list[Made] = []
+        self._left: frozenset[str] = frozenset()
+
+    def begin(self, *, edited: bool) -> None:
+        """Take stock before a build; what an unedited one leaves counts as there before."""
+        if not edited:
+            self._before = None
+        elif self._before is None:
+            records = tuple(self._records() or ())
+            self._left |= made_by(self._made, records)
+            self._made.clear()
+            self._before = frozenset(record.id for record in records)
+
+    def end(self, made: Iterable[Made], *, edited: bool) -> None:
+        """Note what a build executed.
+
+        The context that an Engine API build uploads counts after every build:
+        it has an address that nothing will ever ask for again.
+        """
+        made = tuple(made)
+        self._made += made if edited else uploads(made)
+
+    def left(self) -> frozenset[str] | None:
+        """The IDs of the records that the builds so far left; None if the builder cannot say."""
+        if self._made:
+            records = self._records()
+            if records is None:
+                return None
+            records = tuple(records)
+            before = self._before or frozenset()
+            self._left |= made_by(self._made, (r for r in records if r.id not in before))
+            self._made.clear()
+            if self._before is not None:
+                self._before = frozenset(record.id for record in records)
+        return self._left
+
+
+def uploads(made: Iterable[Made]) -> tuple[Made, ...]:
+    """Those that hold the uploaded context of an Engine API build."""
+    return tuple(item for item in made if item.name in (_UPLOAD, "copy /context /"))
+
+
 def made_by(made: Iterable[Made], records: Iterable[CacheRecord]) -> frozenset[str]:
     """The IDs of those records that these executed vertices made."""
     made = tuple(made)
@@ -39,18 +96,16 @@ def made_by(made: Iterable[Made], records: Iterable[CacheRecord]) -> frozenset[s
 
 
 def _fits(made: Made, record: CacheRecord) -> bool:
-    if not _WINDOW[0] <= record.created - made.started <= _WINDOW[1]:
+    end = made.completed if made.completed is not None else made.started
+    if not made.started - _SLACK <= record.created <= end + _SLACK:
         return False
-    if record.description == made.name:
-        return True
-    name = parse_name(made.name)
-    # A RUN is described by its arguments, in which variables are not expanded:
-    # the moment alone has to do.
-    return (
-        name is not None
-        and name.text.removeprefix("ONBUILD ").startswith("RUN")
-        and record.description.startswith(_EXEC)
-    )
+    if made.name == _UPLOAD:
+        return record.description.startswith("http url http://build-context-")
+    if record.description.startswith("mount / from exec "):
+        # After the shell, if there is one, comes the command; its blanks vary.
+        command = "".join(made.command.split())
+        return bool(command) and "".join(record.description.split()).endswith(command)
+    return record.description == made.name
 
 
 def prune_all(

@@ -182,11 +182,14 @@ class Matching:
 class Made:
     """A vertex that was executed, and so left a record in the build cache.
 
-    ``started`` is in nanoseconds since the epoch, by the builder's clock.
+    ``command`` is what a RUN executes as the Dockerfile has it, "" for other
+    vertices. Times are nanoseconds since the epoch, by the builder's clock.
     """
 
     name: str
+    command: str
     started: int
+    completed: int | None
 
 
 @dataclass(frozen=True)
@@ -284,6 +287,15 @@ def planned_step(planned: PlannedStep, roles: Mapping[int, str]) -> Step:
         role=cast(Role, roles.get(planned.line, "other")),
         end_line=instruction.end_line,
     )
+
+
+def _command(planned: PlannedStep) -> str:
+    instruction = planned.instruction
+    if instruction.keyword != "RUN":
+        return ""
+    if instruction.exec_form is not None:
+        return " ".join(instruction.exec_form)
+    return "".join(heredoc.body for heredoc in instruction.heredocs) or instruction.value
 
 
 def _stage_key(step: PlannedStep) -> str:
@@ -565,11 +577,15 @@ class Observation:
 
     def made(self) -> tuple[Made, ...]:
         """What the executed vertices have left in the build cache."""
+        commands = {
+            digest: _command(self._planned[position])
+            for position, digests in self._matching.digests.items()
+            for digest in digests
+        }
         return tuple(
-            Made(vertex.name, start)
-            for vertex in self._vertices.values()
-            if vertex.inputs or vertex.name == "copy /context /"
-            for start, _ in vertex.runs[:1]
+            Made(vertex.name, commands.get(vertex.digest, ""), started, completed)
+            for vertex in list(self._vertices.values())
+            for started, completed in vertex.runs[-1:]
         )
 
     def failure(self) -> Failure | None:
