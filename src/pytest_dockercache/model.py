@@ -224,8 +224,8 @@ class EngineInfo:
     """Which engine judged: its name, its own version, the server's, and why it was chosen.
 
     ``builder`` identifies the daemon and builder instance that hold the build
-    cache: builds with the same ``builder`` are serialised. ``local`` says
-    whether the daemon can read this machine's files by path.
+    cache: builds with the same ``builder`` are serialised. ``predicts`` is
+    True for an engine that builds nothing.
     """
 
     name: str
@@ -233,6 +233,7 @@ class EngineInfo:
     server: str
     why: str
     builder: str
+    predicts: bool = False
 
     def __str__(self) -> str:
         if self.name == "buildx":

@@ -18,15 +18,24 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from . import errors
-from .cache import doubt_repeated_edits, explain, stage_ancestors
+from .cache import (
+    BUILDKIT,
+    CLASSIC,
+    Forecast,
+    Snapshot,
+    doubt_repeated_edits,
+    explain,
+    predict,
+    stage_ancestors,
+)
 from .context import (
     Choice,
     ContextEntry,
     EnvironmentFile,
     IgnoreRules,
+    StagedContext,
     apply_argument_edits,
     choose_source,
-    context_files,
     environment_files,
     stage,
 )
@@ -150,7 +159,12 @@ class Project:
     @cached_property
     def entries(self) -> tuple[ContextEntry, ...]:
         """What the build context holds after the ignore rules."""
-        return tuple(context_files(self.spec.context, self.ignore))
+        return tuple(self.snapshot.tree.entries.values())
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Everything that decides the cache keys of a build of the project as it is."""
+        return Snapshot.read(self.spec, dockerfile=self.dockerfile)
 
     @cached_property
     def commands(self) -> tuple[EnvironmentCommand, ...]:
@@ -309,6 +323,8 @@ class Subject:
 
     def _build(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str) -> Build:
         engine = self.engine
+        if engine.info.predicts:
+            return self._predicted(edits, stop, nonce, title)
         identity = engine.info.builder
         where = (
             cache_home()
@@ -324,10 +340,9 @@ class Subject:
             staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
-            if any(edit.kind in ("dockerfile", "base") for edit in edits):
+            if any(self._changes_dockerfile(edit) for edit in edits):
                 dockerfile = replace(read_dockerfile(staged.dockerfile), path=self.spec.dockerfile)
-                steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-                roles = {step.line: role_of(step, self.settings.env_step) for step in steps}
+                roles = self._roles(dockerfile, spec)
             request = BuildRequest(
                 spec=spec,
                 dockerfile=dockerfile,
@@ -344,9 +359,52 @@ class Subject:
                 if before is not None:
                     self._note_new_records(before)
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-        build = doubt_repeated_edits(explain(build, built), built)
+        explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
+        build = doubt_repeated_edits(explained, built)
         self._remember(build)
         return build
+
+    def _predicted(
+        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
+    ) -> Build:
+        """What the model says; nothing is staged and nobody is waited for."""
+        defaults = _argument_defaults(self.project.dockerfile)
+        spec = apply_argument_edits(self.spec, edits, nonce, defaults)
+        before = self.project.snapshot
+        after = before.after(spec, edits, nonce=nonce) if edits else before
+        changed = after.dockerfile is not before.dockerfile
+        request = BuildRequest(
+            spec=spec,
+            dockerfile=after.dockerfile,
+            staged=StagedContext(spec.context, spec.dockerfile, self.project.ignore),
+            edits=edits,
+            timeout=self.settings.timeout,
+            roles=self._roles(after.dockerfile, spec) if changed else self.project.roles,
+            snapshots=(before, after),
+        )
+        return self.engine.build(request, self._watch(stop, title))
+
+    def _forecast(
+        self, spec: BuildSpec, edits: tuple[Edit, ...], nonce: str
+    ) -> tuple[Forecast, ...]:
+        """What the model expects of an edited build, for the reasons of its misses."""
+        before = self.project.snapshot
+        dialect = CLASSIC if self.engine.info.name == "classic" else BUILDKIT
+        try:
+            return predict(before, before.after(spec, edits, nonce=nonce), dialect)
+        except DockerCacheError:
+            # The builder has spoken; a model that cannot follow has nothing to add.
+            return ()
+
+    def _changes_dockerfile(self, edit: Edit) -> bool:
+        if edit.kind in ("dockerfile", "base"):
+            return True
+        path = edit.context_path
+        return path is not None and self.spec.context / path == self.spec.dockerfile
+
+    def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
+        steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+        return {step.line: role_of(step, self.settings.env_step) for step in steps}
 
     def _note_new_records(self, before: frozenset[str]) -> None:
         try:

@@ -1,6 +1,19 @@
-"""Why a step hit or missed: keys, reasons, advice."""
+"""Why a step hits or misses: keys, prediction, reasons, advice."""
 
 from .doubt import doubt_repeated_edits
+from .forecast import Forecast, predict
 from .reasons import explain, is_rebuilt, stage_ancestors
+from .snapshot import BUILDKIT, CLASSIC, Dialect, Snapshot
 
-__all__ = ["doubt_repeated_edits", "explain", "is_rebuilt", "stage_ancestors"]
+__all__ = [
+    "BUILDKIT",
+    "CLASSIC",
+    "Dialect",
+    "Forecast",
+    "Snapshot",
+    "doubt_repeated_edits",
+    "explain",
+    "is_rebuilt",
+    "predict",
+    "stage_ancestors",
+]

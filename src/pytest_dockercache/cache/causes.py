@@ -115,9 +115,7 @@ def _base(comparison: Comparison, from_: PlannedStep) -> Reason:
 
 
 def _stage_before(comparison: Comparison, from_: PlannedStep) -> PlannedStep | None:
-    stages = [
-        key.step for key in comparison.before_keys if key.step.instruction.keyword == "FROM"
-    ]
+    stages = [key.step for key in comparison.before_keys if key.step.instruction.keyword == "FROM"]
     for step in stages:
         if step.stage.name is not None and step.stage.name == from_.stage.name:
             return step
@@ -275,9 +273,7 @@ def _listed(paths: Sequence[str], limit: int = 3) -> str:
 # -- what a step stands in: variables, user, directory, shell
 
 
-def _around(
-    comparison: Comparison, old: Key, new: Key, was: Facet, now: Facet
-) -> Reason:
+def _around(comparison: Comparison, old: Key, new: Key, was: Facet, now: Facet) -> Reason:
     line = new.step.line
     if was.name in ("environment", "arguments"):
         return _environment(comparison, old, new, was.value, now.value)
@@ -369,9 +365,7 @@ def _pairs(value: Value | None) -> dict[str, Value]:
     return found
 
 
-def _variable_reason(
-    comparison: Comparison, old: PlannedStep, new: PlannedStep
-) -> Reason | None:
+def _variable_reason(comparison: Comparison, old: PlannedStep, new: PlannedStep) -> Reason | None:
     """A variable in the instruction's own text that stands for something else now."""
     before, after = dict(old.environment), dict(new.environment)
     for name in sorted(variables_in(new.instruction.text)):
@@ -484,6 +478,7 @@ def _text_difference(old: Instruction, new: Instruction) -> str:
     flags = [flag for flag in new.flags if flag not in old.flags]
     gone = [flag for flag in old.flags if flag not in new.flags]
     if old.value == new.value and (flags or gone):
+
         def named(items: Sequence[object], show: Callable[[object], str]) -> str:
             return " ".join(show(item) for item in items) or "nothing"
 
@@ -527,4 +522,3 @@ def _quoted(text: str | None, width: int) -> str:
 def _cut(text: str, width: int = 40) -> str:
     text = text.replace("\ue000", "$").replace("\ue001", "")
     return text if len(text) <= width else text[: width - 1] + "…"
-

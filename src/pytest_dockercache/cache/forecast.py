@@ -27,9 +27,7 @@ class Forecast:
     note: str | None = None
 
 
-def predict(
-    before: Snapshot, after: Snapshot, dialect: Dialect = BUILDKIT
-) -> tuple[Forecast, ...]:
+def predict(before: Snapshot, after: Snapshot, dialect: Dialect = BUILDKIT) -> tuple[Forecast, ...]:
     """Say of every step of ``after`` whether a builder that has built ``before`` reuses it.
 
     In Dockerfile order; only what the builder can hit or miss (with BuildKit

@@ -74,9 +74,7 @@ class Key:
         return None
 
 
-def keys(
-    snapshot: Snapshot, steps: Sequence[PlannedStep], dialect: Dialect
-) -> tuple[Key, ...]:
+def keys(snapshot: Snapshot, steps: Sequence[PlannedStep], dialect: Dialect) -> tuple[Key, ...]:
     """The key inputs of every planned step, in the order of ``steps``."""
     escape = dict(snapshot.dockerfile.directives).get("escape", "\\")
     arguments = dict(snapshot.build_args)
@@ -278,9 +276,7 @@ class _Reading:
             Facet("--unpack", self._flag("unpack", "")),
             Facet("--keep-git-dir", self._flag("keep-git-dir", "")),
         ]
-        linked = (
-            self.dialect.links and self._is_set("link") and instruction.flag("chmod") is None
-        )
+        linked = self.dialect.links and self._is_set("link") and instruction.flag("chmod") is None
         if linked:
             facets.append(Facet("--link", "True"))
         return Key(self.step, tuple(facets), self._contents(), rooted=not linked)
@@ -439,4 +435,3 @@ def _mode(text: str) -> str:
         return f"{int(text, 8):o}" if text else ""
     except ValueError:
         return text
-

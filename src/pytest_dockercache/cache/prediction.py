@@ -100,9 +100,7 @@ class Comparison:
     def run(self) -> Comparison:
         """Match every step. Raises ConfigError, and BuildFailed for a COPY without its source."""
         names = self.before.referenced(self.dialect) | self.after.referenced(self.dialect)
-        self.before_keys = keys(
-            self.before, self.before.steps(self.dialect, names), self.dialect
-        )
+        self.before_keys = keys(self.before, self.before.steps(self.dialect, names), self.dialect)
         self.after_keys = keys(self.after, self.after.steps(self.dialect, names), self.dialect)
         require_sources(self.before, self.before_keys, self.dialect)
         require_sources(self.after, self.after_keys, self.dialect)
@@ -195,9 +193,7 @@ class Comparison:
             prediction = Prediction(key, "miss", root=below.root)
             return prediction, State("miss", (), below.root)
         candidates = [
-            record
-            for record in self.records
-            if not key.rooted or record.below in below.nodes
+            record for record in self.records if not key.rooted or record.below in below.nodes
         ]
         certain: list[Record] = []
         possible: list[Record] = []
@@ -525,8 +521,7 @@ def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: D
             targets = _targets(key, snapshot, dialect)
             places += targets
             brings = any(
-                content.origin != "context" or snapshot.tree.has_links
-                for content in key.contents
+                content.origin != "context" or snapshot.tree.has_links for content in key.contents
             )
             if brings:
                 hazards += targets
@@ -620,4 +615,3 @@ def _is_destination(key: Key, path: str) -> bool:
     if key.step.instruction.keyword != "COPY" or len(key.step.transfers) != 1:
         return False
     return _real(key.step.transfers[0].destination) == path
-

@@ -1,18 +1,20 @@
-"""The root cause of every miss, as far as the builds themselves show it.
+"""The root cause of every miss that a builder reported.
 
-A reason is given only where the edit explains the miss: a COPY that takes an
-edited file, a RUN that sees a changed build argument, a step below a miss of
-its own stage. Everything else is ``unexplained``, and says so.
+The builder's verdict stands. What the model says about the same edit is the
+reason where it expected the same miss; where it did not, the edit itself is
+asked (a COPY that takes an edited file, a changed build argument), and the
+reason says that it is a guess, or that there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..context import takes
 from ..dockerfile import PlannedStep
 from ..model import Build, Edit, Reason, Step
+from .forecast import Forecast
 
 __all__ = ["edited_paths", "explain", "is_rebuilt", "stage_ancestors"]
 
@@ -52,26 +54,66 @@ def edited_paths(edits: Sequence[Edit]) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def explain(build: Build, steps: Sequence[PlannedStep]) -> Build:
+def explain(
+    build: Build,
+    steps: Sequence[PlannedStep],
+    forecast: Callable[[], Sequence[Forecast]] | None = None,
+) -> Build:
     """Give every miss of an edited build its reason; a first build has none.
 
-    ``steps`` is the plan of the Dockerfile that was built, all stages.
+    ``steps`` is the plan of the Dockerfile that was built, all stages;
+    ``forecast`` asks the model about the same edit, if something missed.
     """
     if not build.edits:
         return build
     planned = {step.line: step for step in steps}
     ancestors = stage_ancestors(steps)
+    expected: dict[tuple[int, str], Forecast] | None = None
     explained: list[Step] = []
     for step in build.steps:
         reason = None
         if step.status == "miss":
-            reason = _parent(step, explained, ancestors) or _root(
-                step, planned.get(step.line), build.edits, explained, steps
-            )
+            reason = _parent(step, explained, ancestors)
+            if reason is None:
+                if expected is None:
+                    said = forecast() if forecast is not None else ()
+                    expected = {(item.step.line, _text(item.step)): item for item in said}
+                own = _root(step, planned.get(step.line), build.edits, explained, steps)
+                reason = _agreed(expected.get((step.line, step.text)), own)
         elif step.status == "not-reached":
             reason = _parent(step, explained, ancestors)
         explained.append(replace(step, reason=reason))
     return replace(build, steps=tuple(explained))
+
+
+def _text(step: PlannedStep) -> str:
+    return f"ONBUILD {step.instruction.text}" if step.triggered else step.instruction.text
+
+
+def _agreed(expected: Forecast | None, own: Reason) -> Reason:
+    """The reason of a miss that nothing above it explains; ``own`` is what the edit shows."""
+    if expected is None:
+        return own
+    if expected.reason is not None and expected.reason.kind not in ("parent", "unexplained"):
+        return expected.reason
+    if expected.status == "unknown":
+        return own if own.kind != "unexplained" else replace(own, message=_came_out(expected))
+    if expected.status == "hit":
+        # Two readings of the same edit that disagree: whatever is said is a guess.
+        if own.kind == "unexplained":
+            message = "the builder ran it again, and the model sees no change that it depends on"
+        else:
+            message = f"{own.message}; that is a guess: the model expected a hit"
+        return replace(own, message=message)
+    if expected.reason is not None:
+        message = f"the builder ran it again; the model's best guess: it {expected.reason.message}"
+        return Reason("unexplained", message, expected.reason.line)
+    return own
+
+
+def _came_out(expected: Forecast) -> str:
+    note = expected.note or ""
+    return f"what it depends on came out differently: it {note}" if note else "it ran again"
 
 
 def _parent(

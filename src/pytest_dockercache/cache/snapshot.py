@@ -104,9 +104,7 @@ class Snapshot:
         dockerfile = self.dockerfile
         if edited.dockerfile is not None:
             dockerfile = parse_dockerfile(edited.dockerfile, self.dockerfile.path)
-        return replace(
-            self, dockerfile=dockerfile, tree=edited.tree, build_args=spec.build_args
-        )
+        return replace(self, dockerfile=dockerfile, tree=edited.tree, build_args=spec.build_args)
 
     def steps(self, dialect: Dialect, referenced: frozenset[str]) -> tuple[PlannedStep, ...]:
         """The steps of this build, with placeholders for what only an unknown base knows.

@@ -343,9 +343,7 @@ def _hollow(
         for path, entry in changes.items()
         if entry is not None and entry.kind == "dir" and path in entries and ignore.excludes(path)
     ]
-    return [
-        path for path in excluded if not any(other.startswith(path + "/") for other in entries)
-    ]
+    return [path for path in excluded if not any(other.startswith(path + "/") for other in entries)]
 
 
 def new_entry(path: str, kind: Kind, size: int, mode: int) -> ContextEntry:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..model import Build, BuildSpec, Edit, EngineInfo, Step, Watch
 
 if TYPE_CHECKING:
+    from ..cache import Snapshot
     from ..context import StagedContext
     from ..dockerfile import Dockerfile
 
@@ -19,10 +20,11 @@ ENGINES: Mapping[str, str] = {
     "buildx": "buildx:Buildx",
     "buildkit": "buildkit:BuildKit",
     "classic": "classic:Classic",
+    "model": "model:Model",
 }
 """Name of an engine to ``module:Class`` below this package; imported only when used."""
 
-UNAVAILABLE = ("podman", "model")
+UNAVAILABLE = ("podman",)
 """Engines that are planned: their names are known, and refused as not yet available."""
 
 
@@ -34,6 +36,8 @@ class BuildRequest:
     applied); ``dockerfile`` is the Dockerfile as it will be built (edits
     applied); ``labels`` go onto the image; ``timeout`` is in seconds, None
     for no limit; ``roles`` maps the first line of an instruction to its role.
+    ``snapshots`` are the project before and after the edits, for the engine
+    that predicts.
     """
 
     spec: BuildSpec
@@ -43,6 +47,7 @@ class BuildRequest:
     labels: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
     roles: Mapping[int, str] = field(default_factory=dict)
+    snapshots: tuple[Snapshot, Snapshot] | None = None
 
 
 def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Build:
@@ -106,9 +111,9 @@ class Engine(Protocol):
     def cache_records(self) -> frozenset[str] | None:
         """IDs of the records that this engine's edited builds left in the build cache.
 
-        Only those that still exist, and only of builds with ``edits``: what a
-        build of the project as it is leaves there is what ``docker build``
-        leaves. None if the builder cannot say.
+        Only of builds with ``edits``: what a build of the project as it is
+        leaves there is what ``docker build`` leaves, except an uploaded
+        context. None if the builder cannot say.
         """
 
     def prune_records(self, ids: Sequence[str]) -> int:

@@ -19,9 +19,10 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
     """Connect to the daemon and return the engine of that name.
 
     ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine
-    API, else the classic builder. ``builder`` names a buildx builder instance
-    and therefore asks for buildx. The daemon is asked first in any case: the
-    plugin answers without one.
+    API, else the classic builder; where no daemon listens it is the model,
+    which predicts. ``builder`` names a buildx builder instance and therefore
+    asks for buildx. The daemon is asked first in any case: the plugin answers
+    without one.
 
     Raises ConfigError for an unknown name, and for a builder with an engine
     that has none; EngineUnavailable if no daemon answers (``absent`` only if
@@ -36,9 +37,18 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
         raise ConfigError(
             f"--dockercache-builder={builder} needs buildx, not --dockercache-engine={name}"
         )
+    if name == "model":
+        return _model("--dockercache-engine=model")
     from .daemon import connect
 
-    daemon = connect()
+    try:
+        daemon = connect()
+    except EngineUnavailable as problem:
+        # Refused permission, TLS and ssh mean that there is a daemon: it is
+        # not to be replaced by a guess.
+        if name != "auto" or builder is not None or not problem.absent:
+            raise
+        return _model(str(problem).splitlines()[0])
     try:
         if name == "auto":
             return _best(daemon, builder)
@@ -46,6 +56,12 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
     except BaseException:
         daemon.close()
         raise
+
+
+def _model(why: str) -> Engine:
+    from .model import Model
+
+    return Model(why)
 
 
 def _best(daemon: Daemon, builder: str | None) -> Engine:

@@ -1,0 +1,111 @@
+"""The engine that builds nothing: it predicts what a BuildKit builder would reuse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import DockerCacheError, Unverifiable
+from ..model import Build, EngineInfo, Step, Watch
+from .base import BuildRequest, Execution
+from .vertices import planned_step
+
+__all__ = ["Model"]
+
+
+class Model:
+    """Answers from the Dockerfile, its context and the edit alone; needs no daemon.
+
+    The build before the edit is taken for granted: its steps are shown as
+    hits, because a builder that has made them reuses them. Its outcome is
+    ``predicted``, and there is no image.
+    """
+
+    def __init__(self, why: str) -> None:
+        from importlib.metadata import version
+
+        own = version("pytest-dockercache")
+        self._info = EngineInfo("model", own, "", why, "model", predicts=True)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Its name, the package's version, and why it was chosen; there is no server."""
+        return self._info
+
+    @property
+    def client(self) -> Any:
+        """There is none: raises Unverifiable."""
+        raise self._refusal()
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Predict one build; ``watch`` is asked once, since all is known at once.
+
+        Raises BuildFailed if a COPY names a file that is not in the context,
+        and ConfigError for a Dockerfile that builders refuse.
+        """
+        from ..cache import predict
+
+        if request.snapshots is None:
+            raise DockerCacheError("a prediction needs the project before and after the edit")
+        started = time.monotonic()
+        steps = []
+        for forecast in predict(*request.snapshots):
+            step = planned_step(forecast.step, request.roles)
+            if not request.edits:
+                steps.append(replace(step, status="hit"))
+                continue
+            steps.append(
+                replace(
+                    step,
+                    status=forecast.status,
+                    reason=forecast.reason,
+                    note=forecast.note or step.note,
+                )
+            )
+        ordered = tuple(sorted(steps, key=_line))
+        watch(ordered)
+        return Build(request.edits, "predicted", time.monotonic() - started, ordered)
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Nothing can run: raises Unverifiable."""
+        raise self._refusal()
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """There is no image: raises Unverifiable."""
+        raise self._refusal()
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Nothing was made, nothing stays."""
+        return ()
+
+    def keep_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Nothing was made that could be kept."""
+        return ()
+
+    def cache_records(self) -> frozenset[str] | None:
+        """A prediction leaves no records."""
+        return frozenset()
+
+    def prune_records(self, ids: Sequence[str]) -> int:
+        """There is nothing to remove."""
+        return 0
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _refusal(self) -> Unverifiable:
+        return Unverifiable(f"the model builds no image ({self._info.why})")
+
+
+def _line(step: Step) -> int:
+    return step.line
