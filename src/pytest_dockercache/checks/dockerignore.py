@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..cache import is_rebuilt
 from ..context import takes
 from ..dockerfile import Transfer
-from ..model import Edit
+from ..model import Edit, Step
 from ..rebuild import Project, Stop, Subject, named_step
 from .verdict import Check, Verdict, broken, require_known, step_row
 
@@ -56,8 +57,7 @@ def judge(subject: Subject) -> Verdict:
         require_known(build.steps)
         return Verdict(f"changes in {names} leave all {len(first.steps)} steps hit")
     root = rebuilt[0]
-    paths = root.reason.paths if root.reason is not None else ()
-    guilty = [probe for probe in wanted if probe.edit.path in paths] or list(wanted)
+    guilty = _guilty(subject.project, wanted, root)
     listed = ", ".join(probe.name for probe in guilty)
     installs = [step for step in build.steps if step.role == "environment" and is_rebuilt(step)]
     rows = [step_row(root, f"takes {listed}")]
@@ -69,9 +69,16 @@ def judge(subject: Subject) -> Verdict:
         rows=rows,
         why=f"line {root.line} ({named_step(root)}) copies {listed}; "
         + _why_let_in(subject.project, guilty),
-        fix=f"add to {_ignore_file(subject.project)}: " + "  ".join(_patterns(guilty)),
+        fix=f"add at the end of {_ignore_file(subject.project)}: " + "  ".join(_patterns(guilty)),
         line=root.line,
     )
+
+
+def _guilty(project: Project, wanted: Sequence[Probe], root: Step) -> list[Probe]:
+    """The changes that the missed step takes and no ignore line keeps out; else all of them."""
+    taken = root.reason.paths if root.reason is not None else ()
+    let_in = [probe for probe in wanted if not project.ignore.excludes(probe.edit.path or "")]
+    return [probe for probe in let_in if probe.edit.path in taken] or let_in or list(wanted)
 
 
 def _ignore_file(project: Project) -> str:

@@ -41,10 +41,13 @@ def rebuilt_environment(
     """The failure "env layer was rebuilt": with its root cause and the fix."""
     root = _root(build, step)
     reason = root.reason
-    cause, why, fix = _explained(subject, root, step)
+    cause, why, fix = _explained(subject, build, root, step)
+    origin = _origin(build, root)
     rows = []
     for shown in build.steps:
-        if shown.line == root.line and shown.line != step.line:
+        if origin is not None and shown.line == origin.line:
+            rows.append(step_row(shown, origin.reason.message if origin.reason else ""))
+        elif shown.line == root.line and shown.line != step.line:
             rows.append(step_row(shown, reason.message if reason else ""))
         elif shown.role == "environment" and is_rebuilt(shown):
             rows.append(step_row(shown, _cost(subject, shown, edits)))
@@ -52,7 +55,7 @@ def rebuilt_environment(
     if reason is not None and reason.kind == "argument" and reason.line is not None:
         line = reason.line
     return broken(
-        f"env layer was rebuilt: {cause}",
+        f"env layer was rebuilt{cause}",
         subject=subject,
         edits=edits,
         rows=rows,
@@ -79,40 +82,64 @@ def _cost(subject: Subject, step: Step, edits: Sequence[Edit]) -> str:
     return f"{seconds:.1f} s again on every {what}"
 
 
-def _explained(subject: Subject, root: Step, step: Step) -> tuple[str, str, str | None]:
-    """The cause in the verdict, the why, and the fix."""
+def _origin(build: Build, root: Step) -> Step | None:
+    """The step of another stage that took the edited file which ``root`` copies from there."""
+    reason = root.reason
+    if reason is None or reason.kind != "content" or reason.paths or reason.line == root.line:
+        return None
+    for other in build.steps:
+        if other.line == reason.line and other.reason is not None and other.reason.paths:
+            return other
+    return None
+
+
+def _explained(
+    subject: Subject, build: Build, root: Step, step: Step
+) -> tuple[str, str, str | None]:
+    """The cause as the verdict goes on, the why, and the fix."""
     reason = root.reason
     instruction = f'"{named_step(root, 60)}"'
     on_top = f"line {step.line} runs on top of line {root.line}"
+    read = _files_of(subject, step)
+    unchanged = f"; {read[0]} itself is unchanged" if read else ""
+    below = _last_environment_line(subject, step)
     if reason is not None and reason.kind == "content" and reason.paths:
         what = _whole(reason.paths[0])
-        read = _files_of(subject, step)
-        unchanged = f"; {read[0]} itself is unchanged" if read else ""
         if root.line == step.line:
-            mounted = f"{what} is mounted into it"
             return (
-                mounted,
+                f": {what} is mounted into it",
                 f"line {step.line} mounts {reason.paths[0]}{unchanged}",
-                (f"mount only {read[0]} in line {step.line}" if read else None),
+                f"mount only {read[0]} in line {step.line}" if read else None,
             )
-        if read and _takes_all(subject, root, read):
+        if read and _takes_any(subject, root, read):
             fix = f"COPY {' '.join(read)} before line {step.line} and move {instruction} below it"
         else:
-            fix = f"move {instruction} below line {_last_environment_line(subject, step)}"
-        return f"{what} is copied before it", on_top + unchanged, fix
+            fix = f"move {instruction} below line {below}"
+        return f": {what} is copied before it", on_top + unchanged, fix
+    origin = _origin(build, root)
+    if origin is not None and origin.reason is not None:
+        return (
+            f": {_whole(origin.reason.paths[0])} reaches it through stage {origin.stage}",
+            f"{on_top}, which copies what line {origin.line} took{unchanged}",
+            f"move {instruction} below line {below}" if root.line != step.line else None,
+        )
     if reason is not None and reason.kind == "argument" and reason.line is not None:
         name = _argument(reason.message)
-        below = _last_environment_line(subject, step)
         return (
-            f"build argument {name} is declared before it",
+            f": build argument {name} is declared before it",
             f"every RUN below line {reason.line} sees the value of {name}, used or not",
             f'move "ARG {name}" (line {reason.line}) below line {below}',
         )
+    if reason is None or reason.kind == "unexplained":
+        return (
+            ", and the edit does not explain it",
+            f"nothing that we know of line {root.line} changed; its record may have been removed "
+            "from the build cache between the builds",
+            "run again; if it stays so, please report it with the Dockerfile",
+        )
     if root.line == step.line:
-        message = reason.message if reason is not None else "the builder ran it again"
-        return message, f"line {step.line} missed by itself: {message}", None
-    message = reason.message if reason is not None else "missed"
-    return f"line {root.line} above it missed", f"{on_top}, which {message}", None
+        return f": {reason.message}", f"line {step.line} itself missed{unchanged}", None
+    return f": line {root.line} above it missed", f"{on_top}: {reason.message}{unchanged}", None
 
 
 def _argument(message: str) -> str:
@@ -129,7 +156,7 @@ def _files_of(subject: Subject, step: Step) -> list[str]:
     return [file.path for file in files if step.line in file.readers]
 
 
-def _takes_all(subject: Subject, root: Step, paths: Sequence[str]) -> bool:
+def _takes_any(subject: Subject, root: Step, paths: Sequence[str]) -> bool:
     from ..context import takes
 
     planned = next((item for item in subject.project.steps if item.line == root.line), None)

@@ -1,0 +1,294 @@
+"""What the cache checks conclude from builds, and the text in which they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scripted import Scripted, subject
+from syrupy.assertion import SnapshotAssertion
+
+from pytest_dockercache.checks import CHECKS, Check
+from pytest_dockercache.errors import CacheAssertionError, DockerCacheError, Unverifiable
+from pytest_dockercache.rebuild import Settings
+
+ENVIRONMENT = "name: app\ndependencies:\n  - python=3.10\n"
+FILES = {"environment.yml": ENVIRONMENT, "src/main.py": "print(1)\n"}
+
+GOOD = """\
+FROM continuumio/miniconda3
+COPY environment.yml ./
+RUN conda env update --name app --file environment.yml
+COPY src/ src/
+CMD ["python", "src/main.py"]
+"""
+
+SOURCE_FIRST = """\
+FROM continuumio/miniconda3
+COPY src/ src/
+COPY environment.yml ./
+RUN conda env update --name app --file environment.yml
+CMD ["python", "src/main.py"]
+"""
+
+CONTEXT_FIRST = """\
+FROM continuumio/miniconda3
+COPY . /opt/app
+RUN conda env update --name app --file /opt/app/environment.yml
+CMD ["python", "/opt/app/src/main.py"]
+"""
+
+MOUNTED = """\
+FROM continuumio/miniconda3
+RUN --mount=type=bind,target=/ctx conda env update --name app --file /ctx/environment.yml
+COPY src/ src/
+CMD ["python", "src/main.py"]
+"""
+
+ARGUMENT = """\
+FROM continuumio/miniconda3
+ARG GIT_SHA=unknown
+COPY environment.yml ./
+RUN conda env update --name app --file environment.yml
+COPY src/ src/
+CMD ["python", "src/main.py"]
+"""
+
+TWO_STAGES = """\
+FROM continuumio/miniconda3 AS source
+COPY src/ /src/
+RUN touch /src/built
+FROM continuumio/miniconda3
+COPY --from=source /src /src
+COPY environment.yml ./
+RUN conda env update --name app --file environment.yml
+CMD ["python", "/src/main.py"]
+"""
+
+Make = Callable[..., Scripted]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Make a subject of the usual files and this Dockerfile."""
+
+    def made(dockerfile: str, **given: object) -> Scripted:
+        return subject(tmp_path, {**FILES, "Dockerfile": dockerfile}, **given)
+
+    return made
+
+
+def failure(check: Check, judged: Scripted) -> CacheAssertionError:
+    with pytest.raises(CacheAssertionError) as caught:
+        check.judge(judged)
+    return caught.value
+
+
+LAYER = CHECKS["env-layer-cached"]
+CHANGE = CHECKS["env-change-rebuilds"]
+LATE = CHECKS["build-args-late"]
+IGNORE = CHECKS["dockerignore-effective"]
+
+
+def test_an_edit_that_only_misses_below_the_environment_passes(make: Make) -> None:
+    verdict = LAYER.judge(make(GOOD, misses={"src/main.py": [4]}))
+    assert verdict.message == "line 3 hit after src/main.py (+1 comment line)"
+
+
+def test_source_copied_before_the_environment_names_the_copy_and_the_move(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    judged = make(SOURCE_FIRST, misses={"src/main.py": [2, 3, 4]}, known_seconds={4: 94.1})
+    problem = failure(LAYER, judged)
+    assert problem.line == 2
+    assert str(problem) == snapshot
+
+
+def test_the_whole_context_copied_first_gets_a_copy_of_the_environment_file_as_fix(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    problem = failure(LAYER, make(CONTEXT_FIRST, misses={"src/main.py": [2, 3]}))
+    assert problem.line == 2
+    assert str(problem) == snapshot
+
+
+def test_a_mounted_context_is_the_environment_steps_own_fault(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    problem = failure(LAYER, make(MOUNTED, misses={"src/main.py": [2, 3]}))
+    assert str(problem) == snapshot
+
+
+def test_a_source_that_arrives_through_another_stage_is_followed_to_it(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    problem = failure(LAYER, make(TWO_STAGES, misses={"src/main.py": [2, 3, 5, 6, 7]}))
+    assert str(problem) == snapshot
+
+
+def test_a_miss_that_the_edit_does_not_explain_is_not_given_a_wrong_cause(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    problem = failure(LAYER, make(GOOD, misses={"src/main.py": [3, 4]}))
+    assert "does not explain" in str(problem)
+    assert str(problem) == snapshot
+
+
+def test_an_edit_that_misses_nothing_is_an_error_and_no_pass(make: Make) -> None:
+    with pytest.raises(DockerCacheError, match=r"the edit never reached the image: .*src/main.py"):
+        LAYER.judge(make(GOOD))
+
+
+def test_an_unknown_environment_step_is_unverifiable(make: Make) -> None:
+    judged = make(GOOD, misses={"src/main.py": [4]}, unknown={"src/main.py": [3]})
+    with pytest.raises(Unverifiable, match="line 3"):
+        LAYER.judge(judged)
+
+
+def test_without_an_environment_step_the_reader_is_told_how_to_name_it(make: Make) -> None:
+    with pytest.raises(Unverifiable, match="name it with --dockercache-env-step"):
+        LAYER.judge(make("FROM debian\nCOPY src/ src/\n"))
+
+
+def test_a_named_environment_step_is_judged(make: Make) -> None:
+    judged = make(
+        "FROM debian\nCOPY src/ src/\nRUN ./install.sh\n",
+        settings=Settings(env_step="install"),
+        misses={"src/main.py": [2, 3]},
+    )
+    assert str(failure(LAYER, judged)).startswith("env layer was rebuilt: src/ is copied before it")
+
+
+def test_an_environment_that_follows_its_file_passes(make: Make) -> None:
+    verdict = CHANGE.judge(make(GOOD, misses={"environment.yml": [2, 3]}))
+    assert verdict.message == "an edit of environment.yml rebuilds the environment"
+
+
+def test_a_file_that_the_image_never_reads_fails_the_negative_control(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    judged = make("FROM debian\nRUN conda create --name app python=3.10\nCOPY src/ src/\n")
+    problem = failure(CHANGE, judged)
+    assert problem.line == 2
+    assert str(problem) == snapshot
+
+
+def test_a_file_copied_after_the_installation_fails_the_negative_control(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    judged = make(
+        "FROM debian\nRUN conda create --name app python=3.10\nCOPY . .\n",
+        misses={"environment.yml": [3]},
+    )
+    assert str(failure(CHANGE, judged)) == snapshot
+
+
+def test_a_reader_that_was_reused_is_stale(make: Make, snapshot: SnapshotAssertion) -> None:
+    problem = failure(CHANGE, make(GOOD, misses={"environment.yml": [2]}))
+    assert str(problem).startswith("env layer is stale: line 3 was reused")
+    assert str(problem) == snapshot
+
+
+def test_a_step_that_runs_before_the_file_is_copied_need_not_follow_it(make: Make) -> None:
+    dockerfile = GOOD.replace("COPY env", "RUN conda create --name tools black\nCOPY env")
+    CHANGE.judge(make(dockerfile, misses={"environment.yml": [3, 4, 5]}))
+
+
+def test_an_early_build_argument_is_named_with_both_lines(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    judged = make(ARGUMENT, misses={"GIT_SHA": [4, 5]}, known_seconds={4: 94.1})
+    problem = failure(LATE, judged)
+    assert problem.line == 2
+    assert str(problem) == snapshot
+
+
+def test_all_arguments_are_changed_in_one_build_while_nothing_misses(make: Make) -> None:
+    judged = make(GOOD.replace("COPY src", "ARG GIT_SHA\nARG BUILD_DATE\nCOPY src"))
+    LATE.judge(judged)
+    assert judged.asked == ["GIT_SHA BUILD_DATE"]
+
+
+def test_of_several_arguments_the_guilty_one_is_found(make: Make) -> None:
+    judged = make(
+        ARGUMENT.replace("COPY src", "ARG BUILD_DATE\nCOPY src"),
+        misses={"GIT_SHA BUILD_DATE": [4, 6], "GIT_SHA": [4, 6], "BUILD_DATE": []},
+    )
+    assert "build argument GIT_SHA" in str(failure(LATE, judged))
+
+
+def test_an_argument_whose_other_value_does_not_build_is_unverifiable(make: Make) -> None:
+    judged = make(ARGUMENT, fails={"GIT_SHA": "line 4 failed"})
+    with pytest.raises(Unverifiable, match="another value of GIT_SHA: line 4 failed"):
+        LATE.judge(judged)
+
+
+@pytest.mark.parametrize(
+    ("lines", "unrelated"),
+    [
+        ("ARG BASE=debian\nFROM ${BASE}\nRUN pip install numpy", ()),
+        ("FROM debian\nARG GIT_SHA\nRUN pip install numpy", ("GIT_SHA",)),
+        ("FROM debian\nARG NUMPY=2\nRUN pip install numpy==${NUMPY}", ()),
+        ("FROM debian\nARG V=2\nENV NUMPY=${V}\nRUN pip install numpy==$NUMPY", ()),
+        ("FROM debian\nARG V=2\nENV NUMPY=${V}\nRUN pip install numpy", ("V",)),
+        ("FROM debian\nARG PIP_INDEX_URL\nRUN pip install numpy", ()),
+        ("FROM debian\nARG URL\nENV PIP_INDEX_URL=$URL\nRUN pip install numpy", ()),
+        ("FROM debian\nARG HTTP_PROXY\nARG TARGETARCH\nRUN pip install numpy", ()),
+        ("FROM debian\nARG A=1 B=2\nRUN pip install numpy$A", ("B",)),
+        ("FROM debian\nRUN pip install numpy\nARG GIT_SHA\nLABEL sha=$GIT_SHA", ("GIT_SHA",)),
+    ],
+)
+def test_an_argument_is_unrelated_unless_a_base_or_the_environment_refers_to_it(
+    make: Make, lines: str, unrelated: tuple[str, ...]
+) -> None:
+    from pytest_dockercache.checks.late_arguments import unrelated_arguments
+
+    assert unrelated_arguments(make(lines).project) == unrelated
+
+
+PROBES = (
+    ".git/pytest-dockercache-probe .pytest_cache/pytest-dockercache-probe "
+    "src/__pycache__/pytest-dockercache-probe"
+)
+
+
+def test_three_changes_are_tried_in_one_build(make: Make) -> None:
+    judged = make(GOOD)
+    IGNORE.judge(judged)
+    assert judged.asked == [PROBES]
+
+
+def test_a_context_without_an_ignore_file_is_told_what_to_write(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    problem = failure(IGNORE, make(CONTEXT_FIRST, misses={PROBES: [2, 3]}))
+    assert problem.line == 2
+    assert str(problem) == snapshot
+
+
+def test_an_ignore_line_that_lets_a_path_in_is_named(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    judged = subject(
+        tmp_path,
+        {
+            **FILES,
+            "Dockerfile": CONTEXT_FIRST,
+            ".dockerignore": "*\n!src\n!environment.yml\n**/__pycache__\n!.git\n",
+        },
+        misses={PROBES: [2, 3]},
+    )
+    assert str(failure(IGNORE, judged)) == snapshot
+
+
+def test_a_git_file_of_a_worktree_is_changed_in_place(tmp_path: Path) -> None:
+    judged = subject(tmp_path, {**FILES, "Dockerfile": GOOD, ".git": "gitdir: ../x\n"})
+    IGNORE.judge(judged)
+    assert judged.asked[0].split()[0] == ".git"
+
+
+def test_a_path_that_the_dockerfile_names_is_exempt(make: Make) -> None:
+    judged = make(GOOD.replace("COPY src", "COPY .git /opt/.git\nCOPY src"))
+    IGNORE.judge(judged)
+    assert not any(name.startswith(".git") for name in judged.asked[0].split())
