@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import stat
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -31,7 +28,9 @@ def missed(events: list[VertexEvent]) -> set[str]:
     for event in events:
         if event.started is not None and not event.cached and event.inputs:
             ran[event.digest] = event.name
-    return {name.partition("] ")[2] for name in ran.values() if name.startswith("[") and "/" in name}
+    return {
+        name.partition("] ")[2] for name in ran.values() if name.startswith("[") and "/" in name
+    }
 
 
 def build_with_cli(context: Path, dockerfile: Path) -> set[str]:

@@ -217,6 +217,8 @@ class _Staging:
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
             if here in wanted:
+                if wanted[here].kind != "dir":
+                    return
                 continue
             full = os.path.join(self.source, here)
             try:
@@ -225,6 +227,8 @@ class _Staging:
                 return
             link = os.readlink(full) if stat.S_ISLNK(status.st_mode) else None
             wanted[here] = entry_of(here, status, link)
+            if wanted[here].kind != "dir":
+                return
         if wanted[path].kind == "dir":
             for entry in context_files(Path(self.source, path)):
                 below = replace(entry, path=f"{path}/{entry.path}")
@@ -251,9 +255,11 @@ class _Staging:
             if status.st_mtime_ns != entry.mtime_ns:
                 os.utime(full, ns=(entry.mtime_ns, entry.mtime_ns))
         self.modes.clear()
-        mode = stat.S_IMODE(os.stat(self.source).st_mode)
-        if stat.S_IMODE(os.stat(self.target).st_mode) != mode:
-            os.chmod(self.target, mode)
+        source, target = os.stat(self.source), os.stat(self.target)
+        if stat.S_IMODE(target.st_mode) != stat.S_IMODE(source.st_mode):
+            os.chmod(self.target, stat.S_IMODE(source.st_mode))
+        if target.st_mtime_ns != source.st_mtime_ns:
+            self._set_mtime(self.target, source.st_mtime_ns)
         if self.memory.edited:
             self.memory.edited.clear()
             self.memory.save()
@@ -488,8 +494,6 @@ class _Staging:
             self._touch(full)
             self._note(path, edit.detail, "mtime")
         elif edit.kind == "chmod":
-            if stat.S_ISLNK(status.st_mode):
-                raise ConfigError(f"edit of {written}: a symbolic link has no mode of its own")
             mode = edit.mode if edit.mode is not None else 0
             if not stat.S_ISDIR(status.st_mode):
                 self._touch(full)
@@ -691,7 +695,7 @@ def _copy_bytes(source: str, target: str, size: int) -> None:
                 while chunk := os.read(read, _SMALL):
                     os.write(write, chunk)
             elif not _cloned(read, write):
-                _copy_large(read, write)
+                _copy_large(read, write, size)
         finally:
             os.close(write)
     finally:
@@ -706,17 +710,37 @@ def _cloned(read: int, write: int) -> bool:
     return True
 
 
-def _copy_large(read: int, write: int) -> None:
-    ranged = getattr(os, "copy_file_range", None)  # Linux only.
-    while ranged is not None:
+def _copy_large(read: int, write: int, size: int) -> None:
+    """Copy what is data and skip the holes: an empty terabyte takes no time."""
+    os.ftruncate(write, size)
+    end = 0
+    while end < size:
         try:
-            if not ranged(read, write, 1 << 30):
-                break
+            start = os.lseek(read, end, os.SEEK_DATA)
+            end = os.lseek(read, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # Nothing but a hole from here on.
+                return
+            start, end = end, size  # A file system that knows no holes.
+        _copy_range(read, write, start, end)
+
+
+def _copy_range(read: int, write: int, start: int, end: int) -> None:
+    os.lseek(read, start, os.SEEK_SET)
+    os.lseek(write, start, os.SEEK_SET)
+    ranged = getattr(os, "copy_file_range", None)  # Linux only.
+    while ranged is not None and start < end:
+        try:
+            count = ranged(read, write, end - start)
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
             break
-    while chunk := os.read(read, 1 << 20):
+        if not count:  # Also what some virtual file systems answer instead of an error.
+            break
+        start += count
+    while start < end and (chunk := os.read(read, min(1 << 20, end - start))):
+        start += len(chunk)
         view = memoryview(chunk)
         while view:
             view = view[os.write(write, view) :]
