@@ -441,6 +441,38 @@ def stream_contents(
     return found
 
 
+def content_store_blobs(root: Path, digest: str, limits: Limits) -> _Blobs:
+    """An image in a content store (containerd's ``blobs/sha256``), named by the digest of its
+    index or manifest, as if it were an OCI directory."""
+    store = _directory_blobs(root, limits)
+    index = json.dumps({"manifests": [{"digest": digest}]}).encode()
+
+    def document(name: str) -> bytes | None:
+        if name == "index.json":
+            return index
+        return store.document(name.rpartition("/")[2]) if _BLOB.fullmatch(name) else None
+
+    def open_blob(name: str) -> ByteStream:
+        return store.open(name.rpartition("/")[2])
+
+    return _Blobs(f"the content store of {digest[:19]}…", document, open_blob)
+
+
+def read_content_store(
+    root: Path, digest: str, known: Lookup
+) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+    """Read an image from a content store. Raises OSError where it is not readable."""
+    return _read_blobs(content_store_blobs(root, digest, Limits()), known, None, Limits())
+
+
+def content_store_contents(
+    root: Path, digest: str, wanted: Wanted, limit: int
+) -> Mapping[tuple[int, bytes], bytes]:
+    """Read files of an image in a content store."""
+    blobs = content_store_blobs(root, digest, Limits())
+    return _contents(blobs, None, wanted, limit, Limits())
+
+
 def _archive_blobs(file: BinaryIO, what: str, limits: Limits) -> _Blobs:
     file.seek(0, os.SEEK_END)
     end = file.tell()

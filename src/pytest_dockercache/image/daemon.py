@@ -6,21 +6,30 @@ Each way gives the same indexes; they are tried in the order of their cost.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import DockerCacheError, EngineUnavailable, InvalidImage, Unverifiable
-from .archive import Lookup, Manifest, Wanted, read_save_stream, stream_contents
+from .archive import (
+    Lookup,
+    Manifest,
+    Wanted,
+    read_content_store,
+    read_save_stream,
+    stream_contents,
+)
 from .index import LayerIndex
 from .layers import LAYER_INSTRUCTIONS, HistoryEntry, ImageConfig, parse_config
+from .mounted import MountFailed, list_mounted
 from .overlay import index_directory, read_below
 from .store import LayerStore
 
 __all__ = ["DEFAULT_SOURCES", "DaemonImage", "SourceUnavailable"]
 
-DEFAULT_SOURCES = ("overlay2", "save")
+DEFAULT_SOURCES = ("overlay2", "mount", "containerd", "save")
 """The sources of a daemon's image, the cheapest first."""
 
 
@@ -106,6 +115,15 @@ class DaemonImage:
             except (OSError, Unverifiable) as error:
                 raise SourceUnavailable(str(error)) from error
 
+    def mounted_layers(self, missing: Sequence[str], labels: Mapping[str, str]) -> list[LayerIndex]:
+        """Index the missing layers from their directories, mounted into a container."""
+        found = dict(zip(self.diff_ids, self.overlay_directories(), strict=True))
+        directories = {diff_id: found[diff_id] for diff_id in missing}
+        try:
+            return list(list_mounted(self.api, self.id, directories, labels))
+        except MountFailed as error:
+            raise SourceUnavailable(str(error)) from error
+
     def overlay_contents(self, wanted: Wanted, limit: int) -> dict[tuple[int, bytes], bytes]:
         """Read files from the layers' directories."""
         directories = self.overlay_directories()
@@ -119,6 +137,28 @@ class DaemonImage:
                 if len(content) <= limit:
                     found[number, path] = content
         return found
+
+    # --- containerd ---------------------------------------------------------------------------
+
+    def content_store(self) -> Path:
+        """The directory of blobs of a daemon with the containerd image store, the default of a
+        fresh Engine 29. Raises SourceUnavailable where it is not used or not readable."""
+        status = {str(item[0]): str(item[1]) for item in self.info.get("DriverStatus") or ()}
+        if not status.get("driver-type", "").startswith("io.containerd.snapshotter"):
+            raise SourceUnavailable("the daemon does not use the containerd image store")
+        root = Path(str(self.info.get("DockerRootDir") or "/var/lib/docker"))
+        for base in (root / "containerd" / "daemon", Path("/var/lib/containerd")):
+            blobs = base / "io.containerd.content.v1.content" / "blobs" / "sha256"
+            if os.access(blobs / self.id.removeprefix("sha256:"), os.R_OK):
+                return blobs
+        raise SourceUnavailable("the containerd content store is not readable")
+
+    def stored(self, known: Lookup) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+        """Index all layers from their blobs."""
+        try:
+            return read_content_store(self.content_store(), self.id, known)
+        except (OSError, InvalidImage) as error:
+            raise SourceUnavailable(str(error)) from error
 
     # --- docker save --------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ def open_image(
     cache: LayerStore | None = None,
     tag: str | None = None,
     limits: Limits | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> ImageLayers:
     """Read what an image holds, layer by layer, from the cheapest source that gives it.
 
@@ -54,7 +55,8 @@ def open_image(
     archive (``docker save``, OCI, compressed or not) or of an OCI directory;
     ``tag`` chooses among several images of an archive. ``sources`` are tried
     in order for a daemon's image (see :data:`DEFAULT_SOURCES`); layers that
-    ``cache`` has are not read again.
+    ``cache`` has are not read again. ``labels`` go onto a container that a
+    source needs.
 
     Raises InvalidImage for what cannot be read as an image, ConfigError for
     a choice that has to be made, EngineUnavailable where the daemon fails.
@@ -74,7 +76,7 @@ def open_image(
         raise ConfigError(f"{ref} is an image of a daemon, and no daemon was given")
     api = getattr(client, "api", client)
     image = DaemonImage.find(api, str(ref))
-    return _open_daemon(image, tuple(sources), lookup, cache)
+    return _open_daemon(image, tuple(sources), lookup, cache, labels or {})
 
 
 def _open_file(
@@ -123,6 +125,7 @@ def _open_daemon(
     sources: tuple[str, ...],
     lookup: Callable[[str], LayerIndex | None],
     cache: LayerStore | None,
+    labels: Mapping[str, str],
 ) -> ImageLayers:
     for name in sources:
         if name not in _READERS:
@@ -135,7 +138,7 @@ def _open_daemon(
     if missing or config is None or not image.diff_ids:
         for source in sources:
             try:
-                config, layers = _READERS[source](image, config, missing, lookup, cache)
+                config, layers = _READERS[source](image, config, missing, lookup, cache, labels)
                 break
             except SourceUnavailable as error:
                 refusals.append(f"{source}: {error}")
@@ -166,6 +169,7 @@ Reader = Callable[
         Sequence[str],
         Callable[[str], "LayerIndex | None"],
         "LayerStore | None",
+        Mapping[str, str],
     ],
     "tuple[ImageConfig, Sequence[LayerIndex]]",
 ]
@@ -177,10 +181,24 @@ def _from_overlay(
     missing: Sequence[str],
     lookup: Callable[[str], LayerIndex | None],
     cache: LayerStore | None,
+    labels: Mapping[str, str],
 ) -> tuple[ImageConfig, Sequence[LayerIndex]]:
     if config is None:
         raise SourceUnavailable("the image's configuration is not readable")
     return config, list(image.overlay_layers(missing))
+
+
+def _from_mount(
+    image: DaemonImage,
+    config: ImageConfig | None,
+    missing: Sequence[str],
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+    labels: Mapping[str, str],
+) -> tuple[ImageConfig, Sequence[LayerIndex]]:
+    if config is None:
+        raise SourceUnavailable("the image's configuration is not readable")
+    return config, image.mounted_layers(missing, labels)
 
 
 def _from_save(
@@ -189,6 +207,7 @@ def _from_save(
     missing: Sequence[str],
     lookup: Callable[[str], LayerIndex | None],
     cache: LayerStore | None,
+    labels: Mapping[str, str],
 ) -> tuple[ImageConfig, Sequence[LayerIndex]]:
     manifest, layers = image.saved(lookup)
     if cache is not None and manifest.id == image.id:
@@ -196,7 +215,11 @@ def _from_save(
     return manifest.config, layers
 
 
-_READERS: Mapping[str, Reader] = {"overlay2": _from_overlay, "save": _from_save}
+_READERS: Mapping[str, Reader] = {
+    "overlay2": _from_overlay,
+    "mount": _from_mount,
+    "save": _from_save,
+}
 
 
 def _daemon_contents(image: DaemonImage, sources: Sequence[str]) -> Contents:

@@ -15,14 +15,14 @@ from ..errors import Unverifiable
 from .index import OPAQUE, Kind, LayerIndex, Row, build_index
 from .sifting import KEEP_SUFFIXES, distil, keeps
 
-__all__ = ["index_directory", "read_below"]
+__all__ = ["KINDS", "index_directory", "read_below"]
 
 _PREFIXES = ("trusted.overlay.", "user.overlay.")
 _OPAQUE_NAMES = frozenset(prefix + "opaque" for prefix in _PREFIXES)
 # A directory or file with one of these has its content elsewhere: only a mount can show it.
 _ELSEWHERE = frozenset(prefix + name for prefix in _PREFIXES for name in ("redirect", "metacopy"))
 
-_KINDS = {
+KINDS = {
     stat.S_IFREG: int(Kind.FILE),
     stat.S_IFDIR: int(Kind.DIRECTORY),
     stat.S_IFLNK: int(Kind.SYMLINK),
@@ -54,7 +54,7 @@ def index_directory(root: Path, diff_id: str) -> LayerIndex:
                 path = prefix + name
                 found = entry.stat(follow_symlinks=False)
                 mode = found.st_mode
-                kind = _KINDS.get(mode & 0o170000)
+                kind = KINDS.get(mode & 0o170000)
                 mtime = found.st_mtime_ns // 1_000_000_000
                 if kind == file_kind:
                     inode = found.st_ino if found.st_nlink > 1 else 0

@@ -217,7 +217,7 @@ def environment(view: View, prefix: str) -> Environment:
                     version,
                     manager="pip",
                     url=str(url.get("url", "")) if isinstance(url, dict) else "",
-                )  # fmt: skip
+                )
             )
     ordered = sorted(packages, key=lambda package: (package.manager, package.name))
     return Environment("/" + prefix.strip("/"), tuple(ordered), distributions, tuple(unread))

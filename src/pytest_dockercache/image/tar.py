@@ -325,9 +325,8 @@ class _LayerReader:
         return found[1]
 
     def _finish(self, diff_id: str) -> LayerIndex:
-        blocked = self._imply_parents()
-        if blocked:
-            self._settle(blocked)
+        if self._imply_parents():
+            self._settle()
         rows: list[Row] = []
         kept: dict[bytes, bytes] = {}
         file_kind, directory_kind = int(Kind.FILE), int(Kind.DIRECTORY)
@@ -359,11 +358,11 @@ class _LayerReader:
                 return True
         return False
 
-    def _imply_parents(self) -> set[bytes]:
-        """Add the directories that the tar leaves out; return what stands where one must be."""
+    def _imply_parents(self) -> bool:
+        """Add the directories that the tar leaves out; say whether something is in their way."""
         rows = self._rows
         seen: set[bytes] = {b""}
-        blocked: set[bytes] = set()
+        blocked = False
         for path in [*rows, *self._whiteouts, *(path + b"/." for path in self._opaque if path)]:
             parent = path.rpartition(b"/")[0]
             while parent not in seen:
@@ -372,45 +371,52 @@ class _LayerReader:
                 if found is None:
                     rows[parent] = (0, _Inode(0, int(Kind.DIRECTORY), 0o755, 0, 0, 0, 0, b""))
                 elif found[1].kind != Kind.DIRECTORY:
-                    blocked.add(parent)
+                    blocked = True
                     # What came before it was in an implied directory, which it replaced.
                     self._emptied[parent] = found[0]
                 parent = parent.rpartition(b"/")[0]
         return blocked
 
-    def _settle(self, blocked: set[bytes]) -> None:
+    def _settle(self) -> None:
         """Move entries that were written through a symbolic link to where they went."""
         for path, (since, _) in list(self._rows.items()):
-            if (goal := self._settled(path, since, blocked)) != path:
+            if (goal := self._settled(path, since)) != path:
                 self._rows.setdefault(goal, self._rows.pop(path))
         for table in (self._whiteouts, self._opaque):
             for path, since in list(table.items()):
                 inside = path + b"/." if table is self._opaque else path
-                if (goal := self._settled(inside, since, blocked)) != inside:
+                if (goal := self._settled(inside, since)) != inside:
                     goal = goal[:-2] if table is self._opaque else goal
                     table.setdefault(goal, table.pop(path))
-        if self._imply_parents() - blocked:
-            raise InvalidImage(f"{self._what} has entries below a link that leads to no directory")
+        self._imply_parents()
 
-    def _settled(self, path: bytes, since: int, blocked: set[bytes]) -> bytes:
-        return path if self._was_emptied(path, since) else self._through_links(path, blocked)
-
-    def _through_links(self, path: bytes, blocked: set[bytes]) -> bytes:
+    def _settled(self, path: bytes, since: int) -> bytes:
+        if self._was_emptied(path, since):
+            return path
         for _ in range(40):
-            head = path
-            while (head := head.rpartition(b"/")[0]) and head not in blocked:
-                pass
-            if not head:
+            through = self._followed(path)
+            if through is None:
                 return path
-            inode = self._rows[head][1]
-            if inode.kind != Kind.SYMLINK:
-                raise InvalidImage(
-                    f"{self._what} has {display(path)} below {display(head)}, "
-                    "which is not a directory"
-                )
-            start = b"" if inode.target.startswith(b"/") else head.rpartition(b"/")[0]
-            path = (inside_root(start, inode.target) + path[len(head) :]).lstrip(b"/")
+            path = through
         raise InvalidImage(f"{self._what} has a loop of symbolic links at {display(path)}")
+
+    def _followed(self, path: bytes) -> bytes | None:
+        """The path with the first symbolic link on its way followed, None if there is none."""
+        slash = path.find(b"/")
+        while slash > 0:
+            head = path[:slash]
+            found = self._rows.get(head)
+            if found is not None and found[1].kind != Kind.DIRECTORY:
+                if found[1].kind != Kind.SYMLINK:
+                    raise InvalidImage(
+                        f"{self._what} has {display(path)} below {display(head)}, "
+                        "which is not a directory"
+                    )
+                target = found[1].target
+                start = b"" if target.startswith(b"/") else head.rpartition(b"/")[0]
+                return (inside_root(start, target) + path[slash:]).lstrip(b"/")
+            slash = path.find(b"/", slash + 1)
+        return None
 
 
 def inside_root(directory: bytes, text: bytes) -> bytes:

@@ -46,7 +46,7 @@ def _components(text: str) -> list[_Part]:
         else:
             found.append(piece)
     # conda: a component that begins with letters has a 0 before them.
-    return [0, *found] if isinstance(found[0], str) else found
+    return found if isinstance(found[0], int) else [0, *found]
 
 
 def _order(one: _Version, other: _Version) -> int:
@@ -109,7 +109,7 @@ def _condition(part: str, version: str, spec: str) -> bool:
         return True
     if part.startswith("^") or part.endswith("$"):
         return re.match(part, version) is not None
-    found = re.fullmatch(r"(==|!=|<=|>=|~=|=|<|>)?\s*([^\s<>=!~]+)", part)
+    found = re.fullmatch(r"(==|!=|<=|>=|~=|=|<|>)?\s*([^\s<>=!~][^\s<>=~]*)", part)
     if found is None:
         raise ConfigError(f"the version spec {spec!r} is not understood")
     operator, wanted = found[1] or "", found[2]
@@ -188,8 +188,10 @@ def _channel(text: str) -> str:
 
 
 def parse_spec(text: str) -> MatchSpec:
-    """Read a match spec: ``numpy``, ``numpy=1.26``, ``numpy 1.26.* py310*``, ``conda-forge::numpy``,
-    ``numpy[version='>=1.26', build=py310*]`` or the URL of a package.
+    """Read a match spec.
+
+    ``numpy``, ``numpy=1.26``, ``numpy 1.26.* py310*``, ``conda-forge::numpy``,
+    ``numpy[version='>=1.26', build=py310*]``, or the URL of a package.
 
     Raises ConfigError for what is none.
     """
@@ -205,11 +207,9 @@ def parse_spec(text: str) -> MatchSpec:
     channel = ""
     if "::" in text:
         channel, _, text = text.rpartition("::")
-        channel = (
-            channel.partition(":")[0]
-            if channel.count(":") == 1 and "//" not in channel
-            else channel
-        )
+        if "//" not in channel:
+            # channel:namespace::name
+            channel = channel.partition(":")[0]
     name_match = re.match(r"[A-Za-z0-9_.*-]+", text)
     if name_match is None:
         raise ConfigError(f"{written!r} is not a conda match spec")
