@@ -201,6 +201,18 @@ def _from_mount(
     return config, image.mounted_layers(missing, labels)
 
 
+def _from_containerd(
+    image: DaemonImage,
+    config: ImageConfig | None,
+    missing: Sequence[str],
+    lookup: Callable[[str], LayerIndex | None],
+    cache: LayerStore | None,
+    labels: Mapping[str, str],
+) -> tuple[ImageConfig, Sequence[LayerIndex]]:
+    manifest, layers = image.stored(lookup)
+    return manifest.config, layers
+
+
 def _from_save(
     image: DaemonImage,
     config: ImageConfig | None,
@@ -218,6 +230,7 @@ def _from_save(
 _READERS: Mapping[str, Reader] = {
     "overlay2": _from_overlay,
     "mount": _from_mount,
+    "containerd": _from_containerd,
     "save": _from_save,
 }
 

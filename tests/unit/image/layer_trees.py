@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Union
+from typing import TypeAlias
 
 from hypothesis import strategies as st
 from layer_maker import Member, add
@@ -54,7 +54,7 @@ class Directory:
     opaque: bool = False
 
 
-Node = Union[File, Link, Gone, Directory]
+Node: TypeAlias = "File | Link | Gone | Directory"
 Tree = Directory
 
 _names = st.sampled_from(["a", "b", "c", "a-b", "ü"])
@@ -116,7 +116,7 @@ Seen = tuple[int, Kind, int]
 
 
 def plain_replay(layers: list[Tree]) -> tuple[dict[str, Seen], dict[tuple[int, int], int]]:
-    """The final paths with layer, kind and size, and the hidden bytes by (wasting, hiding) layer."""
+    """Final paths with layer, kind and size; hidden bytes by wasting and hiding layer."""
     seen: dict[str, Seen] = {}
     inode_of: dict[str, tuple[int, int]] = {}
     sizes: dict[tuple[int, int], int] = {}

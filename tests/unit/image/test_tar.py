@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tarfile
 
 import pytest
@@ -288,10 +289,8 @@ def test_more_entries_than_the_limit_are_refused() -> None:
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    try:
+    with contextlib.suppress(InvalidImage):
         index(content)
-    except InvalidImage:
-        pass
 
 
 @given(st.data())
