@@ -31,7 +31,12 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("keep", "flag", None, "keep the images that were built, and say their names"),
     ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
     ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
-    ("engine", "text", "NAME", "what builds: auto (default), buildx, buildkit or classic"),
+    (
+        "engine",
+        "text",
+        "NAME",
+        "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
+    ),
     ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
     (
         "dockerfile",
@@ -54,11 +59,36 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("max-size", "text", "SIZE", "the largest size that the image may have"),
     ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
     ("base-layers", "text", "ignore|check", "whether the base image's layers are judged as well"),
-    ("cache-from", "list", "SPEC", "a cache to import into an empty builder (repeatable)"),
-    ("cache-to", "list", "SPEC", "where to export the build cache (repeatable)"),
-    ("image", "text", "REF|TAR|OCIDIR", "judge this image instead of building one"),
-    ("base-image", "text", "REF", "the base of the image named with --dockercache-image"),
-    ("compare", "text", "IMAGE", "an image whose environment the built one must have"),
+    (
+        "cache-from",
+        "list",
+        "SPEC",
+        "a cache to import into an empty builder (repeatable) (not available yet)",
+    ),
+    (
+        "cache-to",
+        "list",
+        "SPEC",
+        "where to export the build cache (repeatable) (not available yet)",
+    ),
+    (
+        "image",
+        "text",
+        "REF|TAR|OCIDIR",
+        "judge this image instead of building one (not available yet)",
+    ),
+    (
+        "base-image",
+        "text",
+        "REF",
+        "the base of the image named with --dockercache-image (not available yet)",
+    ),
+    (
+        "compare",
+        "text",
+        "IMAGE",
+        "an image whose environment the built one must have (not available yet)",
+    ),
 )
 """Name, kind (``flag``, ``text``, ``list``), metavar and help; each is an ini key as well."""
 

@@ -20,7 +20,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     monkeypatch.syspath_prepend(here)
     monkeypatch.setenv("PYTHONPATH", str(here))
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".xdg"))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{pytester.path}/no-daemon.sock")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     for name in ("DOCKER_CONTEXT", "PYTEST_ADDOPTS", "CI", "BUILD_NUMBER", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")

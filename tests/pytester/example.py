@@ -78,7 +78,8 @@ class Outcome:
         text = re.sub(
             r"(?m)^(platform|plugins|rootdir|cachedir|configfile|hypothesis).*\n", "", text
         )
-        text = re.sub(r"=+ (?=\S)|(?<=\S) =+", "===", text)
+        text = re.sub(r"(?m)^={3,} | ={3,}$", "===", text)
+        text = re.sub(r"0x[0-9a-f]+", "0x…", text)
         return re.sub(r"(?m)[ \t]+$", "", text)
 
 

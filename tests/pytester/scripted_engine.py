@@ -24,12 +24,14 @@ from pytest_dockercache.model import Build, EngineInfo, Step, Watch
 
 
 def install() -> None:
-    """Make ``--dockercache-engine=scripted`` known in this process."""
+    """Make ``--dockercache-engine=scripted`` known in this process, and what ``auto`` chooses."""
     base.ENGINES["scripted"] = "scripted_engine:Scripted"  # type: ignore[index]
     original = engines.choice.create_engine
 
     def create_engine(name: str = "auto", *, builder: str | None = None) -> Any:
-        return Scripted() if name == "scripted" else original(name, builder=builder)
+        if name in ("scripted", "auto"):
+            return Scripted()
+        return original(name, builder=builder)
 
     engines.create_engine = create_engine
     rebuild.create_engine = create_engine

@@ -25,7 +25,7 @@ from ..runs import Leftovers, Run
 from . import sharing
 from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
-from .outcomes import first_line, hide_our_frames, place_report, translated
+from .outcomes import cut_our_frames, first_line, place_report, translated
 from .progress import Progress, progress_for
 from .targets import Selection, Target, select
 
@@ -256,7 +256,7 @@ class Gate:
             with translated(strict=self.options.strict, auto=auto):
                 return (yield)
         finally:
-            self.progress.close()
+            self.progress.close(item.nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -264,7 +264,7 @@ class Gate:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Make reports point at the Dockerfile, and leave our frames out of tracebacks."""
         if call.excinfo is not None:
-            hide_our_frames(call.excinfo)
+            cut_our_frames(call.excinfo)
         report = yield
         if isinstance(item, CheckItem):
             place_report(report, call.excinfo, item.path, item.line)
@@ -307,7 +307,8 @@ class Gate:
         if self._run is None or self._finished is not None:
             return
         self._finished = Leftovers()
-        report = SessionReport(engine=sharing.known_engine(self._run), images=self._images())
+        images = self._images()
+        report = SessionReport(engine=sharing.known_engine(self._run), images=images)
         try:
             self._finished = self._run.finish(keep=self.options.settings.keep)
         except DockerCacheError as problem:
@@ -354,6 +355,7 @@ class Gate:
             builds = subject.builds()
         except DockerCacheError:
             return report
+        self.engine_of(subject)
         source: str | None = None
         with contextlib.suppress(DockerCacheError):
             source = subject.project.source.path

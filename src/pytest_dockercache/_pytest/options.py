@@ -22,9 +22,6 @@ LATER_REPORTS = ("md", "html")
 LATER = ("cache-from", "cache-to", "image", "base-image", "compare")
 """Options that the interface has and the product not yet."""
 
-BUDGETS = {"max-size": "image-size", "min-saving": "rebuild-saving"}
-"""Options that do nothing but give a check its limit."""
-
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -132,10 +129,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         value = reader.value(name)
         if value is not None:
             raise ConfigError(f"{value.name} is not available yet")
-    for name, check in BUDGETS.items():
-        value = reader.value(name)
-        if value is not None and check not in checks:
-            raise ConfigError(f"{value.name} is not available yet")
+    hidden = _size(reader.value("max-hidden"))
     settings = Settings(
         engine=_engine(reader.value("engine")),
         builder=reader.text("builder"),
@@ -146,7 +140,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         environment=reader.texts("environment"),
         python=_python(reader.value("python")),
         base_layers="check" if _base_layers(reader.value("base-layers")) else "ignore",
-        max_hidden=_size(reader.value("max-hidden")) or 10_000_000,
+        max_hidden=Settings.max_hidden if hidden is None else hidden,
         max_size=_size(reader.value("max-size")),
         min_saving=_share(reader.value("min-saving")),
     )

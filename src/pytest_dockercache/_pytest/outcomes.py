@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import pytest
@@ -21,9 +22,9 @@ from ..errors import (
 
 __all__ = [
     "Ending",
+    "cut_our_frames",
     "decide",
     "first_line",
-    "hide_our_frames",
     "message_repr",
     "place_report",
     "reported",
@@ -147,25 +148,30 @@ def message_repr(excinfo: pytest.ExceptionInfo[BaseException], path: Path, line:
     return text
 
 
-def hide_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Leave the frames of this package out of the traceback of an error that it raised on purpose.
+def cut_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """End the traceback of an error that this package raised on purpose at the user's own line.
 
-    A user's test failed; how we found out is of no use to its reader. An
-    exception of another kind is a bug of ours and keeps every frame.
+    How we found out is of no use to the reader of a failed test. An exception
+    of another kind is a bug of ours and keeps every frame.
     """
-    if not isinstance(excinfo.value, (DockerCacheError, CacheAssertionError)):
+    problem = excinfo.value
+    if not isinstance(problem, (DockerCacheError, CacheAssertionError)):
         return
-    traceback = excinfo.tb
-    step: Any = traceback
-    while step is not None:
-        names = step.tb_frame.f_globals
-        if str(names.get("__name__", "")).partition(".")[0] == _PACKAGE:
-            names["__tracebackhide__"] = _is_ours
-        step = step.tb_next
+    problem.__cause__ = None
+    problem.__suppress_context__ = True
+    last: TracebackType | None = None
+    frame: TracebackType | None = excinfo.tb
+    while frame is not None:
+        if _is_inside(str(frame.tb_frame.f_globals.get("__name__"))) and last is not None:
+            last.tb_next = None
+            return
+        last, frame = frame, frame.tb_next
 
 
-def _is_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    return isinstance(excinfo.value, (DockerCacheError, CacheAssertionError))
+def _is_inside(module: str) -> bool:
+    """Whether a module is what a test calls, not what pytest calls around the test."""
+    package, _, room = module.partition(".")
+    return package == _PACKAGE and room.partition(".")[0] not in ("_pytest", "plugin")
 
 
 def first_line(text: str) -> str:

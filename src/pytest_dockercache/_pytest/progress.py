@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -44,11 +45,14 @@ class Terminal(Protocol):
     def column(self) -> int:
         """How many columns pytest has written in its current line."""
 
-    def ensure_newline(self) -> None:
-        """End pytest's current line, if it has begun one."""
-
     def write(self, text: str) -> None:
         """Write text as it is, and flush it."""
+
+    def end_line(self) -> bool:
+        """End pytest's current line if it has begun one; return whether it had."""
+
+    def resume(self, nodeid: str) -> None:
+        """Begin pytest's line of this item again, where its results are written."""
 
 
 class Progress(Protocol):
@@ -57,8 +61,8 @@ class Progress(Protocol):
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """News of a build: what is being built, and its steps as they stand."""
 
-    def close(self) -> None:
-        """The build is over: leave the terminal as pytest expects it."""
+    def close(self, nodeid: str | None = None) -> None:
+        """The build is over: leave the terminal as pytest expects it within this item."""
 
 
 class NoProgress:
@@ -67,34 +71,37 @@ class NoProgress:
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say nothing."""
 
-    def close(self) -> None:
+    def close(self, nodeid: str | None = None) -> None:
         """Do nothing."""
 
 
 class PlainProgress:
     """One line for each step that starts to execute; for logs.
 
-    The last line is left open: pytest begins its next one with a newline.
+    Its last line is left open: pytest begins what it writes next with a
+    newline.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._said: set[tuple[str, int]] = set()
+        self._open = False
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say which steps have started since the last news."""
         for step in steps:
             if step.status != "miss" or (title, step.line) in self._said:
                 continue
-            if self._said:
-                self._terminal.write("\n")
-            else:
-                self._terminal.ensure_newline()
             self._said.add((title, step.line))
+            if not self._terminal.end_line() and self._open:
+                self._terminal.write("\n")
             self._terminal.write(started_line(title, step, self._terminal.width))
+            self._open = True
 
-    def close(self) -> None:
-        """Forget what was said: another build has steps of the same lines."""
+    def close(self, nodeid: str | None = None) -> None:
+        """Let pytest's line of results go on below ours."""
+        if self._said and nodeid is not None:
+            self._terminal.resume(nodeid)
         self._said.clear()
 
 
@@ -105,7 +112,7 @@ class LiveProgress:
         self._terminal = terminal
         self._clock = clock
         self._lock = threading.Lock()
-        self._news: tuple[str, tuple[Step, ...]] | None = None
+        self._news: tuple[str, Step | None] | None = None
         self._started: dict[tuple[str, int], float] = {}
         self._column: int | None = None
         self._over = threading.Event()
@@ -113,11 +120,13 @@ class LiveProgress:
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Take the news and draw it."""
+        running = next((step for step in reversed(steps) if _is_running(step)), None)
         with self._lock:
-            self._news = title, tuple(steps)
-            for step in steps:
-                if _is_running(step):
-                    self._started.setdefault((title, step.line), self._clock())
+            if self._news == (title, running):
+                return
+            self._news = title, running
+            if running is not None:
+                self._started.setdefault((title, running.line), self._clock())
         if self._ticker is None:
             self._over = threading.Event()
             self._ticker = threading.Thread(target=self._tick, daemon=True)
@@ -129,8 +138,7 @@ class LiveProgress:
         with self._lock:
             if self._news is None:
                 return
-            title, steps = self._news
-            running = next((step for step in reversed(steps) if _is_running(step)), None)
+            title, running = self._news
             began = self._started.get((title, running.line)) if running is not None else None
             seconds = None if began is None else self._clock() - began
             line = live_line(title, running, seconds, self._terminal.width - 1)
@@ -140,7 +148,7 @@ class LiveProgress:
                 start = "\n"
             self._terminal.write(start + line)
 
-    def close(self) -> None:
+    def close(self, nodeid: str | None = None) -> None:
         """Take the line away and put the cursor back where pytest left it."""
         ticker, self._ticker = self._ticker, None
         if ticker is not None:
@@ -165,11 +173,12 @@ def _is_running(step: Step) -> bool:
 
 
 class _PytestTerminal:
-    """Pytest's terminal; it writes to the real one even while output is captured."""
+    """Pytest's own terminal, reached past the capture of the test's output."""
 
     def __init__(self, config: pytest.Config, reporter: TerminalReporter) -> None:
         self._writer = config.get_terminal_writer()
         self._reporter = reporter
+        self._capture = config.pluginmanager.get_plugin("capturemanager")
 
     @property
     def can_draw(self) -> bool:
@@ -186,10 +195,27 @@ class _PytestTerminal:
     def column(self) -> int:
         return self._writer.width_of_current_line
 
-    def ensure_newline(self) -> None:
-        self._reporter.ensure_newline()
-
     def write(self, text: str) -> None:
         # Not write(): that would count our text as part of pytest's line.
         raw = getattr(self._writer, "write_raw", self._writer.write)
-        raw(text, flush=True)
+        with self._uncaptured():
+            raw(text, flush=True)
+
+    def end_line(self) -> bool:
+        begun = self._reporter.currentfspath is not None
+        with self._uncaptured():
+            self._reporter.ensure_newline()
+            self._reporter.flush()
+        return begun
+
+    def resume(self, nodeid: str) -> None:
+        # With -v pytest writes the node ID again by itself.
+        if not self._reporter.showlongtestinfo:
+            with self._uncaptured():
+                self._reporter.write_fspath_result(nodeid, "")
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
+        if self._capture is None:
+            return nullcontext()
+        lifted: AbstractContextManager[None] = self._capture.global_and_fixture_disabled()
+        return lifted

@@ -119,10 +119,13 @@ def _after(word: str, build: Build, width: int) -> str:
 def _source_rebuild(image: ImageReport) -> Build | None:
     """The build after the source edit, else after the first edit that there was."""
     edited = [build for build in image.builds if build.edits]
-    for build in edited:
-        if any(edit.context_path == image.source for edit in build.edits if image.source):
-            return build
-    return edited[0] if edited else None
+    of_source = [
+        build
+        for build in edited
+        if image.source and any(edit.context_path == image.source for edit in build.edits)
+    ]
+    complete = [build for build in of_source if build.outcome == "built"]
+    return next(iter(complete or of_source or edited), None)
 
 
 def _row(

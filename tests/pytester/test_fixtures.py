@@ -1,0 +1,201 @@
+"""The marker and the fixtures in a team's own tests."""
+
+from __future__ import annotations
+
+import pytest
+from example import DOCKERFILE, GOOD, Project
+from syrupy.assertion import SnapshotAssertion
+
+MARKED = """
+    import pytest
+
+    @pytest.mark.dockercache(edit="src/main.py")
+    def test_a_source_edit_keeps_the_environment(dockercache):
+        dockercache.assert_hit("conda env update")
+        dockercache.assert_miss("COPY src/")
+        dockercache.assert_hit(role="environment")
+    """
+
+
+def test_a_marked_test_asserts_about_its_own_rebuild(project: Project) -> None:
+    project.files["test_image.py"] = MARKED
+    assert project.pytest("test_image.py").counts == {"passed": 1}
+    assert project.builds == ["first", "src/main.py"]
+
+
+def test_marked_tests_and_checks_share_their_builds(project: Project) -> None:
+    project.files["test_image.py"] = MARKED
+    result = project.pytest("test_image.py", "Dockerfile::builds")
+    assert result.counts == {"passed": 2}
+    assert project.builds.count("first") == 1
+
+
+def test_without_dockercache_a_marked_test_is_skipped_with_one_line(project: Project) -> None:
+    project.files["test_image.py"] = MARKED
+    result = project.pytest("-rs", off=True)
+    assert result.counts == {"skipped": 1}
+    assert result.has("SKIPPED [1] test_image.py:4: needs --dockercache (builds Docker images)")
+
+
+@pytest.mark.parametrize(
+    "fixture", ["dockercache", "dockercache_spec", "dockercache_edit", "dockercache_engine"]
+)
+def test_without_dockercache_an_unmarked_test_with_a_fixture_is_skipped(
+    project: Project, fixture: str
+) -> None:
+    project.files["test_image.py"] = f"def test_image({fixture}): pass"
+    result = project.pytest("-rs", off=True)
+    assert result.counts == {"skipped": 1}
+    assert result.has("needs --dockercache (builds Docker images)")
+
+
+def test_an_unmarked_test_gets_the_default_dockerfile_and_the_source_edit(
+    project: Project,
+) -> None:
+    project.files["test_image.py"] = """
+        def test_image(dockercache, dockercache_spec, dockercache_engine):
+            assert dockercache_spec.dockerfile.name == "Dockerfile"
+            assert dockercache_engine == "scripted"
+            assert [edit.path for edit in dockercache.edits] == ["src/main.py"]
+            dockercache.assert_hit(role="environment")
+        """
+    assert project.pytest("test_image.py").counts == {"passed": 1}
+
+
+def test_a_failed_assertion_shows_the_users_line_and_no_frame_of_ours(
+    project: Project, snapshot: SnapshotAssertion
+) -> None:
+    project.files["test_image.py"] = MARKED.replace("assert_hit(role", "assert_miss(role")
+    result = project.pytest("test_image.py", "--dockercache-engine=scripted")
+    assert result.counts == {"failed": 1}
+    assert "pytest_dockercache/" not in result.text.replace("pytest_dockercache.errors", "")
+    assert result.stable == snapshot
+
+
+def test_a_failed_build_in_a_test_shows_no_frame_of_ours(
+    project: Project, snapshot: SnapshotAssertion
+) -> None:
+    project.files["test_image.py"] = MARKED
+    project.script = {"first": {"fail": [4, "PackagesNotFoundError: nosuchpackage"]}}
+    result = project.pytest("test_image.py")
+    assert result.counts == {"failed": 1}
+    assert result.stable == snapshot
+
+
+def test_the_marker_chooses_dockerfile_context_target_and_arguments(project: Project) -> None:
+    project.files["docker/gpu.Dockerfile"] = DOCKERFILE.replace("conda3:latest", "conda3 AS gpu")
+    project.files["test_image.py"] = """
+        import pytest
+
+        @pytest.mark.dockercache(
+            dockerfile="docker/gpu.Dockerfile", context="src", target="gpu",
+            build_args={"VERSION": 3}, engine="scripted",
+        )
+        def test_image(dockercache_spec, pytestconfig):
+            root = pytestconfig.rootpath
+            assert dockercache_spec.dockerfile == root / "docker" / "gpu.Dockerfile"
+            assert dockercache_spec.context == root / "src"
+            assert dockercache_spec.target == "gpu"
+            assert dockercache_spec.build_args == (("VERSION", "3"),)
+        """
+    assert project.pytest("test_image.py").counts == {"passed": 1}
+
+
+def test_a_dockerfile_below_the_root_that_copies_from_the_root_gets_the_root_as_context(
+    project: Project,
+) -> None:
+    project.files["docker/Dockerfile"] = project.files.pop("Dockerfile")
+    result = project.pytest("docker/Dockerfile::env-layer-cached")
+    assert result.counts == {"passed": 1}
+    assert result.has("dockercache: docker/Dockerfile (context .)")
+
+
+def test_the_marker_of_a_class_holds_for_its_tests_and_theirs_comes_first(
+    project: Project,
+) -> None:
+    project.files["test_image.py"] = """
+        import pytest
+
+        @pytest.mark.dockercache(target="nosuch", edit="src/main.py")
+        class TestImage:
+            @pytest.mark.dockercache(target="0")
+            def test_image(self, dockercache_spec, dockercache_edit):
+                assert (dockercache_spec.target, dockercache_edit) == ("0", "src/main.py")
+        """
+    assert project.pytest("test_image.py").counts == {"passed": 1}
+
+
+def test_fixtures_can_be_overridden(project: Project) -> None:
+    project.script = {**GOOD, "environment.yml": {"miss": {"3": 0.1, "4": 94.1}}}
+    project.files["test_image.py"] = """
+        import dataclasses
+        import pytest
+        from pytest_dockercache.model import Edit
+
+        @pytest.fixture
+        def dockercache_edit():
+            return Edit.append("environment.yml")
+
+        @pytest.fixture
+        def dockercache_spec(dockercache_spec):
+            return dataclasses.replace(dockercache_spec, platform="linux/amd64")
+
+        def test_image(dockercache, dockercache_spec):
+            assert dockercache_spec.platform == "linux/amd64"
+            dockercache.assert_miss(role="environment")
+        """
+    assert project.pytest("test_image.py").counts == {"passed": 1}
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        "docker_file='x'",
+        "'Dockerfile'",
+        "dockerfile='missing/Dockerfile'",
+        "context='missing'",
+        "build_args=['VERSION=3']",
+        "edit=3",
+        "engine='dcoker'",
+        "engine='podman'",
+    ],
+)
+def test_a_wrong_marker_is_an_error_that_says_what_is_valid(
+    project: Project, keywords: str, snapshot: SnapshotAssertion
+) -> None:
+    project.files["test_image.py"] = f"""
+        import pytest
+
+        @pytest.mark.dockercache({keywords})
+        def test_image(dockercache): pass
+        """
+    result = project.pytest("test_image.py", "--no-header")
+    assert result.counts == {"errors": 1}
+    assert "Traceback" not in result.text
+    assert result.stable == snapshot
+
+
+def test_what_a_test_cannot_know_skips_it_and_fails_it_when_strict(project: Project) -> None:
+    del project.files["src/main.py"]
+    project.files["Dockerfile"] = "FROM debian:12\nRUN true\n"
+    project.files["test_image.py"] = "def test_image(dockercache): pass"
+    assert project.pytest("test_image.py").counts == {"skipped": 1}
+    assert project.pytest("test_image.py", "--dockercache-strict").counts == {"errors": 1}
+
+
+def test_without_a_daemon_a_marked_test_is_skipped_with_the_reason(project: Project) -> None:
+    project.files["test_image.py"] = MARKED
+    project.script = {"absent": "no Docker daemon listens"}
+    result = project.pytest("--dockercache-engine=auto", "-rs", "test_image.py")
+    assert result.counts == {"skipped": 1}
+    assert result.has("no Docker daemon listens")
+
+
+def test_builds_of_marked_tests_have_a_table_also_with_workers(project: Project) -> None:
+    project.files["docker/Dockerfile"] = project.files.pop("Dockerfile")
+    project.files["test_image.py"] = MARKED.replace(
+        "edit=", "dockerfile='docker/Dockerfile', edit="
+    )
+    result = project.pytest("-n", "2", process=True)
+    assert result.counts == {"passed": 1}
+    assert result.has("\ndocker/Dockerfile  (scripted)\n")

@@ -1,0 +1,66 @@
+"""The JSON report as a file that other programs read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from example import BAD, Project
+from syrupy.assertion import SnapshotAssertion
+
+
+def report(project: Project) -> Any:
+    return json.loads((project.root / "out" / "report.json").read_text())
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_report_has_engine_builds_steps_and_checks(
+    project: Project, workers: str, snapshot: SnapshotAssertion
+) -> None:
+    result = project.pytest(
+        "--dockercache-report=json:out/report.json", "-n", workers, process=True
+    )
+    assert result.code == 0
+    found = report(project)
+    for image in found["images"]:
+        image["builds"].sort(key=lambda build: str(build["edit"]))
+    # Both ways of running share one snapshot.
+    assert found == snapshot(name="report")
+
+
+def test_the_report_is_written_when_a_check_fails(project: Project) -> None:
+    project.script = BAD
+    result = project.pytest("--dockercache-report=json:out/report.json")
+    assert result.code == 1
+    checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
+    assert checks["env-layer-cached"]["outcome"] == "failed"
+    assert checks["env-layer-cached"]["message"].startswith("env layer was rebuilt")
+    assert checks["env-layer-cached"]["nodeid"] == "Dockerfile::env-layer-cached"
+    assert checks["builds"]["outcome"] == "passed"
+
+
+def test_skips_and_errors_are_reported_with_their_reasons(project: Project) -> None:
+    project.files["Dockerfile"] = "FROM debian:12\nCOPY src/ /app/\n"
+    project.script = {"first": {}, "src/main.py": {"miss": {}}}
+    project.pytest("--dockercache-report=json:out/report.json")
+    checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
+    assert checks["env-layer-cached"]["outcome"] == "skipped"
+    assert checks["env-layer-cached"]["message"].startswith("no environment step recognised")
+    project.script = {"denied": "no permission on the socket"}
+    project.pytest("--dockercache-report=json:out/report.json")
+    checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
+    assert {check["outcome"] for check in checks.values()} == {"error"}
+    assert checks["builds"]["message"] == "no permission on the socket"
+
+
+def test_an_old_report_is_replaced_and_nothing_partial_stays(project: Project) -> None:
+    project.files["out/report.json"] = "old"
+    project.pytest("--dockercache-report=json:out/report.json", "Dockerfile::builds")
+    assert report(project)["schema"] == 1
+    assert [path.name for path in (project.root / "out").iterdir()] == ["report.json"]
+
+
+def test_collecting_only_writes_no_report(project: Project) -> None:
+    project.pytest("--dockercache-report=json:out/report.json", "--collect-only")
+    assert not (project.root / "out").exists()
