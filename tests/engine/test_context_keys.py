@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -125,10 +126,9 @@ def awkward(tmp_path: Path) -> Path:
         (src / name).chmod(mode)
     (src / "private").chmod(0o700)
     (src / "nothing").chmod(0o1777)
-    try:
+    # On a file system without extended attributes, the rest still counts.
+    with contextlib.suppress(OSError):
         os.setxattr(src / "main.py", "user.note", unique.encode())
-    except OSError:
-        pass  # A file system without extended attributes: the rest still counts.
     return project
 
 
@@ -150,7 +150,7 @@ def test_a_staged_copy_has_the_cache_keys_of_the_users_own_build(
 def test_an_edit_misses_what_it_touches_and_its_end_hits_again(
     awkward: Path, tmp_path: Path, docker_daemon: docker.DockerClient
 ) -> None:
-    """Edits of equal size follow each other in one staging path, and none is mistaken for another."""
+    """Edits of equal size follow each other in one path; none is mistaken for another."""
     dockerfile = awkward / "Dockerfile"
     spec, root = BuildSpec(dockerfile, awkward), tmp_path / "staged"
     build_with_cli(awkward, dockerfile)

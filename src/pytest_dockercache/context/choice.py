@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 import shlex
@@ -14,7 +15,7 @@ from ..dockerfile.syntax import PlannedStep, Transfer
 from ..errors import ConfigError, Unverifiable
 from .comments import comment_syntax, is_binary, is_source_code
 from .entries import ContextEntry
-from .gomatch import has_wildcard
+from .gomatch import BadPatternError, compile_match, has_wildcard
 from .selection import container_paths, is_remote, rooted, taken
 
 if TYPE_CHECKING:
@@ -190,13 +191,13 @@ def environment_files(
         view = at_line.get(command.line)
         if view is None:
             continue
-        for manifest in command.manifests:
-            read = _origin(view, manifest)
-            if read is None:
+        for manifest in (*command.manifests, *command.unresolved):
+            read = _origins(view, manifest) if manifest in command.manifests else ()
+            if not read:
                 _require_copied(plan, view, manifest, known, context)
-                read = _namesake(view, manifest)
-            if read is not None:
-                found.setdefault(read, f"line {command.line} reads it")
+                read = _namesakes(view, manifest)
+            for origin in read:
+                found.setdefault(origin, f"line {command.line} reads it")
                 families_with_manifest.add(_family(command.tool))
     for command in commands:
         family = _family(command.tool)
@@ -232,17 +233,28 @@ def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | No
     return cleaned
 
 
-def _origin(view: _View, manifest: str) -> str | None:
+def _origins(view: _View, manifest: str) -> tuple[str, ...]:
+    """The context files behind a container path, or behind those that its wildcard matches."""
     place = posixpath.normpath(manifest)
-    return view.own.at.get(place) or view.before.at.get(place)
+    origin = view.own.at.get(place) or view.before.at.get(place)
+    if origin is not None:
+        return (origin,)
+    if not has_wildcard(place):
+        return ()
+    with contextlib.suppress(BadPatternError):
+        pattern = compile_match(place)
+        visible = {**view.before.at, **view.own.at}
+        matching = {path for there, path in visible.items() if pattern.fullmatch(there)}
+        return tuple(sorted(matching))
+    return ()
 
 
-def _namesake(view: _View, manifest: str) -> str | None:
+def _namesakes(view: _View, manifest: str) -> tuple[str, ...]:
     """The one visible context file with the manifest's name: a RUN may have moved it."""
     name = posixpath.basename(manifest)
     visible = view.own.present | view.before.present
     candidates = [path for path in visible if posixpath.basename(path) == name]
-    return candidates[0] if len(candidates) == 1 else None
+    return tuple(candidates) if len(candidates) == 1 else ()
 
 
 def _require_copied(
