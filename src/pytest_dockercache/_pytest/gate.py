@@ -7,6 +7,7 @@ finishes the run, prints and writes the reports; a worker's only judges.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -126,6 +127,10 @@ class Gate:
         except ValueError:
             return str(path)
 
+    def shortened(self, text: str) -> str:
+        """A message with the paths below the root made relative: they fit in a line then."""
+        return text.replace(f"{self._config.rootpath}{os.sep}", "")
+
     @cached_property
     def progress(self) -> Progress:
         """Where news of running builds goes."""
@@ -165,7 +170,7 @@ class Gate:
         try:
             engine = self.subject_of(target).engine.info
         except DockerCacheError as problem:
-            return f"no engine: {first_line(str(problem))}"
+            return f"no engine: {first_line(self.shortened(str(problem)))}"
         sharing.tell_engine(self.run, engine)
         return terminal.engine_line(engine)
 
@@ -179,7 +184,7 @@ class Gate:
             source = project.source
             yield f"  source edit {source.path}: {source.why}"
         except DockerCacheError as problem:
-            yield f"  {target.node}: {first_line(str(problem))}"
+            yield f"  {target.node}: {first_line(self.shortened(str(problem)))}"
 
     # -- collection ------------------------------------------------------------
 
@@ -312,7 +317,7 @@ class Gate:
         try:
             self._finished = self._run.finish(keep=self.options.settings.keep)
         except DockerCacheError as problem:
-            self._finished = Leftovers(stuck=(first_line(str(problem)),))
+            self._finished = Leftovers(stuck=(first_line(self.shortened(str(problem))),))
         self._session_report = replace(report, leftovers=self._finished)
         for choice in self.options.reports:
             try:

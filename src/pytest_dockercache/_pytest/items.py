@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ class CheckItem(pytest.Item):
                 node=self._sibling("builds"),
             )
             self._describe(subject)
-            self._end(ending)
+            self._end(replace(ending, message=gate.shortened(ending.message)))
         else:
             self._describe(subject)
             self._pass(verdict)
