@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
+from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .rewrite import with_base, with_instruction
@@ -30,6 +31,7 @@ __all__ = [
     "environment_command",
     "environment_commands",
     "expand",
+    "may_be_named",
     "parse_dockerfile",
     "plan",
     "reachable_stages",
@@ -39,6 +41,7 @@ __all__ = [
     "role_of",
     "roles_of",
     "stage_label",
+    "vertex_name",
     "with_base",
     "with_instruction",
 ]

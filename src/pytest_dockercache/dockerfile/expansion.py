@@ -37,7 +37,9 @@ class Lexer:
     ``raw_escapes`` keep quotes and escapes in the result; ``quotes`` False
     treats quotes as ordinary characters (heredoc bodies); ``keep_unset``
     leaves a reference to an unset variable as it was written (the names of
-    RUN steps), instead of replacing it by nothing.
+    RUN steps), instead of replacing it by nothing. ``unknown`` is put in
+    place of every reference to a variable that is not among those given, for
+    texts of which not all variables are known here.
     """
 
     escape: str = "\\"
@@ -45,6 +47,7 @@ class Lexer:
     raw_escapes: bool = False
     quotes: bool = True
     keep_unset: bool = False
+    unknown: str | None = None
 
     def expand(self, text: str, variables: Mapping[str, str]) -> str:
         """Replace variables and remove quotes; blanks stay as they are.
@@ -262,9 +265,7 @@ class _Reading:
             if not name:
                 return "$"
             value = self.lookup(name)
-            if value is None:
-                return f"${name}" if self.rules.keep_unset else ""
-            return value
+            return self.unset(f"${name}") if value is None else value
         self.position += 1
         if not self.peek():
             raise SubstitutionError("missing '}'")
@@ -274,9 +275,7 @@ class _Reading:
         operator = self.next()
         if operator == "}":
             value = self.lookup(name)
-            if value is None:
-                return f"${{{name}}}" if self.rules.keep_unset else ""
-            return value
+            return self.unset(f"${{{name}}}") if value is None else value
         if operator == "/":
             return self.replaced(name)
         empty_is_unset = operator == ":"
@@ -287,8 +286,8 @@ class _Reading:
             raise SubstitutionError(f"unsupported modifier ({shown}) in substitution")
         word = self.operand("}", operator in "#%")
         value = self.lookup(name)
-        if value is None and self.rules.keep_unset:
-            return f"${{{name}{':' if empty_is_unset else ''}{operator}{word}}}"
+        if value is None and self.leaves_unset:
+            return self.unset(f"${{{name}{':' if empty_is_unset else ''}{operator}{word}}}")
         missing = value is None or (empty_is_unset and not value)
         if operator == "-":
             return word if missing else value or ""
@@ -308,8 +307,8 @@ class _Reading:
         pattern = self.operand("/", True)
         replacement = self.operand("}", True)
         value = self.lookup(name)
-        if value is None and self.rules.keep_unset:
-            return f"${{{name}/{pattern}/{replacement}}}"
+        if value is None and self.leaves_unset:
+            return self.unset(f"${{{name}/{pattern}/{replacement}}}")
         expression = _shell_pattern(pattern, greedy=True)
         if every:
             return expression.sub(lambda match: _go_template(replacement, match), value or "")
@@ -322,6 +321,16 @@ class _Reading:
             if self.position >= len(self.text):
                 raise SubstitutionError(f"missing '{stop}' in ${{…}}") from None
             raise
+
+    @property
+    def leaves_unset(self) -> bool:
+        return self.rules.keep_unset or self.rules.unknown is not None
+
+    def unset(self, written: str) -> str:
+        """What stands for a reference to a variable that is not set."""
+        if self.rules.unknown is not None:
+            return self.rules.unknown
+        return written if self.rules.keep_unset else ""
 
     def lookup(self, name: str) -> str | None:
         self.seen.add(name)

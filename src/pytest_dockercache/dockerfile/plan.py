@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import ConfigError
-from .expansion import Lexer, SubstitutionError, expand
+from .expansion import SubstitutionError, expand
 from .instructions import (
     WHITESPACE,
     declared,
@@ -17,8 +16,8 @@ from .instructions import (
     json_strings,
     mounts,
     onbuild_trigger,
-    split_instruction,
 )
+from .naming import shown_text
 from .stages import (
     copy_origin,
     escape_of,
@@ -60,11 +59,16 @@ class _State:
     environment: tuple[tuple[str, str], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     declared: tuple[str, ...] = ()
-    workdir: str = "/"
+    cwd: str = "/"
     shell: tuple[str, ...] = DEFAULT_SHELL
     user: str = ""
     known: bool = True
     triggers: tuple[Instruction, ...] = ()
+
+    @property
+    def workdir(self) -> str:
+        """The working directory, cleaned."""
+        return _absolute("/", self.cwd)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def plan(
     ``${…}`` that builders refuse.
     """
     classic = all_stages if classic is None else classic
-    stages = resolved_stages(dockerfile, build_args, platform, classic=classic)
+    stages = resolved_stages(dockerfile, build_args, platform, classic=classic, target=target)
     if all_stages:
         last = resolve_stage(dockerfile, target).index
         chosen = stages[: last + 1]
@@ -118,7 +122,7 @@ def plan(
         dockerfile=dockerfile,
         stages=stages,
         build_args=build_args,
-        globals=global_arguments(dockerfile, build_args, platform, classic=classic),
+        globals=global_arguments(dockerfile, build_args, platform, classic=classic, target=target),
         escape=escape_of(dockerfile),
         classic=classic,
         bases=bases,
@@ -151,6 +155,8 @@ def _stage_steps(
         label=label,
         shell=state.shell,
         known_base=state.known,
+        escape=build.escape,
+        cwd=state.cwd,
     )
     steps = [first]
     ordinal = 1 if from_image else 0
@@ -169,7 +175,7 @@ def _stage_steps(
                 f"expanded: {error}\nCorrect the substitution, or set the variable before it."
             ) from None
         vertex = _makes_vertex(instruction)
-        if vertex and instruction.keyword == "WORKDIR" and state.workdir == "/":
+        if instruction.keyword == "WORKDIR" and state.cwd == "/":
             vertex = False
         ordinal += vertex
         steps.append(
@@ -206,7 +212,7 @@ def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> 
     triggers = tuple(_parsed_trigger(build, stage, text) for text in base.onbuild)
     return _State(
         environment=environment,
-        workdir=base.workdir or "/",
+        cwd=base.workdir or "/",
         shell=base.shell or DEFAULT_SHELL,
         user=base.user,
         triggers=triggers,
@@ -214,11 +220,8 @@ def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> 
 
 
 def _parsed_trigger(build: _Build, stage: Stage, text: str) -> Instruction:
-    keyword, flags, value = split_instruction(text, build.escape)
-    postponed = replace(
-        stage.from_, keyword="ONBUILD", text=f"ONBUILD {text}", value=text, flags=flags
-    )
-    return replace(onbuild_trigger(postponed, build.escape), keyword=keyword.upper(), value=value)
+    postponed = replace(stage.from_, keyword="ONBUILD", text=f"ONBUILD {text}", value=text)
+    return onbuild_trigger(postponed, build.escape)
 
 
 def _variables(build: _Build, state: _State) -> tuple[tuple[str, str], ...]:
@@ -248,7 +251,7 @@ def _step(
         instruction=instruction,
         stage=stage,
         ordinal=None,
-        expanded=_shown_text(instruction, variables, build.escape, after),
+        expanded=shown_text(instruction, variables, build.escape),
         workdir=state.workdir,
         environment=pairs,
         transfers=_transfers(build, instruction, state, variables),
@@ -256,6 +259,8 @@ def _step(
         shell=state.shell,
         known_base=state.known,
         user=state.user,
+        escape=build.escape,
+        cwd=state.cwd,
     )
     return step, after
 
@@ -275,7 +280,11 @@ def _after(
         return _after_arg(build, instruction, state)
     if keyword == "WORKDIR":
         path = expand(instruction.value, variables, escape)
-        return replace(state, workdir=_absolute(state.workdir, path))
+        if path and not path.startswith("/"):
+            path = _absolute(state.cwd, path)
+        # An absolute path is not cleaned: it is the current directory of later RUNs,
+        # and part of their cache key, as it is written.
+        return replace(state, cwd=path or state.cwd)
     if keyword == "SHELL" and instruction.exec_form:
         return replace(state, shell=instruction.exec_form)
     if keyword == "USER":
@@ -310,36 +319,6 @@ def _after_arg(build: _Build, instruction: Instruction, state: _State) -> _State
 def _absolute(workdir: str, path: str) -> str:
     """A path as builders clean it, below ``workdir`` when relative."""
     return re.sub(r"\A/+", "/", posixpath.normpath(posixpath.join("/", workdir, path)))
-
-
-def _shown_text(
-    instruction: Instruction, variables: Mapping[str, str], escape: str, after: _State
-) -> str:
-    """TEXT in BuildKit's vertex name ``[stage k/n] TEXT``.
-
-    The instruction's own text with the keyword in upper case, expanded over
-    its whole length: quotes and escapes removed for COPY, ADD and WORKDIR;
-    for RUN quotes stay, escape characters go, and unset variables stay as
-    they are written. Text that cannot be expanded is shown as it is.
-    A RUN whose command is one heredoc ends with its first line in parentheses.
-    """
-    text = instruction.text
-    if instruction.keyword == "RUN":
-        if instruction.heredocs and heredoc_mark(instruction.value):
-            text += f" ({_summary(instruction.heredocs[0].body)})"
-        lexer = Lexer(escape, raw_quotes=True, keep_unset=True)
-    else:
-        lexer = Lexer(escape)
-    if instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR"):
-        with contextlib.suppress(SubstitutionError):
-            text = lexer.expand(text, variables)
-    keyword, blank, rest = text.partition(" ")
-    return keyword.upper() + blank + rest
-
-
-def _summary(body: str) -> str:
-    first, *more = body.strip().replace("\r\n", "\n").split("\n")
-    return first + ("..." if more else "")
 
 
 def _transfers(

@@ -77,7 +77,11 @@ def group_stages(
             )
         )
     draft = Dockerfile(path, "", tuple(numbered), tuple(stages), (("escape", escape),))
-    return tuple(numbered), _connected(draft, {}, None, strict=False)
+    try:
+        defaults = global_arguments(draft, {})
+    except SubstitutionError:
+        defaults = {}
+    return tuple(numbered), _connected(draft, defaults, strict=False)
 
 
 def _from_words(from_: Instruction, path: Path) -> tuple[str, str | None]:
@@ -133,6 +137,7 @@ def global_arguments(
     platform: str | None = None,
     *,
     classic: bool = False,
+    target: str | None = None,
 ) -> dict[str, str]:
     """Values of the ARGs before the first FROM, and of BuildKit's predefined ones.
 
@@ -143,7 +148,8 @@ def global_arguments(
     escape = escape_of(dockerfile)
     values: dict[str, str] = {}
     if not classic:
-        predefined = platform_arguments(platform, None)
+        name_of_last = dockerfile.stages[-1].name if dockerfile.stages else None
+        predefined = platform_arguments(platform, target or name_of_last)
         values = {name: build_args.get(name, value) for name, value in predefined.items()}
     for instruction in dockerfile.instructions:
         if instruction.keyword != "ARG" or instruction.stage is not None:
@@ -162,32 +168,37 @@ def resolved_stages(
     platform: str | None = None,
     *,
     classic: bool = False,
+    target: str | None = None,
 ) -> tuple[Stage, ...]:
     """All stages with bases and platforms expanded for these build arguments.
 
     Raises ConfigError for a base that is empty or cannot be expanded.
     """
-    return _connected(dockerfile, build_args, platform, strict=True, classic=classic)
+    variables = _variables(dockerfile, build_args, platform, classic, target)
+    return _connected(dockerfile, variables, strict=True)
 
 
-def _connected(
+def _variables(
     dockerfile: Dockerfile,
     build_args: Mapping[str, str],
     platform: str | None,
-    *,
-    strict: bool,
-    classic: bool = False,
-) -> tuple[Stage, ...]:
-    escape = escape_of(dockerfile)
+    classic: bool,
+    target: str | None,
+) -> dict[str, str]:
     try:
-        variables = global_arguments(dockerfile, build_args, platform, classic=classic)
+        return global_arguments(dockerfile, build_args, platform, classic=classic, target=target)
     except SubstitutionError as error:
-        if strict:
-            raise ConfigError(
-                f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}\n"
-                "Correct its default, or give it with --dockercache-build-arg=NAME=VALUE."
-            ) from None
-        variables = {}
+        raise ConfigError(
+            f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}\n"
+            "Correct its default, or give it with --dockercache-build-arg=NAME=VALUE."
+        ) from None
+
+
+def _connected(
+    dockerfile: Dockerfile, variables: Mapping[str, str], *, strict: bool
+) -> tuple[Stage, ...]:
+    """The stages with base, platform and parent; unless ``strict``, what fails stays as written."""
+    escape = escape_of(dockerfile)
     names: dict[str, int] = {}
     connected = []
     for stage in dockerfile.stages:
@@ -216,21 +227,26 @@ def _connected(
 
 
 def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
-    """The stage that a build ends with: ``target``, by name or index, or the last one.
+    """The stage that a build ends with: the one named ``target``, or the last one.
 
     Names are compared without regard to case; of two equal names the later
-    stage counts. Raises ConfigError that lists the valid names.
+    stage counts. An index is no target (Docker Engine 26.1 refuses it).
+    Raises ConfigError that lists the valid names.
     """
     if target is None or target == "":
         return dockerfile.stages[-1]
     for stage in reversed(dockerfile.stages):
         if stage.name == target.lower():
             return stage
-    if target.isascii() and target.isdigit() and int(target) < len(dockerfile.stages):
-        return dockerfile.stages[int(target)]
-    names = [stage.label for stage in dockerfile.stages]
+    names = [stage.name for stage in dockerfile.stages if stage.name is not None]
+    if not names:
+        raise ConfigError(
+            f"{dockerfile.path}: unknown target stage {target!r}: no stage has a name\n"
+            f"Name one with FROM image AS {target}, or leave the target out."
+        )
     raise ConfigError(
-        f"{dockerfile.path}: unknown target stage {target!r}; valid: {', '.join(names)}\n"
+        f"{dockerfile.path}: unknown target stage {target!r}; valid: "
+        f"{', '.join(dict.fromkeys(names))}\n"
         "Name one of them with --dockercache-target=STAGE."
     )
 
@@ -280,7 +296,7 @@ def reachable_stages(
     A stage is reached through FROM, ``COPY --from``, ``RUN --mount=from=`` and
     the ONBUILD triggers of the stage it is built from. Raises ConfigError.
     """
-    stages = resolved_stages(dockerfile, build_args, platform)
+    stages = resolved_stages(dockerfile, build_args, platform, target=target)
     waiting = [resolve_stage(dockerfile, target).index]
     reached: set[int] = set()
     while waiting:

@@ -111,7 +111,10 @@ class PlannedStep:
     BuildKit leaves it out; ``shell`` what runs a shell-form RUN; ``user`` the
     USER in force. ``triggered`` marks an ONBUILD trigger of the base, whose
     line is that of the FROM. ``known_base`` is False when the stage rests on
-    an image of whose environment, directory and shell nothing is known.
+    an image of whose environment, directory and shell nothing is known;
+    ``escape`` is the Dockerfile's escape character; ``cwd`` is the working
+    directory as a RUN gets it: ``WORKDIR /w/`` is cleaned in ``workdir`` and
+    not here, and counts as written in the cache key of later RUNs.
     """
 
     instruction: Instruction
@@ -128,6 +131,8 @@ class PlannedStep:
     user: str = ""
     triggered: bool = False
     known_base: bool = True
+    escape: str = "\\"
+    cwd: str = "/"
 
     @property
     def line(self) -> int:
