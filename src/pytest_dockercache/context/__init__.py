@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .choice import Choice, EnvironmentFile, choose_source, environment_files
 from .comments import comment_syntax
-from .digests import ContextTree, DigestMemory
+from .digests import Digests
 from .edits import apply_argument_edits
 from .entries import ContextEntry, context_files
 from .environment import check_environment_file, python_pin
@@ -12,6 +12,7 @@ from .ignore import IgnoreLine, IgnoreRules
 from .preview import EditedContext, preview
 from .selection import taken_files, takes
 from .staging import Change, StagedContext, stage
+from .tree import ContextTree
 from .upload import upload
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
     "Choice",
     "ContextEntry",
     "ContextTree",
-    "DigestMemory",
+    "Digests",
     "EditedContext",
     "EnvironmentFile",
     "IgnoreLine",

@@ -16,9 +16,9 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from . import edits as editing
-from .digests import ContextTree, new_entry
 from .entries import ContextEntry, context_files, entry_of
 from .ignore import IgnoreRules
+from .tree import ContextTree, new_entry
 
 __all__ = ["EditedContext", "preview"]
 
