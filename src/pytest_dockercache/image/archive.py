@@ -373,7 +373,9 @@ def _read_blobs(
     made: dict[str, LayerIndex] = {}
     for name, diff_id in zip(manifest.layers, diff_ids, strict=True):
         if diff_id not in made:
-            layer = known(diff_id) or _index_layer(blobs.open(name), limits)
+            layer = known(diff_id)
+            if layer is None:
+                layer = _index_layer(blobs.open(name), limits)
             made[diff_id] = _confirm(layer, diff_id, blobs.what)
     return manifest, tuple(made[diff_id] for diff_id in diff_ids)
 

@@ -29,6 +29,9 @@ def _split(version: str) -> tuple[_Version, _Version]:
     epoch, bang, rest = text.rpartition("!")
     main, _, local = rest.partition("+")
     parts = [epoch if bang else "0", *re.split(r"[._]", main.rstrip("_") or "0")]
+    if main.endswith("_"):
+        # openssl's convention: 1.1_ comes before 1.1a.
+        parts[-1] += "_"
     return [_components(part) for part in parts], [
         _components(part) for part in re.split(r"[._]", local) if local
     ]
@@ -36,7 +39,7 @@ def _split(version: str) -> tuple[_Version, _Version]:
 
 def _components(text: str) -> list[_Part]:
     found: list[_Part] = []
-    for piece in re.findall(r"[0-9]+|[*a-z]+|-", text) or ["0"]:
+    for piece in re.findall(r"[0-9]+|[*a-z]+|_|-", text) or ["0"]:
         if piece.isdigit():
             found.append(int(piece))
         elif piece == "post":

@@ -6,7 +6,7 @@ import contextlib
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_maker import add, chunked, index, layer, tar_of
 
@@ -71,6 +71,7 @@ names = st.binary(min_size=1, max_size=150).filter(
 )
 
 
+@settings(deadline=None)
 @given(
     files=st.dictionaries(names, st.binary(max_size=1500), max_size=8),
     form=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
@@ -287,12 +288,14 @@ def test_more_entries_than_the_limit_are_refused() -> None:
         index(tar_of([add("a"), add("b"), add("c")]), limits=Limits(entries=2))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with contextlib.suppress(InvalidImage):
         index(content)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     whole = bytearray(

@@ -1,0 +1,246 @@
+"""Package caches, bytecode and hidden bytes are found where they are, and blamed on who added them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+
+import pytest
+from layer_maker import Member, add, config_of, layer
+
+from pytest_dockercache.errors import Unverifiable
+from pytest_dockercache.image import (
+    HistoryEntry,
+    ImageConfig,
+    bytecode,
+    hidden,
+    map_layers_to_lines,
+    package_caches,
+    replay,
+    top_layers,
+)
+from pytest_dockercache.image.layers import parse_history
+
+PKGS = "opt/conda/pkgs"
+ENV = "opt/conda/envs/app"
+
+
+def linked_package(name: str, size: int = 1000) -> list[Member]:
+    """An extracted package as conda leaves it: its code linked into an environment, its info not."""
+    return [
+        add(f"{PKGS}/{name}/lib/{name}.py", b"x" * size),
+        add(f"{ENV}/lib/{name}.py", kind=tarfile.LNKTYPE, link=f"{PKGS}/{name}/lib/{name}.py"),
+        add(f"{PKGS}/{name}/info/index.json", b"{}"),
+    ]
+
+
+def found(*layers: list[Member], own: set[int] | None = None, env: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
+    """Kind, layer, directory, files and bytes of every finding."""
+    view = replay([layer(*members) for members in layers])
+    own = set(range(len(layers))) if own is None else own
+    return {
+        (item.kind, item.layer, item.path, item.files, item.bytes)
+        for item in package_caches(view, own, env=env)
+    }
+
+
+def test_an_installation_without_a_clean_leaves_archives_and_an_index() -> None:
+    assert found(
+        [
+            *linked_package("numpy"),
+            add(f"{PKGS}/numpy.conda", b"1" * 50),
+            add(f"{PKGS}/six.tar.bz2", b"1" * 7),
+            add(f"{PKGS}/cache/abc.json", b"{}"),
+            add(f"{PKGS}/urls.txt", b"http"),
+        ]
+    ) == {
+        ("conda-archives", 0, "/opt/conda/pkgs", 2, 57),
+        ("conda-index", 0, "/opt/conda/pkgs/cache", 1, 2),
+        ("record", 0, "/opt/conda/pkgs", 1, 4),
+        ("linked", 0, "/opt/conda/pkgs", 1, 2),
+    }
+
+
+def test_what_conda_clean_all_leaves_fails_nothing() -> None:
+    view = replay([layer(*linked_package("numpy"), add(f"{PKGS}/urls.txt", b"http"))])
+    caches = package_caches(view, {0})
+    assert caches
+    assert not any(item.fails for item in caches)
+
+
+def test_an_extracted_package_that_no_environment_links_to_fails_with_all_its_bytes() -> None:
+    assert found(
+        [
+            *linked_package("numpy"),
+            add(f"{PKGS}/old/lib/old.py", b"1" * 300),
+            add(f"{PKGS}/old/info/index.json", b"{}"),
+        ]
+    ) == {
+        ("conda-packages", 0, "/opt/conda/pkgs/old", 2, 302),
+        ("linked", 0, "/opt/conda/pkgs", 1, 2),
+    }
+
+
+def test_links_among_extracted_packages_alone_are_no_environment() -> None:
+    assert found(
+        [
+            add(f"{PKGS}/a/info/index.json", b"{}"),
+            add(f"{PKGS}/a/one", b"12345"),
+            add(f"{PKGS}/b/two", kind=tarfile.LNKTYPE, link=f"{PKGS}/a/one"),
+        ]
+    ) == {
+        ("conda-packages", 0, "/opt/conda/pkgs/a", 2, 7),
+        ("conda-packages", 0, "/opt/conda/pkgs/b", 1, 0),
+    }
+
+
+def test_a_link_whose_environment_was_deleted_no_longer_counts() -> None:
+    # The name in the environment went in the next layer: the bytes in pkgs/ are now the cost.
+    assert found(linked_package("numpy"), [add("opt/conda/.wh.envs")]) == {
+        ("conda-packages", 0, "/opt/conda/pkgs/numpy", 2, 1002)
+    }
+
+
+def test_the_base_images_caches_are_the_base_images() -> None:
+    base = [add(f"{PKGS}/base.conda", b"1" * 50), add(f"{PKGS}/urls.txt", b"x")]
+    assert found(base, [add(f"{PKGS}/mine.conda", b"22")], own={1}) == {
+        ("conda-archives", 1, "/opt/conda/pkgs", 1, 2)
+    }
+
+
+def test_caches_that_a_later_layer_removed_are_not_in_the_image() -> None:
+    assert found([add(f"{PKGS}/a.conda", b"1")], [add("opt/conda/.wh.pkgs")]) == set()
+
+
+def test_a_directory_called_pkgs_that_is_not_condas_is_left_alone() -> None:
+    assert (
+        found([add("srv/pkgs/readme.md", b"1"), add("srv/channel/linux-64/a.conda", b"2")]) == set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "env", "kind"),
+    [
+        ("root/.cache/pip/http/ab", {}, "pip"),
+        ("home/me/.cache/pip/wheels/x.whl", {}, "pip"),
+        ("var/pipcache/http/ab", {"PIP_CACHE_DIR": "/var/pipcache/"}, "pip"),
+        ("caches/pip/http/ab", {"XDG_CACHE_HOME": "/caches"}, "pip"),
+        ("root/.cache/uv/archive/x", {}, "uv"),
+        ("root/.cache/pypoetry/cache/x", {}, "poetry"),
+        ("root/.cache/rattler/cache/x", {}, "pixi"),
+        ("data/conda/a.conda", {"CONDA_PKGS_DIRS": "/data/conda"}, "conda-archives"),
+    ],
+)
+def test_other_caches_are_found_by_place_and_by_variable(
+    path: str, env: dict[str, str], kind: str
+) -> None:
+    assert [item[0] for item in found([add(path, b"123")], env=env)] == [kind]
+
+
+def test_empty_directories_of_a_cache_are_no_finding() -> None:
+    assert found([add("root/.cache/pip/"), add(f"{PKGS}/cache/"), add(f"{PKGS}/urls.txt")]) == {
+        ("record", 0, "/opt/conda/pkgs", 1, 0)
+    }
+
+
+def test_bytecode_is_counted_by_layer_with_hard_links_once() -> None:
+    view = replay(
+        [
+            layer(add("usr/lib/base.pyc", b"1234")),
+            layer(
+                add("opt/env/lib/a/__pycache__/x.pyc", b"12345"),
+                add(
+                    "opt/env/lib/b/y.pyc",
+                    kind=tarfile.LNKTYPE,
+                    link="opt/env/lib/a/__pycache__/x.pyc",
+                ),
+                add("opt/env/lib/b/y.py", b"1"),
+                add("opt/gone.pyc", b"1"),
+            ),
+            layer(add("opt/.wh.gone.pyc")),
+        ]
+    )
+    (item,) = bytecode(view, {1, 2})
+    assert (item.layer, item.path, item.files, item.bytes) == (1, "/opt/env/lib", 2, 5)
+    assert [item.layer for item in bytecode(view, {0, 1, 2})] == [0, 1]
+
+
+def test_hidden_bytes_are_counted_among_own_layers_and_reported_for_the_base() -> None:
+    view = replay(
+        [
+            layer(add("base/a", b"1" * 10)),
+            layer(add("opt/pkgs/a", b"1" * 100), add("opt/pkgs/b", b"1" * 20), add("opt/c", b"1")),
+            layer(add("opt/.wh.pkgs"), add(".wh.base"), add("opt/c", b"2" * 9)),
+        ]
+    )
+    own, base = hidden(view, {1, 2})
+    assert (own.layer, own.hidden_by, own.files, own.bytes, own.counted) == (1, 2, 3, 121, True)
+    assert (own.deleted, own.replaced, own.path) == (120, 1, "/opt")
+    assert own.examples[0] == "/opt/pkgs/a"
+    assert (base.layer, base.bytes, base.counted) == (0, 10, False)
+    assert hidden(view, {1}) == ()
+
+
+def test_the_topmost_layers_are_counted_from_above() -> None:
+    layers = [layer(add(name)) for name in "abc"]
+    assert top_layers(layers, 2) == {1, 2}
+    assert top_layers(layers, 9) == {0, 1, 2}
+    assert top_layers(layers, 0) == frozenset()
+
+
+def history(*entries: tuple[str, bool]) -> tuple[HistoryEntry, ...]:
+    """History entries; True for a step that made a layer."""
+    layers = [b""] * sum(made for _, made in entries)
+    document = json.loads(config_of(layers))
+    document["history"] = [
+        {"created_by": text, **({} if made else {"empty_layer": True})} for text, made in entries
+    ]
+    return parse_history(ImageConfig(document))
+
+
+BUILDKIT = [
+    ("", True),
+    ("ENV LANG=C.UTF-8", False),
+    ("COPY conda /opt/conda # buildkit", True),
+    ("WORKDIR /", False),
+    ("WORKDIR /app", True),
+    ("ARG X=1", False),
+    ("RUN |1 X=1 /bin/sh -c conda env update # buildkit", True),
+    ("COPY src src # buildkit", True),
+    ('CMD ["x"]', False),
+]
+CLASSIC = [
+    ("", True),
+    ("/bin/sh -c #(nop) COPY dir:1 in /opt/conda ", True),
+    ("/bin/sh -c #(nop) WORKDIR /", False),
+    ("/bin/sh -c #(nop) WORKDIR /app", False),
+    ("/bin/sh -c #(nop)  ARG X=1", False),
+    ("|1 X=1 /bin/sh -c conda env update", True),
+    ("/bin/sh -c #(nop) COPY dir:2 in src ", True),
+    ('/bin/sh -c #(nop)  CMD ["x"]', False),
+]
+STEPS = [(2, "WORKDIR"), (3, "WORKDIR"), (4, "ARG"), (5, "run"), (6, "COPY"), (7, "CMD")]
+
+
+def test_layers_are_mapped_to_lines_from_the_top_on_both_builders() -> None:
+    lines = map_layers_to_lines(history(*BUILDKIT), STEPS)
+    assert lines.lines == {2: 3, 3: 5, 4: 6}
+    assert lines.own == {2, 3, 4}
+    assert lines.line(1) is None
+    # The classic builder makes no layer for a WORKDIR that is there already.
+    assert map_layers_to_lines(history(*CLASSIC), STEPS).lines == {2: 5, 3: 6}
+
+
+def test_a_history_that_does_not_end_in_the_dockerfiles_steps_is_not_guessed_at() -> None:
+    with pytest.raises(Unverifiable, match=r"has RUN where the Dockerfile has COPY \(line 5\)"):
+        map_layers_to_lines(history(*BUILDKIT), [(5, "COPY"), (6, "RUN")])
+    with pytest.raises(Unverifiable, match="has 1 steps that make layers, the Dockerfile 2"):
+        map_layers_to_lines(history(("RUN all of it", True)), [(5, "COPY"), (6, "RUN")])
+    with pytest.raises(Unverifiable, match="history has 0 steps"):
+        map_layers_to_lines((), [(5, "COPY")])
+
+
+def test_a_history_that_does_not_fit_the_layers_is_none() -> None:
+    document = json.loads(config_of([b"", b""]))
+    document["history"] = [{"created_by": "RUN one"}]
+    assert parse_history(ImageConfig(document)) == ()
