@@ -1,0 +1,64 @@
+"""The house itself: a room imports only what stands below it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "src/pytest_dockercache"
+
+ROOMS = (
+    "plugin",
+    "_pytest",
+    "testing",
+    "report",
+    "checks",
+    "rebuild",
+    "runs",
+    "engines",
+    "image",
+    "cache",
+    "context",
+    "dockerfile",
+    "model",
+    "errors",
+)
+"""Top to bottom: a room may import itself and what stands below it."""
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> Iterator[tuple[int, str]]:
+    """The line and the room of every import of ours, also of those inside functions."""
+    here = ("pytest_dockercache", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(here[: len(here) - node.level + 1]) if node.level else []
+            module = base + (node.module.split(".") if node.module else [])
+            names = [[*module, alias.name] for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name[0] == "pytest_dockercache" and len(name) > 1 and name[1] in ROOMS:
+                yield node.lineno, name[1]
+
+
+def test_every_module_is_in_a_room_of_the_house() -> None:
+    modules = {room_of(path) for path in PACKAGE.rglob("*.py")}
+    assert modules - {"__init__"} <= set(ROOMS)
+
+
+def test_a_room_imports_only_what_stands_below_it() -> None:
+    upwards = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {room}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "__init__.py"
+        for line, room in imported_rooms(path)
+        if ROOMS.index(room) < ROOMS.index(room_of(path))
+    ]
+    assert upwards == []
