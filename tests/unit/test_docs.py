@@ -1,0 +1,91 @@
+"""The documentation names what exists: options, checks, files, and code that parses."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_dockercache.checks import CHECKS
+from pytest_dockercache.plugin import OPTIONS, spelled
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+CHECK_PAGES = ROOT / "docs" / "checks"
+PAGES = sorted(
+    [README, *ROOT.glob("docs/**/*.md"), ROOT / "benchmarks/README.md", ROOT / "fixtures/README.md"]
+)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OPTION_NAMES = {spelled(name)[0] for name, *_ in OPTIONS}
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(language: str) -> list[object]:
+    found: list[object] = []
+    for page in PAGES:
+        for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
+            if block[0] == language:
+                found.append(pytest.param(block[1], id=f"{named(page)}-{number}"))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in OPTIONS])
+def test_the_readme_lists_every_option_with_its_ini_key(name: str) -> None:
+    option, key = spelled(name)
+    row = re.compile(rf"^\| `{option}(=[^`]*|\[[^`]*)?` \| `{key}` \| .+ \|$", re.MULTILINE)
+    assert row.search(README.read_text(encoding="utf-8")), f"no row for {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_no_page_names_an_option_that_does_not_exist(page: Path) -> None:
+    mentioned = set(re.findall(r"--dockercache[a-z-]*", page.read_text(encoding="utf-8")))
+    # "--dockercache-cache-from/-to" and the like end where the option does.
+    assert {option.rstrip("-") for option in mentioned} <= OPTION_NAMES
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_has_a_page_that_the_readme_links(check: str) -> None:
+    page = CHECK_PAGES / f"{check}.md"
+    assert page.read_text(encoding="utf-8").startswith(f"# `{check}`\n")
+    assert f"[`{check}`](docs/checks/{check}.md)" in README.read_text(encoding="utf-8")
+    index = (CHECK_PAGES / "README.md").read_text(encoding="utf-8")
+    assert f"[`{check}`]({check}.md)" in index
+
+
+def test_every_page_of_a_check_belongs_to_one_that_exists() -> None:
+    assert {page.stem for page in CHECK_PAGES.glob("*.md")} - {"README"} <= set(CHECKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_to_files_that_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_examples_parse(text: str) -> None:
+    ast.parse(text)
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_yaml_examples_parse(text: str) -> None:
+    assert yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_json_examples_parse(text: str) -> None:
+    assert json.loads(text)["schema"] == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_no_page_has_a_gap_that_somebody_was_to_fill(page: Path) -> None:
+    assert "@@" not in page.read_text(encoding="utf-8")
