@@ -302,3 +302,18 @@ def test_a_pattern_that_the_builder_refuses_is_refused(tmp_path: Path, pattern: 
     )
     assert done.returncode != 0
     assert "pattern" in done.stderr
+
+
+def test_a_whole_context_copy_is_the_one_key_that_an_upload_does_not_share(
+    tmp_path: Path, docker_daemon: docker.DockerClient
+) -> None:
+    """The documented exception: an upload's root directory differs, whatever the tar says of it."""
+    (tmp_path / "p" / "src").mkdir(parents=True)
+    (tmp_path / "p" / "src" / "main.py").write_text(f"# {uuid.uuid4()}\n")
+    dockerfile = tmp_path / "p" / "Dockerfile"
+    dockerfile.write_text("FROM scratch\nCOPY src /src\nCOPY . /all\n")
+    build_with_cli(tmp_path / "p", dockerfile)
+    staged = stage(BuildSpec(dockerfile, tmp_path / "p"), tmp_path / "staged", nonce="n")
+    assert build_with_cli(staged.root, staged.dockerfile) == set()
+    assert build_with_upload(docker_daemon, staged) == {"COPY . /all"}
+    assert build_with_upload(docker_daemon, staged) == set()
