@@ -78,34 +78,11 @@ def keys(snapshot: Snapshot, steps: Sequence[PlannedStep], dialect: Dialect) -> 
     """The key inputs of every planned step, in the order of ``steps``."""
     escape = dict(snapshot.dockerfile.directives).get("escape", "\\")
     arguments = dict(snapshot.build_args)
-    directories = _directories(steps, escape)
     made = []
-    for step, directory in zip(steps, directories, strict=True):
-        reading = _Reading(step, directory, escape, arguments, dialect, snapshot)
+    for step in steps:
+        reading = _Reading(step, escape, arguments, dialect, snapshot)
         made.append(reading.classic() if dialect.name == "classic" else reading.buildkit())
     return tuple(made)
-
-
-def _directories(steps: Sequence[PlannedStep], escape: str) -> list[str]:
-    """The working directory of each step as it was written.
-
-    ``WORKDIR /w/`` makes ``/w/`` the directory of the RUNs below it, which is
-    another key than ``/w`` (run on BuildKit 0.8 to 0.25).
-    """
-    ends: dict[int, str] = {}
-    found = []
-    for step in steps:
-        index = step.stage.index
-        if step.instruction.keyword == "FROM" or index not in ends:
-            parent = step.stage.parent
-            ends[index] = ends.get(parent, step.workdir) if parent is not None else step.workdir
-        found.append(ends[index])
-        if step.instruction.keyword == "WORKDIR":
-            path = _expanded(step.instruction.value, step, escape)
-            if not path.startswith("/"):
-                path = _clean(posixpath.join(ends[index], path))
-            ends[index] = path
-    return found
 
 
 def _expanded(text: str, step: PlannedStep, escape: str) -> str:
@@ -127,7 +104,6 @@ class _Reading:
     """One step, and what is needed to read it."""
 
     step: PlannedStep
-    directory: str
     escape: str
     arguments: Mapping[str, str]
     dialect: Dialect
@@ -169,7 +145,7 @@ class _Reading:
             Facet("instruction", "RUN"),
             Facet("command", self._command()),
             Facet("environment", step.environment),
-            Facet("directory", self.directory),
+            Facet("directory", self.step.cwd),
             Facet("user", step.user),
             Facet("platform", self._platform() or ""),
             Facet("network", self._flag("network", "default")),
@@ -222,17 +198,17 @@ class _Reading:
                 else:
                     chosen["ro"] = str(_is_on(readonly) or writable == "false")
                     chosen.update(self._cache(options))
-                target = posixpath.join(self.directory, target)
+                target = posixpath.join(self.step.cwd, target)
                 if kind == "bind":
                     target = _clean(target)
             elif kind == "tmpfs":
-                target = posixpath.join(self.directory, target)
+                target = posixpath.join(self.step.cwd, target)
                 chosen["size"] = options.get("size", "")
             else:
                 for name in ("id", "env", "mode", "uid", "gid", "required"):
                     chosen[name] = options.get(name, "")
                 if kind == "secret" and target:
-                    target = posixpath.join(self.directory, target)
+                    target = posixpath.join(self.step.cwd, target)
             found.append((target, tuple(sorted(chosen.items()))))
         return tuple(sorted(found))
 

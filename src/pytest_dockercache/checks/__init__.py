@@ -23,12 +23,13 @@ from . import (
     python_version,
     rebuild_saving,
 )
+from .predicted import honest
 from .verdict import Check, Verdict
 
 __all__ = ["CHECKS", "Check", "Verdict"]
 
 CHECKS: Mapping[str, Check] = {
-    check.id: check
+    check.id: honest(check)
     for check in (
         first_build.CHECK,
         environment_layers.CHECK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import Unverifiable
 from ..rebuild import Subject
 from .verdict import Check, Verdict
 
@@ -9,8 +10,13 @@ __all__ = ["CHECK", "judge"]
 
 
 def judge(subject: Subject) -> Verdict:
-    """Hold when the first build ends with an image. Raises BuildFailed when it does not."""
+    """Hold when the first build ends with an image. Raises BuildFailed when it does not.
+
+    Unverifiable if nothing was built.
+    """
     build = subject.first()
+    if build.outcome == "predicted":
+        raise Unverifiable(f"nothing was built: {subject.engine.info.why}")
     hits = len(build.with_status("hit"))
     return Verdict(f"built in {build.seconds:.1f} s, {hits} of {len(build.steps)} steps hit")
 

@@ -60,7 +60,8 @@ def broken(
     line: int | None = None,
 ) -> CacheAssertionError:
     """The failure of a check: the verdict first, then what, where, why, and the fix."""
-    lines = [verdict]
+    predicted = subject is not None and subject.engine.info.predicts
+    lines = [f"predicted: {verdict}" if predicted else verdict]
     lines += [f"  edit   {edit}" for edit in edits]
     lines += rows
     if why:

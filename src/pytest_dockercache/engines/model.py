@@ -40,7 +40,7 @@ class Model:
         raise self._refusal()
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
-        """Predict one build; ``watch`` is asked once, since all is known at once.
+        """Predict one build; nothing runs, so there is nothing to ``watch``.
 
         Raises BuildFailed if a COPY names a file that is not in the context,
         and ConfigError for a Dockerfile that builders refuse.
@@ -65,7 +65,6 @@ class Model:
                 )
             )
         ordered = tuple(sorted(steps, key=_line))
-        watch(ordered)
         return Build(request.edits, "predicted", time.monotonic() - started, ordered)
 
     def run(
