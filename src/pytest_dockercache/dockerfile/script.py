@@ -23,7 +23,21 @@ _REDIRECTION = re.compile(r"[0-9]*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>|&>")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
 _LEADING = frozenset(
-    {"if", "then", "elif", "else", "while", "until", "do", "{", "}", "!", "time", "coproc"}
+    {
+        "if",
+        "then",
+        "elif",
+        "else",
+        "while",
+        "until",
+        "do",
+        "{",
+        "}",
+        "!",
+        "time",
+        "coproc",
+        "function",
+    }
 )
 _DECLARING = frozenset({"export", "declare", "local", "readonly", "typeset"})
 _LONGEST_LOOP = 50
@@ -254,8 +268,8 @@ class _Tokens:
         text = self.text
         self.position += 1
         if text.startswith("((", self.position):
-            end = text.find("))", self.position)
-            self.position = len(text) if end < 0 else end + 2
+            self.position += 1
+            self.nested(")")
             return _Part("unknown", "", quoted)
         if text.startswith("(", self.position):
             self.position += 1
@@ -359,24 +373,26 @@ class _Walk:
         pipeline: tuple[Command, ...],
     ) -> Iterator[Command]:
         while words and words[0].bare in _LEADING:
-            words = words[1:]
+            words = words[2:] if words[0].bare == "function" else words[1:]
         if words and words[0].bare in ("for", "select"):
-            self.loop(words)
+            yield from self.loop(words)
             return
-        if words and words[0].bare == "function":
-            words = words[2:]
         alternatives = self.loop_values(words)
         for name, value in alternatives:
             if name:
                 self.variables[name] = value
             yield from self.one(words, redirections, pipeline)
 
-    def loop(self, words: tuple[_RawWord, ...]) -> None:
+    def loop(self, words: tuple[_RawWord, ...]) -> Iterator[Command]:
         if len(words) < 3 or words[2].bare != "in":
             return
         name = words[1].bare or ""
-        values = [value for word in words[3:] for value in self.expanded(word)[0]]
-        self.loops[name] = tuple(value.text for value in values if value.known)[:_LONGEST_LOOP]
+        known: list[str] = []
+        for word in words[3:]:
+            values, nested = self.expanded(word)
+            yield from nested
+            known += [value.text for value in values if value.known]
+        self.loops[name] = tuple(known)[:_LONGEST_LOOP]
 
     def loop_values(self, words: tuple[_RawWord, ...]) -> tuple[tuple[str, str], ...]:
         used = {_variable_name(part) for word in words for part in _flat(word.parts)}
