@@ -43,11 +43,11 @@ from .dockerfile import (
     Dockerfile,
     EnvironmentCommand,
     PlannedStep,
-    environment_command,
+    environment_commands,
     plan,
     read_dockerfile,
     resolve_stage,
-    role_of,
+    roles_of,
 )
 from .engines import BuildRequest, Engine, create_engine
 from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable
@@ -170,13 +170,13 @@ class Project:
     def commands(self) -> tuple[EnvironmentCommand, ...]:
         """What the reachable environment steps run, in Dockerfile order."""
         pattern = self.settings.env_step
-        found = (environment_command(step, pattern) for step in self.steps)
+        found = environment_commands(self.steps, pattern)
         return tuple(command for command in found if command is not None)
 
     @cached_property
     def roles(self) -> Mapping[int, Role]:
         """The role of every step, by the first line of its instruction."""
-        return {step.line: role_of(step, self.settings.env_step) for step in self.all_steps}
+        return _roles(self.all_steps, self.settings.env_step)
 
     @cached_property
     def ancestors(self) -> Mapping[str, frozenset[str]]:
@@ -404,7 +404,7 @@ class Subject:
 
     def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
         steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-        return {step.line: role_of(step, self.settings.env_step) for step in steps}
+        return _roles(steps, self.settings.env_step)
 
     def _note_new_records(self, before: frozenset[str]) -> None:
         try:
@@ -517,6 +517,10 @@ def _compiled(pattern: str, name: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as problem:
         raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
+
+
+def _roles(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int, Role]:
+    return {step.line: role for step, role in zip(steps, roles_of(steps, pattern), strict=True)}
 
 
 def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:

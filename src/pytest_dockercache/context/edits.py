@@ -132,26 +132,18 @@ def apply_argument_edits(
     return spec.with_build_args(changes) if changes else spec
 
 
-_BOOLEANS = {"true": "false", "yes": "no", "on": "off"}
-
-
 def argument_value(current: str | None, nonce: str) -> str:
     """A value unlike ``current`` that a Dockerfile made for ``current`` can still digest.
 
     Whole numbers stay numbers of at least as many digits, hexadecimal hashes
     hashes of the same length, dates dates of the same form; text gets a
-    suffix; nothing becomes a word. Booleans can only be turned round, which
-    is not unique to the run.
+    suffix; nothing becomes a word. ``true`` and ``false`` get a suffix too:
+    turned round they would be a value that an earlier run has built.
     """
     digest = hashlib.sha256(nonce.encode()).hexdigest()
     number = int(digest[:12], 16)
     if not current:
         return f"dockercache{digest[:12]}"
-    turned = {**_BOOLEANS, **{no: yes for yes, no in _BOOLEANS.items()}}.get(current.lower())
-    if turned is not None:
-        if current[0].isupper():
-            return turned.upper() if current.isupper() else turned.title()
-        return turned
     if re.fullmatch(r"[0-9a-f]{7,64}", current) and re.search(r"[a-f]", current):
         return _unlike(current, digest[: len(current)])
     date = re.fullmatch(r"\d{4}-\d{2}-\d{2}(.*)", current, re.DOTALL)
