@@ -1,4 +1,4 @@
-"""Every sample project does on every engine what samples.json says of it."""
+"""Every sample project, judged by every engine: it fails what it is broken in, and only that."""
 
 from __future__ import annotations
 
