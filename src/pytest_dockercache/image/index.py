@@ -35,6 +35,8 @@ class Kind(IntEnum):
     LINK = 7
 
 
+_SYMLINK = int(Kind.SYMLINK)
+
 OPAQUE = 0x10
 """Flag in the kind column: what the layers below have at this path does not show through.
 
@@ -179,7 +181,8 @@ def build_index(diff_id: str, rows: Iterable[Row], kept: Mapping[bytes, bytes]) 
         diff_id=diff_id,
         paths=[row[0] for row in ordered],
         kinds=bytes(row[1] for row in ordered),
-        modes=array("H", (row[2] & 0o7777 for row in ordered)),
+        # A symbolic link has no mode of its own on Linux, whatever its tar says.
+        modes=array("H", (0o777 if row[1] == _SYMLINK else row[2] & 0o7777 for row in ordered)),
         uids=array("I", (row[3] & 0xFFFFFFFF for row in ordered)),
         gids=array("I", (row[4] & 0xFFFFFFFF for row in ordered)),
         sizes=array("Q", (row[5] for row in ordered)),

@@ -1,4 +1,4 @@
-"""Package caches, bytecode and hidden bytes are found where they are, and blamed on who added them."""
+"""Package caches, bytecode and hidden bytes are found, and blamed on the layer that added them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENV = "opt/conda/envs/app"
 
 
 def linked_package(name: str, size: int = 1000) -> list[Member]:
-    """An extracted package as conda leaves it: its code linked into an environment, its info not."""
+    """An extracted package as conda leaves it: code linked into an environment, info not."""
     return [
         add(f"{PKGS}/{name}/lib/{name}.py", b"x" * size),
         add(f"{ENV}/lib/{name}.py", kind=tarfile.LNKTYPE, link=f"{PKGS}/{name}/lib/{name}.py"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,19 @@ def dist(name: str, version: str, site: str = SITE) -> Member:
 
 INSTALLED = layer(
     conda("python", "3.10.4", "0_cpython"),
-    conda("numpy", "1.26.4", "py310h_1", md5="ab" * 16,
-          files=["lib/python3.10/site-packages/numpy-1.26.4.dist-info/METADATA"]),  # fmt: skip
+    conda(
+        "numpy",
+        "1.26.4",
+        "py310h_1",
+        md5="ab" * 16,
+        files=["lib/python3.10/site-packages/numpy-1.26.4.dist-info/METADATA"],
+    ),
     conda("tzdata", "2024a", "h0c530f3_0"),
     add(f"{ENV}/conda-meta/history", b""),
     dist("numpy", "1.26.4"),
     dist("Flask.Login", "3.0.2"),
     conda("conda", "24.1.0", prefix="opt/conda"),
-)  # fmt: skip
+)
 VIEW = replay([INSTALLED])
 APP = environment(VIEW, "/opt/conda/envs/app")
 
@@ -254,7 +260,7 @@ def test_a_version_spec_that_is_not_understood_is_an_error_not_a_match() -> None
 )  # fmt: skip
 def test_versions_are_ordered_as_conda_orders_them(ordered: list[str]) -> None:
     equal = {("1.1.0dev1", "1.1.a1"), ("1.1.0post1", "1.1post1"), ("0.4.1.rc", "0.4.1")}
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         assert compare(left, right) < 0 or (left, right) in equal, (left, right)
     assert compare("1.1", "1.1.0") == 0
 

@@ -65,8 +65,10 @@ def test_a_damaged_file_is_as_good_as_none_and_goes_away(
     else:
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
-    assert store.load(SAMPLE.diff_id) is None
-    assert files(store) == []
+    found = store.load(SAMPLE.diff_id)
+    # The compressed form has bits that mean nothing.
+    assert found is None or found == SAMPLE
+    assert len(files(store)) == (found is not None)
 
 
 def test_a_file_of_another_version_is_not_used(tmp_path: Path) -> None:
