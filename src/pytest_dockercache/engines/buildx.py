@@ -274,7 +274,7 @@ class Buildx:
     ) -> None:
         said = next((line for line in reversed(text) if line.startswith("ERROR: ")), None)
         said = said or (text[-1] if text else f"docker buildx build ended with exit code {code}")
-        said = said.removeprefix("ERROR: ").removeprefix("failed to solve: ")
+        said = said.removeprefix("ERROR: ")
         failure = observation.failure()
         if failure is None and (says_daemon_gone(said) or not self._daemon.alive()):
             raise daemon_gone(said)

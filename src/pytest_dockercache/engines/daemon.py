@@ -8,6 +8,7 @@ contexts).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -34,9 +35,15 @@ _CALL_SECONDS = 120
 """How long one call may take; those that wait for something (build, wait) say so themselves."""
 
 
+_OLDEST_API = "1.24"
+"""The oldest API that the SDK speaks; a ping is the same in all of them."""
+
+
 def current_context() -> str:
     """The name of the Docker context that the ``docker`` command would use."""
-    return str(get_current_context_name())
+    if os.environ.get("DOCKER_HOST"):
+        return "default"
+    return os.environ.get("DOCKER_CONTEXT") or str(get_current_context_name())
 
 
 def connect() -> Daemon:
@@ -46,9 +53,12 @@ def connect() -> Daemon:
     """
     endpoint = _endpoint()
     try:
-        client = _client(endpoint, None)
-        ping = client.api.get(f"{client.api.base_url}/_ping", timeout=_CALL_SECONDS)
-        ping.raise_for_status()
+        _knock(endpoint)
+        # With a version given, the SDK asks nothing while it is being made.
+        with contextlib.closing(_client(endpoint, _OLDEST_API)) as first:
+            ping = first.api.get(f"{first.api.base_url}/_ping", timeout=_CALL_SECONDS)
+            ping.raise_for_status()
+        client = _client(endpoint, ping.headers.get("Api-Version"))
         version = client.version()
     except (DockerException, requests.RequestException, OSError, ValueError) as problem:
         raise _unavailable(endpoint, problem) from None
@@ -83,6 +93,19 @@ def _endpoint() -> str:
             "  fix    choose one of `docker context ls` with DOCKER_CONTEXT or `docker context use`"
         )
     return str(context.Host or "the local Docker socket")
+
+
+def _knock(endpoint: str) -> None:
+    """Raise OSError if nothing listens on a socket file.
+
+    The SDK would say the same, but leave a socket behind whose
+    ResourceWarning fails the tests of those who make errors of warnings.
+    """
+    scheme, _, path = endpoint.partition("://")
+    if scheme in ("unix", "http+unix") and hasattr(socket, "AF_UNIX"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(_CALL_SECONDS)
+            knocking.connect("/" + path.lstrip("/"))
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:

@@ -19,7 +19,8 @@ _LOG_LINES = 20
 _EXIT_CODE = re.compile(r"(?:exit code: |returned a non-zero code: )(\d+)")
 
 _REFERENCE = re.compile(
-    r"failed to (?:compute cache key|calculate checksum of ref \S+|solve(?: with frontend \S+)?): "
+    r"failed to (?:build|solve(?: with frontend \S+)?|compute cache key"
+    r"|calculate checksum of ref \S+): "
 )
 """What BuildKit puts before the one part of a message that a reader can use."""
 

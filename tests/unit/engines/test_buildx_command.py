@@ -1,0 +1,108 @@
+"""The command line and environment of a buildx build, and which builder it names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from pytest_dockercache.context import IgnoreRules, StagedContext
+from pytest_dockercache.dockerfile import parse_dockerfile
+from pytest_dockercache.engines import BuildRequest
+from pytest_dockercache.engines.buildx import (
+    Builder,
+    build_command,
+    build_environment,
+    find_builder,
+    supported,
+)
+from pytest_dockercache.model import BuildSpec
+
+
+def request(**fields: object) -> BuildRequest:
+    root = Path("/staged/context")
+    spec = BuildSpec(Path("/project/Dockerfile"), Path("/project"), **fields)  # type: ignore[arg-type]
+    staged = StagedContext(root, root / "Dockerfile", cast(IgnoreRules, None))
+    return BuildRequest(spec, parse_dockerfile("FROM a\n"), staged, labels=(("run", "7"),))
+
+
+def command(load: bool = False, **fields: object) -> list[str]:
+    return build_command(
+        request(**fields), "default", load=load, iidfile=Path("/o/iid"), metadata=Path("/o/meta")
+    )
+
+
+def test_a_build_is_labelled_and_tags_nothing() -> None:
+    assert command() == [
+        "docker", "buildx", "build", "--progress=rawjson", "--builder=default",
+        "--iidfile=/o/iid", "--metadata-file=/o/meta", "--label=run=7",
+        "--file=/staged/context/Dockerfile", "/staged/context",
+    ]  # fmt: skip
+
+
+def test_a_builder_outside_the_daemon_loads_its_image_into_it() -> None:
+    assert "--load" in command(load=True)
+    assert "--load" not in command()
+
+
+def test_everything_of_the_spec_is_passed_on_in_order() -> None:
+    made = command(
+        target="app",
+        build_args=(("B", "1"), ("A", "x=y z")),
+        platform="linux/amd64,linux/arm64",
+        secrets=("id=token,src=token.txt",),
+        ssh=("default",),
+    )
+    assert made[8:-2] == [
+        "--target=app", "--build-arg=B=1", "--build-arg=A=x=y z",
+        "--platform=linux/amd64,linux/arm64", "--secret=id=token,src=token.txt", "--ssh=default",
+    ]  # fmt: skip
+
+
+def test_the_environment_keeps_what_decides_where_and_what_is_built() -> None:
+    kept = {
+        "DOCKER_HOST": "tcp://h:1",
+        "DOCKER_CONTEXT": "c",
+        "DOCKER_CONFIG": "/c",
+        "DOCKER_DEFAULT_PLATFORM": "linux/arm64",
+        "BUILDX_CONFIG": "/b",
+        "SOURCE_DATE_EPOCH": "0",
+        "SSH_AUTH_SOCK": "/s",
+        "HTTPS_PROXY": "http://p",
+    }
+    assert build_environment(kept).items() >= kept.items()
+
+
+@pytest.mark.parametrize(
+    "name", ["BUILDKIT_PROGRESS", "BUILDX_BUILDER", "BUILDX_EXPERIMENTAL", "BUILDX_GIT_LABELS"]
+)
+def test_the_environment_drops_what_changes_the_output_or_the_image(name: str) -> None:
+    assert name not in build_environment({name: "1"})
+
+
+def test_attestations_are_off_and_provenance_goes_to_the_metadata_only() -> None:
+    made = build_environment({"BUILDX_METADATA_PROVENANCE": "disabled"})
+    assert made["BUILDX_METADATA_PROVENANCE"] == "max"
+    assert made["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1"
+
+
+def test_the_builder_is_that_of_docker_build_not_that_of_buildx_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": "elsewhere"}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "BUILDX_BUILDER"):
+        monkeypatch.delenv(name, raising=False)
+    assert find_builder(None) == Builder("elsewhere", "docker", "elsewhere")
+    monkeypatch.setenv("BUILDX_BUILDER", "elsewhere")
+    assert find_builder(None) == Builder("elsewhere", "docker", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("0.12.1", False), ("0.13.1", True), ("0.29.1", True), ("1.0.0", True), ("?", False)],
+)
+def test_buildx_before_0_13_has_no_rawjson(version: str, expected: bool) -> None:
+    assert supported(version) is expected

@@ -1,0 +1,87 @@
+"""What is said of a build that did not end well: the verdict first, then the log, then the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pytest_dockercache.dockerfile import parse_dockerfile
+from pytest_dockercache.engines import BuildRequest
+from pytest_dockercache.engines.failure import build_failed, build_timeout, says_daemon_gone
+from pytest_dockercache.model import BuildSpec, Step
+
+TEXT = "FROM a\nRUN conda env update \\\n    -f environment.yml\nCOPY nofile /\n"
+SPEC = BuildSpec(Path("/project/Dockerfile"), Path("/project"))
+REQUEST = BuildRequest(SPEC, parse_dockerfile(TEXT), cast(Any, None), timeout=30)
+
+
+def test_a_command_that_failed_is_named_with_line_and_exit_code() -> None:
+    error = 'process "/bin/sh -c conda …" did not complete successfully: exit code: 3'
+    failed = build_failed(REQUEST, 2, error, "Collecting\rDone\n\nnot found\n")
+    assert str(failed).splitlines() == [
+        "the image does not build: Dockerfile:2: RUN conda env update -f environment.yml: "
+        "exit code 3",
+        "  log",
+        "    Done",
+        "    not found",
+    ]
+    assert failed.line == 2
+    assert failed.log == "Done\nnot found"
+
+
+def test_only_the_end_of_a_long_log_is_shown() -> None:
+    log = "".join(f"line {number}\n" for number in range(100))
+    assert build_failed(REQUEST, 2, "exit code: 1", log).log.splitlines() == [
+        f"line {number}" for number in range(80, 100)
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'failed to calculate checksum of ref abc::def: "/nofile": not found',
+        "failed to solve: failed to compute cache key: failed to calculate checksum of ref a: "
+        '"/nofile": not found',
+    ],
+)
+def test_what_buildkit_says_around_a_missing_file_is_left_out(error: str) -> None:
+    assert str(build_failed(REQUEST, 4, error)) == (
+        'the image does not build: Dockerfile:4: COPY nofile /: "/nofile": not found'
+    )
+
+
+def test_a_full_disk_is_called_that_with_what_to_do() -> None:
+    failed = build_failed(REQUEST, 2, "write /x: no space left on device")
+    first, fix = str(failed).splitlines()
+    assert first.startswith("the disk of the Docker daemon is full: Dockerfile:2: RUN conda")
+    assert "docker system df" in fix
+
+
+def test_an_error_without_a_line_names_the_dockerfile() -> None:
+    assert str(build_failed(REQUEST, None, "failed to solve: no\nidea")) == (
+        "the image does not build: Dockerfile: no idea"
+    )
+
+
+def test_a_timeout_names_the_step_that_was_running() -> None:
+    steps = [
+        Step(2, "0", "RUN", "RUN conda env  update", status="miss", running=True),
+        Step(4, "0", "COPY", "COPY nofile /"),
+    ]
+    assert str(build_timeout(REQUEST, steps)).splitlines()[0] == (
+        "the build was cancelled after 30 s: Dockerfile:2 was running: RUN conda env update"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?", True),
+        ("failed to receive status: rpc error: code = Unavailable desc = error reading", True),
+        ("process did not complete successfully: exit code: 1", False),
+    ],
+)
+def test_a_lost_daemon_is_told_from_a_failed_build(text: str, expected: bool) -> None:
+    assert says_daemon_gone(text) is expected
