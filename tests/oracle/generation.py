@@ -237,7 +237,7 @@ def _lines(
                 "VOLUME /vol",
                 'ENTRYPOINT ["sh"]',
                 "HEALTHCHECK NONE",
-                'ONBUILD RUN echo triggered',
+                "ONBUILD RUN echo triggered",
             ]
         )
     )
@@ -286,7 +286,7 @@ def _runs(draw: st.DrawFn, stage: Stage, number: int, classic: bool) -> Line:
 def _heredocs(draw: st.DrawFn, number: int) -> Line:
     out = f"/h{number}"
     body = draw(st.sampled_from([f"echo one > {out}", f"# c\necho two > {out}\n"]))
-    shape = draw(st.sampled_from(["RUN <<{0}", "RUN cat <<{0} > %s" % out, "RUN <<-{0}"]))
+    shape = draw(st.sampled_from(["RUN <<{0}", f"RUN cat <<{{0}} > {out}", "RUN <<-{0}"]))
     shebang = draw(st.booleans()) and "cat" not in shape
     if shebang:
         body = f"#!/bin/sh\n{body}"
@@ -308,27 +308,59 @@ def _heredocs(draw: st.DrawFn, number: int) -> Line:
     )
 
 
+_MOUNTS: dict[str, tuple[str, ...]] = {
+    "type=bind,source=src,target=/mnt": (
+        "type=bind,src=src,dst=/mnt",
+        "source=src,target=/mnt",
+        "type=bind,source=lib,target=/mnt",
+        "type=bind,source=src,target=/mnt,rw",
+        "type=bind,source=src,target=/mnt2",
+        "type=bind,source=./src/,target=/mnt",
+        "type=bind,source=src/sub,target=/mnt",
+    ),
+    "type=bind,target=/mnt": (
+        "type=bind,source=.,target=/mnt",
+        "type=bind,source=src,target=/mnt",
+    ),
+    "type=bind,source=a.txt,target=/mnt": (
+        "type=bind,source=b.txt,target=/mnt",
+        "type=bind,source=/a.txt,target=/mnt,readonly",
+    ),
+    "type=cache,target=/mnt": (
+        "type=cache,target=/mnt,sharing=locked",
+        "type=cache,target=/mnt/",
+        "type=cache,target=/mnt,id=one",
+        "type=cache,target=/mnt,id=/mnt",
+        "type=cache,target=/mnt,mode=0700",
+        "type=cache,target=/mnt,ro",
+        "type=tmpfs,target=/mnt",
+    ),
+    "type=cache,id=one,target=/mnt": (
+        "type=cache,id=two,target=/mnt",
+        "type=cache,id=one,target=/mnt,sharing=private",
+        "type=cache,id=one,target=/mnt,uid=5",
+    ),
+    "type=tmpfs,target=/mnt": (
+        "type=tmpfs,target=/mnt,size=1000000",
+        "type=tmpfs,target=/mnt2",
+    ),
+    "type=secret,id=one": (
+        "type=secret,id=two",
+        "type=secret,id=one,target=/run/x",
+        "type=secret,id=one,mode=0400",
+        "type=secret,id=one,required=false",
+    ),
+    "type=ssh": ("type=ssh,id=default", "type=ssh,id=other", "type=ssh,target=/agent"),
+}
+
+
 @st.composite
 def _mounts(
     draw: st.DrawFn, stage: Stage, before: list[Stage], files: dict[str, File], number: int
 ) -> Line:
     out = f"/m{number}"
     command = f"ls /mnt > {out}; true"
-    shapes = [
-        ("type=bind,source=src,target=/mnt", ("type=bind,src=src,dst=/mnt", "source=src,target=/mnt",
-         "type=bind,source=lib,target=/mnt", "type=bind,source=src,target=/mnt,rw",
-         "type=bind,source=src,target=/mnt2", "type=bind,source=./src/,target=/mnt")),
-        ("type=bind,target=/mnt", ("type=bind,source=.,target=/mnt", "type=bind,source=src,target=/mnt")),
-        ("type=bind,source=a.txt,target=/mnt", ("type=bind,source=b.txt,target=/mnt",
-         "type=bind,source=/a.txt,target=/mnt,readonly")),
-        ("type=cache,target=/mnt", ("type=cache,target=/mnt,sharing=locked", "type=cache,target=/mnt/",
-         "type=cache,target=/mnt,id=one", "type=cache,target=/mnt,mode=0700", "type=tmpfs,target=/mnt")),
-        ("type=cache,id=one,target=/mnt", ("type=cache,id=two,target=/mnt",
-         "type=cache,id=one,target=/mnt,sharing=private", "type=cache,id=one,target=/mnt,uid=5")),
-        ("type=tmpfs,target=/mnt", ("type=tmpfs,target=/mnt,size=1000000", "type=tmpfs,target=/mnt2")),
-        ("type=secret,id=one", ("type=secret,id=two", "type=secret,id=one,target=/run/x",
-         "type=secret,id=one,mode=0400")),
-    ]  # fmt: skip
+    shapes = list(_MOUNTS.items())
     named = [other for other in before if other.name]
     if named:
         other = draw(st.sampled_from(named))
@@ -516,7 +548,9 @@ def _edited(
         image = draw(st.sampled_from([bases.OTHER, bases.ALIAS, bases.PLAIN]))
         return replace(case, kind=kind, edits=(Edit.base(image),))
     if kind == "ignore":
-        text = draw(st.sampled_from(["src/sub\n", "*.txt\n!a.txt\n!b.txt\n", "data/two.csv\n", "docs\n"]))
+        text = draw(
+            st.sampled_from(["src/sub\n", "*.txt\n!a.txt\n!b.txt\n", "data/two.csv\n", "docs\n"])
+        )
         if case.ignore is None:
             return replace(case, kind=kind, edits=(Edit.create(".dockerignore", text),))
         return replace(case, kind=kind, edits=(Edit.append(".dockerignore", text),))
@@ -553,7 +587,13 @@ def _rewritten(draw: st.DrawFn, kind: str, top: list[Line], stages: list[Stage])
             if kind == "insert":
                 extra = draw(
                     st.sampled_from(
-                        ["ENV NEW=1", "ARG NEW=1", "LABEL inserted=1", "COPY a.txt /ins", "WORKDIR /ins"]
+                        [
+                            "ENV NEW=1",
+                            "ARG NEW=1",
+                            "LABEL inserted=1",
+                            "COPY a.txt /ins",
+                            "WORKDIR /ins",
+                        ]
                     )
                 )
             body.insert(draw(st.integers(min(first, len(body)), len(body))), extra)

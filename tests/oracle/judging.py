@@ -122,9 +122,7 @@ class Bench:
             if self.made % 20 == 0:
                 self.tidy()
 
-    def _judge(
-        self, case: Case, spec: BuildSpec, where: Path, nonce: str
-    ) -> tuple[Finding, ...]:
+    def _judge(self, case: Case, spec: BuildSpec, where: Path, nonce: str) -> tuple[Finding, ...]:
         try:
             dockerfile = read_dockerfile(spec.dockerfile)
             before = Snapshot.read(
@@ -161,10 +159,12 @@ class Bench:
             step = Step(failure.line or 0, "", "COPY", str(failure))
             return (Finding(step, "built", "fails", "false miss", str(failure)),)
         findings = list(_compare(real, said, self.dialect))
-        for item in _compare(real, blind, self.dialect):
-            # Without knowledge of the base, more is unknown, but nothing may be wrong.
-            if item.verdict.startswith("false") and _depends_on_identity(case) is False:
-                findings.append(replace(item, note=f"blind: {item.note}"))
+        # Without knowledge of the base, more is unknown, but nothing may be wrong.
+        findings += [
+            replace(item, note=f"blind: {item.note}")
+            for item in _compare(real, blind, self.dialect)
+            if item.verdict.startswith("false") and not _depends_on_identity(case)
+        ]
         return tuple(findings)
 
     def _build(
@@ -206,9 +206,7 @@ def _depends_on_identity(case: Case) -> bool:
     return any(edit.kind == "base" for edit in case.edits) or case.kind.startswith("base")
 
 
-def _compare(
-    real: Build, said: tuple[object, ...], dialect: Dialect
-) -> Iterator[Finding]:
+def _compare(real: Build, said: tuple[object, ...], dialect: Dialect) -> Iterator[Finding]:
     forecasts = list(said)
     for step in real.steps:
         match = next(

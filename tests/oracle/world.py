@@ -85,7 +85,7 @@ def write(case: Case, folder: Path, nonce: str) -> BuildSpec:
     for path, file in sorted(files.items(), reverse=True):
         full = folder / path
         if file.link is None:
-            full.chmod(file.mode if file.content is not None else file.mode)
+            full.chmod(file.mode)
     for parent, directories, _ in os.walk(folder):
         for name in directories:
             path = Path(parent, name)

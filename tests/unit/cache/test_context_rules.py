@@ -1,0 +1,194 @@
+"""Which changes of the context change a cache key, and which stay unknown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from comparing import FILES, Project
+
+from pytest_dockercache.cache import CLASSIC
+from pytest_dockercache.errors import BuildFailed, ConfigError
+from pytest_dockercache.model import Edit
+
+HIT, MISS, UNKNOWN = "hit", "miss", "unknown"
+
+
+@pytest.mark.parametrize(
+    ("copy", "edit", "expected"),
+    [
+        ("src /x", Edit.append("src/main.py"), MISS),
+        ("src /x", Edit.append("lib/main.py"), HIT),
+        ("src /x", Edit.touch("src/main.py"), HIT),
+        ("src /x", Edit.chmod("src/main.py", 0o755), MISS),
+        ("src /x", Edit.chmod("src", 0o700), MISS),
+        ("src/main.py /x", Edit.chmod("src", 0o700), HIT),
+        ("src/* /x/", Edit.chmod("src", 0o700), HIT),
+        ("src/* /x/", Edit.chmod("src/sub", 0o700), MISS),
+        ("src /x", Edit.create("src/new.py"), MISS),
+        ("src/*.py /x/", Edit.create("src/new.py"), MISS),
+        ("src/*.py /x/", Edit.create("src/new.txt"), HIT),
+        ("src/*.py /x/", Edit.append("src/sub/deep.py"), HIT),
+        ("src /x", Edit.delete("src/util.py"), MISS),
+        ("src /x", Edit.rename("src/util.py", "src/tools.py"), MISS),
+        ("s*/main.py /x", Edit.rename("src", "sources"), HIT),
+        (". /x", Edit.append("src/main.py"), MISS),
+        (". /x", Edit.chmod("a.txt", 0o600), MISS),
+        ("nothing* /x/", Edit.create("nothing.txt"), MISS),
+    ],
+)
+def test_a_copy_misses_exactly_when_what_it_takes_changes(
+    tmp_path: Path, copy: str, edit: Edit, expected: str
+) -> None:
+    project = Project(tmp_path, f"FROM base\nCOPY {copy}\n")
+    os.chmod(tmp_path / "src", 0o755)
+    os.chmod(tmp_path / "src/sub", 0o755)
+    os.chmod(tmp_path / "a.txt", 0o644)
+    assert project.statuses(edit) == {2: expected}
+
+
+def test_a_source_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nCOPY link /x\n")
+    (tmp_path / "link").symlink_to("src/main.py")
+    assert project.statuses(Edit.append("src/main.py")) == {2: MISS}
+    assert project.statuses(Edit.append("src/util.py")) == {2: HIT}
+
+
+def test_a_link_inside_a_copied_directory_counts_by_its_text(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nCOPY src /x\n")
+    (tmp_path / "src/link").symlink_to("../a.txt")
+    assert project.statuses(Edit.append("a.txt")) == {2: HIT}
+
+
+def test_an_ignored_file_cannot_change_anything(tmp_path: Path) -> None:
+    files = {**FILES, ".dockerignore": ".git\n"}
+    project = Project(tmp_path, "FROM base\nCOPY . /x\n", files)
+    assert project.statuses(Edit.create(".git/new")) == {2: HIT}
+    assert project.statuses(Edit.create("src/new")) == {2: MISS}
+
+
+def test_a_bind_mount_reads_by_content(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nRUN --mount=type=bind,source=src,target=/m a\n")
+    assert project.statuses(Edit.append("src/main.py")) == {2: MISS}
+    assert project.statuses(Edit.append("a.txt")) == {2: HIT}
+
+
+def test_what_a_missing_source_does_to_a_build_is_said(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nCOPY a.txt /x\n")
+    with pytest.raises(BuildFailed, match=r"line 2 \(COPY a.txt /x\) names a.txt, which is not"):
+        project.statuses(Edit.delete("a.txt"))
+
+
+def test_an_edit_of_an_ignored_file_is_refused_with_the_line(tmp_path: Path) -> None:
+    files = {**FILES, ".dockerignore": "# x\nsrc/util.py\n"}
+    project = Project(tmp_path, "FROM base\nCOPY . /x\n", files)
+    with pytest.raises(ConfigError, match=r"\.dockerignore line 2 \(src/util.py\)"):
+        project.statuses(Edit.append("src/util.py"))
+
+
+TWO_STAGES = """FROM base AS builder
+WORKDIR /app
+COPY environment.yml ./
+RUN install
+{more}
+FROM base
+COPY --from=builder {path} /env
+COPY src /src
+"""
+
+
+def test_what_a_command_makes_that_runs_again_is_unknown(tmp_path: Path) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="", path="/opt"))
+    said = project.after(Edit.append("environment.yml"))
+    assert {line: item.status for line, item in said.items()} == {
+        2: HIT, 3: MISS, 4: MISS, 7: UNKNOWN, 8: UNKNOWN,
+    }  # fmt: skip
+    assert said[7].note == (
+        "hits only if /opt of stage builder, where line 3 runs again, comes out the same"
+    )
+    assert said[8].note == "runs on top of line 7, which may hit or miss"
+
+
+def test_a_step_below_an_unknown_one_that_changed_itself_is_a_miss(tmp_path: Path) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="", path="/opt"))
+    edits = Edit.append("environment.yml"), Edit.append("src/main.py")
+    assert project.statuses(*edits)[8] == MISS
+
+
+def test_a_path_that_the_steps_which_run_again_do_not_touch_is_a_hit(tmp_path: Path) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path="/opt"))
+    assert project.statuses(Edit.append("src/main.py")) == {
+        2: HIT, 3: HIT, 4: HIT, 5: MISS, 7: HIT, 8: MISS,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/app", "/app/src", "/app/src/main.py", "/", "/app/*"])
+def test_a_path_that_a_missed_copy_may_have_written_is_no_hit(tmp_path: Path, path: str) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path=path))
+    assert project.statuses(Edit.append("src/main.py"))[7] != HIT
+
+
+def test_a_link_that_a_command_may_have_made_leaves_nothing_untouched(tmp_path: Path) -> None:
+    more = "RUN ln -s /opt /app/src\nCOPY src /app/src"
+    project = Project(tmp_path, TWO_STAGES.format(more=more, path="/opt"))
+    assert project.statuses(Edit.append("src/main.py"))[8] == UNKNOWN
+
+
+def test_a_merged_directory_is_known_by_its_other_name(tmp_path: Path) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="COPY src /lib/app", path="/usr/lib/app"))
+    assert project.statuses(Edit.append("src/main.py"))[7] != HIT
+
+
+def test_a_file_that_is_copied_through_stages_is_known_by_its_content(tmp_path: Path) -> None:
+    text = "FROM scratch AS files\nCOPY a.txt b.txt /f/\nFROM base\nCOPY --from=files /f/b.txt /\n"
+    project = Project(tmp_path, text)
+    assert project.statuses(Edit.append("a.txt")) == {2: MISS, 4: UNKNOWN}
+    text = (
+        "FROM scratch AS files\nCOPY a.txt /f/\nCOPY b.txt /f/\n"
+        "FROM base\nCOPY --from=files /f/{} /\n"
+    )
+    project = Project(tmp_path, text.format("b.txt"))
+    assert project.statuses(Edit.append("a.txt")) == {2: MISS, 3: MISS, 5: HIT}
+    project = Project(tmp_path, text.format("a.txt"))
+    assert project.statuses(Edit.append("a.txt")) == {2: MISS, 3: MISS, 5: MISS}
+
+
+def test_urls_are_unknown_unless_a_checksum_pins_them(tmp_path: Path) -> None:
+    url = "https://example.org/data.csv"
+    project = Project(tmp_path, f"FROM base\nADD {url} /x\nRUN a\n")
+    said = project.after(Edit.touch("a.txt"))
+    assert said[2].status == UNKNOWN
+    assert said[2].note == f"hits only if {url} holds what it held before"
+    project = Project(tmp_path, f"FROM base\nADD --checksum=sha256:{'0' * 64} {url} /x\n")
+    assert project.statuses(Edit.touch("a.txt")) == {2: HIT}
+
+
+def test_another_name_of_the_same_image_is_the_same_base(tmp_path: Path) -> None:
+    identities = {"base": "layers", "other": "layers"}
+    text = "FROM base\nRUN a\n"
+    known = Project(tmp_path, text, identities=identities)
+    assert known.statuses(Edit.base("other")) == {2: HIT}
+    assert Project(tmp_path, text).statuses(Edit.base("other")) == {2: MISS}
+    blind = Project(tmp_path, text, known=False)
+    assert blind.statuses(Edit.base("docker.io/library/base:latest")) == {2: HIT}
+
+
+def test_what_only_the_base_knows_is_not_guessed(tmp_path: Path) -> None:
+    text = "FROM base\nENV A=$FLAVOUR\nRUN a\n"
+    project = Project(tmp_path, text, known=False)
+    assert project.statuses(Edit.dockerfile(text.replace("$FLAVOUR", "vanilla"))) == {3: UNKNOWN}
+    assert project.statuses(Edit.dockerfile(text.replace("$FLAVOUR", "$FLAVOUR-x"))) == {3: MISS}
+    workdir = "FROM base\nWORKDIR app\nRUN a\n"
+    project = Project(tmp_path, workdir, known=False)
+    assert project.statuses(Edit.dockerfile(workdir.replace("app", "/app"))) == {
+        2: UNKNOWN,
+        3: UNKNOWN,
+    }
+    project = Project(tmp_path, workdir.replace("base", "python:3-onbuild"), known=False)
+    assert set(project.statuses(Edit.touch("a.txt")).values()) == {UNKNOWN}
+
+
+def test_the_classic_builder_counts_the_whole_path(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nCOPY s*/main.py /x\n", dialect=CLASSIC)
+    assert project.statuses(Edit.rename("src", "sources")) == {2: MISS}
