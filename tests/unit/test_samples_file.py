@@ -54,7 +54,7 @@ def test_a_broken_sample_differs_from_its_good_one_only_where_it_is_broken(name:
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_line_to_blame_is_a_line_of_the_dockerfile(name: str) -> None:
     lines = files(name)["Dockerfile"].splitlines()
-    blamed = {**SAMPLES[name]["fails"], **SAMPLES[name].get("fails_by_layer", {})}
+    blamed = SAMPLES[name]["fails"]
     assert blamed
     for how in blamed.values():
         if how["line"] is not None:
