@@ -335,24 +335,38 @@ class Comparison:
             return "unknown"
         for first, second in zip(old_key.contents, new_key.contents, strict=True):
             same = self.same_content(first, second)
+            if same == "different":
+                same = self._seen_at(path, first, second, new_key)
             if same != "equal":
-                if same == "different" and self._shows_at(second, first, new_key, path):
-                    return "different"
-                return "unknown"
+                return same
         if _covers(new_key, path, self.after):
             return "equal"
         return self._same_at(old[:-1], new[:-1], path)
 
-    def _shows_at(self, new: Content, old: Content, key: Key, path: str) -> bool:
-        """Whether a difference of what a COPY takes is certainly seen at ``path``."""
-        if new.origin != "context" or old.origin != "context":
-            return False
-        if not _covers(key, path, self.after) and not _is_destination(key, path):
-            return False
-        return any(
-            item.what in ("content", "mode", "link", "type")
-            for item in self.content_differences(old, new)
-        )
+    def _seen_at(self, path: str, old: Content, new: Content, key: Key) -> Sameness:
+        """Whether a difference of what a COPY takes from the context is seen at ``path``."""
+        if old.origin != "context" or new.origin != "context":
+            return "unknown"
+        found: Sameness = "equal"
+        for item in self.content_differences(old, new):
+            places = [_landing(item.path, old if item.what == "removed" else new, key,
+                               self.before if item.what == "removed" else self.after)]  # fmt: skip
+            if item.other is not None:
+                places.append(_landing(item.other, old, key, self.before))
+            for place in places:
+                if place is None:
+                    return "unknown"
+                if not _overlap(path, place):
+                    continue
+                # A copied file replaces what was there; whether a new one did
+                # is for the steps below to know.
+                replaced = item.what in ("content", "link", "type") or (
+                    item.what == "mode" and self.after.tree.entries[item.path].kind == "file"
+                )
+                if replaced and (path == place or place.startswith(path.rstrip("/") + "/")):
+                    return "different"
+                found = "unknown"
+        return found
 
 
 def predict_steps(
@@ -610,8 +624,21 @@ def _covers(key: Key, path: str, snapshot: Snapshot) -> bool:
     return False
 
 
-def _is_destination(key: Key, path: str) -> bool:
-    """Whether a COPY of one directory goes to exactly ``path``."""
-    if key.step.instruction.keyword != "COPY" or len(key.step.transfers) != 1:
-        return False
-    return _real(key.step.transfers[0].destination) == path
+def _landing(item: str, content: Content, key: Key, snapshot: Snapshot) -> str | None:
+    """Where a COPY puts a context path; None if that is not certain."""
+    transfer = content.transfer
+    destination = transfer.destination
+    if transfer.kind != "copy" or transfer.parents or transfer.exclude:
+        return None
+    if is_unknown(destination) or has_wildcard(content.source):
+        return None
+    root = snapshot.tree.resolve(rooted(content.source))
+    if root is None:
+        return None
+    whole = _real(destination)
+    if root and snapshot.tree.entries[root].kind != "dir":
+        if not destination.endswith("/"):
+            return None
+        return posixpath.join(whole, posixpath.basename(rooted(content.source)))
+    below = item[len(root) :].lstrip("/") if root else item
+    return posixpath.join(whole, below) if below else f"{whole}/."

@@ -123,6 +123,14 @@ def test_a_path_that_the_steps_which_run_again_do_not_touch_is_a_hit(tmp_path: P
     }  # fmt: skip
 
 
+def test_a_file_beside_the_changed_one_of_a_copied_directory_is_a_hit(tmp_path: Path) -> None:
+    project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path="/app/src/sub"))
+    assert project.statuses(Edit.append("src/main.py"))[7] == HIT
+    stage = "FROM scratch AS builder\nCOPY src /app/src\n"
+    text = stage + "FROM base\nCOPY --from=builder /app/src/sub /x\n"
+    assert Project(tmp_path, text).statuses(Edit.append("src/main.py")) == {2: MISS, 4: HIT}
+
+
 @pytest.mark.parametrize("path", ["/app", "/app/src", "/app/src/main.py", "/", "/app/*"])
 def test_a_path_that_a_missed_copy_may_have_written_is_no_hit(tmp_path: Path, path: str) -> None:
     project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path=path))
@@ -143,7 +151,8 @@ def test_a_merged_directory_is_known_by_its_other_name(tmp_path: Path) -> None:
 def test_a_file_that_is_copied_through_stages_is_known_by_its_content(tmp_path: Path) -> None:
     text = "FROM scratch AS files\nCOPY a.txt b.txt /f/\nFROM base\nCOPY --from=files /f/b.txt /\n"
     project = Project(tmp_path, text)
-    assert project.statuses(Edit.append("a.txt")) == {2: MISS, 4: UNKNOWN}
+    assert project.statuses(Edit.append("a.txt")) == {2: MISS, 4: HIT}
+    assert project.statuses(Edit.append("b.txt")) == {2: MISS, 4: MISS}
     text = (
         "FROM scratch AS files\nCOPY a.txt /f/\nCOPY b.txt /f/\n"
         "FROM base\nCOPY --from=files /f/{} /\n"
