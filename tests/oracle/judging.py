@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bases
+import docker
 from world import Case, write
 
 from pytest_dockercache.cache import BUILDKIT, CLASSIC, Dialect, Snapshot, predict
@@ -244,7 +245,8 @@ def bench(name: str = "buildx") -> Iterator[Bench]:
     engine = create_engine(name)
     run = f"oracle-{secrets.token_hex(4)}"
     classic = engine.info.name == "classic"
-    bases.require_bases(engine.client)
+    client = docker.from_env()
+    bases.require_bases(client)
     major = int(engine.info.server.split(".")[0])
     dialect = CLASSIC if classic else replace(BUILDKIT, engine=major)
     with tempfile.TemporaryDirectory(prefix="dockercache-oracle-") as folder:
@@ -252,8 +254,8 @@ def bench(name: str = "buildx") -> Iterator[Bench]:
             engine,
             Path(folder),
             run,
-            bases.bases(engine.client),
-            bases.identities(engine.client, classic=classic),
+            bases.bases(client),
+            bases.identities(client, classic=classic),
             dialect,
         )
         try:
@@ -261,3 +263,4 @@ def bench(name: str = "buildx") -> Iterator[Bench]:
         finally:
             made.tidy()
             engine.close()
+            client.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,11 +46,16 @@ class Selection:
 
 
 def select(
-    tree: ContextTree, source: str, transfer: Transfer, dialect: Dialect
+    tree: ContextTree,
+    source: str,
+    transfer: Transfer,
+    dialect: Dialect,
+    only: Collection[str] | None = None,
 ) -> Selection | None:
     """What ``source`` selects, None if a path that must exist does not.
 
-    A wildcard that matches nothing selects nothing.
+    A wildcard that matches nothing selects nothing. ``only`` names the paths
+    that are of interest; what a selection holds beside them may be left out.
     """
     if transfer.parents or transfer.exclude:
         return _filtered(tree, source, transfer)
@@ -71,14 +76,20 @@ def select(
         name = posixpath.basename(written) if pattern else ""
         if classic:
             name = written
+        inside = tree.below(root) if only is None else _among(only, root, tree)
         if not root:
-            named += ((path, path) for path in tree.below(""))
+            named += ((path, path) for path in inside)
             continue
         named.append((name, root))
         if tree.entries[root].kind == "dir":
             cut = len(root)
-            named += ((name + path[cut:], path) for path in tree.below(root))
+            named += ((name + path[cut:], path) for path in inside)
     return Selection(tree, tuple(named), tuple(root for _, root in roots))
+
+
+def _among(only: Collection[str], root: str, tree: ContextTree) -> list[str]:
+    prefix = f"{root}/" if root else ""
+    return sorted(path for path in only if path.startswith(prefix) and path in tree.entries)
 
 
 def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:
