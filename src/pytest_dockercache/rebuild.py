@@ -50,7 +50,7 @@ from .dockerfile import (
     roles_of,
 )
 from .engines import BuildRequest, Engine, create_engine
-from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable
+from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, to_jsonable
 from .runs import RUN_LABEL, Leftovers, Run, builder_lock, cache_home, digest, locked, read_json
 from .runs import write_json as _write_json
@@ -248,6 +248,16 @@ class Subject:
         self.run.note("engine", [info.name, self.settings.builder, info.builder])
         return engine
 
+    @property
+    def predicts(self) -> bool:
+        """Whether verdicts are predictions, because the engine builds nothing."""
+        return self.engine.info.predicts
+
+    @property
+    def judge_row(self) -> str:
+        """Who says so, as the last line of a failure names it."""
+        return f"engine {self.engine.info}"
+
     def first(self) -> Build:
         """The build of the project as it is.
 
@@ -263,6 +273,16 @@ class Subject:
         """
         self.first()
         return self._obtain(tuple(edits), stop)
+
+    def image(self) -> str:
+        """The reference of the image that content checks look into: the first build's.
+
+        Raises Unverifiable if there is none, and what :meth:`first` raises.
+        """
+        found = self.first().image
+        if found is None:
+            raise Unverifiable("the build left no image to look into")
+        return found
 
     def builds(self) -> tuple[Build, ...]:
         """Every build of this spec that the run has made so far, the first build first."""

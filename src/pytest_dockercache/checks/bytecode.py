@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import Unverifiable
 from ..image import bytecode
 from ..rebuild import Subject
 from .contents import Contents, contents_of, megabytes
@@ -13,10 +12,7 @@ __all__ = ["CHECK", "judge", "judge_contents"]
 
 def judge(subject: Subject) -> Verdict:
     """Look for ``.pyc`` files in the Dockerfile's own layers, as the final image shows them."""
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to look into")
-    return judge_contents(subject, contents_of(subject, image))
+    return judge_contents(subject, contents_of(subject, subject.image()))
 
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:

@@ -3,76 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..dockerfile import PlannedStep
-from ..engines import Engine
-from ..errors import Unverifiable
+from ..errors import ConfigError, DockerCacheError, Unverifiable
 from ..image import ImageLayers, LayerLines, LayerStore, map_layers_to_lines, open_image
+from ..inspection import Inspection
 from ..rebuild import Subject
 
-__all__ = ["Contents", "contents_of", "final_chain", "megabytes"]
+__all__ = ["Contents", "contents_of", "final_chain", "megabytes", "open_layers"]
+
+_BASE_LABELS = ("org.opencontainers.image.base.digest", "org.opencontainers.image.base.name")
 
 
 @dataclass(frozen=True)
 class Contents:
     """An image's layers, which of them are judged, and their lines.
 
-    ``judged`` are positions of layers: those that the Dockerfile adds, or
-    all with ``dockercache_base_layers = check``.
+    ``lines`` is None where nobody knows which layers are the base image's;
+    ``unknown`` then says why.
     """
 
     layers: ImageLayers
-    lines: LayerLines
+    lines: LayerLines | None
     texts: Mapping[int, str]
     check_base: bool = False
+    unknown: str = ""
 
     @cached_property
     def judged(self) -> frozenset[int]:
-        """The layers that the checks hold to account."""
-        return frozenset(range(len(self.layers.layers))) if self.check_base else self.lines.own
+        """The layers that the checks hold to account: those that the Dockerfile adds, or all
+        with ``dockercache_base_layers = check``. Raises Unverifiable."""
+        if self.check_base:
+            return frozenset(range(len(self.layers.layers)))
+        if self.lines is None:
+            raise Unverifiable(self.unknown)
+        return self.lines.own
 
     def line(self, layer: int) -> int | None:
-        """The Dockerfile line that made a layer, None in the base image."""
-        return self.lines.line(layer)
+        """The Dockerfile line that made a layer, None in the base image and where it is unknown."""
+        return None if self.lines is None else self.lines.line(layer)
+
+    def is_own(self, layer: int) -> bool:
+        """Whether a layer is known to be the Dockerfile's own."""
+        return self.lines is not None and layer in self.lines.own
 
     def place(self, layer: int) -> str:
         """Where a layer comes from, for a sentence: ``line 8`` or ``the base image``."""
         line = self.line(layer)
-        return "the base image" if line is None else f"line {line}"
+        if line is not None:
+            return f"line {line}"
+        known_base = self.lines is not None and not self.is_own(layer)
+        return "the base image" if known_base else f"layer {layer + 1}"
 
     def row(self, layer: int, remark: str) -> str:
         """One line of a failure: line number, instruction, remark."""
         line = self.line(layer)
-        number = "base" if line is None else str(line)
+        known_base = self.lines is not None and not self.is_own(layer)
+        number = str(line) if line is not None else "base" if known_base else f"#{layer + 1}"
         text = self.texts.get(line or 0) or self.layers.created_by(layer)
         short = " ".join(text.split())
         short = short if len(short) <= 36 else short[:35] + "…"
         return f"{number:>4}  {short:<36} {remark}"
 
 
-_known: dict[tuple[int, str], Contents] = {}
+_known: dict[tuple[str, str], Contents] = {}
 
 
 def contents_of(subject: Subject, image: str) -> Contents:
-    """Read an image of the subject's engine; each image is read once a process.
+    """Read an image; each image is read once a process for each Dockerfile.
 
-    Raises Unverifiable where layers and lines cannot be matched, or where no
-    source of the layers can be read.
+    Raises Unverifiable where no source of the layers can be read.
     """
-    key = (id(subject.engine), image)
+    key = (str(subject.spec), image)
     if key not in _known:
-        engine: Engine = subject.engine
-        layers = open_image(image, client=engine.client, cache=LayerStore())
-        steps = final_chain(subject.project.steps, subject.project.final_stage)
-        lines = map_layers_to_lines(
-            layers.history, [(step.line, step.instruction.keyword) for step in steps]
+        layers = open_layers(subject, image)
+        texts: dict[int, str] = {}
+        if not isinstance(subject, Inspection) or subject.has_dockerfile:
+            texts = {step.line: step.instruction.text for step in subject.project.steps}
+        try:
+            lines, unknown = _lines(subject, layers), ""
+        except Unverifiable as problem:
+            lines, unknown = None, str(problem)
+        _known[key] = Contents(layers, lines, texts, unknown=unknown)
+    return replace(_known[key], check_base=subject.settings.base_layers == "check")
+
+
+def open_layers(subject: Subject, image: str) -> ImageLayers:
+    """The layers of an image of the subject's daemon, or of a file."""
+    needs_daemon = not (isinstance(subject, Inspection) and subject.is_file)
+    client = subject.engine.client if needs_daemon else None
+    return open_image(image, client=client, cache=LayerStore())
+
+
+def _lines(subject: Subject, layers: ImageLayers) -> LayerLines:
+    """Which layers the Dockerfile adds. Raises Unverifiable."""
+    if not isinstance(subject, Inspection):
+        return _lines_of_dockerfile(subject, layers)
+    if subject.base_image is not None:
+        base = open_layers(replace(subject, reference=subject.base_image), subject.base_image)
+        return _above(subject, layers, base, subject.base_image)
+    for label in _BASE_LABELS:
+        name = layers.config.labels.get(label)
+        if name:
+            try:
+                base = open_layers(replace(subject, reference=name), name)
+            except DockerCacheError:
+                continue
+            if _is_base(base, layers):
+                return _above(subject, layers, base, name)
+    if subject.has_dockerfile:
+        return _lines_of_dockerfile(subject, layers)
+    raise Unverifiable(
+        "which layers are the base image's is not known: name it with "
+        "--dockercache-base-image=REF, or judge all with dockercache_base_layers = check"
+    )
+
+
+def _lines_of_dockerfile(subject: Subject, layers: ImageLayers) -> LayerLines:
+    steps = final_chain(subject.project.steps, subject.project.final_stage)
+    return map_layers_to_lines(
+        layers.history, [(step.line, step.instruction.keyword) for step in steps]
+    )
+
+
+def _is_base(base: ImageLayers, layers: ImageLayers) -> bool:
+    lowest = layers.config.diff_ids[: len(base.config.diff_ids)]
+    return lowest == base.config.diff_ids
+
+
+def _above(subject: Inspection, layers: ImageLayers, base: ImageLayers, name: str) -> LayerLines:
+    """The layers above the base image's, with lines where the Dockerfile agrees."""
+    if not _is_base(base, layers):
+        raise ConfigError(
+            f"{name} is not the base image of {subject.reference}: its layers are not the lowest\n"
+            "  fix    name the image that it was built on with --dockercache-base-image=REF"
         )
-        texts = {step.line: step.instruction.text for step in steps}
-        _known[key] = Contents(layers, lines, texts)
-    found = _known[key]
-    return Contents(found.layers, found.lines, found.texts, subject.settings.base_layers == "check")
+    own = frozenset(range(len(base.layers), len(layers.layers)))
+    if subject.has_dockerfile:
+        try:
+            matched = _lines_of_dockerfile(subject, layers)
+        except Unverifiable:
+            return LayerLines(own, {})
+        if matched.own <= own:
+            return LayerLines(own, matched.lines)
+    return LayerLines(own, {})
 
 
 def final_chain(steps: Sequence[PlannedStep], final: int) -> tuple[PlannedStep, ...]:

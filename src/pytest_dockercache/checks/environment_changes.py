@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..cache import is_rebuilt
 from ..context import EnvironmentFile, check_environment_file
 from ..errors import CacheAssertionError, Unverifiable
-from ..model import Edit
+from ..model import Build, Edit
 from ..rebuild import Stop, Subject
 from .verdict import Check, Verdict, broken, environment_steps, require_known, step_row
 
@@ -36,9 +36,9 @@ def _judge_file(subject: Subject, file: EnvironmentFile) -> None:
     readers = [step for step in build.steps if step.line in file.readers]
     if not rebuilt:
         require_known(build.steps)
-        raise _unread(subject, file, edit, "an edit of it changes nothing")
+        raise _unread(subject, build, file, edit, "an edit of it changes nothing")
     if not readers:
-        raise _unread(subject, file, edit, "no environment step can read it")
+        raise _unread(subject, build, file, edit, "no environment step can read it")
     require_known(readers)
     kept = [step for step in readers if not is_rebuilt(step)]
     if kept:
@@ -54,8 +54,10 @@ def _judge_file(subject: Subject, file: EnvironmentFile) -> None:
         )
 
 
-def _unread(subject: Subject, file: EnvironmentFile, edit: Edit, why: str) -> CacheAssertionError:
-    installed = [step for step in subject.first().steps if step.role == "environment"]
+def _unread(
+    subject: Subject, build: Build, file: EnvironmentFile, edit: Edit, why: str
+) -> CacheAssertionError:
+    installed = [step for step in build.steps if step.role == "environment"]
     line = installed[0].line
     return broken(
         f"env layer ignores {file.path}: {why}",

@@ -29,13 +29,10 @@ def judge(subject: Subject) -> Verdict:
     ``environment.yml`` and requirement files are satisfied; the output of
     ``conda env export``, an explicit list and ``conda-lock.yml`` are equalled.
     """
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to look into")
     files = subject.project.environment_files
     if not files:
         raise Unverifiable("no environment file found to hold the image against")
-    contents = contents_of(subject, image)
+    contents = contents_of(subject, subject.image())
     unread: list[str] = []
     verified: list[str] = []
     for file in files:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import Unverifiable
 from ..image import HiddenBytes, hidden
 from ..rebuild import Subject
 from .contents import Contents, contents_of, megabytes
@@ -13,10 +12,7 @@ __all__ = ["CHECK", "judge", "judge_contents"]
 
 def judge(subject: Subject) -> Verdict:
     """Add up what the Dockerfile's own layers hide of each other."""
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to look into")
-    return judge_contents(subject, contents_of(subject, image))
+    return judge_contents(subject, contents_of(subject, subject.image()))
 
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import Unverifiable
 from ..rebuild import Settings, Subject
 from .contents import Contents, contents_of, megabytes
 from .verdict import Check, Verdict, broken
@@ -14,10 +13,7 @@ _SHOWN = 5
 
 def judge(subject: Subject) -> Verdict:
     """Add up the bytes of all layers, the base image's too: that is what is pushed and pulled."""
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to look into")
-    return judge_contents(subject, contents_of(subject, image))
+    return judge_contents(subject, contents_of(subject, subject.image()))
 
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import Unverifiable
 from ..image import PackageCache, package_caches
 from ..rebuild import Subject
 from .contents import Contents, contents_of, megabytes
@@ -29,10 +28,7 @@ _FIXES: Mapping[str, str] = {
 
 def judge(subject: Subject) -> Verdict:
     """Look at what the Dockerfile's own layers add, as the final image shows it."""
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to look into")
-    return judge_contents(subject, contents_of(subject, image))
+    return judge_contents(subject, contents_of(subject, subject.image()))
 
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:

@@ -25,7 +25,7 @@ def honest(check: Check) -> Check:
 
 def _marked(check: Check) -> Callable[[Subject], Verdict]:
     def judge(subject: Subject) -> Verdict:
-        if not subject.engine.info.predicts:
+        if not subject.predicts:
             return check.judge(subject)
         if check.needs == "image":
             raise Unverifiable(f"needs an image, and the model builds none: {_why(subject)}")

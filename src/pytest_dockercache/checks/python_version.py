@@ -32,10 +32,7 @@ _COMMAND = ("python", "--version")
 def judge(subject: Subject) -> Verdict:
     """Hold the conda records and what ``python --version`` reports against the pin."""
     expected, origin = expected_python(subject)
-    image = subject.first().image
-    if image is None:
-        raise Unverifiable("the build left no image to run python in")
-    return judge_image(subject, image, expected, origin)
+    return judge_image(subject, subject.image(), expected, origin)
 
 
 def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:

@@ -60,7 +60,7 @@ def broken(
     line: int | None = None,
 ) -> CacheAssertionError:
     """The failure of a check: the verdict first, then what, where, why, and the fix."""
-    predicted = subject is not None and subject.engine.info.predicts
+    predicted = subject is not None and subject.predicts
     lines = [f"predicted: {verdict}" if predicted else verdict]
     lines += [f"  edit   {edit}" for edit in edits]
     lines += rows
@@ -69,7 +69,7 @@ def broken(
     if fix:
         lines.append(f"  fix    {fix}")
     if subject is not None:
-        lines.append(f"  engine {subject.engine.info}")
+        lines.append(f"  {subject.judge_row}")
     return CacheAssertionError("\n".join(lines), line=line)
 
 
