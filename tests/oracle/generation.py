@@ -383,11 +383,31 @@ def _mounts(
     )
 
 
-_SOURCES = tuple(
-    """
-    a.txt b.txt src src/ ./src /src/ src/main.py src/sub *.txt src/*.py src/* data data/*.csv d* lib
-    . run.sh link.txt src/up.txt linked linked/one.csv l*.txt s*/main.py nothing*
-    """.split()
+_SOURCES = (
+    "a.txt",
+    "b.txt",
+    "src",
+    "src/",
+    "./src",
+    "/src/",
+    "src/main.py",
+    "src/sub",
+    "*.txt",
+    "src/*.py",
+    "src/*",
+    "data",
+    "data/*.csv",
+    "d*",
+    "lib",
+    ".",
+    "run.sh",
+    "link.txt",
+    "src/up.txt",
+    "linked",
+    "linked/one.csv",
+    "l*.txt",
+    "s*/main.py",
+    "nothing*",
 )
 
 

@@ -450,7 +450,13 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
         tail = posixpath.commonprefix([old[len(head) :][::-1], new[len(head) :][::-1]])
         rests = [text[len(head) : len(text) - len(tail)] for text in (old, new)]
         return "unknown" if any(_UNKNOWN_MARK.search(rest) for rest in rests) else "different"
-    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) != len(new):
+        # Only a SHELL stands for any number of words; what it runs is the last one.
+        first_words = [word for words in (old, new) for word in words[:1]]
+        shell = any(isinstance(word, str) and is_unknown(word) for word in first_words)
+        possible = shell and same_value(old[-1:], new[-1:]) != "different"
+        return "unknown" if possible else "different"
+    if isinstance(old, tuple) and isinstance(new, tuple):
         found: Sameness = "equal"
         for first, second in zip(old, new, strict=True):
             same = same_value(first, second)

@@ -188,6 +188,10 @@ def test_what_only_the_base_knows_is_not_guessed(tmp_path: Path) -> None:
     project = Project(tmp_path, text, known=False)
     assert project.statuses(Edit.dockerfile(text.replace("$FLAVOUR", "vanilla"))) == {3: UNKNOWN}
     assert project.statuses(Edit.dockerfile(text.replace("$FLAVOUR", "$FLAVOUR-x"))) == {3: MISS}
+    run = "FROM base\nRUN a\n"
+    project = Project(tmp_path, run, known=False)
+    assert project.statuses(Edit.dockerfile('FROM base\nRUN ["sh", "-c", "a"]\n')) == {2: UNKNOWN}
+    assert project.statuses(Edit.dockerfile('FROM base\nRUN ["sh", "-c", "b"]\n')) == {2: MISS}
     workdir = "FROM base\nWORKDIR app\nRUN a\n"
     project = Project(tmp_path, workdir, known=False)
     assert project.statuses(Edit.dockerfile(workdir.replace("app", "/app"))) == {
