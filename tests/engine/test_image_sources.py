@@ -138,9 +138,10 @@ def test_every_source_gives_the_same_index(sources: dict[str, Any], name: str) -
 
 def test_layers_are_mapped_to_the_lines_that_made_them(sources: dict[str, Any]) -> None:
     image = sources["save"]
-    steps = []
-    for match in re.finditer(r"^(WORKDIR|COPY|RUN|ENV)\b", DOCKERFILE, re.MULTILINE):
-        steps.append((DOCKERFILE.count("\n", 0, match.start()) + 1, match[1]))
+    steps = [
+        (DOCKERFILE.count("\n", 0, match.start()) + 1, match[1])
+        for match in re.finditer(r"^(WORKDIR|COPY|RUN|ENV)\b", DOCKERFILE, re.MULTILINE)
+    ]
     lines = map_layers_to_lines(image.history, steps)
     by_path = {
         path: lines.line(found.layer)

@@ -321,8 +321,13 @@ class _LayerReader:
                           header.mtime, target)  # fmt: skip
         if found[1].kind == Kind.DIRECTORY:
             raise InvalidImage(f"{self._what} has a hard link to a directory at {display(path)}")
-        found[1].names += 1
-        return found[1]
+        inode = found[1]
+        inode.names += 1
+        # Engines apply the attributes of the link's own header to what it links to (moby
+        # handleLChmod, Engine 26.1.5); real tars repeat the same ones.
+        inode.mode, inode.mtime = header.mode, header.mtime
+        inode.uid, inode.gid = header.uid, header.gid
+        return inode
 
     def _finish(self, diff_id: str) -> LayerIndex:
         if self._imply_parents():

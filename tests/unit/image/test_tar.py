@@ -185,6 +185,14 @@ def test_a_link_keeps_what_it_pointed_to_when_the_target_is_written_again() -> N
     }
 
 
+def test_a_hard_links_own_attributes_count_for_all_its_names() -> None:
+    found = layer(
+        add("a", b"1", mode=0o755),
+        add("b", kind=tarfile.LNKTYPE, link="a", mode=0o600, uid=5),
+    )
+    assert [(entry.mode, entry.uid) for entry in found] == [(0o600, 5), (0o600, 5)]
+
+
 def test_a_hard_link_into_a_layer_below_is_kept_as_such() -> None:
     entry = next(iter(layer(add("b", kind=tarfile.LNKTYPE, link="lower/a"))))
     assert (entry.kind, entry.target) == (Kind.LINK, b"lower/a")
