@@ -157,9 +157,13 @@ class _Trace:
         self._observation.take(events)
         return not self._build.ended
 
-    def silent(self) -> frozenset[str]:
+    def silent(self) -> Mapping[str, str]:
         """The commands that run and have printed nothing."""
-        return self._observation.silent() if self._build.alive() else frozenset()
+        return self._observation.silent() if self._build.alive() else {}
+
+    def reads_context(self) -> bool:
+        """Never: a step runs only once the context has been uploaded."""
+        return False
 
     def stop(self) -> None:
         """Cancel the build by closing its connection."""

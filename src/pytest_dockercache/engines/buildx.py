@@ -431,9 +431,13 @@ class _Child:
         self._observation.take(events)
         return not self._inbox.ended
 
-    def silent(self) -> frozenset[str]:
+    def silent(self) -> Mapping[str, str]:
         """The commands that run and have printed nothing."""
-        return self._observation.silent() if self._process.poll() is None else frozenset()
+        return self._observation.silent() if self._process.poll() is None else {}
+
+    def reads_context(self) -> bool:
+        """Whether the staged context is still being read."""
+        return self._observation.reads_context()
 
     def wait(self) -> int:
         """The exit code, once the output has ended."""

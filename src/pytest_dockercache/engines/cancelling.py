@@ -12,23 +12,30 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from ..errors import DockerCacheError
 
 __all__ = ["Pending", "cancel"]
 
-START_SECONDS = 2.0
-"""How long a command that prints nothing is given to have been started."""
+START_SECONDS = 4.0
+"""How long a command that cannot be seen, and prints nothing, is given to have been started."""
 
-LIMIT_SECONDS = 8.0
+LIMIT_SECONDS = 12.0
 """How long a build may go on altogether."""
+
+_LOOK_SECONDS = 0.1
+"""How often it is looked whether a command has been started."""
 
 
 class _Running(Protocol):
-    def silent(self) -> frozenset[str]:
-        """The commands that run and have printed nothing."""
+    def silent(self) -> Mapping[str, str]:
+        """The steps that run a command and have printed nothing, with their commands."""
+
+    def reads_context(self) -> bool:
+        """Whether the staged context is still being read."""
 
     def follow(self, deadline: float) -> bool:
         """Take in what the build says until the deadline; False when it has ended."""
@@ -38,13 +45,20 @@ class _Running(Protocol):
 
 
 def cancel(build: _Running) -> threading.Thread | None:
-    """Cancel a build, now if that is safe, else in a thread that is returned."""
+    """Cancel a build, now if that is safe, else in a thread that is returned.
+
+    Returns only when the build no longer needs its staged context, which the
+    next build will change.
+    """
     if not build.silent():
         build.stop()
         return None
+    reads_context = build.reads_context()
     # Not a daemon thread: an interpreter that ends waits these seconds for it.
     thread = threading.Thread(target=_cancel_later, args=(build,), name="build cancellation")
     thread.start()
+    if reads_context:
+        thread.join()
     return thread
 
 
@@ -55,12 +69,34 @@ def _cancel_later(build: _Running, clock: Callable[[], float] = time.monotonic) 
         # What the build still has to say, an error of its own too, concerns nobody.
         with contextlib.suppress(DockerCacheError):
             while (now := clock()) < limit:
-                ages = (first_seen.setdefault(command, now) for command in build.silent())
-                young = [seen + START_SECONDS for seen in ages if seen + START_SECONDS > now]
-                if not young or not build.follow(min(limit, *young)):
+                waiting = [
+                    command
+                    for step, command in build.silent().items()
+                    if first_seen.setdefault(step, now) + START_SECONDS > now
+                ]
+                if not waiting or all(map(_has_started, waiting)):
+                    break
+                if not build.follow(now + _LOOK_SECONDS):
                     break
     finally:
         build.stop()
+
+
+def _has_started(command: str) -> bool:
+    """Whether a process of this machine runs the command.
+
+    A daemon's containers are seen so when it runs beside us on Linux;
+    elsewhere they are not, and time has to do.
+    """
+    wanted = "".join(command.split())
+    if not wanted:
+        return False
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            arguments = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if "".join(arguments.split()).endswith(wanted):
+                return True
+    return False
 
 
 class Pending:

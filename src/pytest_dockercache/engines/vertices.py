@@ -564,24 +564,40 @@ class Observation:
                 return f"the name of its vertex says line {step.line}, its provenance line {said}"
         return None
 
-    def silent(self) -> frozenset[str]:
-        """The RUN vertices that are executing and have printed nothing yet."""
-        return frozenset(
-            digest
+    def silent(self) -> dict[str, str]:
+        """The RUN vertices that are executing and have printed nothing yet, with their commands.
+
+        A command is as the Dockerfile has it, "" if that is not known.
+        """
+        commands = self._commands()
+        return {
+            digest: commands.get(digest, "")
             for digest, vertex in self._vertices.items()
             if vertex.running
             and digest not in self._logs
             and (name := parse_name(vertex.name)) is not None
             and name.text.removeprefix("ONBUILD ").startswith("RUN")
+        }
+
+    def reads_context(self) -> bool:
+        """Whether the build context is still on its way to the builder."""
+        return any(
+            vertex.name == "[internal] load build context"
+            and not vertex.error
+            and any(end is None for _, end in vertex.executions)
+            for vertex in self._vertices.values()
         )
 
-    def made(self) -> tuple[Made, ...]:
-        """What the executed vertices have left in the build cache."""
-        commands = {
+    def _commands(self) -> dict[str, str]:
+        return {
             digest: _command(self._planned[position])
             for position, digests in self._matching.digests.items()
             for digest in digests
         }
+
+    def made(self) -> tuple[Made, ...]:
+        """What the executed vertices have left in the build cache."""
+        commands = self._commands()
         return tuple(
             Made(vertex.name, commands.get(vertex.digest, ""), started, completed)
             for vertex in list(self._vertices.values())

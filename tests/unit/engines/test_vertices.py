@@ -201,9 +201,9 @@ def test_a_step_that_the_builder_never_mentioned_is_unknown_at_the_end() -> None
 
 def test_a_command_that_printed_is_no_longer_silent() -> None:
     found = observation("FROM a\nRUN x\nCOPY a b\n", [vertex("[2/3] RUN x", digest="r", start=1)])
-    assert found.silent() == {"r"}
+    assert found.silent() == {"r": "x"}
     found.take([LogEvent("r", "hello")])
-    assert found.silent() == frozenset()
+    assert found.silent() == {}
 
 
 # -- mapping
