@@ -52,7 +52,18 @@ from .dockerfile import (
 from .engines import BuildRequest, Engine, create_engine
 from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, to_jsonable
-from .runs import RUN_LABEL, Leftovers, Run, builder_lock, cache_home, digest, locked, read_json
+from .runs import (
+    RUN_LABEL,
+    Leftovers,
+    Run,
+    builder_lock,
+    cache_home,
+    digest,
+    known_engines,
+    locked,
+    read_json,
+    staging_lock,
+)
 from .runs import write_json as _write_json
 
 __all__ = [
@@ -245,6 +256,7 @@ class Subject:
             _engines[wanted] = engine
         engine = _engines[wanted]
         info = engine.info
+        known_engines[info.builder] = engine
         self.run.note("engine", [info.name, self.settings.builder, info.builder])
         return engine
 
@@ -298,7 +310,7 @@ class Subject:
         """How long the last completed execution of a step took, None if we never saw one."""
         if step.status == "miss" and step.seconds is not None:
             return step.seconds
-        known = read_json(_durations(self.spec)) or {}
+        known = read_json(self._durations) or {}
         value = known.get(step.text)
         return float(value) if isinstance(value, (int, float)) else None
 
@@ -309,8 +321,9 @@ class Subject:
 
     def _obtain(self, edits: tuple[Edit, ...], stop: Stop | None) -> Build:
         edits_key = json.dumps(to_jsonable(edits))
-        # What a stopped build left in the cache must not answer for another one.
-        nonce = digest(self.run.nonce, edits_key, repr(stop))
+        # What one build left in the cache must not answer for another: neither a
+        # stopped one for a complete one, nor that of another spec or engine.
+        nonce = digest(self.run.nonce, self._prefix(), edits_key, repr(stop))
         complete = self._record_path(edits_key, None)
         path = self._record_path(edits_key, stop)
         for candidate in (complete, path):
@@ -354,9 +367,12 @@ class Subject:
         spec = apply_argument_edits(
             self.spec, edits, nonce, _argument_defaults(self.project.dockerfile)
         )
-        with locked(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())):
-            self.run.note("staging", [identity, str(where)])
-            where.parent.mkdir(parents=True, exist_ok=True)
+        where.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            locked(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
+            locked(staging_lock(where)),
+        ):
+            self.run.note("staging", str(where))
             staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
@@ -446,6 +462,12 @@ class Subject:
         if self.observe is not None:
             self.observe(title, steps)
 
+    @property
+    def _durations(self) -> Path:
+        """Where the seconds of this project's steps are remembered, for each engine."""
+        name = digest(str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name)
+        return cache_home() / "durations" / f"{name}.json"
+
     def _remember(self, build: Build) -> None:
         seen = {
             step.text: round(step.seconds, 2)
@@ -454,7 +476,7 @@ class Subject:
         }
         if not seen:
             return
-        path = _durations(self.spec)
+        path = self._durations
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             _write_json(path, {**(read_json(path) or {}), **seen})
@@ -554,10 +576,6 @@ def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
     return defaults
 
 
-def _durations(spec: BuildSpec) -> Path:
-    return cache_home() / "durations" / f"{digest(str(spec.context), str(spec.dockerfile))}.json"
-
-
 def _describe(problem: DockerCacheError) -> dict[str, Any]:
     record: dict[str, Any] = {"type": type(problem).__name__, "message": str(problem)}
     if isinstance(problem, BuildFailed):
@@ -580,3 +598,4 @@ def forget_engines() -> None:
     """Close the engines of this process."""
     while _engines:
         _engines.popitem()[1].close()
+    known_engines.clear()

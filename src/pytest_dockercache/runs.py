@@ -22,7 +22,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from .engines import Engine
-from .errors import DockerCacheError
+from .errors import DockerCacheError, EngineUnavailable
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "cache_home", "digest", "read_json", "write_json"]
 
@@ -30,6 +30,9 @@ RUN_LABEL = "org.pytest-dockercache.run"
 """The label that every image and container of ours carries; its value is the run's ID."""
 
 _held: dict[str, BaseFileLock] = {}
+
+known_engines: dict[str, Engine] = {}
+"""This process's engines by their builder's identity: clean-up need not connect anew."""
 
 
 def cache_home() -> Path:
@@ -132,6 +135,11 @@ class Run:
                 marker.touch()
 
 
+def staging_lock(path: Path) -> Path:
+    """The lock file that guards one staged context."""
+    return path.with_name(f"{path.name}.lock")
+
+
 def builder_lock(builder: str) -> Path:
     """The lock file that serialises builds on one builder."""
     folder = cache_home() / "locks"
@@ -212,42 +220,59 @@ def _sweep_one(lock_file: Path) -> None:
         _forget(run_id)
 
 
-def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
-    from .engines import create_engine
+def _named_images(engine: Engine, run_id: str) -> list[str]:
+    """Give every image of a run a name, so that it can be found, and return the names."""
+    names = []
+    for image in engine.client.images.list(filters={"label": f"{RUN_LABEL}={run_id}"}):
+        name = f"pytest-dockercache/kept:{run_id}-{image.short_id.removeprefix('sha256:')}"
+        image.tag(name)
+        names.append(name)
+    return sorted(names)
 
+
+def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
     kept: list[str] = []
     stuck: list[str] = []
     cache_bytes = 0
     for name, builder, identity in _entries(run_id, "engine"):
         try:
-            engine: Engine = create_engine(name, builder=builder)
-        except DockerCacheError as problem:
-            stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
-            continue
-        with contextlib.closing(engine):
-            if engine.info.builder != identity:
-                stuck.append(f"images labelled {RUN_LABEL}={run_id} (another daemon answers now)")
-                continue
-            try:
+            with _engine_of(name, builder, identity) as engine:
+                if engine.info.predicts:
+                    continue
                 if keep:
-                    kept.extend(engine.keep_labelled(RUN_LABEL, run_id))
+                    kept.extend(_named_images(engine, run_id))
                 else:
                     stuck.extend(engine.remove_labelled(RUN_LABEL, run_id))
-                records = [
-                    record
-                    for owner, ids in _entries(run_id, "records")
-                    if owner == identity
-                    for record in ids
-                ]
-                if records:
-                    cache_bytes += engine.prune_records(records)
-            except DockerCacheError as problem:
-                stuck.append(
-                    f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})"
-                )
-    for identity, path in _entries(run_id, "staging"):
-        with locked(builder_lock(identity)):
+                cache_bytes += _prune(engine, run_id)
+        except DockerCacheError as problem:
+            stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
+    for path in _entries(run_id, "staging"):
+        with locked(staging_lock(Path(path))):
             shutil.rmtree(path, ignore_errors=True)
         if Path(path).exists():
             stuck.append(path)
     return Leftovers(tuple(kept), tuple(stuck), cache_bytes)
+
+
+@contextlib.contextmanager
+def _engine_of(name: str, builder: str | None, identity: str) -> Iterator[Engine]:
+    """The engine that a journal names: this process's own, or a new one for the occasion."""
+    from .engines import create_engine
+
+    own = known_engines.get(identity)
+    if own is not None and own.info.name == name:
+        yield own
+        return
+    with contextlib.closing(create_engine(name, builder=builder)) as engine:
+        if engine.info.builder != identity:
+            raise EngineUnavailable("another daemon answers now")
+        yield engine
+
+
+def _prune(engine: Engine, run_id: str) -> int:
+    """Remove the build-cache records that a run's edits left; return the bytes that stay."""
+    identity = engine.info.builder
+    records = [
+        record for owner, ids in _entries(run_id, "records") if owner == identity for record in ids
+    ]
+    return engine.prune_records(records) if records else 0

@@ -46,6 +46,11 @@ class BuildKit:
         """Name, versions (its own is that of the API), the reason, and the builder's identity."""
         return self._info
 
+    @property
+    def client(self) -> Any:
+        """The client of the daemon whose store holds the images."""
+        return self._daemon.client
+
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
 

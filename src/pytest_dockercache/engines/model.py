@@ -87,10 +87,6 @@ class Model:
         """Nothing was made, nothing stays."""
         return ()
 
-    def keep_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        """Nothing was made that could be kept."""
-        return ()
-
     def cache_records(self) -> frozenset[str] | None:
         """A prediction leaves no records."""
         return frozenset()
