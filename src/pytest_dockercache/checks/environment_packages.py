@@ -10,6 +10,7 @@ from ..errors import Unverifiable
 from ..image import (
     Environment,
     Requirements,
+    compare_environments,
     difference_table,
     environment,
     find_prefix,
@@ -20,7 +21,7 @@ from ..rebuild import Subject
 from .contents import Contents, contents_of
 from .verdict import Check, Verdict, broken
 
-__all__ = ["CHECK", "installed", "judge", "judge_requirements"]
+__all__ = ["CHECK", "installed", "judge", "judge_requirements", "judge_same"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -87,6 +88,24 @@ def judge_requirements(
             else f"install the environment from {name}"
         ),
         line=line,
+    )
+
+
+def judge_same(subject: Subject, one: Environment, other: Environment, name: str) -> Verdict:
+    """Hold two environments against each other; messages call the second image ``name``."""
+    differences = compare_environments(one, other)
+    unread = (*one.unread, *other.unread)
+    if not differences:
+        if unread:
+            raise Unverifiable(f"package records cannot be read: {', '.join(unread)}")
+        return Verdict(f"{one.prefix} holds the same packages as {name}")
+    count = len(differences)
+    raise broken(
+        f"image differs from {name}: {count} package{'s' if count > 1 else ''} in {one.prefix}",
+        subject=subject,
+        rows=[f"  {row}" for row in difference_table(differences)],
+        why="the records of the two images' layers name other packages, versions or builds",
+        fix="build both from the same lock file",
     )
 
 

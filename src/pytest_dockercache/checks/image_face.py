@@ -5,12 +5,20 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from ..engines import Execution
-from ..image import Found, ImageConfig, LayerIndex
+from ..image import Environment, Found, ImageConfig, LayerIndex, hidden, read_requirements
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
-from . import bytecode, hidden_bytes, package_caches, python_version
+from . import (
+    bytecode,
+    environment_packages,
+    hidden_bytes,
+    package_caches,
+    python_version,
+    serving,
+)
 from .contents import Contents, contents_of
 
 __all__ = ["Image"]
@@ -46,6 +54,58 @@ class Image:
         for found in self.contents.layers.view.files():
             if fnmatch.fnmatchcase(found.name, pattern):
                 yield found
+
+    def find(self, name: str) -> tuple[Found, ...]:
+        """The files of the final image whose file name matches a shell pattern (``*.pyc``)."""
+        return tuple(
+            found
+            for found in self.contents.layers.view.files()
+            if fnmatch.fnmatchcase(found.name.rpartition("/")[2], name)
+        )
+
+    def hidden_bytes(self) -> int:
+        """Bytes that the Dockerfile's layers carry although a later one hides them."""
+        findings = hidden(self.contents.layers.view, self.contents.judged)
+        return sum(item.bytes for item in findings if item.counted)
+
+    def environment(self, name: str | None = None) -> Environment:
+        """The packages of an environment, read from the layers: by name, by prefix, or in use.
+
+        Raises Unverifiable if there is no such environment, or several.
+        """
+        return environment_packages.installed(self.contents, name)
+
+    def assert_environment(self, path: str | Path, name: str | None = None) -> None:
+        """Assert that an environment holds what an environment or lock file asks for.
+
+        ``path`` is relative to the build context. Raises CacheAssertionError,
+        and ConfigError for a file that cannot be read.
+        """
+        wanted = read_requirements(
+            self._subject.spec.context / path,
+            platform=self.config.platform or "linux/amd64",
+        )
+        packages = self.environment(name or wanted.name or None)
+        environment_packages.judge_requirements(
+            self._subject, self.contents, packages, wanted, str(path)
+        )
+
+    def assert_same_environment(self, other: Image, name: str | None = None) -> None:
+        """Assert that two images hold the same packages. Raises CacheAssertionError."""
+        environment_packages.judge_same(
+            self._subject, self.environment(name), other.environment(name), str(other.id)
+        )
+
+    def serves(self, port: int, path: str = "/", *, timeout: float = 30.0) -> tuple[int, bytes]:
+        """Start the image as it is and ask it for ``http://…:port/path`` until it answers.
+
+        Returns the status and the body (at most 1 MB). The container is
+        labelled as ours and removed; unlike :meth:`run` it has a network,
+        because the port is published on the loopback interface. ``timeout``
+        is in seconds. Raises CacheAssertionError when nothing answers or the
+        container ends, with the end of its log.
+        """
+        return serving.ask(self._subject, self.id, port, path, timeout)
 
     def run(
         self,
