@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -39,6 +40,9 @@ __all__ = ["Buildx", "build_command", "build_environment", "buildx_version"]
 
 _MINIMUM = (0, 13)
 """The first buildx that writes ``--progress=rawjson``."""
+
+_LOADED = "pytest-dockercache.loaded"
+"""The label that finds an image again which another builder loaded into the daemon."""
 
 _DROPPED = (
     "BUILDKIT_PROGRESS",
@@ -102,13 +106,17 @@ def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def build_command(
-    request: BuildRequest, builder: str, *, load: bool, iidfile: Path, metadata: Path
+    request: BuildRequest, builder: str, *, load: str | None, iidfile: Path, metadata: Path
 ) -> list[str]:
-    """The arguments of one build, ``docker`` first; nothing is tagged."""
+    """The arguments of one build, ``docker`` first; nothing is tagged.
+
+    ``load`` is for a builder outside the daemon: the image is loaded into the
+    daemon's store, with this as a label of its own to find it there.
+    """
     spec = request.spec
     command = ["docker", "buildx", "build", "--progress=rawjson", f"--builder={builder}"]
-    if load:
-        command.append("--load")
+    if load is not None:
+        command += ["--load", f"--label={_LOADED}={load}"]
     command += [f"--iidfile={iidfile}", f"--metadata-file={metadata}"]
     command += [f"--label={name}={value}" for name, value in request.labels]
     if spec.target is not None:
@@ -233,12 +241,9 @@ class Buildx:
         observation = Observation(planned, request.roles)
         with tempfile.TemporaryDirectory(prefix="dockercache-") as name:
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
+            mark = None if self._in_daemon else uuid.uuid4().hex
             command = build_command(
-                request,
-                self._builder.name,
-                load=not self._in_daemon,
-                iidfile=iidfile,
-                metadata=metadata,
+                request, self._builder.name, load=mark, iidfile=iidfile, metadata=metadata
             )
             self._ledger.begin(edited=bool(request.edits))
             child = _Child(command, observation)
@@ -259,7 +264,7 @@ class Buildx:
                 self._ledger.end(observation.made(), edited=bool(request.edits))
             if code != 0:
                 self._fail(request, observation, child.text, code)
-            image, provenance = self._outcome(iidfile, metadata)
+            image, provenance = self._outcome(iidfile, metadata, mark)
         observation.confirm(provenance)
         return Build(
             request.edits,
@@ -285,7 +290,9 @@ class Buildx:
         line = failure.line if failure.line is not None else _line_in_excerpt(text)
         raise build_failed(request, line, failure.error, failure.log)
 
-    def _outcome(self, iidfile: Path, metadata: Path) -> tuple[str, Mapping[str, Any]]:
+    def _outcome(
+        self, iidfile: Path, metadata: Path, mark: str | None
+    ) -> tuple[str, Mapping[str, Any]]:
         """The ID of the image in the daemon's store, and the provenance if there is any."""
         record: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):
@@ -299,6 +306,10 @@ class Buildx:
         for candidate in candidates:
             if candidate and self._daemon.has_image(candidate):
                 return candidate, provenance if isinstance(provenance, dict) else {}
+        # A store may give what it loads an ID of its own (containerd's does).
+        loaded = self._daemon.labelled_images(_LOADED, mark) if mark is not None else ()
+        if len(loaded) == 1:
+            return loaded[0], provenance if isinstance(provenance, dict) else {}
         raise DockerCacheError(
             f"the build ended, but the daemon's store does not hold its image {candidates[0]}\n"
             "  fix    check that nothing prunes images while the tests run"

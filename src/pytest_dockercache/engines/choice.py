@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -67,7 +68,11 @@ def _model(why: str) -> Engine:
 def _best(daemon: Daemon, builder: str | None) -> Engine:
     from . import buildx
 
-    version = buildx.buildx_version()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(buildx.buildx_version)
+        # Every engine needs it, and the daemon takes as long over it as the plugin.
+        _ = daemon.identity
+        version = asked.result()
     if version is not None and buildx.supported(version):
         return buildx.Buildx(daemon, "the buildx plugin answers", builder, version)
     lacking = "no buildx plugin" if version is None else f"buildx {version} is too old"

@@ -208,6 +208,7 @@ class Daemon:
     def alive(self) -> bool:
         """Whether the daemon still answers."""
         try:
+            _knock(self.endpoint)
             answer = self.client.api.get(f"{self.client.api.base_url}/_ping", timeout=10)
             return bool(answer.ok)
         except (DockerException, requests.RequestException, OSError):
@@ -328,6 +329,14 @@ class Daemon:
         except (DockerException, requests.RequestException) as problem:
             left.append(f"the rest: {_short(problem)}")
         return tuple(left)
+
+    def labelled_images(self, label: str, value: str) -> tuple[str, ...]:
+        """The IDs of the images that carry ``label=value``."""
+        try:
+            found = self.client.api.images(filters={"label": f"{label}={value}"})
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        return tuple(str(image["Id"]) for image in found)
 
     def remove_own_image(self, image: str, label: str, value: str) -> str | None:
         """Remove one image by ID if it carries ``label=value`` and no tag; say why if it stays."""
