@@ -87,7 +87,15 @@ def contents_of(subject: Subject, image: str) -> Contents:
         except Unverifiable as problem:
             lines, unknown = None, str(problem)
         _known[key] = Contents(layers, lines, texts, unknown=unknown)
+        _remember(subject, image, _known[key])
     return replace(_known[key], check_base=subject.settings.base_layers == "check")
+
+
+def _remember(subject: Subject, image: str, contents: Contents) -> None:
+    from .layer_summary import remember_layers
+
+    name = image if isinstance(subject, Inspection) else ""
+    remember_layers(subject.run, subject.spec, name, contents)
 
 
 def open_layers(subject: Subject, image: str) -> ImageLayers:

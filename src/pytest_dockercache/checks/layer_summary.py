@@ -1,0 +1,82 @@
+"""What each layer of an image weighs and wastes: for the terminal table and the JSON report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..image import bytecode, hidden, package_caches
+from ..model import BuildSpec, to_jsonable
+from ..runs import Run, digest, read_json, write_json
+from .contents import Contents
+
+__all__ = ["LayerSummary", "recall_layers", "remember_layers", "summarise"]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer. Sizes are bytes; ``line`` is None for the base image's layers and where it is
+    unknown; ``base`` is None where nobody knows; ``hidden_bytes`` are those of this layer that
+    the layers of ``hidden_by`` (Dockerfile lines) hide."""
+
+    line: int | None
+    created_by: str
+    size: int
+    base: bool | None
+    package_cache_bytes: int
+    bytecode_bytes: int
+    hidden_bytes: int
+    hidden_by: tuple[int, ...]
+
+
+def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
+    """Every layer of an image, the lowest first."""
+    view = contents.layers.view
+    count = len(contents.layers.layers)
+    everything = range(count)
+    caches = [0] * count
+    for cache in package_caches(view, everything, env=contents.layers.config.env):
+        if cache.fails:
+            caches[cache.layer] += cache.bytes
+    compiled = [0] * count
+    for found in bytecode(view, everything):
+        compiled[found.layer] += found.bytes
+    wasted = [0] * count
+    hiders: list[set[int]] = [set() for _ in everything]
+    for item in hidden(view, everything):
+        wasted[item.layer] += item.bytes
+        line = contents.line(item.hidden_by)
+        if line is not None:
+            hiders[item.layer].add(line)
+    return tuple(
+        LayerSummary(
+            line=contents.line(number),
+            created_by=contents.texts.get(contents.line(number) or 0)
+            or contents.layers.created_by(number),
+            size=layer.size,
+            base=None if contents.lines is None else number not in contents.lines.own,
+            package_cache_bytes=caches[number],
+            bytecode_bytes=compiled[number],
+            hidden_bytes=wasted[number],
+            hidden_by=tuple(sorted(hiders[number])),
+        )
+        for number, layer in enumerate(contents.layers.layers)
+    )
+
+
+def remember_layers(run: Run, spec: BuildSpec, image: str, contents: Contents) -> None:
+    """Leave the summary of an image where every process of the run finds it."""
+    write_json(_place(run, spec, image), [asdict(layer) for layer in summarise(contents)])
+
+
+def recall_layers(run: Run, spec: BuildSpec, image: str | None = None) -> tuple[LayerSummary, ...]:
+    """The layers of a spec's image, or of the image that was named; empty if nobody looked."""
+    found = read_json(_place(run, spec, image or "")) or []
+    return tuple(
+        LayerSummary(**{**layer, "hidden_by": tuple(layer["hidden_by"])}) for layer in found
+    )
+
+
+def _place(run: Run, spec: BuildSpec, image: str) -> Path:
+    return run.directory / "layers" / f"{digest(json.dumps(to_jsonable(spec)), image)}.json"
