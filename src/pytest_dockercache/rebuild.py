@@ -21,6 +21,7 @@ from . import errors
 from .cache import (
     BUILDKIT,
     CLASSIC,
+    UPLOADED,
     Forecast,
     Snapshot,
     doubt_repeated_edits,
@@ -425,7 +426,8 @@ class Subject:
     ) -> tuple[Forecast, ...]:
         """What the model expects of an edited build, for the reasons of its misses."""
         before = self.project.snapshot
-        dialect = CLASSIC if self.engine.info.name == "classic" else BUILDKIT
+        dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
+        dialect = dialects.get(self.engine.info.name, BUILDKIT)
         try:
             return predict(before, before.after(spec, edits, nonce=nonce), dialect)
         except DockerCacheError:

@@ -3,11 +3,12 @@
 from .doubt import doubt_repeated_edits
 from .forecast import Forecast, predict
 from .reasons import explain, is_rebuilt, stage_ancestors
-from .snapshot import BUILDKIT, CLASSIC, Dialect, Snapshot
+from .snapshot import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot
 
 __all__ = [
     "BUILDKIT",
     "CLASSIC",
+    "UPLOADED",
     "Dialect",
     "Forecast",
     "Snapshot",

@@ -162,7 +162,7 @@ def is_untouched(
     return not after.touched(clean("/" + "/".join(fixed))[1:])
 
 
-def differences(before: Selection, after: Selection) -> tuple[Difference, ...]:
+def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[Difference, ...]:
     """In what two selections differ, as a cache key sees it; empty if they are equal."""
     old, new = dict(before.named), dict(after.named)
     found: list[Difference] = []
@@ -174,6 +174,8 @@ def differences(before: Selection, after: Selection) -> tuple[Difference, ...]:
         there = old[name]
         what = after.tree.differs(path, before.tree, there)
         if what == "mode":
+            if dialect.incremental and path == there and after.tree.entries[path].kind == "dir":
+                continue  # The builder goes on with the directory that it has.
             modes = f"{before.tree.entries[there].mode:04o} → {after.tree.entries[path].mode:04o}"
             found.append(Difference(path, "mode", modes))
         elif what == "type":

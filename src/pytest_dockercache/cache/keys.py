@@ -182,7 +182,7 @@ class _Reading:
 
     def _mounts(self) -> Value:
         """Every mount without what it holds; the order does not matter."""
-        found: list[tuple[str, Value]] = []
+        found: list[tuple[tuple[str, str], ...]] = []
         for mount in mounts(self.step.instruction):
             options = {
                 name: _expanded(value, self.step, self.escape) for name, value in mount.options
@@ -190,32 +190,32 @@ class _Reading:
             kind = options.get("type", "bind").lower()
             target = options.get("target", "")
             chosen: dict[str, str] = {"type": kind}
-            if kind in ("bind", "cache"):
+            if kind == "secret":
+                chosen.update(_secret(options))
+            elif kind == "ssh":
+                chosen.update((name, options.get(name, "")) for name in ("id", "target", "mode"))
+            else:
+                # Only a relative target is cleaned; "/m/" is another one than "/m".
+                if not target.startswith("/"):
+                    target = _clean(posixpath.join(self.step.cwd, target))
+                chosen["target"] = target
+            if kind == "bind":
                 writable = options.get("rw", options.get("readwrite"))
                 readonly = options.get("ro", options.get("readonly"))
-                if kind == "bind":
-                    chosen["rw"] = str(_is_on(writable) or readonly == "false")
-                else:
-                    chosen["ro"] = str(_is_on(readonly) or writable == "false")
-                    chosen.update(self._cache(options))
-                target = posixpath.join(self.step.cwd, target)
-                if kind == "bind":
-                    target = _clean(target)
+                chosen["rw"] = str(_is_on(writable) or readonly == "false")
+            elif kind == "cache":
+                readonly = options.get("ro", options.get("readonly"))
+                chosen["ro"] = str(_is_on(readonly))
+                chosen.update(self._cache(options, target))
             elif kind == "tmpfs":
-                target = posixpath.join(self.step.cwd, target)
                 chosen["size"] = options.get("size", "")
-            else:
-                for name in ("id", "env", "mode", "uid", "gid", "required"):
-                    chosen[name] = options.get(name, "")
-                if kind == "secret" and target:
-                    target = posixpath.join(self.step.cwd, target)
-            found.append((target, tuple(sorted(chosen.items()))))
-        return tuple(sorted(found))
+            found.append(tuple(sorted(chosen.items())))
+        return tuple(sorted(found, key=repr))
 
-    def _cache(self, options: Mapping[str, str]) -> dict[str, str]:
+    def _cache(self, options: Mapping[str, str], target: str) -> dict[str, str]:
         """A cache mount of its own name is known by that it has one (BuildKit ≥ 0.13)."""
         chosen = {name: options.get(name, "") for name in ("uid", "gid", "mode")}
-        if "id" in options:
+        if _clean(options.get("id", target)) != _clean(target):
             return {**chosen, "id": "custom"}
         return {
             **chosen,
@@ -283,10 +283,12 @@ class _Reading:
         return ""
 
     def _destination(self, where: str) -> str:
+        """Absolute and cleaned, with the trailing slash or ``/.`` that it was written with."""
         path = _clean(posixpath.join("/", self.step.workdir, where))
-        if (where in ("", ".") or where.endswith("/")) and path != "/":
-            path += "/"
-        return path
+        above = "" if path == "/" else path
+        if where in ("", ".") or where.endswith("/"):
+            return f"{above}/"
+        return f"{above}/." if where.endswith("/.") else path
 
     def _is_set(self, name: str) -> bool:
         value = self.step.instruction.flag(name)
@@ -399,6 +401,22 @@ def _chomped(body: str) -> str:
 
 def _is_on(value: str | None) -> bool:
     return value is not None and value.lower() in ("", "1", "true")
+
+
+def _secret(options: Mapping[str, str]) -> dict[str, str]:
+    """A secret mount with what it is by default spelled out; only a variable has no file."""
+    target = options.get("target", "")
+    name = options.get("id", posixpath.basename(target))
+    variable = options.get("env", "")
+    return {
+        "id": name,
+        "env": variable,
+        "target": target or ("" if variable else f"/run/secrets/{name}"),
+        "mode": _mode(options.get("mode", "0400")),
+        "uid": options.get("uid", "0"),
+        "gid": options.get("gid", "0"),
+        "required": str(_is_on(options.get("required"))),
+    }
 
 
 def _owner(text: str) -> Value:

@@ -24,7 +24,7 @@ from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
 from ..errors import BuildFailed
 from .contents import Difference, differences, is_untouched, select
-from .keys import Content, Facet, Key, Value, keys
+from .keys import Content, Facet, Key, Value, canonical_image, keys
 from .snapshot import BUILDKIT, Dialect, Snapshot, is_unknown
 
 __all__ = ["Prediction", "Record", "Sameness", "predict_steps"]
@@ -146,7 +146,7 @@ class Comparison:
             tree = self.before.tree
             left = select(tree, first.source, first.transfer, self.dialect)
             right = select(tree, second.source, second.transfer, self.dialect)
-            if left is None or right is None or differences(left, right):
+            if left is None or right is None or differences(left, right, self.dialect):
                 return False
         return True
 
@@ -270,9 +270,15 @@ class Comparison:
                 old,
                 new,
             )
-        if old.origin == new.origin and old.source == new.source:
-            return "equal"  # The same image; a tag is taken to stand still.
+        if isinstance(old.origin, str) and isinstance(new.origin, str):
+            # The same image; a tag is taken to stand still.
+            same = self._image(old.origin) == self._image(new.origin)
+            return "equal" if same and old.source == new.source else "unknown"
         return "unknown"
+
+    def _image(self, name: str) -> str:
+        known = {**self.before.identities, **self.after.identities}
+        return known.get(name, canonical_image(name))
 
     def content_differences(self, old: Content, new: Content) -> tuple[Difference, ...]:
         """In what two selections from the context differ."""
@@ -285,12 +291,12 @@ class Comparison:
             left = select(before, old.source, old.transfer, self.dialect, after.changed)
             right = select(after, new.source, new.transfer, self.dialect, after.changed)
             if left is not None and right is not None and left.roots == right.roots:
-                return differences(left, right)
+                return differences(left, right, self.dialect)
         left = select(before, old.source, old.transfer, self.dialect)
         right = select(after, new.source, new.transfer, self.dialect)
         if left is None or right is None:
             return () if left is right else (Difference(new.source, "removed"),)
-        return differences(left, right)
+        return differences(left, right, self.dialect)
 
     def _same_output(
         self,

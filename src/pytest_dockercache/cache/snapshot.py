@@ -20,7 +20,7 @@ from ..dockerfile import (
 from ..dockerfile.expansion import variables_in
 from ..model import BuildSpec, Edit
 
-__all__ = ["BUILDKIT", "CLASSIC", "Dialect", "Snapshot", "is_unknown"]
+__all__ = ["BUILDKIT", "CLASSIC", "UPLOADED", "Dialect", "Snapshot", "is_unknown"]
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,20 @@ class Dialect:
     0.13, 28 carries 0.25); ``links`` says that ``COPY --link`` makes a layer
     of its own, as it does with the containerd image store and in
     docker-container builders; on graph drivers it is a plain COPY.
+    ``incremental`` says that the context is sent as the CLI sends a
+    directory: only what seems to differ from the last time, and there a
+    directory's mode is not looked at (run with BuildKit 0.13 and 0.25).
     """
 
     name: Literal["buildkit", "classic"] = "buildkit"
     engine: int = 26
     links: bool = False
+    incremental: bool = True
 
 
 BUILDKIT = Dialect()
-CLASSIC = Dialect("classic")
+UPLOADED = replace(BUILDKIT, incremental=False)
+CLASSIC = Dialect("classic", incremental=False)
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNKNOWN = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comparing import FILES, Project
 
-from pytest_dockercache.cache import CLASSIC
+from pytest_dockercache.cache import CLASSIC, UPLOADED
 from pytest_dockercache.errors import BuildFailed, ConfigError
 from pytest_dockercache.model import Edit
 
@@ -22,10 +22,8 @@ HIT, MISS, UNKNOWN = "hit", "miss", "unknown"
         ("src /x", Edit.append("lib/main.py"), HIT),
         ("src /x", Edit.touch("src/main.py"), HIT),
         ("src /x", Edit.chmod("src/main.py", 0o755), MISS),
-        ("src /x", Edit.chmod("src", 0o700), MISS),
         ("src/main.py /x", Edit.chmod("src", 0o700), HIT),
         ("src/* /x/", Edit.chmod("src", 0o700), HIT),
-        ("src/* /x/", Edit.chmod("src/sub", 0o700), MISS),
         ("src /x", Edit.create("src/new.py"), MISS),
         ("src/*.py /x/", Edit.create("src/new.py"), MISS),
         ("src/*.py /x/", Edit.create("src/new.txt"), HIT),
@@ -46,6 +44,17 @@ def test_a_copy_misses_exactly_when_what_it_takes_changes(
     os.chmod(tmp_path / "src/sub", 0o755)
     os.chmod(tmp_path / "a.txt", 0o644)
     assert project.statuses(edit) == {2: expected}
+
+
+def test_the_mode_of_a_directory_counts_only_when_the_whole_context_is_sent(tmp_path: Path) -> None:
+    text = "FROM base\nCOPY src /x\nCOPY src/* /x/\n"
+    (tmp_path / "src/sub").mkdir(parents=True)
+    (tmp_path / "src").chmod(0o755)
+    (tmp_path / "src/sub").chmod(0o755)
+    edit = Edit.chmod("src/sub", 0o700)
+    assert Project(tmp_path, text).statuses(edit) == {2: HIT, 3: HIT}
+    assert Project(tmp_path, text, dialect=UPLOADED).statuses(edit) == {2: MISS, 3: MISS}
+    assert Project(tmp_path, text, dialect=CLASSIC).statuses(edit) == {2: MISS, 3: MISS}
 
 
 def test_a_source_that_is_a_link_is_followed(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""What a prediction costs: the model against the fully cached build of the same project.
+
+Side A is the model on a Dockerfile of 30 steps with a context of 1,000 files,
+from reading both to the verdict and reason of every step after an edit, in a
+new process whose modules are loaded. Side B is ``docker buildx build`` of the
+same project when every step is a hit. Beside them the model on 10,000 files,
+cold (nothing remembered of them) and warm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _docker import Cli, base_image, engine_facts, workshop
+from _measure import Claim, arguments, interleaved, report
+
+STEPS = 30
+
+PREDICTION = """
+import json, sys, time
+from pathlib import Path
+began = time.perf_counter()
+from pytest_dockercache.cache import Snapshot, predict
+from pytest_dockercache.dockerfile import parse_dockerfile
+from pytest_dockercache.model import BuildSpec, Edit
+parse_dockerfile("FROM scratch")  # Loads the parser's library.
+loaded = time.perf_counter()
+folder = Path(sys.argv[1])
+spec = BuildSpec(folder / "Dockerfile", folder)
+edits = [Edit.append("src/part0/module1.py")]
+before = Snapshot.read(spec)
+said = predict(before, before.after(spec, edits))
+digests = time.perf_counter()
+if sys.argv[2] == "digests":
+    before.tree.digests()
+ended = time.perf_counter()
+missed = [item.step.line for item in said if item.status == "miss"]
+print(json.dumps({
+    "loading": loaded - began, "predicting": digests - loaded, "digests": ended - digests,
+    "steps": len(said), "missed": len(missed),
+}))
+"""
+
+
+def main() -> int:
+    """Measure, print, and return 0 if the targets are met."""
+    parser = arguments(__doc__, rounds=9)
+    parser.add_argument("--base", metavar="IMAGE", help="the base image (default: the stand-in)")
+    options = parser.parse_args()
+    base = options.base or base_image()
+    cli = Cli({})
+    loading: list[float] = []
+    with workshop(cli.token, ("benchmark step",)) as directory:
+        small = _project(directory / "small", base, 1_000)
+        large = _project(directory / "large", base, 10_000)
+
+        def predicted(folder: Path, cache: Path, mode: str = "verdicts") -> float:
+            said = _predict(folder, cache, mode)
+            loading.append(said["loading"])
+            return said["predicting"] + said["digests"]
+
+        def cold() -> float:
+            with tempfile.TemporaryDirectory(dir=directory) as empty:
+                return predicted(large, Path(empty), "digests")
+
+        sides = {
+            "A  model, 30 steps, 1,000 files": lambda: predicted(small, directory / "cache"),
+            "B  docker buildx build, every step a hit": lambda: cli.build(small).seconds,
+            "C  model, 10,000 files, cold: each hashed": cold,
+            "D  model, 10,000 files, warm": lambda: predicted(large, directory / "cache"),
+            "E  D, and all digests from memory": lambda: predicted(
+                large, directory / "cache", "digests"
+            ),
+        }
+        time.sleep(2.1)  # Files that changed just now are not remembered.
+        for warm_up in sides.values():
+            warm_up()
+        loading.clear()
+        a, b, c, d, e = interleaved(sides, options.rounds)
+    claims = [
+        Claim("A, 30 steps and 1,000 files", a.median, 0.05, "s"),
+        Claim("C, 10,000 files cold", c.median, 0.5, "s"),
+        Claim("D, 10,000 files warm", d.median, 0.1, "s"),
+        Claim("A / B, ratio of medians", a.median / b.median, 1.0),
+    ]
+    facts = {**engine_facts(), "loading of modules, median": f"{_median(loading):.3f} s"}
+    about = "the verdict and reason of every step after an edit"
+    return report("model", about, [a, b, c, d, e], claims, as_json=options.json, facts=facts)
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _project(folder: Path, base: str, files: int) -> Path:
+    """A project of 30 steps whose last one copies the whole context."""
+    lines = [f"FROM {base}", "WORKDIR /work"]
+    for number in range(STEPS - 2):
+        if number % 2:
+            lines.append(f"RUN true benchmark step {number}")
+        else:
+            lines += [f"ENV STEP{number}=1", f"COPY src/part0 /work/step{number}/"]
+    lines += ["COPY . /work/all", 'CMD ["true"]']
+    for number in range(files):
+        path = folder / f"src/part{number // 100}/module{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"NUMBER = {number}\n" * 40)
+    (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+    (folder / ".dockerignore").write_text(".git\n.pytest_cache\n**/__pycache__\n")
+    return folder
+
+
+def _predict(folder: Path, cache: Path, mode: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICTION, str(folder), mode],
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"the prediction failed:\n{done.stderr}")
+    said: dict[str, float] = json.loads(done.stdout)
+    if said["steps"] != STEPS or not said["missed"]:
+        raise SystemExit(f"the prediction is another one than was asked for: {said}")
+    return said
+
+
+if __name__ == "__main__":
+    sys.exit(main())
