@@ -89,7 +89,8 @@ class DaemonImage:
         if driver.get("Name") != "overlay2" or "UpperDir" not in found:
             raise SourceUnavailable(f"the storage driver is {driver.get('Name') or 'unknown'}")
         status = {str(item[0]): str(item[1]) for item in self.info.get("DriverStatus") or ()}
-        if status.get("Native Overlay Diff") != "true":
+        metacopy = status.get("Using metacopy", "false") != "false"
+        if status.get("Native Overlay Diff") != "true" or metacopy:
             # Redirected directories or metacopy: the kernel keeps content elsewhere.
             raise SourceUnavailable("the daemon's overlay directories are not complete")
         lower = [item for item in str(found.get("LowerDir") or "").split(":") if item]

@@ -7,14 +7,26 @@ directory is followed by everything below it.
 
 from __future__ import annotations
 
+import gc
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
-__all__ = ["OPAQUE", "Entry", "Kind", "LayerIndex", "Row", "build_index", "display", "subtree_key"]
+__all__ = [
+    "OPAQUE",
+    "Entry",
+    "Kind",
+    "LayerIndex",
+    "Row",
+    "build_index",
+    "collector_paused",
+    "display",
+    "subtree_key",
+]
 
 
 class Kind(IntEnum):
@@ -157,6 +169,21 @@ class LayerIndex:
                 seen.add(group)
             total += size
         return total
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking an index again and again while it grows.
+
+    An index has no cycles; with 100,000 rows the collector takes a third of the time.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def build_index(diff_id: str, rows: Iterable[Row], kept: Mapping[bytes, bytes]) -> LayerIndex:

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from ..errors import Unverifiable
-from .index import OPAQUE, Kind, LayerIndex, Row, build_index
+from .index import OPAQUE, Kind, LayerIndex, Row, build_index, collector_paused
 from .sifting import KEEP_SUFFIXES, distil, keeps
 
 __all__ = ["KINDS", "index_directory", "read_below"]
@@ -38,6 +38,12 @@ def index_directory(root: Path, diff_id: str) -> LayerIndex:
     Raises OSError where the directory is not readable, and Unverifiable where
     the kernel moved content out of it (redirected directories, metacopy).
     """
+    with collector_paused():
+        rows, kept = _walk(root)
+        return build_index(diff_id, rows, kept)
+
+
+def _walk(root: Path) -> tuple[list[Row], dict[bytes, bytes]]:
     rows: list[Row] = []
     kept: dict[bytes, bytes] = {}
     file_kind, directory_kind = int(Kind.FILE), int(Kind.DIRECTORY)
@@ -46,6 +52,7 @@ def index_directory(root: Path, diff_id: str) -> LayerIndex:
         rows.append((b"", directory_kind | OPAQUE, 0o755, 0, 0, 0, 0, 0, b""))
     pending: list[tuple[bytes, bytes]] = [(top, b"")]
     append = rows.append
+    kind_of = KINDS.get
     while pending:
         directory, prefix = pending.pop()
         with os.scandir(directory) as entries:
@@ -53,20 +60,18 @@ def index_directory(root: Path, diff_id: str) -> LayerIndex:
                 name = entry.name
                 path = prefix + name
                 found = entry.stat(follow_symlinks=False)
-                mode = found.st_mode
-                kind = KINDS.get(mode & 0o170000)
-                mtime = found.st_mtime_ns // 1_000_000_000
+                # By position: times are whole seconds there, and it is twice as fast.
+                mode, inode, _, links, uid, gid, size, _, mtime, _ = found
+                kind = kind_of(mode & 0o170000)
                 if kind == file_kind:
-                    inode = found.st_ino if found.st_nlink > 1 else 0
-                    append((path, file_kind, mode, found.st_uid, found.st_gid, found.st_size,
-                            mtime, inode, b""))  # fmt: skip
-                    if name.endswith(KEEP_SUFFIXES) and keeps(path, found.st_size):
+                    shared = inode if links > 1 else 0
+                    append((path, file_kind, mode, uid, gid, size, int(mtime), shared, b""))
+                    if name.endswith(KEEP_SUFFIXES) and keeps(path, size):
                         with open(entry.path, "rb") as content:
                             kept[path] = distil(path, content.read())
                 elif kind == directory_kind:
                     flags = OPAQUE if _is_opaque(entry.path) else 0
-                    append((path, directory_kind | flags, mode, found.st_uid, found.st_gid, 0,
-                            mtime, 0, b""))  # fmt: skip
+                    append((path, directory_kind | flags, mode, uid, gid, 0, int(mtime), 0, b""))
                     pending.append((entry.path, path + b"/"))
                 elif kind is None:
                     # A socket: no tar can hold it, so no layer tar does.
@@ -75,8 +80,8 @@ def index_directory(root: Path, diff_id: str) -> LayerIndex:
                     append((path, int(Kind.WHITEOUT), 0, 0, 0, 0, 0, 0, b""))
                 else:
                     target = os.readlink(entry.path) if kind == Kind.SYMLINK else b""
-                    append((path, kind, mode, found.st_uid, found.st_gid, 0, mtime, 0, target))
-    return build_index(diff_id, rows, kept)
+                    append((path, kind, mode, uid, gid, 0, int(mtime), 0, target))
+    return rows, kept
 
 
 def _is_opaque(directory: bytes) -> bool:
