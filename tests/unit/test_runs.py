@@ -1,0 +1,162 @@
+"""A run's journal: what it names is removed at the end, or by the next run, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_dockercache.runs import Run, cache_home, digest, locked, read_json, write_json
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache directory of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "pytest-dockercache"
+
+
+def staged(run: Run, name: str) -> Path:
+    path = cache_home() / "staging" / name
+    path.mkdir(parents=True)
+    (path / "file").write_text("staged")
+    run.note("staging", str(path))
+    return path
+
+
+def dead_run(home: Path, name: str) -> Path:
+    """The traces of a run whose process was killed."""
+    program = (
+        "import os, sys; from pytest_dockercache.runs import *; run = Run.start();"
+        f"path = cache_home() / 'staging' / {name!r}; path.mkdir(parents=True);"
+        "run.note('staging', str(path)); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 9
+    return home / "staging" / name
+
+
+def test_a_run_removes_what_its_journal_names_and_the_journal() -> None:
+    run = Run.start()
+    path = staged(run, "a")
+    leftovers = run.finish()
+    assert not path.exists()
+    assert leftovers.stuck == ()
+    assert not list((cache_home() / "runs").glob(f"{run.id}*"))
+
+
+def test_a_run_removes_nothing_that_its_journal_does_not_name() -> None:
+    run = Run.start()
+    other = cache_home() / "staging" / "other"
+    other.mkdir(parents=True)
+    run.finish()
+    assert other.exists()
+
+
+def test_the_next_run_sweeps_what_a_killed_one_left(home: Path) -> None:
+    path = dead_run(home, "left")
+    assert path.exists()
+    run = Run.start()
+    run.sweep()
+    assert not path.exists()
+    assert [item.stem for item in (home / "runs").glob("*.alive")] == [run.id]
+    run.finish()
+
+
+def test_a_running_run_is_not_swept(home: Path) -> None:
+    run = Run.start()
+    path = staged(run, "held")
+    program = "from pytest_dockercache.runs import *; run = Run.start(); run.sweep(); run.finish()"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert path.exists()
+    run.finish()
+
+
+def test_a_run_sweeps_once_however_many_processes_ask(home: Path) -> None:
+    run = Run.start()
+    run.sweep()
+    path = dead_run(home, "late")
+    Run.from_json(run.to_json()).sweep()
+    assert path.exists()
+    run.finish()
+
+
+def test_a_dead_run_whose_engine_does_not_answer_is_kept_for_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    dead_run(home, "left")
+    (journal,) = (home / "runs").glob("*/journal")
+    with journal.open("a") as lines:
+        lines.write(json.dumps(["engine", ["buildkit", None, "a daemon"]]) + "\n")
+    run = Run.start()
+    run.sweep()
+    assert journal.exists()
+    run.finish()
+
+
+def test_a_half_written_journal_line_costs_only_that_line(home: Path) -> None:
+    path = dead_run(home, "left")
+    (journal,) = (home / "runs").glob("*/journal")
+    with journal.open("a") as lines:
+        lines.write('["staging", "/nonex')
+    run = Run.start()
+    run.sweep()
+    assert not path.exists()
+    run.finish()
+
+
+def test_a_worker_joins_the_run_and_shares_its_directory(tmp_path: Path) -> None:
+    run = Run.start(tmp_path / "shared")
+    joined = Run.from_json(json.loads(json.dumps(run.to_json())))
+    assert joined == run
+    run.finish()
+
+
+def test_json_is_written_whole_and_damage_reads_as_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "record.json"
+    write_json(path, {"name": "ü\udcff"})
+    assert read_json(path) == {"name": "ü\udcff"}
+    path.write_text("{")
+    assert read_json(path) is None
+    assert read_json(tmp_path / "missing.json") is None
+
+
+def test_whoever_waits_for_a_lock_is_told_so_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from filelock import FileLock\n"
+        "with FileLock(sys.argv[1]):\n  print('held', flush=True); sys.stdin.read()"
+    )
+    path = tmp_path / "builder.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline() == "held\n"
+    told: list[str] = []
+
+    def waiting() -> None:
+        told.append("waiting")
+        holder.stdin.close()  # type: ignore[union-attr]
+
+    with locked(path, waiting):
+        assert told == ["waiting"]
+    holder.wait()
+    holder.stdout.close()
+
+
+def test_a_relative_cache_home_is_ignored_as_the_standard_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_home() == Path.home() / ".cache" / "pytest-dockercache"
+
+
+def test_a_digest_tells_parts_apart() -> None:
+    assert len({digest("a", "b"), digest("ab"), digest("b", "a")}) == 3
