@@ -2,6 +2,8 @@
 
 Every process of every pytest run in the environment imports this module, so
 it needs nothing but pytest, and imports the product only when it is active.
+It has few names, because pytest looks at each of them for a fixture (30 µs
+each with pytest 9.2), and no assert statement: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations
@@ -15,103 +17,106 @@ if TYPE_CHECKING:
     from .model import BuildSpec, Edit
     from .testing import DockerCache
 
-MARKER = (
-    "dockercache(dockerfile=None, context=None, target=None, build_args=None, edit=None, "
-    "engine=None): build an image, edit its context and assert which steps are built again "
-    "(needs --dockercache)"
-)
+del TYPE_CHECKING, annotations
 
 OFF = "needs --dockercache (builds Docker images)"
 """Why a test of ours is skipped in an ordinary run."""
 
-OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
-    ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
-    ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
-    ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
-    ("keep", "flag", None, "keep the images that were built, and say their names"),
-    ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
-    ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
-    (
-        "engine",
-        "text",
-        "NAME",
-        "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
-    ),
-    ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
-    (
-        "dockerfile",
-        "list",
-        "PATH[,context=DIR][,target=STAGE]",
-        "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
-        "invocation directory, then at the root)",
-    ),
-    ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
-    ("target", "text", "STAGE", "the stage to build (default: the last one)"),
-    ("build-arg", "list", "K=V", "a build argument (repeatable)"),
-    ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
-    ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
-    ("ssh", "list", "SPEC", "an ssh agent or key for the build, as buildx takes it (repeatable)"),
-    ("edit", "text", "PATH", "the source file that is edited between the builds"),
-    ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
-    ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
-    ("python", "text", "VERSION", "the Python version that the image must report"),
-    ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
-    ("max-size", "text", "SIZE", "the largest size that the image may have"),
-    ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
-    ("base-layers", "text", "ignore|check", "whether the base image's layers are judged as well"),
-    (
-        "cache-from",
-        "list",
-        "SPEC",
-        "a cache to import into an empty builder (repeatable) (not available yet)",
-    ),
-    (
-        "cache-to",
-        "list",
-        "SPEC",
-        "where to export the build cache (repeatable) (not available yet)",
-    ),
-    (
-        "image",
-        "text",
-        "REF|TAR|OCIDIR",
-        "judge this image instead of building one (not available yet)",
-    ),
-    (
-        "base-image",
-        "text",
-        "REF",
-        "the base of the image named with --dockercache-image (not available yet)",
-    ),
-    (
-        "compare",
-        "text",
-        "IMAGE",
-        "an image whose environment the built one must have (not available yet)",
-    ),
-)
-"""Name, kind (``flag``, ``text``, ``list``), metavar and help; each is an ini key as well."""
-
-
-def spelled(name: str) -> tuple[str, str]:
-    """The command-line option and the ini key of an entry of :data:`OPTIONS`."""
-    option = f"--dockercache-{name}" if name else "--dockercache"
-    return option, option[2:].replace("-", "_")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register every option, and an ini key for each."""
+    """Register every option, and an ini key for each.
+
+    The table: name, kind, metavar, help.
+    """
+    options = (
+        ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
+        ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
+        ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
+        ("keep", "flag", None, "keep the images that were built, and say their names"),
+        ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
+        ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
+        (
+            "engine",
+            "text",
+            "NAME",
+            "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
+        ),
+        ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
+        (
+            "dockerfile",
+            "list",
+            "PATH[,context=DIR][,target=STAGE]",
+            "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
+            "invocation directory, then at the root)",
+        ),
+        ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
+        ("target", "text", "STAGE", "the stage to build (default: the last one)"),
+        ("build-arg", "list", "K=V", "a build argument (repeatable)"),
+        ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
+        ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
+        (
+            "ssh",
+            "list",
+            "SPEC",
+            "an ssh agent or key for the build, as buildx takes it (repeatable)",
+        ),
+        ("edit", "text", "PATH", "the source file that is edited between the builds"),
+        ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
+        ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
+        ("python", "text", "VERSION", "the Python version that the image must report"),
+        ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
+        ("max-size", "text", "SIZE", "the largest size that the image may have"),
+        ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
+        (
+            "base-layers",
+            "text",
+            "ignore|check",
+            "whether the base image's layers are judged as well",
+        ),
+        (
+            "cache-from",
+            "list",
+            "SPEC",
+            "a cache to import into an empty builder (repeatable) (not available yet)",
+        ),
+        (
+            "cache-to",
+            "list",
+            "SPEC",
+            "where to export the build cache (repeatable) (not available yet)",
+        ),
+        (
+            "image",
+            "text",
+            "REF|TAR|OCIDIR",
+            "judge this image instead of building one (not available yet)",
+        ),
+        (
+            "base-image",
+            "text",
+            "REF",
+            "the base of the image named with --dockercache-image (not available yet)",
+        ),
+        (
+            "compare",
+            "text",
+            "IMAGE",
+            "an image whose environment the built one must have (not available yet)",
+        ),
+    )
     group = parser.getgroup("dockercache", "Docker build cache")
-    for name, kind, metavar, text in OPTIONS:
-        option, key = spelled(name)
+    for name, kind, metavar, text in options:
+        option = f"--dockercache-{name}" if name else "--dockercache"
+        key = option[2:].replace("-", "_")
+        # Without dest, pytest 9 compares each option with all that exist.
         if kind == "flag":
-            group.addoption(option, action="store_true", default=None, help=text)
+            group.addoption(option, dest=key, action="store_true", default=None, help=text)
             parser.addini(key, f"the same as {option}", type="bool", default=False)
         elif kind == "list":
-            group.addoption(option, action="append", metavar=metavar, help=text)
+            group.addoption(option, dest=key, action="append", metavar=metavar, help=text)
             parser.addini(key, f"the same as {option}, one a line", type="linelist", default=[])
         else:
-            group.addoption(option, metavar=metavar, help=text)
+            group.addoption(option, dest=key, metavar=metavar, help=text)
             parser.addini(key, f"the same as {option}", type="string", default=None)
 
 
@@ -122,7 +127,12 @@ def is_active(config: pytest.Config) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and all the rest of the plugin if it is wanted."""
-    config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line(
+        "markers",
+        "dockercache(dockerfile=None, context=None, target=None, build_args=None, edit=None, "
+        "engine=None): build an image, edit its context and assert which steps are built again "
+        "(needs --dockercache)",
+    )
     if is_active(config) and not config.getoption("help", False):
         from ._pytest import activate
 
@@ -133,8 +143,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """Say that options of ours have no effect when the plugin is off."""
     if is_active(config):
         return None
-    options = [spelled(name) for name, *_ in OPTIONS]
-    idle = [option for option, key in options if config.getoption(key) not in (None, [])]
+    idle = [
+        "--" + key.replace("_", "-")
+        for key, value in vars(config.option).items()
+        if key.startswith("dockercache_") and value is not None
+    ]
     return f"dockercache: off, {', '.join(idle)} without --dockercache" if idle else None
 
 

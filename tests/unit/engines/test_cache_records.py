@@ -102,6 +102,20 @@ def test_the_verbose_usage_of_another_driver_is_read() -> None:
         "Reclaimable:\t1.51kB\n"
         "Total:\t\t1.51kB\n"
     )
+    expected = CacheRecord("abc", "[2/3] COPY a: b", 1500, 1795351364947995208)
     first, second = parse_usage(text)
-    assert first == CacheRecord("abc", "[2/3] COPY a: b", 1500, 1795349444947995208)
+    assert first == expected
     assert (second.id, second.size) == ("xyz", 10)
+
+
+def test_the_verbose_usage_of_a_newer_buildx_is_read_too() -> None:
+    text = (
+        "ID:           abc\n"
+        "Parents:\n"
+        " - def\n"
+        "Created at:   2026-11-22 12:20:33.556104817 +0000 UTC\n"
+        "Size:         0B\n"
+        "Description:  [2/5] WORKDIR /opt/forecast\n"
+    )
+    (record,) = parse_usage(text)
+    assert (record.id, record.description, record.size) == ("abc", "[2/5] WORKDIR /opt/forecast", 0)
