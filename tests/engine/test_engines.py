@@ -17,6 +17,7 @@ from docker.errors import ImageNotFound
 from project_under_test import LABEL, ProjectUnderTest, by_line, never
 
 from pytest_dockercache.engines import Engine, create_engine
+from pytest_dockercache.engines.buildx import Builder, Buildx
 from pytest_dockercache.errors import BuildFailed, BuildTimeout, ConfigError, DockerCacheError
 from pytest_dockercache.model import Build, Edit, Step
 
@@ -203,20 +204,39 @@ def test_the_triggers_of_a_base_are_steps_at_its_from(
     engine: Engine, make: Make, docker_daemon: docker.DockerClient
 ) -> None:
     parent = make({"Dockerfile": "FROM {tiny}\nONBUILD RUN echo {nonce}\n"}).build(engine)
-    tag = f"dockercache-test-onbuild:{uuid.uuid4().hex}"
-    docker_daemon.api.tag(parent.image, *tag.split(":"))
-    try:
-        files = {"Dockerfile": f"FROM {tag}\nRUN echo {{nonce}}\nRUN true\n"}
-        project = make(files)
+    with tagged(docker_daemon, parent) as tag:
+        project = make({"Dockerfile": f"FROM {tag}\nRUN echo {{nonce}}\nRUN true\n"})
         first, again = project.build(engine), project.build(engine)
-    finally:
-        docker_daemon.api.remove_image(tag, noprune=True)
     assert [(step.line, step.instruction, step.status) for step in first.steps] == [
         (1, "ONBUILD", "miss"),
         (2, "RUN", "miss"),
         (3, "RUN", "miss"),
     ]
     assert {step.status for step in again.steps} == {"hit"}
+
+
+def test_what_a_base_sets_does_not_confuse_the_mapping(
+    engine: Engine, make: Make, docker_daemon: docker.DockerClient
+) -> None:
+    base = make({"Dockerfile": "FROM {tiny}\nENV HOME_DIR=/opt/{nonce}\nWORKDIR /there\n"})
+    with tagged(docker_daemon, base.build(engine)) as tag:
+        steps = "RUN echo {nonce}\nWORKDIR .\nCOPY f $HOME_DIR/\nRUN true\n"
+        project = make({"f": "x", "Dockerfile": f"FROM {tag}\n{steps}"})
+        first, again = project.build(engine), project.build(engine)
+    statuses = by_line(first)
+    assert (statuses[2], statuses[4], statuses[5]) == ("miss", "miss", "miss")
+    assert [step.line for step in again.steps if step.status == "hit"] == [2, 3, 4, 5]
+
+
+@contextlib.contextmanager
+def tagged(client: docker.DockerClient, build: Build) -> Iterator[str]:
+    """A tag on the image of a build, so that another Dockerfile can name it."""
+    tag = f"dockercache-test-base:{uuid.uuid4().hex}"
+    client.api.tag(build.image, *tag.split(":"))
+    try:
+        yield tag
+    finally:
+        client.api.remove_image(tag, noprune=True)
 
 
 def test_a_heredoc_is_built_or_refused_never_dropped(engine: Engine, make: Make) -> None:
@@ -490,6 +510,26 @@ def test_what_an_edit_left_in_the_cache_goes_and_nothing_else(make: Make, engine
     assert engine.prune_records(left) == 0
     assert engine.prune_records(left) == 0
     assert {step.status for step in project.build(engine).steps} == {"hit"}
+
+
+def test_another_drivers_cache_is_listed_and_pruned_through_the_command(
+    make: Make, engine: Engine
+) -> None:
+    if not isinstance(engine, Buildx):
+        pytest.skip("only buildx has drivers")
+    # The daemon's own builder stands for one that is not: no other can be had offline.
+    ours = Buildx(engine._daemon, "test")
+    ours._builder = Builder(ours._builder.name, "remote", ours._builder.endpoint)
+    project = make(TWO_STAGES)
+    project.build(ours, label="loaded")
+    edited = project.build(ours, Edit.append("src/main.py"), label="loaded")
+    assert ours.image_config(str(edited.image))["Id"] == edited.image
+    records = ours.cache_records()
+    assert records is not None
+    assert len(records) == 2
+    assert ours.remove_labelled(LABEL, "loaded") == ()
+    assert ours.prune_records(sorted(records)) == 0
+    assert ours.prune_records(sorted(records)) == 0
 
 
 # -- identity

@@ -15,6 +15,7 @@ from .cache_records import Ledger
 from .cancelling import Pending, cancel
 from .daemon import Daemon
 from .failure import build_failed, build_timeout, daemon_gone
+from .planning import planned_steps
 from .progress import Event, decode_trace
 from .vertices import Observation
 
@@ -57,13 +58,10 @@ class BuildKit:
         Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError
         for secrets and ssh, which need a client session.
         """
-        from ..dockerfile import plan
-
         refuse_secrets(request, "buildkit")
         started = time.monotonic()
         deadline = None if request.timeout is None else started + request.timeout
-        spec = request.spec
-        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
+        planned = planned_steps(request, self._daemon)
         observation = Observation(planned, request.roles)
         self._ledger.begin(edited=bool(request.edits))
         running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)

@@ -33,6 +33,7 @@ from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
 from .inbox import Inbox
+from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
 from .vertices import Observation
 
@@ -232,13 +233,9 @@ class Buildx:
 
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
-        from ..dockerfile import plan
-
         started = time.monotonic()
         deadline = None if request.timeout is None else started + request.timeout
-        spec = request.spec
-        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
-        observation = Observation(planned, request.roles)
+        observation = Observation(planned_steps(request, self._daemon), request.roles)
         with tempfile.TemporaryDirectory(prefix="dockercache-") as name:
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
             mark = None if self._in_daemon else uuid.uuid4().hex
@@ -287,8 +284,9 @@ class Buildx:
             raise daemon_gone(said)
         if failure is None:
             raise build_failed(request, _line_in_excerpt(text), said)
-        line = failure.line if failure.line is not None else _line_in_excerpt(text)
-        raise build_failed(request, line, failure.error, failure.log)
+        if failure.line is None:
+            raise build_failed(request, _line_in_excerpt(text), said, failure.log)
+        raise build_failed(request, failure.line, failure.error, failure.log)
 
     def _outcome(
         self, iidfile: Path, metadata: Path, mark: str | None

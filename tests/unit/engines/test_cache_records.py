@@ -102,7 +102,7 @@ def test_the_verbose_usage_of_another_driver_is_read() -> None:
         "Reclaimable:\t1.51kB\n"
         "Total:\t\t1.51kB\n"
     )
-    expected = CacheRecord("abc", "[2/3] COPY a: b", 1500, 1795351364947995208)
+    expected = CacheRecord("abc", "[2/3] COPY a: b", 1500, 1795349444947995208)
     first, second = parse_usage(text)
     assert first == expected
     assert (second.id, second.size) == ("xyz", 10)
