@@ -11,9 +11,10 @@ Each build is recorded as a line of ``builds.log``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from pytest_dockercache import engines, rebuild
@@ -47,6 +48,12 @@ class Scripted:
             raise EngineUnavailable(self.script["absent"], absent=True)
         if "denied" in self.script:
             raise EngineUnavailable(self.script["denied"])
+
+    @property
+    def client(self) -> Any:
+        """As much of a Docker client as keeping the images needs."""
+        image = SimpleNamespace(short_id="sha256:0123456789ab", tag=lambda name: None)
+        return SimpleNamespace(images=SimpleNamespace(list=lambda filters: [image]))
 
     @property
     def info(self) -> EngineInfo:
@@ -83,7 +90,7 @@ class Scripted:
                 )
             miss = script.get("miss", {}).get(str(step.line))
             if miss is not None:
-                steps[index] = replaced(step, "miss", None)
+                steps[index] = replaced(step, "miss", None, running=True)
                 if watch(tuple(steps)):
                     outcome = "stopped"
                     break
@@ -91,6 +98,7 @@ class Scripted:
             if watch(tuple(steps)):
                 outcome = "stopped"
                 break
+        steps = [replace(step, running=False) for step in steps]
         image = "sha256:" + "0" * 64 if outcome == "built" else None
         return Build(request.edits, outcome, script.get("seconds", 1.0), tuple(steps), image)
 
@@ -99,9 +107,6 @@ class Scripted:
 
     def image_config(self, image: str) -> Mapping[str, object]:
         return {"Id": image, "Config": {}}
-
-    def keep_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        return ("dockercache/app:kept",)
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         return tuple(self.script.get("stuck", ()))
@@ -116,12 +121,5 @@ class Scripted:
         return None
 
 
-def replaced(step: Step, status: Any, seconds: float | None) -> Step:
-    from dataclasses import replace
-
-    return replace(step, status=status, seconds=seconds)
-
-
-def worker() -> str:
-    """The name of the process, for tests about sharing."""
-    return os.environ.get("PYTEST_XDIST_WORKER", "controller")
+def replaced(step: Step, status: Any, seconds: float | None, *, running: bool = False) -> Step:
+    return replace(step, status=status, seconds=seconds, running=running)

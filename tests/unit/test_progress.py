@@ -13,7 +13,8 @@ STEPS = (
     Step(3, "0", "COPY", "COPY environment.yml ./", status="hit"),
     Step(4, "0", "RUN", "RUN conda env update -n base -f environment.yml"),
 )
-RUNNING = (STEPS[0], replace(STEPS[1], status="miss"))
+RUNNING = (STEPS[0], replace(STEPS[1], status="miss", running=True))
+PREDICTED = (STEPS[0], replace(STEPS[1], status="miss"))
 DONE = (STEPS[0], replace(STEPS[1], status="miss", seconds=94.1))
 
 
@@ -62,6 +63,13 @@ def test_a_log_gets_one_line_when_a_step_starts(screen: Screen) -> None:
 def test_a_log_gets_nothing_for_a_build_of_hits(screen: Screen) -> None:
     progress = PlainProgress(screen)
     progress("first build", STEPS)
+    progress.close("Dockerfile")
+    assert screen.text == ""
+
+
+def test_a_log_gets_nothing_for_a_prediction(screen: Screen) -> None:
+    progress = PlainProgress(screen)
+    progress("first build", PREDICTED)
     progress.close("Dockerfile")
     assert screen.text == ""
 

@@ -90,7 +90,7 @@ class PlainProgress:
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say which steps have started since the last news."""
         for step in steps:
-            if step.status != "miss" or (title, step.line) in self._said:
+            if not _has_started(step) or (title, step.line) in self._said:
                 continue
             self._said.add((title, step.line))
             if not self._terminal.end_line() and self._open:
@@ -120,7 +120,7 @@ class LiveProgress:
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Take the news and draw it."""
-        running = next((step for step in reversed(steps) if _is_running(step)), None)
+        running = next((step for step in reversed(steps) if step.running), None)
         with self._lock:
             if self._news == (title, running):
                 return
@@ -168,8 +168,9 @@ class LiveProgress:
             self.draw()
 
 
-def _is_running(step: Step) -> bool:
-    return step.status == "miss" and step.seconds is None
+def _has_started(step: Step) -> bool:
+    """Whether a step executes or has executed; a predicted miss never does."""
+    return step.running or (step.status == "miss" and step.seconds is not None)
 
 
 class _PytestTerminal:

@@ -71,6 +71,8 @@ def _table(image: ImageReport, engine: EngineInfo | None, width: int) -> Iterato
     after = _source_rebuild(image)
     builds = [build for build in (first, after) if build is not None]
     title = image.node if engine is None else f"{image.node}  ({engine})"
+    if any(build.outcome == "predicted" for build in builds):
+        title = f"{image.node}  (predicted: nothing was built)"
     yield ((_cut(title, width), _BOLD),)
     room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
     head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
