@@ -37,6 +37,10 @@ class ProjectUnderTest:
             file.write_text(text.replace("{nonce}", self.nonce))
         return self
 
+    def label(self, part: str | None = None) -> str:
+        """The value of the label of this run's images, or of a part of them."""
+        return self.run if part is None else f"{self.run}.{part}"
+
     def build(
         self,
         engine: Engine,
@@ -46,7 +50,7 @@ class ProjectUnderTest:
         label: str | None = None,
         **spec: object,
     ) -> Build:
-        """Build after some edits, labelled with the run, in which an edit is unique."""
+        """Build after some edits, each unique; ``label`` is a part of the run's label."""
         wanted = BuildSpec(self.root / "Dockerfile", self.root, **spec)  # type: ignore[arg-type]
         nonce = uuid.uuid4().hex
         staged = stage(wanted, self.staging, edits, nonce=nonce)
@@ -55,7 +59,7 @@ class ProjectUnderTest:
             dockerfile=read_dockerfile(staged.dockerfile),
             staged=staged,
             edits=edits,
-            labels=((LABEL, label or self.run),),
+            labels=((LABEL, self.label(label)),),
             timeout=timeout,
         )
         return engine.build(request, watch)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from project_under_test import LABEL, ProjectUnderTest, by_line, never
 
 from pytest_dockercache.engines import Engine, create_engine
@@ -53,12 +53,31 @@ def run_id() -> str:
 
 
 @pytest.fixture(scope="session", params=NAMES)
-def engine(request: pytest.FixtureRequest, tiny: str, run_id: str) -> Iterator[Engine]:
+def engine(
+    request: pytest.FixtureRequest, tiny: str, run_id: str, docker_daemon: docker.DockerClient
+) -> Iterator[Engine]:
     """One engine for all tests of a name; what it made is removed by its label."""
     made = create_engine(request.param)
     yield made
-    assert made.remove_labelled(LABEL, run_id) == ()
     made.close()
+    remove_all_of(docker_daemon, run_id)
+
+
+def remove_all_of(client: docker.DockerClient, run: str) -> None:
+    """Remove the images of this run, and what the classic builder put on top of them."""
+    left = -1
+    while left:
+        ours = [
+            image["Id"]
+            for image in client.api.images(all=True, filters={"label": LABEL})
+            if str(image["Labels"][LABEL]).startswith(run)
+        ]
+        if len(ours) == left:
+            return
+        left = len(ours)
+        for image in ours:
+            with contextlib.suppress(APIError):  # something stands on it: next round
+                client.api.remove_image(image, noprune=True)
 
 
 @pytest.fixture(scope="session")
@@ -288,7 +307,7 @@ def test_the_users_identical_image_and_warm_cache_survive_our_clean_up(
         if engine.info.name != "buildkit":  # a COPY . of an upload apart, keys are the user's
             assert {step.status for step in build.steps} == {"hit"}
         project.build(engine, Edit.append("src/main.py"), label="to-be-removed")
-        assert engine.remove_labelled(LABEL, "to-be-removed") == ()
+        assert engine.remove_labelled(LABEL, project.label("to-be-removed")) == ()
         assert docker_daemon.api.inspect_image(users)["Id"] == users
         if tagged:
             assert docker_daemon.api.inspect_image(tag)["Id"] == users
@@ -297,7 +316,7 @@ def test_the_users_identical_image_and_warm_cache_survive_our_clean_up(
         again = project.build(engine, label="again")
         assert {step.status for step in again.steps} == {"hit"}
     finally:
-        engine.remove_labelled(LABEL, "again")
+        engine.remove_labelled(LABEL, project.label("again"))
         docker_daemon.api.remove_image(tag if tagged else users, noprune=True)
 
 
@@ -316,16 +335,17 @@ def build_as_user(context: Path, engine: str, tag: str | None) -> str:
 def test_an_image_of_ours_that_somebody_tagged_stays_and_is_reported(
     engine: Engine, make: Make, docker_daemon: docker.DockerClient
 ) -> None:
-    build = make(TWO_STAGES).build(engine, label="tagged-by-somebody")
+    project = make(TWO_STAGES)
+    build = project.build(engine, label="tagged-by-somebody")
     tag = f"dockercache-test-tagged:{uuid.uuid4().hex}"
     docker_daemon.api.tag(build.image, *tag.split(":"))
     try:
-        (left,) = engine.remove_labelled(LABEL, "tagged-by-somebody")
+        (left,) = engine.remove_labelled(LABEL, project.label("tagged-by-somebody"))
         assert f"it is tagged {tag}" in left
         assert docker_daemon.api.inspect_image(tag)["Id"] == build.image
     finally:
         docker_daemon.api.remove_image(tag, noprune=True)
-    assert engine.remove_labelled(LABEL, "tagged-by-somebody") == ()
+    assert engine.remove_labelled(LABEL, project.label("tagged-by-somebody")) == ()
 
 
 # -- stopping
@@ -506,7 +526,7 @@ def test_what_an_edit_left_in_the_cache_goes_and_nothing_else(make: Make, engine
     assert records is not None
     left = sorted(records - before)
     assert len(left) >= 2
-    assert engine.remove_labelled(LABEL, "edited") == ()
+    assert engine.remove_labelled(LABEL, project.label("edited")) == ()
     assert engine.prune_records(left) == 0
     assert engine.prune_records(left) == 0
     assert {step.status for step in project.build(engine).steps} == {"hit"}
@@ -527,7 +547,7 @@ def test_another_drivers_cache_is_listed_and_pruned_through_the_command(
     records = ours.cache_records()
     assert records is not None
     assert len(records) == 2
-    assert ours.remove_labelled(LABEL, "loaded") == ()
+    assert ours.remove_labelled(LABEL, project.label("loaded")) == ()
     assert ours.prune_records(sorted(records)) == 0
     assert ours.prune_records(sorted(records)) == 0
 
