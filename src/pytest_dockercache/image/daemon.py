@@ -33,7 +33,7 @@ DEFAULT_SOURCES = ("overlay2", "mount", "containerd", "save")
 """The sources of a daemon's image, the cheapest first."""
 
 
-class SourceUnavailable(DockerCacheError):  # noqa: N818 - like EngineUnavailable
+class SourceUnavailable(DockerCacheError):
     """A source cannot give this image; the next one is tried."""
 
 

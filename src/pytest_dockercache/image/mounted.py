@@ -70,7 +70,7 @@ _SECCOMP = json.dumps(
 )
 
 
-class MountFailed(Exception):  # noqa: N818 - never leaves the room
+class MountFailed(Exception):
     """The directories could not be listed this way."""
 
 
@@ -136,7 +136,7 @@ def _records(
     raise MountFailed(refusals[-1] if refusals else "no Python in the image")
 
 
-class _NotThere(Exception):  # noqa: N818 - never leaves the module
+class _NotThere(Exception):
     """This Python does not run in the image."""
 
 
