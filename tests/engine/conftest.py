@@ -57,8 +57,6 @@ def docker_daemon() -> Iterator[docker.DockerClient]:
 def miniconda(docker_daemon: docker.DockerClient, shared_directory: Path) -> str:
     """The tag of the offline stand-in for continuumio/miniconda3, built if it is missing."""
     with FileLock(shared_directory / "miniconda.lock"):
-        if not STAND_IN.exists() and docker_daemon.images.list("proto-miniconda:latest"):
-            return "proto-miniconda:latest"
         made = subprocess.run(
             [sys.executable, STAND_IN], stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
