@@ -38,7 +38,7 @@ class Screen:
 
     def resume(self, nodeid: str) -> None:
         self.begun = True
-        self.written.append(f"\n{nodeid} ")
+        self.written.append(f"{nodeid} ")
 
     @property
     def text(self) -> str:
@@ -55,9 +55,11 @@ def test_a_log_gets_one_line_when_a_step_starts(screen: Screen) -> None:
     for steps in (STEPS, RUNNING, RUNNING, DONE):
         progress("first build", steps)
     progress.close("Dockerfile")
-    assert screen.text == (
-        "\n  first build: line 4 RUN conda env update -n base -f envir…\nDockerfile "
-    )
+    assert screen.text.splitlines() == [
+        "",
+        "  first build: line 4 RUN conda env update -n base -f envir…",
+        "Dockerfile ",
+    ]
 
 
 def test_a_log_gets_nothing_for_a_build_of_hits(screen: Screen) -> None:

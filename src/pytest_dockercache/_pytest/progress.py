@@ -78,14 +78,12 @@ class NoProgress:
 class PlainProgress:
     """One line for each step that starts to execute; for logs.
 
-    Its last line is left open: pytest begins what it writes next with a
-    newline.
+    Each is a whole line at once: many log viewers show nothing before the newline.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._said: set[tuple[str, int]] = set()
-        self._open = False
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say which steps have started since the last news."""
@@ -93,10 +91,8 @@ class PlainProgress:
             if not _has_started(step) or (title, step.line) in self._said:
                 continue
             self._said.add((title, step.line))
-            if not self._terminal.end_line() and self._open:
-                self._terminal.write("\n")
-            self._terminal.write(started_line(title, step, self._terminal.width))
-            self._open = True
+            self._terminal.end_line()
+            self._terminal.write(f"{started_line(title, step, self._terminal.width)}\n")
 
     def close(self, nodeid: str | None = None) -> None:
         """Let pytest's line of results go on below ours."""
@@ -211,9 +207,13 @@ class _PytestTerminal:
 
     def resume(self, nodeid: str) -> None:
         # With -v pytest writes the node ID again by itself.
-        if not self._reporter.showlongtestinfo:
-            with self._uncaptured():
-                self._reporter.write_fspath_result(nodeid, "")
+        if self._reporter.showlongtestinfo:
+            return
+        # What write_fspath_result() does, without the empty line that it begins with.
+        path = self._reporter.config.rootpath / nodeid.split("::")[0]
+        self._reporter.currentfspath = path
+        with self._uncaptured():
+            self._writer.write(f"{os.path.relpath(path, self._reporter.startpath)} ", flush=True)
 
     def _uncaptured(self) -> AbstractContextManager[None]:
         if self._capture is None:
