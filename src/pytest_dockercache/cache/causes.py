@@ -13,7 +13,7 @@ from ..model import Reason
 from .contents import Difference
 from .keys import Content, Facet, Key, Value
 from .prediction import Comparison, Prediction, Record, same_value
-from .snapshot import Snapshot
+from .snapshot import Snapshot, is_unknown, readable
 
 __all__ = ["cause", "doubt"]
 
@@ -53,6 +53,13 @@ def doubt(comparison: Comparison, prediction: Prediction) -> str | None:
 
 
 def _dependence(comparison: Comparison, content: Content) -> str:
+    if is_unknown(content.source):
+        return "a variable that only the base image sets names what it copies"
+    if content.origin == "context":
+        return (
+            f"only the mode of a directory in {content.source} changed, which a builder "
+            "does not notice while it has the context of the last build"
+        )
     if content.origin == "remote":
         return f"hits only if {content.source} holds what it held before"
     if isinstance(content.origin, int):
@@ -520,5 +527,5 @@ def _quoted(text: str | None, width: int) -> str:
 
 
 def _cut(text: str, width: int = 40) -> str:
-    text = text.replace("\ue000", "$").replace("\ue001", "")
+    text = readable(text)
     return text if len(text) <= width else text[: width - 1] + "…"

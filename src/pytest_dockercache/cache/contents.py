@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..context import ContextTree
@@ -23,13 +23,15 @@ What = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
 class Difference:
     """One context path in which two selections differ; ``detail`` says how, in a few words.
 
-    ``other`` is the old path of a renamed file.
+    ``other`` is the old path of a renamed file. ``certain`` is False for what
+    a builder may overlook.
     """
 
     path: str
     what: What
     detail: str = ""
     other: str | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,6 @@ def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:
 
 def _filtered(tree: ContextTree, source: str, transfer: Transfer) -> Selection | None:
     """A selection with ``--exclude`` or ``--parents``."""
-    from dataclasses import replace
-
     single = replace(transfer, sources=(source,))
     named: dict[str, str] = {}
     roots: dict[str, None] = {}
@@ -164,6 +164,14 @@ def is_untouched(
 
 def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[Difference, ...]:
     """In what two selections differ, as a cache key sees it; empty if they are equal."""
+    if len(dict(before.named)) < len(before.named) or len(dict(after.named)) < len(after.named):
+        # Two matches of a wildcard have one base name: their order tells them apart.
+        if _in_order(before) == _in_order(after) and all(
+            after.tree.differs(path, before.tree, there) is None
+            for (_, there), (_, path) in zip(before.named, after.named, strict=True)
+        ):
+            return ()
+        before, after = _by_path(before), _by_path(after)
     old, new = dict(before.named), dict(after.named)
     found: list[Difference] = []
     gone = [name for name in old if name not in new]
@@ -174,10 +182,12 @@ def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[
         there = old[name]
         what = after.tree.differs(path, before.tree, there)
         if what == "mode":
-            if dialect.incremental and path == there and after.tree.entries[path].kind == "dir":
-                continue  # The builder goes on with the directory that it has.
+            # A builder that still has the directory of the last transfer goes on
+            # with its mode; one that fetches the context anew sees the new one.
+            directory = after.tree.entries[path].kind == "dir"
+            certain = not (dialect.incremental and directory and path == there)
             modes = f"{before.tree.entries[there].mode:04o} → {after.tree.entries[path].mode:04o}"
-            found.append(Difference(path, "mode", modes))
+            found.append(Difference(path, "mode", modes, certain=certain))
         elif what == "type":
             kinds = f"{before.tree.entries[there].kind} → {after.tree.entries[path].kind}"
             found.append(Difference(path, "type", kinds))
@@ -196,6 +206,14 @@ def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[
             found.append(Difference(path, "added"))
     found += [Difference(old[name], "removed") for name in gone]
     return tuple(found)
+
+
+def _in_order(selection: Selection) -> list[str]:
+    return [name for name, _ in selection.named]
+
+
+def _by_path(selection: Selection) -> Selection:
+    return replace(selection, named=tuple((path, path) for _, path in selection.named))
 
 
 def _renamed_from(

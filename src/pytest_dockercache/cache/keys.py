@@ -18,7 +18,7 @@ from ..context.selection import is_remote
 from ..dockerfile import PlannedStep, SubstitutionError, Transfer, expand
 from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import declared, heredoc_mark, json_strings, mounts
-from .snapshot import Dialect, Snapshot
+from .snapshot import Dialect, Snapshot, canonical_image
 
 __all__ = ["Content", "Facet", "Key", "Value", "keys"]
 
@@ -382,17 +382,6 @@ class _Reading:
         values = dict(self.step.environment)
         names = sorted(set(self.step.declared_args))
         return tuple((name, values[name]) for name in names if name in values)
-
-
-def canonical_image(name: str) -> str:
-    """``docker.io/library/debian:latest`` for ``debian``, as Docker reads a reference."""
-    remainder, at, digest = name.partition("@")
-    first, slash, _ = remainder.partition("/")
-    if not slash or ("." not in first and ":" not in first and first != "localhost"):
-        remainder = f"docker.io/{remainder if slash else f'library/{remainder}'}"
-    if ":" not in remainder.rpartition("/")[2] and not at:
-        remainder += ":latest"
-    return f"{remainder}{at}{digest}"
 
 
 def _chomped(body: str) -> str:

@@ -24,8 +24,8 @@ from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
 from ..errors import BuildFailed
 from .contents import Difference, differences, is_untouched, select
-from .keys import Content, Facet, Key, Value, canonical_image, keys
-from .snapshot import BUILDKIT, Dialect, Snapshot, is_unknown
+from .keys import Content, Facet, Key, Value, keys
+from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown
 
 __all__ = ["Prediction", "Record", "Sameness", "predict_steps"]
 
@@ -257,8 +257,15 @@ class Comparison:
         return self._content[place]
 
     def _compare(self, old: Content, new: Content) -> Sameness:
+        if is_unknown(old.source) or is_unknown(new.source):
+            unchanged = self.before.tree is self.after.tree or not self.after.tree.changed
+            same_name = (old.origin, old.source) == (new.origin, new.source)
+            return "equal" if same_name and unchanged else "unknown"
         if old.origin == "context" and new.origin == "context":
-            return "different" if self.content_differences(old, new) else "equal"
+            found = self.content_differences(old, new)
+            if not found:
+                return "equal"
+            return "different" if any(item.certain for item in found) else "unknown"
         if old.origin == "remote" and new.origin == "remote":
             if new.pinned and old.source == new.source:
                 return "equal"
@@ -286,7 +293,9 @@ class Comparison:
         same_shape = _shape(old.transfer) == _shape(new.transfer)
         if same_shape and is_untouched(before, old.source, after, new.source, new.transfer):
             return ()
-        if same_shape and old.source == new.source and after.parent is before:
+        wildcard = has_wildcard(old.source) and old.transfer.kind != "bind"
+        related = after.parent is before and old.source == new.source
+        if same_shape and related and not wildcard:
             # Whatever no edit changed is equal, and need not be looked at.
             left = select(before, old.source, old.transfer, self.dialect, after.changed)
             right = select(after, new.source, new.transfer, self.dialect, after.changed)
@@ -370,6 +379,9 @@ class Comparison:
                     return "unknown"
                 if not _overlap(path, place):
                     continue
+                if not item.certain:
+                    found = "unknown"
+                    continue
                 # A copied file replaces what was there; whether a new one did
                 # is for the steps below to know.
                 replaced = item.what in ("content", "link", "type") or (
@@ -397,7 +409,7 @@ def require_sources(snapshot: Snapshot, made: Sequence[Key], dialect: Dialect) -
     """Raise BuildFailed, as a builder does, for a source that the context does not hold."""
     for key in made:
         for content in key.contents:
-            if content.origin != "context":
+            if content.origin != "context" or is_unknown(content.source):
                 continue
             if select_exists(snapshot, content, dialect):
                 continue

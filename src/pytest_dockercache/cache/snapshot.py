@@ -20,7 +20,16 @@ from ..dockerfile import (
 from ..dockerfile.expansion import variables_in
 from ..model import BuildSpec, Edit
 
-__all__ = ["BUILDKIT", "CLASSIC", "UPLOADED", "Dialect", "Snapshot", "is_unknown"]
+__all__ = [
+    "BUILDKIT",
+    "CLASSIC",
+    "UPLOADED",
+    "Dialect",
+    "Snapshot",
+    "canonical_image",
+    "is_unknown",
+    "readable",
+]
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,34 @@ def is_unknown(text: str) -> bool:
     return _OPEN in text
 
 
-def _placeholder(name: str) -> str:
-    return f"{_OPEN}{name}{_CLOSE}"
+def _placeholder(base: str, name: str) -> str:
+    """What stands for a value of a base image; equal only for one and the same image."""
+    return f"{_OPEN}{canonical_image(base)}|{name}{_CLOSE}"
+
+
+def readable(text: str) -> str:
+    """A text with ``$NAME`` for what only a base image knows."""
+    return _UNKNOWN.sub(lambda found: "$" + found[0][1:-1].rpartition("|")[2], text)
+
+
+def _unknown_base(base: str, referenced: frozenset[str]) -> BaseImage:
+    return BaseImage(
+        environment=tuple((name, _placeholder(base, name)) for name in sorted(referenced)),
+        workdir=f"/{_placeholder(base, 'WORKDIR').replace('/', ':')}",
+        shell=(_placeholder(base, "SHELL"),),
+        user=_placeholder(base, "USER"),
+    )
+
+
+def canonical_image(name: str) -> str:
+    """``docker.io/library/debian:latest`` for ``debian``, as Docker reads a reference."""
+    remainder, at, digest = name.partition("@")
+    first, slash, _ = remainder.partition("/")
+    if not slash or ("." not in first and ":" not in first and first != "localhost"):
+        remainder = f"docker.io/{remainder if slash else f'library/{remainder}'}"
+    if ":" not in remainder.rpartition("/")[2] and not at:
+        remainder += ":latest"
+    return f"{remainder}{at}{digest}"
 
 
 @dataclass(frozen=True)
@@ -121,14 +156,8 @@ class Snapshot:
         arguments = dict(self.build_args)
         classic = dialect.name == "classic"
         stages = resolved_stages(self.dockerfile, arguments, self.platform, classic=classic)
-        unknown = BaseImage(
-            environment=tuple((name, _placeholder(name)) for name in sorted(referenced)),
-            workdir=f"/{_placeholder('WORKDIR')}",
-            shell=(_placeholder("SHELL"),),
-            user=_placeholder("USER"),
-        )
         bases = {
-            stage.base: self.bases.get(stage.base, unknown)
+            stage.base: self.bases.get(stage.base) or _unknown_base(stage.base, referenced)
             for stage in stages
             if stage.parent is None and stage.base != "scratch"
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comparing import FILES, Project
 
-from pytest_dockercache.cache import CLASSIC, UPLOADED
+from pytest_dockercache.cache import BUILDKIT, CLASSIC, UPLOADED, Dialect
 from pytest_dockercache.errors import BuildFailed, ConfigError
 from pytest_dockercache.model import Edit
 
@@ -46,13 +46,18 @@ def test_a_copy_misses_exactly_when_what_it_takes_changes(
     assert project.statuses(edit) == {2: expected}
 
 
-def test_the_mode_of_a_directory_counts_only_when_the_whole_context_is_sent(tmp_path: Path) -> None:
+def test_the_mode_of_a_directory_counts_for_certain_only_in_an_upload(tmp_path: Path) -> None:
     text = "FROM base\nCOPY src /x\nCOPY src/* /x/\n"
     (tmp_path / "src/sub").mkdir(parents=True)
     (tmp_path / "src").chmod(0o755)
     (tmp_path / "src/sub").chmod(0o755)
     edit = Edit.chmod("src/sub", 0o700)
-    assert Project(tmp_path, text).statuses(edit) == {2: HIT, 3: HIT}
+    said = Project(tmp_path, text).after(edit)
+    assert (said[2].status, said[3].status) == (UNKNOWN, UNKNOWN)
+    assert said[2].note == (
+        "only the mode of a directory in src changed, which a builder "
+        "does not notice while it has the context of the last build"
+    )
     assert Project(tmp_path, text, dialect=UPLOADED).statuses(edit) == {2: MISS, 3: MISS}
     assert Project(tmp_path, text, dialect=CLASSIC).statuses(edit) == {2: MISS, 3: MISS}
 
@@ -140,6 +145,16 @@ def test_a_file_beside_the_changed_one_of_a_copied_directory_is_a_hit(tmp_path: 
     assert Project(tmp_path, text).statuses(Edit.append("src/main.py")) == {2: MISS, 4: HIT}
 
 
+@pytest.mark.parametrize("dialect", [BUILDKIT, CLASSIC])
+def test_two_matches_of_one_name_are_two(tmp_path: Path, dialect: Dialect) -> None:
+    files = {**FILES, "lib/main.py": "another\n"}
+    project = Project(tmp_path, "FROM base\nCOPY */main.py /x/\n", files, dialect=dialect)
+    assert project.statuses(Edit.delete("lib/main.py")) == {2: MISS}
+    assert project.statuses(Edit.rename("lib", "tools")) == {2: MISS}
+    assert project.statuses(Edit.append("src/util.py")) == {2: HIT}
+    assert project.reason(2, Edit.delete("lib/main.py")) == "no longer contains lib/main.py"
+
+
 @pytest.mark.parametrize("path", ["/app", "/app/src", "/app/src/main.py", "/", "/app/*"])
 def test_a_path_that_a_missed_copy_may_have_written_is_no_hit(tmp_path: Path, path: str) -> None:
     project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path=path))
@@ -201,6 +216,11 @@ def test_what_only_the_base_knows_is_not_guessed(tmp_path: Path) -> None:
     project = Project(tmp_path, run, known=False)
     assert project.statuses(Edit.dockerfile('FROM base\nRUN ["sh", "-c", "a"]\n')) == {2: UNKNOWN}
     assert project.statuses(Edit.dockerfile('FROM base\nRUN ["sh", "-c", "b"]\n')) == {2: MISS}
+    copied = Project(tmp_path, "FROM base\nCOPY ${WHERE}.txt /x\n", known=False)
+    assert copied.statuses(Edit.build_arg("A")) == {2: HIT}
+    assert copied.after(Edit.append("a.txt"))[2].note == (
+        "a variable that only the base image sets names what it copies"
+    )
     workdir = "FROM base\nWORKDIR app\nRUN a\n"
     project = Project(tmp_path, workdir, known=False)
     assert project.statuses(Edit.dockerfile(workdir.replace("app", "/app"))) == {
