@@ -11,9 +11,10 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src/pytest_dockercache"
 ROOMS = (
     "plugin",
     "_pytest",
-    "testing",
     "report",
+    "testing",
     "checks",
+    "inspection",
     "rebuild",
     "runs",
     "engines",
