@@ -110,7 +110,8 @@ class Settings:
     ``timeout`` is in seconds a build, ``max_hidden`` and ``max_size`` in
     bytes, ``min_saving`` a share between 0 and 1. ``env_step`` is a regular
     expression over the text of RUN instructions; ``environment`` and ``edit``
-    are context paths.
+    are context paths. ``compare`` is the image whose environment the judged
+    one must have: a daemon's, or the path of an archive or OCI directory.
     """
 
     engine: str = "auto"
@@ -125,6 +126,7 @@ class Settings:
     max_hidden: int = 10_000_000
     max_size: int | None = None
     min_saving: float | None = None
+    compare: str | None = None
 
 
 @dataclass(frozen=True)
@@ -389,7 +391,8 @@ class Subject:
                 timeout=self.settings.timeout,
                 roles=roles,
             )
-            before = engine.cache_records() if edits else None
+            # Not only after edits: an upload over the Engine API leaves its context behind.
+            before = engine.cache_records()
             try:
                 build = engine.build(request, self._watch(stop, title))
             finally:
