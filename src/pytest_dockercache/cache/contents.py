@@ -39,12 +39,14 @@ class Selection:
     """What one source of one step selects: pairs of a name that enters the key, and a path.
 
     ``roots`` are the tree's paths that the source names, links followed; ""
-    is the whole context.
+    is the whole context. ``ordered`` is True for a wildcard, whose matches
+    count in the order of their paths, under their base names.
     """
 
     tree: ContextTree
     named: tuple[tuple[str, str], ...]
     roots: tuple[str, ...]
+    ordered: bool = False
 
 
 def select(
@@ -86,7 +88,8 @@ def select(
         if tree.entries[root].kind == "dir":
             cut = len(root)
             named += ((name + path[cut:], path) for path in inside)
-    return Selection(tree, tuple(named), tuple(root for _, root in roots))
+    ordered = pattern and not classic
+    return Selection(tree, tuple(named), tuple(root for _, root in roots), ordered)
 
 
 def _among(only: Collection[str], root: str, tree: ContextTree) -> list[str]:
@@ -164,8 +167,8 @@ def is_untouched(
 
 def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[Difference, ...]:
     """In what two selections differ, as a cache key sees it; empty if they are equal."""
-    if len(dict(before.named)) < len(before.named) or len(dict(after.named)) < len(after.named):
-        # Two matches of a wildcard have one base name: their order tells them apart.
+    if before.ordered or after.ordered:
+        # Two matches of a wildcard may have one base name, and change places.
         if _in_order(before) == _in_order(after) and all(
             after.tree.differs(path, before.tree, there) is None
             for (_, there), (_, path) in zip(before.named, after.named, strict=True)

@@ -562,13 +562,8 @@ def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: D
             if _LINKS.search(text):
                 return True
         elif instruction.keyword in ("COPY", "ADD"):
-            targets = _targets(key, snapshot, dialect)
-            places += targets
-            brings = any(
-                content.origin != "context" or snapshot.tree.has_links for content in key.contents
-            )
-            if brings:
-                hazards += targets
+            places += _targets(key, snapshot, dialect)
+            hazards += _links_left(key, snapshot, dialect)
         elif instruction.keyword == "WORKDIR" and key.runs:
             places.append(_real(str(key.facet("directory"))))
     return any(
@@ -576,6 +571,28 @@ def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: D
         for hazard in hazards
         for place in places
     )
+
+
+def _links_left(key: Key, snapshot: Snapshot, dialect: Dialect) -> list[str]:
+    """Where a COPY may put symbolic links, as far up as that is known."""
+    found: list[str] = []
+    for content in key.contents:
+        whole = _real(content.transfer.destination)
+        if content.origin != "context" or is_unknown(content.source):
+            found.append(whole)
+            continue
+        if not snapshot.tree.has_links and content.transfer.kind == "copy":
+            continue
+        selection = select(snapshot.tree, content.source, content.transfer, dialect)
+        if selection is None or content.transfer.kind != "copy":
+            found.append(whole)
+            continue
+        found += [
+            _landing(path, content, key, snapshot) or whole
+            for _, path in selection.named
+            if snapshot.tree.entries[path].kind == "link"
+        ]
+    return found
 
 
 def _touches(key: Key, path: str, snapshot: Snapshot, dialect: Dialect) -> bool:

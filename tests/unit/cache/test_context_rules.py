@@ -155,6 +155,12 @@ def test_two_matches_of_one_name_are_two(tmp_path: Path, dialect: Dialect) -> No
     assert project.reason(2, Edit.delete("lib/main.py")) == "no longer contains lib/main.py"
 
 
+def test_matches_that_change_places_are_not_the_same(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nCOPY */* /x/\n", {"a/x/f": "1", "c/y/f": "2"})
+    assert project.statuses(Edit.rename("a", "b")) == {2: HIT}
+    assert project.statuses(Edit.rename("a", "d")) == {2: MISS}
+
+
 @pytest.mark.parametrize("path", ["/app", "/app/src", "/app/src/main.py", "/", "/app/*"])
 def test_a_path_that_a_missed_copy_may_have_written_is_no_hit(tmp_path: Path, path: str) -> None:
     project = Project(tmp_path, TWO_STAGES.format(more="COPY src /app/src", path=path))
