@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 from ..errors import DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
-from .base import BuildRequest, Execution, stopped
+from .base import BuildRequest, stopped
 from .cache_records import Ledger
 from .cancelling import Pending, cancel
 from .daemon import Daemon
+from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone
 from .planning import planned_steps
 from .progress import Event, decode_trace
@@ -22,7 +23,7 @@ from .vertices import Observation
 __all__ = ["BuildKit"]
 
 
-class BuildKit:
+class BuildKit(DaemonSide):
     """Builds with the BuildKit inside the Docker daemon, over the Engine API.
 
     The context is uploaded as a tar, so BuildKit's incremental transfer does
@@ -41,16 +42,6 @@ class BuildKit:
         self._pending = Pending()
         self._ledger = Ledger(daemon.records)
         self._info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
-
-    @property
-    def info(self) -> EngineInfo:
-        """Name, versions (its own is that of the API), the reason, and the builder's identity."""
-        return self._info
-
-    @property
-    def client(self) -> Any:
-        """The client of the daemon whose store holds the images."""
-        return self._daemon.client
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
@@ -101,29 +92,6 @@ class BuildKit:
             raise build_failed(request, line_in(complaint), complaint)
         raise build_failed(request, failure.line, failure.error, failure.log)
 
-    def run(
-        self,
-        image: str,
-        command: Sequence[str],
-        *,
-        entrypoint: Sequence[str] | None = None,
-        timeout: float = 60.0,
-        labels: Mapping[str, str] = {},
-    ) -> Execution:
-        """Run a command in a container of the image; see :meth:`Daemon.run`."""
-        return self._daemon.run(
-            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
-        )
-
-    def image_config(self, image: str) -> Mapping[str, object]:
-        """The image's inspection record."""
-        return self._daemon.image_config(image)
-
-    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        """Remove containers and images that carry ``label=value``; return what could not go."""
-        self._pending.wait()
-        return self._daemon.remove_labelled(label, value)
-
     def cache_records(self) -> frozenset[str] | None:
         """IDs of the records that this engine's edited builds left in the build cache."""
         return self._ledger.left()
@@ -132,11 +100,6 @@ class BuildKit:
         """Remove build-cache records by ID; return how many bytes could not be removed."""
         self._pending.wait()
         return self._daemon.prune_records(ids)
-
-    def close(self) -> None:
-        """Wait for cancelled builds to end, and close the connections."""
-        self._pending.wait()
-        self._daemon.close()
 
 
 class _Trace:

@@ -27,10 +27,11 @@ from docker.utils.config import load_general_config
 
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
-from .base import BuildRequest, Execution, stopped
+from .base import BuildRequest, stopped
 from .cache_records import CacheRecord, Ledger, parse_usage, prune_all
 from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
+from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
 from .inbox import Inbox
 from .planning import planned_steps
@@ -186,7 +187,7 @@ def find_builder(name: str | None) -> Builder:
     )
 
 
-class Buildx:
+class Buildx(DaemonSide):
     """Builds with ``docker buildx build``, in the daemon or in another builder instance."""
 
     def __init__(
@@ -213,16 +214,6 @@ class Buildx:
         self._pending = Pending()
         self._ledger = Ledger(self._records)
         self._info = EngineInfo("buildx", found, daemon.server, why, identity)
-
-    @property
-    def info(self) -> EngineInfo:
-        """Name, versions, the reason of the choice, and the identity of the builder."""
-        return self._info
-
-    @property
-    def client(self) -> Any:
-        """The client of the daemon whose store holds the images."""
-        return self._daemon.client
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -313,29 +304,6 @@ class Buildx:
             "  fix    check that nothing prunes images while the tests run"
         )
 
-    def run(
-        self,
-        image: str,
-        command: Sequence[str],
-        *,
-        entrypoint: Sequence[str] | None = None,
-        timeout: float = 60.0,
-        labels: Mapping[str, str] = {},
-    ) -> Execution:
-        """Run a command in a container of the image; see :meth:`Daemon.run`."""
-        return self._daemon.run(
-            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
-        )
-
-    def image_config(self, image: str) -> Mapping[str, object]:
-        """The image's inspection record."""
-        return self._daemon.image_config(image)
-
-    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        """Remove containers and images that carry ``label=value``; return what could not go."""
-        self._pending.wait()
-        return self._daemon.remove_labelled(label, value)
-
     def cache_records(self) -> frozenset[str] | None:
         """IDs of the records that this engine's edited builds left in the build cache.
 
@@ -372,11 +340,6 @@ class Buildx:
         except (OSError, subprocess.TimeoutExpired):
             return None
         return said.stdout if said.returncode == 0 else None
-
-    def close(self) -> None:
-        """Wait for cancelled builds to end, and close the connections."""
-        self._pending.wait()
-        self._daemon.close()
 
 
 _EXCERPT = re.compile(r"^\s*(\d+) \| >>> ")

@@ -19,9 +19,11 @@ from docker.errors import DockerException, ImageNotFound
 from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
-from .base import BuildRequest, Execution, stopped
+from .base import BuildRequest, stopped
 from .buildkit import line_in
+from .cancelling import Pending
 from .daemon import Daemon
+from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone
 
 if TYPE_CHECKING:
@@ -224,23 +226,14 @@ def numbered(dockerfile: Dockerfile, last: int) -> tuple[Instruction, ...]:
     )
 
 
-class Classic:
+class Classic(DaemonSide):
     """Builds with the builder that Docker had before BuildKit, over the Engine API."""
 
     def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
         self._daemon = daemon
         self._info = EngineInfo("classic", daemon.api, daemon.server, why, daemon.identity)
+        self._pending = Pending()
         self._made: list[str] = []
-
-    @property
-    def info(self) -> EngineInfo:
-        """Name, versions (its own is that of the API), the reason, and the builder's identity."""
-        return self._info
-
-    @property
-    def client(self) -> Any:
-        """The client of the daemon whose store holds the images."""
-        return self._daemon.client
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
@@ -307,28 +300,6 @@ class Classic:
             request.edits, "built", time.monotonic() - started, transcript.steps(), image=image
         )
 
-    def run(
-        self,
-        image: str,
-        command: Sequence[str],
-        *,
-        entrypoint: Sequence[str] | None = None,
-        timeout: float = 60.0,
-        labels: Mapping[str, str] = {},
-    ) -> Execution:
-        """Run a command in a container of the image; see :meth:`Daemon.run`."""
-        return self._daemon.run(
-            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
-        )
-
-    def image_config(self, image: str) -> Mapping[str, object]:
-        """The image's inspection record."""
-        return self._daemon.image_config(image)
-
-    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        """Remove containers and images that carry ``label=value``; return what could not go."""
-        return self._daemon.remove_labelled(label, value)
-
     def cache_records(self) -> frozenset[str] | None:
         """IDs of the images that steps of this engine's edited builds made.
 
@@ -351,10 +322,6 @@ class Classic:
         One that somebody tagged, or built on, stays.
         """
         return self._daemon.remove_untagged(ids)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._daemon.close()
 
 
 def _image(record: Mapping[str, Any]) -> str | None:

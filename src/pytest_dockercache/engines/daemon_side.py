@@ -1,0 +1,59 @@
+"""What every engine asks of the daemon that stores its images, once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..model import EngineInfo
+from .base import Execution
+from .cancelling import Pending
+from .daemon import Daemon
+
+__all__ = ["DaemonSide"]
+
+
+class DaemonSide:
+    """The part of an engine that is the daemon's: images, containers, clean-up."""
+
+    _daemon: Daemon
+    _info: EngineInfo
+    _pending: Pending
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions, the reason of the choice, and the identity of the builder."""
+        return self._info
+
+    @property
+    def client(self) -> Any:
+        """The client of the daemon whose store holds the images."""
+        return self._daemon.client
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None = None,
+        timeout: float = 60.0,
+        labels: Mapping[str, str] = {},
+    ) -> Execution:
+        """Run a command in a container of the image; see :meth:`Daemon.run`."""
+        return self._daemon.run(
+            image, command, entrypoint=entrypoint, timeout=timeout, labels=labels
+        )
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record."""
+        return self._daemon.image_config(image)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Remove containers and images that carry ``label=value``; return what could not go."""
+        self._pending.wait()
+        return self._daemon.remove_labelled(label, value)
+
+    def close(self) -> None:
+        """Wait for cancelled builds to end, and close the connections."""
+        self._pending.wait()
+        self._daemon.close()
