@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo
 from ..runs import Leftovers
 
-__all__ = ["CheckOutcome", "CheckResult", "ImageReport", "LayerReport", "SessionReport"]
+__all__ = ["CheckOutcome", "CheckResult", "ImageReport", "SessionReport"]
 
 CheckOutcome = Literal["passed", "failed", "skipped", "error"]
 
@@ -26,34 +27,23 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class LayerReport:
-    """One layer of an image: sizes in bytes, ``line`` the step that made it."""
-
-    line: int | None
-    created_by: str
-    size: int
-    base: bool
-    package_cache_bytes: int
-    bytecode_bytes: int
-    hidden_bytes: int
-    hidden_by: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class ImageReport:
-    """One Dockerfile and target: its builds, layers and checks.
+    """One Dockerfile and target, or an image that was already built: builds, layers and checks.
 
     Paths are as reports show them: relative to the root where they can be.
-    ``source`` is the context path that the source edit changes; ``seconds``
-    how long a step's last completed execution took, by line, as far as known.
+    ``image`` is the reference of an image that was looked into and not built;
+    ``dockerfile`` is then None where none lies beside it. ``source`` is the
+    context path that the source edit changes; ``seconds`` how long a step's
+    last completed execution took, by line, as far as known.
     """
 
     node: str
-    dockerfile: str
+    dockerfile: str | None
     context: str
     target: str | None = None
+    image: str | None = None
     builds: tuple[Build, ...] = ()
-    layers: tuple[LayerReport, ...] = ()
+    layers: tuple[LayerSummary, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     source: str | None = None
     seconds: Mapping[int, float] = field(default_factory=dict)

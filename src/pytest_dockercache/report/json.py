@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checks.layer_summary import LayerSummary
 from ..model import Build, Edit, Reason, Step
 from ..runs import write_json
-from .findings import CheckResult, ImageReport, LayerReport, SessionReport
+from .findings import CheckResult, ImageReport, SessionReport
 
 __all__ = ["SCHEMA", "document", "write"]
 
@@ -38,6 +39,7 @@ def _image(image: ImageReport) -> dict[str, Any]:
         "dockerfile": image.dockerfile,
         "context": image.context,
         "target": image.target,
+        "image": image.image,
         "builds": [_build(build) for build in image.builds],
         "layers": [_layer(layer) for layer in image.layers],
         "checks": [_check(check) for check in image.checks],
@@ -86,7 +88,7 @@ def _reason(reason: Reason | None) -> dict[str, Any] | None:
     }
 
 
-def _layer(layer: LayerReport) -> dict[str, Any]:
+def _layer(layer: LayerSummary) -> dict[str, Any]:
     return {
         "line": layer.line,
         "created_by": layer.created_by,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..cache import is_rebuilt
+from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo, Status, Step
 from ..runs import Leftovers
 from .findings import ImageReport, SessionReport
@@ -29,8 +31,10 @@ _WORDS: Mapping[Status, str] = {
     "unknown": "unknown",
     "not-reached": "not reached",
 }
-_LINE, _STATUS, _SECONDS = 4, 11, 8
+_LINE, _STATUS, _SECONDS, _SIZE = 4, 11, 8, 8
 _WIDEST = 110
+_WORTH_SAYING = 1_000_000
+"""Bytes of build cache below which what stays behind is nobody's concern."""
 
 
 def engine_line(engine: EngineInfo) -> str:
@@ -55,30 +59,43 @@ def started_line(title: str, step: Step, width: int = 80) -> str:
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
     """The section at the end: a table for each Dockerfile, and what was left behind."""
-    shown = [image for image in session.images if image.builds]
+    width = min(width, _WIDEST)
+    shown = [image for image in session.images if image.builds or image.layers]
     for number, image in enumerate(shown):
         if number:
             yield ()
-        yield from _table(image, session.engine, min(width, _WIDEST))
+        yield ((_cut(_title(image, session.engine), width), _BOLD),)
+        if image.builds:
+            yield from _table(image, width)
+        if image.layers:
+            yield from _layers(image.layers, width)
     unverified = _nothing_verified(session)
     if unverified:
         yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
     yield from _leftovers(session.leftovers)
 
 
-def _table(image: ImageReport, engine: EngineInfo | None, width: int) -> Iterator[Line]:
+def _title(image: ImageReport, engine: EngineInfo | None) -> str:
+    if image.image is not None:
+        return f"{image.node}  (image, not built here)"
+    if any(build.outcome == "predicted" for build in image.builds):
+        return f"{image.node}  (predicted: nothing was built)"
+    return image.node if engine is None else f"{image.node}  ({engine})"
+
+
+def _table(image: ImageReport, width: int) -> Iterator[Line]:
     first = next((build for build in image.builds if not build.edits), None)
     after = _source_rebuild(image)
     builds = [build for build in (first, after) if build is not None]
-    title = image.node if engine is None else f"{image.node}  ({engine})"
-    if any(build.outcome == "predicted" for build in builds):
-        title = f"{image.node}  (predicted: nothing was built)"
-    yield ((_cut(title, width), _BOLD),)
-    room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
-    head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
-    yield ((f"{head}{'after edit':<{_STATUS}} {'seconds':>{_SECONDS}}".rstrip(), _PLAIN),)
-    for step in _shown_steps(builds):
+    steps = _shown_steps(builds)
+    if steps:
+        room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
+        head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
+        yield ((f"{head}{'after edit':<{_STATUS}} {'seconds':>{_SECONDS}}".rstrip(), _PLAIN),)
+    for step in steps:
         yield _row(step, first, after, image.seconds.get(step.line), room)
+    if first is not None and first.outcome == "failed":
+        yield ((f"first build: {_ending(first)}", _WARNING),)
     if after is not None:
         yield ((_after("edit:", after, width), _PLAIN),)
     for build in image.builds:
@@ -112,9 +129,11 @@ def _shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
 def _after(word: str, build: Build, width: int) -> str:
     """One line about a rebuild: its edit, how it ended, where it first missed."""
     missed = [step.line for step in build.with_status("miss")]
-    what = f"first miss line {missed[0]}" if missed else "every step hit"
+    what = f", first miss line {missed[0]}" if missed else ", every step hit"
+    if build.outcome == "failed" and not missed:
+        what = ""
     more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""
-    ending = f"{more}, {_ending(build)}, {what}"
+    ending = f"{more}, {_ending(build)}{what}"
     return f"{word} {_cut(str(build.edits[0]), width - len(word) - 1 - len(ending))}{ending}"
 
 
@@ -157,10 +176,77 @@ def _status(step: Step, build: Build | None) -> Line:
     return ((word, colour), (" " * (_STATUS + 1 - len(word)), _PLAIN))
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row of the table of layers: what stands in its first two columns, and the layers."""
+
+    place: str
+    text: str
+    layers: tuple[LayerSummary, ...]
+    own: bool = True
+
+    def total(self, of: str) -> int:
+        return sum(getattr(layer, of) for layer in self.layers)
+
+    @property
+    def hidden_by(self) -> str:
+        lines = sorted({line for layer in self.layers for line in layer.hidden_by})
+        return ", ".join(map(str, lines))
+
+
+_COLUMNS = (
+    ("size", "size"),
+    ("caches", "package_cache_bytes"),
+    ("bytecode", "bytecode_bytes"),
+    ("hidden", "hidden_bytes"),
+)
+
+
+def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
+    """What each layer weighs and wastes; the base image's in one row, empty ones left out."""
+    rows = _layer_rows(layers)
+    by = max((len(row.hidden_by) for row in rows), default=0)
+    by = min(max(by, len("by line")), 12) if by else 0
+    columns = len(_COLUMNS) * (_SIZE + 1) + (by + 1 if by else 0)
+    room = max(width - _LINE - 2 - columns, 20)
+    head = "".join(f" {name:>{_SIZE}}" for name, _ in _COLUMNS) + (" by line" if by else "")
+    yield ((f"{'line':>{_LINE}}  {'layer':<{room}}{head}", _PLAIN),)
+    for row in rows:
+        text = _cut(_one_line(row.text), room)
+        pieces: list[tuple[str, Mapping[str, bool]]] = [
+            (f"{row.place:>{_LINE}}  {text:<{room}} {_size(row.total('size')):>{_SIZE}}", _PLAIN)
+        ]
+        for _, of in _COLUMNS[1:]:
+            amount = row.total(of)
+            wasted = _WARNING if amount and row.own else _PLAIN
+            pieces.append((f" {_size(amount) if amount else '':>{_SIZE}}", wasted))
+        if by:
+            pieces.append((f" {_cut(row.hidden_by, by)}", _PLAIN))
+        yield tuple(pieces)
+
+
+def _layer_rows(layers: Sequence[LayerSummary]) -> list[_Row]:
+    base = tuple(layer for layer in layers if layer.base)
+    rows = []
+    if base:
+        count = f"{len(base)} layer" + ("s" if len(base) > 1 else "")
+        rows.append(_Row("base", f"{count} of the base image", base, own=False))
+    for number, layer in enumerate(layers, 1):
+        if layer.base or not layer.size:
+            continue
+        place = f"#{number}" if layer.line is None else str(layer.line)
+        rows.append(_Row(place, layer.created_by, (layer,)))
+    if len(rows) > 1:
+        rows.append(_Row("", "all layers", tuple(layers), own=False))
+    return rows
+
+
 def _ending(build: Build) -> str:
     words = {"built": "built in", "stopped": "stopped after", "failed": "failed after"}
     if build.outcome == "predicted":
         return "predicted"
+    if not build.seconds:
+        return build.outcome
     return f"{words[build.outcome]} {_duration(build.seconds)}"
 
 
@@ -179,7 +265,7 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
         yield ((f"kept: {', '.join(leftovers.kept_images)}", _PLAIN),)
     for name in leftovers.stuck:
         yield ((f"left behind: {name}", _WARNING),)
-    if leftovers.cache_bytes:
+    if leftovers.cache_bytes >= _WORTH_SAYING:
         amount = _size(leftovers.cache_bytes)
         yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
 

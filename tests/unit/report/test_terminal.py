@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_dockercache.checks.layer_summary import LayerSummary
 from pytest_dockercache.model import Build, Edit, EngineInfo, Reason, Step
 from pytest_dockercache.report import CheckResult, ImageReport, SessionReport
 from pytest_dockercache.report.terminal import Line, engine_line, summary
@@ -41,6 +42,16 @@ AFTER = replace(
 )
 IMAGE = ImageReport(
     "Dockerfile", "Dockerfile", ".", builds=(FIRST, AFTER), source="src/main.py", seconds={3: 94.1}
+)
+
+
+LAYERS = (
+    LayerSummary(None, "/bin/sh -c #(nop) ADD file:0", 80_000_000, True, 0, 0, 0, ()),
+    LayerSummary(None, "RUN install conda", 140_800_000, True, 51_200_000, 8_100_000, 1_200, (4,)),
+    LayerSummary(2, "WORKDIR /opt/app", 0, False, 0, 0, 0, ()),
+    LayerSummary(3, LONG, 1_234_500_000, False, 512_000_000, 31_000, 512_040_960, (4,)),
+    LayerSummary(4, "RUN conda clean -afy", 12_345, False, 0, 0, 0, ()),
+    LayerSummary(5, "COPY src/ src/", 62, False, 0, 0, 0, ()),
 )
 
 
@@ -92,6 +103,53 @@ def test_a_prediction_is_never_shown_as_a_build() -> None:
     lines = text(list(summary(SessionReport(BUILDX, (predicted,)))))
     assert lines[0] == "Dockerfile  (predicted: nothing was built)"
     assert lines[-1] == "edit: src/main.py (+1 comment line), predicted, first miss line 2"
+
+
+def test_the_layers_are_shown_below_the_builds_with_what_they_waste() -> None:
+    lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, layers=LAYERS),)))))
+    assert lines[7:] == [
+        "line  layer                              size   caches bytecode   hidden by line",
+        "base  2 layers of the base image     220.8 MB  51.2 MB   8.1 MB   1.2 kB 4",
+        "   3  RUN conda env update -n base …   1.2 GB 512.0 MB  31.0 kB 512.0 MB 4",
+        "   4  RUN conda clean -afy            12.3 kB",
+        "   5  COPY src/ src/                     62 B",
+        "      all layers                       1.5 GB 563.2 MB   8.1 MB 512.0 MB 4",
+    ]
+
+
+def test_only_what_the_dockerfile_wastes_is_coloured() -> None:
+    lines = list(summary(SessionReport(BUILDX, (replace(IMAGE, builds=(), layers=LAYERS),))))
+    assert marked(lines, yellow=True) == ["512.0 MB", "31.0 kB", "512.0 MB"]
+
+
+def test_layers_whose_origin_nobody_knows_have_their_numbers() -> None:
+    unknown = tuple(replace(layer, line=None, base=None, hidden_by=()) for layer in LAYERS)
+    image = ImageReport("app:1", None, ".", image="app:1", layers=unknown)
+    lines = text(list(summary(SessionReport(BUILDX, (image,)))))
+    assert lines[0] == "app:1  (image, not built here)"
+    assert [line[:6].strip() for line in lines[1:]] == ["line", "#1", "#2", "#4", "#5", "#6", ""]
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_row_of_the_layers_is_wider_than_the_terminal(width: int) -> None:
+    crowd = (*LAYERS, replace(LAYERS[3], hidden_by=tuple(range(4, 99))))
+    lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, layers=crowd),)), width)))
+    assert max(map(len, lines)) <= width
+
+
+def test_a_build_that_failed_is_neither_a_table_nor_a_hit() -> None:
+    failed = Build((), "failed", 0.0, ())
+    edited = replace(failed, edits=AFTER.edits, seconds=2.5)
+    lines = text(list(summary(SessionReport(None, (replace(IMAGE, builds=(failed, edited)),)))))
+    assert lines == [
+        "Dockerfile",
+        "first build: failed",
+        "edit: src/main.py (+1 comment line), failed after 2.5 s",
+    ]
+
+
+def test_a_few_bytes_of_build_cache_are_not_worth_a_line() -> None:
+    assert list(summary(SessionReport(None, (), Leftovers(cache_bytes=999_999)))) == []
 
 
 def test_nothing_verified_is_said_with_the_reason() -> None:
