@@ -87,21 +87,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ),
         (
             "image",
-            "text",
+            "list",
             "REF|TAR|OCIDIR",
-            "judge this image instead of building one (not available yet)",
+            "judge this image and build none (repeatable)",
         ),
         (
             "base-image",
             "text",
-            "REF",
-            "the base of the image named with --dockercache-image (not available yet)",
+            "REF|TAR|OCIDIR",
+            "what the image named with --dockercache-image was built on",
         ),
         (
             "compare",
             "text",
-            "IMAGE",
-            "an image whose environment the built one must have (not available yet)",
+            "REF|TAR|OCIDIR",
+            "the image whose environment the judged one must have",
         ),
     )
     group = parser.getgroup("dockercache", "Docker build cache")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from example import DOCKERFILE, ENVIRONMENT, Project
+
+# Archives are made by hand where the image room tests them.
+sys.path.append(str(Path(__file__).parents[1] / "unit" / "image"))
 
 # Imported before any project runs in this process: otherwise each run would
 # get its own copy of the product's modules.

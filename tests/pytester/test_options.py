@@ -34,9 +34,11 @@ WRONG = [
     "base-layers=yes",
     "cache-from=type=gha",
     "cache-to=type=inline",
-    "image=app:latest",
+    "image=missing.tar",
+    "image=./src",
+    "image=",
     "base-image=debian",
-    "compare=app:old",
+    "compare=missing.tar",
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from .. import checks
+from ..checks.layer_summary import recall_layers
 from ..errors import ConfigError, DockerCacheError
+from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
 from ..rebuild import Settings, Subject
 from ..report import CheckResult, ImageReport, SessionReport, terminal
@@ -66,9 +68,11 @@ class Gate:
             directory=config.invocation_params.dir,
             root=config.rootpath,
             checks=ids,
+            image_checks=[check.id for check in checks.CHECKS.values() if check.needs == "image"],
         )
         config.args[:] = self.selection.arguments
         self._subjects: dict[tuple[BuildSpec, Settings], Subject] = {}
+        self._inspections: dict[str, Inspection] = {}
         self._run: Run | None = None
         self._finished: Leftovers | None = None
         self._session_report: SessionReport | None = None
@@ -107,11 +111,25 @@ class Gate:
 
     def subject_of(self, target: Target) -> Subject:
         """What judges a target. Raises ConfigError."""
-        return self.subject(target.spec(self.options))
+        spec = target.spec(self.options)
+        if target.image is None:
+            return self.subject(spec)
+        found = self._inspections.get(target.image)
+        if found is None:
+            found = Inspection(
+                spec,
+                self.options.settings,
+                self.run,
+                self.progress,
+                reference=target.image,
+                base_image=self.options.base_image,
+            )
+            self._inspections[target.image] = found
+        return found
 
     def engine_of(self, subject: Subject | None) -> EngineInfo | None:
         """The engine that judged, None if there is none."""
-        if subject is None:
+        if subject is None or _is_file(subject):
             return None
         try:
             engine = subject.engine.info
@@ -158,17 +176,23 @@ class Gate:
         targets = self.selection.targets
         if self._config.option.collectonly:
             return []
-        if targets:
-            lines.append(f"dockercache: {self._engine_header(targets[0])}")
+        engine = self._engine_header(targets)
+        if engine is not None:
+            lines.append(f"dockercache: {engine}")
         for target in targets:
             lines += self._target_header(target)
         for node in self.selection.left_out:
             lines.append(f"dockercache: {node} is not among the arguments, so it is not checked")
         return lines
 
-    def _engine_header(self, target: Target) -> str:
+    def _engine_header(self, targets: Sequence[Target]) -> str | None:
+        """The engine's line; None if no target needs one."""
         try:
-            engine = self.subject_of(target).engine.info
+            subjects = [self.subject_of(target) for target in targets]
+            wanting = [subject for subject in subjects if not _is_file(subject)]
+            if not wanting:
+                return None
+            engine = wanting[0].engine.info
         except DockerCacheError as problem:
             return f"no engine: {first_line(self.shortened(str(problem)))}"
         sharing.tell_engine(self.run, engine)
@@ -177,6 +201,9 @@ class Gate:
     def _target_header(self, target: Target) -> Iterator[str]:
         try:
             subject = self.subject_of(target)
+            if isinstance(subject, Inspection):
+                yield f"dockercache: {self._image_header(target, subject)}"
+                return
             project = subject.project
             yield f"dockercache: {target.node} (context {self.shown(subject.spec.context)})"
             for file in project.environment_files:
@@ -185,6 +212,12 @@ class Gate:
             yield f"  source edit {source.path}: {source.why}"
         except DockerCacheError as problem:
             yield f"  {target.node}: {first_line(self.shortened(str(problem)))}"
+
+    def _image_header(self, target: Target, subject: Inspection) -> str:
+        known = [] if subject.base_image is None else [f"base {self.shortened(subject.base_image)}"]
+        if subject.has_dockerfile:
+            known.append(f"lines and environment files of {self.shown(target.path)}")
+        return f"image {target.node}, not built here" + "".join(f"; {item}" for item in known)
 
     # -- collection ------------------------------------------------------------
 
@@ -272,7 +305,7 @@ class Gate:
             cut_our_frames(call.excinfo)
         report = yield
         if isinstance(item, CheckItem):
-            place_report(report, call.excinfo, item.path, item.line)
+            place_report(report, call.excinfo, item.place, item.line)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -338,6 +371,9 @@ class Gate:
         for target in self.selection.targets:
             with contextlib.suppress(DockerCacheError):
                 spec = target.spec(self.options)
+                if target.image is not None:
+                    images.append(self._inspected(target, spec))
+                    continue
                 seen.add((spec, engine))
                 images.append(self._image(target.node, spec, engine))
         for spec, name in sharing.known_specs(self.run):
@@ -347,12 +383,26 @@ class Gate:
                 images.append(self._image(node, spec, name))
         return tuple(images)
 
+    def _inspected(self, target: Target, spec: BuildSpec) -> ImageReport:
+        subject = self.subject_of(target)
+        self.engine_of(subject)
+        return ImageReport(
+            node=target.node,
+            dockerfile=self.shown(spec.dockerfile) if spec.dockerfile.is_file() else None,
+            context=self.shown(spec.context),
+            target=spec.target,
+            image=target.node,
+            layers=recall_layers(self.run, spec, target.image),
+            checks=self._results(target.node),
+        )
+
     def _image(self, node: str, spec: BuildSpec, engine: str) -> ImageReport:
         report = ImageReport(
             node=node,
             dockerfile=self.shown(spec.dockerfile),
             context=self.shown(spec.context),
             target=spec.target,
+            layers=recall_layers(self.run, spec),
             checks=self._results(node),
         )
         try:
@@ -397,6 +447,11 @@ class Gate:
             for text, markup in line:
                 terminalreporter.write(text, **markup)
             terminalreporter.line("")
+
+
+def _is_file(subject: Subject) -> bool:
+    """Whether a subject is a file with an image, which no engine has to read."""
+    return isinstance(subject, Inspection) and subject.is_file
 
 
 def _is_ours(item: pytest.Item) -> bool:

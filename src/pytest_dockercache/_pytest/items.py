@@ -1,4 +1,4 @@
-"""A Dockerfile as a pytest collector, and each check of it as an item."""
+"""A Dockerfile, or an image, as a pytest collector, and each check of it as an item."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["CheckItem", "DockerfileCollector"]
 
 
 class DockerfileCollector(pytest.Collector):
-    """One Dockerfile and target; its children are the checks.
+    """One Dockerfile and target, or an image that is already built; its children are the checks.
 
     Not a ``pytest.File``: ``--lf`` looks files up by the first part of their
     node ID, and ``Dockerfile[runtime]`` is not a path.
@@ -37,7 +37,8 @@ class DockerfileCollector(pytest.Collector):
     @classmethod
     def of(cls, session: pytest.Session, gate: Gate, target: Target) -> DockerfileCollector:
         """The collector of a target, a child of the session."""
-        node = cls.from_parent(session, name=target.node, nodeid=target.node, path=target.path)
+        path = target.path if target.image is None else session.path / target.node
+        node = cls.from_parent(session, name=target.node, nodeid=target.node, path=path)
         assert isinstance(node, DockerfileCollector)
         node.gate = gate
         node.target = target
@@ -48,6 +49,8 @@ class DockerfileCollector(pytest.Collector):
         options = self.gate.options
         for check in checks.CHECKS.values():
             wanted = self.target.checks is None or check.id in self.target.checks
+            if self.target.image is not None and check.needs != "image":
+                continue  # nothing is built, so there is no cache to judge
             if wanted and check.id not in options.skip and check.applies(options.settings):
                 yield CheckItem.of(self, check)
 
@@ -85,7 +88,10 @@ class CheckItem(pytest.Item):
         gate = self.dockerfile.gate
         target = self.dockerfile.target
         self._note("check", self.check.id)
-        self._note("dockerfile", gate.shown(target.path))
+        if target.image is None:
+            self._note("dockerfile", gate.shown(target.path))
+        else:
+            self._note("image", target.node)
         if target.target is not None:
             self._note("target", target.target)
         subject: Subject | None = None
@@ -112,12 +118,17 @@ class CheckItem(pytest.Item):
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def place(self) -> Path:
+        """The file to blame: the Dockerfile as soon as a line of it is known."""
+        return self.path if self.line is None else self.dockerfile.target.path
+
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the item is: the Dockerfile, at the line to blame once it is known."""
         # The name is the headline of a failure. Pytest shows a name with dots
         # as a dotted Python name, so only a node ID without any serves.
         name = self.name if "." in self.nodeid else self.nodeid
-        return self.path, None if self.line is None else self.line - 1, name
+        return self.place, None if self.line is None else self.line - 1, name
 
     def _pass(self, verdict: Verdict) -> None:
         self.line = verdict.line

@@ -13,13 +13,14 @@ import pytest
 
 from ..engines.base import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
+from ..image import is_file_reference
 from ..rebuild import Settings
 
-__all__ = ["DockerfileChoice", "Options", "ReportChoice", "read_options"]
+__all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
 
 REPORTS = ("json",)
 LATER_REPORTS = ("md", "html")
-LATER = ("cache-from", "cache-to", "image", "base-image", "compare")
+LATER = ("cache-from", "cache-to")
 """Options that the interface has and the product not yet."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -40,6 +41,22 @@ class DockerfileChoice:
 
 
 @dataclass(frozen=True)
+class ImageChoice:
+    """An image that is already built: a daemon's tag or ID, or the absolute path of a file.
+
+    ``explicit`` is as for :class:`DockerfileChoice`.
+    """
+
+    reference: str
+    explicit: bool = True
+
+    @property
+    def file(self) -> Path | None:
+        """The archive or OCI directory, None for an image of a daemon."""
+        return Path(self.reference) if is_file_reference(self.reference) else None
+
+
+@dataclass(frozen=True)
 class ReportChoice:
     """A report to write at the end: its type and its absolute path."""
 
@@ -57,6 +74,8 @@ class Options:
     skip: frozenset[str] = frozenset()
     reports: tuple[ReportChoice, ...] = ()
     dockerfiles: tuple[DockerfileChoice, ...] = ()
+    images: tuple[ImageChoice, ...] = ()
+    base_image: str | None = None
     context: Path | None = None
     target: str | None = None
     build_args: tuple[tuple[str, str], ...] = ()
@@ -143,7 +162,9 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         max_hidden=Settings.max_hidden if hidden is None else hidden,
         max_size=_size(reader.value("max-size")),
         min_saving=_share(reader.value("min-saving")),
+        compare=_compared(reader.value("compare")),
     )
+    images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")
     return Options(
         settings=settings,
@@ -152,6 +173,8 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         skip=_skipped(reader.values("skip"), checks),
         reports=tuple(_report(value) for value in reader.values("report")),
         dockerfiles=tuple(_dockerfile(value) for value in reader.values("dockerfile")),
+        images=tuple(dict.fromkeys(images)),
+        base_image=_base_image(reader.value("base-image"), images),
         context=_directory(context, context.text) if context is not None else None,
         target=reader.text("target"),
         build_args=_build_args(reader.values("build-arg")),
@@ -295,6 +318,33 @@ def _dockerfile(value: _Value) -> DockerfileChoice:
         raise value.wrong(f"{path} is not a file", "name a Dockerfile")
     context = _directory(value, named["context"]) if "context" in named else None
     return DockerfileChoice(path, context, named.get("target"), value.explicit)
+
+
+def _image(value: _Value) -> ImageChoice:
+    """An image that a daemon has, by its name, or one that lies in a file here."""
+    text = value.text.strip()
+    if not text:
+        raise value.wrong("not an image", "name a tag, an ID, an archive or an OCI directory")
+    path = value.path(text)
+    if not is_file_reference(text) and not (path / "oci-layout").is_file():
+        return ImageChoice(text, value.explicit)
+    if not path.exists():
+        raise value.wrong(f"no file {path}", "name an archive or an OCI directory that exists")
+    if path.is_dir() and not (path / "oci-layout").is_file():
+        raise value.wrong(f"{path} is not an OCI directory", "it has no file oci-layout")
+    return ImageChoice(str(path), value.explicit)
+
+
+def _compared(value: _Value | None) -> str | None:
+    return None if value is None else _image(value).reference
+
+
+def _base_image(value: _Value | None, images: tuple[ImageChoice, ...]) -> str | None:
+    if value is None:
+        return None
+    if value.explicit and not images:
+        raise value.wrong("no image is judged", "name one with --dockercache-image=REF")
+    return _image(value).reference
 
 
 def _directory(value: _Value, text: str) -> Path:

@@ -32,11 +32,13 @@ _BRACKETED = re.compile(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
 
 @dataclass(frozen=True)
 class Target:
-    """A Dockerfile to judge, and of it one stage.
+    """A Dockerfile to judge, and of it one stage; or an image that is already built.
 
     ``context`` is None when nobody named one; ``contexts`` are then the
     directories to choose from. ``checks`` are the IDs to collect, None for
-    all. ``node`` is the first part of the node IDs.
+    all. ``node`` is the first part of the node IDs. ``image`` is the
+    reference of an image to look into; nothing is built then, and ``path`` is
+    the Dockerfile that may lie beside it, whether or not it exists.
     """
 
     path: Path
@@ -45,6 +47,11 @@ class Target:
     context: Path | None = None
     contexts: tuple[Path, ...] = ()
     checks: tuple[str, ...] | None = None
+    image: str | None = None
+
+    def is_about(self, other: Target) -> bool:
+        """Whether both judge the same image, or stages of the same Dockerfile."""
+        return (self.path, self.image) == (other.path, other.image)
 
     def spec(self, options: Options) -> BuildSpec:
         """What is built for this target."""
@@ -89,48 +96,90 @@ def select(
     directory: Path,
     root: Path,
     checks: Sequence[str],
+    image_checks: Sequence[str] = (),
 ) -> Selection:
     """Sort the command line's arguments into Dockerfiles and the rest, and find the defaults.
 
     ``source`` is ``"named"`` when the user gave arguments. ``directory`` is
-    the invocation directory. Raises ConfigError for an unknown check and for
+    the invocation directory. ``image_checks`` are those of ``checks`` that an
+    image which is already built can be held to. Raises ConfigError for an unknown check and for
     a Dockerfile that is named twice.
     """
     known = [_target(choice, options, directory, root) for choice in options.dockerfiles]
     _refuse_twins(known)
-    if not known:
-        known = _defaults((directory, root), options, root)
     explicit = [choice.explicit for choice in options.dockerfiles]
-    always = [target for target, named in zip(known, explicit, strict=False) if named]
+    always = [target for target, named in zip(known, explicit, strict=True) if named]
+    beside = known or _defaults((directory, root), options, root)
+    default = beside[0] if beside else None
+    images = _images(options, default, directory, root)
+    if not images:
+        known = beside
+    elif any(choice.explicit for choice in options.images):
+        # Who names an image wants that one judged and nothing built; a
+        # Dockerfile of the ini file only tells the lines of its layers.
+        known = always
+    known = [*known, *images]
     if source == "default":
-        return Selection(tuple(known), tuple(arguments), default=known[0] if known else None)
+        return Selection(tuple(known), tuple(arguments), default=default)
+    always += [
+        image for image, choice in zip(images, options.images, strict=True) if choice.explicit
+    ]
 
-    ours: list[_Argument] = []
+    ours: list[Target] = []
     rest: list[str] = []
     for text in arguments:
+        image = _read_image(text, images, image_checks)
         argument = _read_argument(text, directory, {target.path for target in known})
-        if argument is None:
-            rest.append(text)
+        if image is not None:
+            ours.append(image)
+        elif argument is not None:
+            files = [target for target in known if target.image is None]
+            ours += _of_argument(argument, files, options, directory, root, checks)
         else:
-            ours.append(argument)
-    chosen = _merge(
-        [
-            target
-            for argument in ours
-            for target in _of_argument(argument, known, options, directory, root, checks)
-        ]
-    )
-    for target in always:
-        if not any(target.path == other.path for other in chosen):
-            chosen.append(target)
-    for target in _inside(rest, known, options, directory, root):
-        if not any(target.path == other.path for other in chosen):
+            rest.append(text)
+    chosen = _merge(ours)
+    inside = [] if images else _inside(rest, known, options, directory, root)
+    for target in (*always, *inside):
+        if not any(target.is_about(other) for other in chosen):
             chosen.append(target)
     left_out = [
-        target.node for target in known if not any(target.path == other.path for other in chosen)
+        target.node for target in known if not any(target.is_about(other) for other in chosen)
     ]
-    default = known[0] if known else (chosen[0] if chosen else None)
-    return Selection(tuple(chosen), tuple(rest), tuple(left_out), default)
+    return Selection(
+        tuple(chosen), tuple(rest), tuple(left_out), default or (chosen[0] if chosen else None)
+    )
+
+
+def _images(
+    options: Options, beside: Target | None, directory: Path, root: Path
+) -> tuple[Target, ...]:
+    """The images that are already built, each with the Dockerfile that lies beside it."""
+    found = []
+    for choice in options.images:
+        node = choice.reference if choice.file is None else node_path(choice.file, None, root)
+        if beside is not None:
+            found.append(replace(beside, node=node, image=choice.reference))
+        else:
+            path = root / DEFAULT_NAMES[0]
+            context = options.context or directory
+            found.append(Target(path, options.target, node, context, image=choice.reference))
+    return tuple(found)
+
+
+def _read_image(text: str, images: Sequence[Target], checks: Sequence[str]) -> Target | None:
+    """The image that an argument names by its node ID, or a check of it."""
+    for image in images:
+        if text == image.node:
+            return image
+        if text.startswith(f"{image.node}::"):
+            check = text.removeprefix(f"{image.node}::")
+            if check not in checks:
+                raise ConfigError(
+                    f"{text}: not a check of an image that is already built; "
+                    f"valid: {', '.join(checks)}"
+                )
+            return replace(image, checks=(check,))
+    return None
 
 
 def node_path(path: Path, target: str | None, root: Path) -> str:

@@ -15,6 +15,7 @@ from . import (
     environment_changes,
     environment_layers,
     environment_packages,
+    environment_same,
     first_build,
     hidden_bytes,
     image_size,
@@ -41,6 +42,7 @@ CHECKS: Mapping[str, Check] = {
         hidden_bytes.CHECK,
         python_version.CHECK,
         environment_packages.CHECK,
+        environment_same.CHECK,
         image_size.CHECK,
         rebuild_saving.CHECK,
     )

@@ -10,6 +10,7 @@ from ..context import python_pin
 from ..engines import Execution
 from ..errors import Unverifiable
 from ..image import environment, prefixes, version_matches
+from ..inspection import Inspection
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
 from .contents import Contents, contents_of
@@ -42,6 +43,10 @@ def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Ver
     except Unverifiable:
         # The layers cannot be read or matched to lines; the container still answers.
         recorded = None
+        if _is_file(subject):
+            raise
+    if _is_file(subject):
+        return _judge_record(subject, recorded, expected, origin)
     version = reported_python(subject, image)
     if not satisfies(expected, version):
         rows = [f"  image  python --version reports {version}"]
@@ -62,6 +67,34 @@ def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Ver
             "something else runs under that name"
         )
     return Verdict(f"python {version} satisfies {expected} ({origin})")
+
+
+def _judge_record(
+    subject: Subject, recorded: tuple[str, str] | None, expected: str, origin: str
+) -> Verdict:
+    """Judge by the conda records alone: an image in a file cannot be run."""
+    if recorded is None:
+        raise Unverifiable(
+            "the image is a file, in which nothing can be run, and no conda record names the "
+            "python that comes first on its PATH: load it into a daemon and name it there"
+        )
+    prefix, version = recorded
+    if satisfies(expected, version):
+        return Verdict(
+            f"python {version} satisfies {expected} ({origin}); from conda-meta, not run"
+        )
+    raise broken(
+        f"python is {version}, not {expected}",
+        subject=subject,
+        rows=[
+            f"  image  {prefix} comes first on PATH and records {version} (conda-meta, not run)",
+            f"  pinned {expected} in {origin}",
+        ],
+        why="the environment in the image does not follow the pin, "
+        "or another python comes first on PATH",
+        fix=f"install python {expected} in the environment and put its bin directory "
+        "first on PATH (ENV PATH)",
+    )
 
 
 def expected_python(subject: Subject) -> tuple[str, str]:
@@ -131,6 +164,10 @@ def recorded_python(contents: Contents) -> tuple[str, str] | None:
         version = environment(view, prefix).python
         return None if version is None else (prefix, version)
     return None
+
+
+def _is_file(subject: Subject) -> bool:
+    return isinstance(subject, Inspection) and subject.is_file
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""``environment-same``: the environment in the image is that of another image."""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..image import environment, find_prefix
+from ..inspection import Inspection
+from ..rebuild import Settings, Subject
+from .contents import contents_of, open_layers
+from .environment_packages import installed, judge_same
+from .verdict import Check, Verdict
+
+__all__ = ["CHECK", "judge"]
+
+
+def judge(subject: Subject) -> Verdict:
+    """Hold the packages of the environment in use against those of the other image's.
+
+    Raises ConfigError if no image to compare with is named.
+    """
+    name = subject.settings.compare
+    if name is None:
+        raise ConfigError("no image to compare with: name it with --dockercache-compare=IMAGE")
+    packages = installed(contents_of(subject, subject.image()), None)
+    inspection = Inspection(subject.spec, subject.settings, subject.run, reference=name)
+    other = open_layers(inspection, name)
+    prefix = find_prefix(other.view, None, other.config.env)
+    return judge_same(subject, packages, environment(other.view, prefix), name)
+
+
+def _compares(settings: Settings) -> bool:
+    return settings.compare is not None
+
+
+CHECK = Check("environment-same", judge, needs="image", applies=_compares)
