@@ -72,14 +72,13 @@ def select(
         return None
     else:
         roots = list(_matches(tree, wanted))
-    classic = dialect.name == "classic"
+    if dialect.name == "classic":
+        return _classic(tree, [root for _, root in roots])
     named: list[tuple[str, str]] = []
     for written, root in roots:
         # A literal source's base name is part of the operation; of a match it
         # is part of the content.
         name = posixpath.basename(written) if pattern else ""
-        if classic:
-            name = written
         inside = tree.below(root) if only is None else _among(only, root, tree)
         if not root:
             named += ((path, path) for path in inside)
@@ -88,8 +87,20 @@ def select(
         if tree.entries[root].kind == "dir":
             cut = len(root)
             named += ((name + path[cut:], path) for path in inside)
-    ordered = pattern and not classic
-    return Selection(tree, tuple(named), tuple(root for _, root in roots), ordered)
+    return Selection(tree, tuple(named), tuple(root for _, root in roots), ordered=pattern)
+
+
+def _classic(tree: ContextTree, roots: list[str]) -> Selection:
+    """Full paths, and of every link what it leads to (builder/remotecontext/lazycontext.go)."""
+    named: dict[str, str] = {}
+    for root in roots:
+        for path in (root, *tree.below(root)) if root else tree.below(""):
+            target = tree.resolve(path)
+            if target is None:
+                named[path] = path  # It dangles: its own path stands for it.
+            elif target:
+                named[target] = target
+    return Selection(tree, tuple(named.items()), tuple(roots))
 
 
 def _among(only: Collection[str], root: str, tree: ContextTree) -> list[str]:

@@ -362,7 +362,7 @@ class Comparison:
                 return same
         if _covers(new_key, path, self.after):
             return "equal"
-        return self._same_at(old[:-1], new[:-1], path)
+        return self._same_at(old[:-1], new[:-1], _needed(path, new_key))
 
     def _seen_at(self, path: str, old: Content, new: Content, key: Key) -> Sameness:
         """Whether a difference of what a COPY takes from the context is seen at ``path``."""
@@ -554,23 +554,27 @@ def _overlap(one: str, other: str) -> bool:
 def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: Dialect) -> bool:
     """Whether a link that some step may have left makes it unclear what the others touch."""
     hazards: list[str] = []
-    places = [path]
     for key in chain:
         instruction = key.step.instruction
+        places: list[str] = []
+        left: list[str] = []
         if instruction.keyword == "RUN":
             text = instruction.value + "".join(item.body for item in instruction.heredocs)
             if _LINKS.search(text):
                 return True
         elif instruction.keyword in ("COPY", "ADD"):
-            places += _targets(key, snapshot, dialect)
-            hazards += _links_left(key, snapshot, dialect)
+            places = _targets(key, snapshot, dialect)
+            left = _links_left(key, snapshot, dialect)
         elif instruction.keyword == "WORKDIR" and key.runs:
-            places.append(_real(str(key.facet("directory"))))
-    return any(
-        place != hazard and place.startswith(hazard.rstrip("/") + "/")
-        for hazard in hazards
-        for place in places
-    )
+            places = [_real(str(key.facet("directory")))]
+        if _pass_through(places, hazards):
+            return True
+        hazards += left
+    return _pass_through([path], hazards)
+
+
+def _pass_through(places: Sequence[str], hazards: Sequence[str]) -> bool:
+    return any(place.startswith(hazard.rstrip("/") + "/") for hazard in hazards for place in places)
 
 
 def _links_left(key: Key, snapshot: Snapshot, dialect: Dialect) -> list[str]:
@@ -669,6 +673,18 @@ def _covers(key: Key, path: str, snapshot: Snapshot) -> bool:
         name = posixpath.basename(rooted(content.source))
         return _real(posixpath.join(destination, name)) == path
     return False
+
+
+def _needed(path: str, key: Key) -> str:
+    """What must have been equal before a COPY so that ``path`` is equal after it.
+
+    A file that is copied to ``/f`` lands below it if ``/f`` is a directory.
+    """
+    for transfer in key.step.transfers:
+        whole = _real(transfer.destination)
+        if not transfer.destination.endswith("/") and path.startswith(whole + "/"):
+            return whole
+    return path
 
 
 def _landing(item: str, content: Content, key: Key, snapshot: Snapshot) -> str | None:

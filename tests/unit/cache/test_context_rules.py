@@ -73,6 +73,8 @@ def test_a_link_inside_a_copied_directory_counts_by_its_text(tmp_path: Path) -> 
     project = Project(tmp_path, "FROM base\nCOPY src /x\n")
     (tmp_path / "src/link").symlink_to("../a.txt")
     assert project.statuses(Edit.append("a.txt")) == {2: HIT}
+    project.dialect = CLASSIC  # Which looks at what the link leads to.
+    assert project.statuses(Edit.append("a.txt")) == {2: MISS}
 
 
 def test_an_ignored_file_cannot_change_anything(tmp_path: Path) -> None:
