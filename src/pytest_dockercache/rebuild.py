@@ -52,7 +52,7 @@ from .dockerfile import (
 )
 from .engines import BuildRequest, Engine, create_engine
 from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
-from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, to_jsonable
+from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
 from .runs import (
     RUN_LABEL,
     Leftovers,
@@ -300,13 +300,19 @@ class Subject:
         return found
 
     def builds(self) -> tuple[Build, ...]:
-        """Every build of this spec that the run has made so far, the first build first."""
+        """Every build of this spec that the run has made so far, the first build first.
+
+        Of a build that failed or took too long no steps and seconds are known.
+        """
         found = []
         prefix = self._prefix()
         for path in sorted((self.run.directory / "builds").glob(f"{prefix}-*.json")):
             record = read_json(path)
             if record and "build" in record:
                 found.append((record["order"], build_from_json(record["build"])))
+            elif record and record["error"]["type"] in ("BuildFailed", "BuildTimeout"):
+                edits = tuple(edit_from_json(edit) for edit in record["edits"])
+                found.append((record["order"], Build(edits, "failed", 0.0, ())))
         return tuple(build for _, build in sorted(found, key=lambda item: item[0]))
 
     def seconds(self, step: Step) -> float | None:
@@ -351,7 +357,11 @@ class Subject:
         try:
             build = self._build(edits, stop, nonce, title)
         except DockerCacheError as problem:
-            return {"order": self._order(edits), "error": _describe(problem)}
+            return {
+                "order": self._order(edits),
+                "edits": to_jsonable(edits),
+                "error": _describe(problem),
+            }
         return {"order": self._order(edits), "build": to_jsonable(build)}
 
     def _order(self, edits: tuple[Edit, ...]) -> int:

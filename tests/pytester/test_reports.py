@@ -64,3 +64,25 @@ def test_an_old_report_is_replaced_and_nothing_partial_stays(project: Project) -
 def test_collecting_only_writes_no_report(project: Project) -> None:
     project.pytest("--dockercache-report=json:out/report.json", "--collect-only")
     assert not (project.root / "out").exists()
+
+
+def test_a_build_that_failed_is_in_the_report_and_the_summary(project: Project) -> None:
+    project.script = {**BAD, "environment.yml": {"fail": [4, "solver failed"]}}
+    result = project.pytest("--dockercache-report=json:out/report.json", "-k", "env")
+    builds = report(project)["images"][0]["builds"]
+    assert [build["outcome"] for build in builds] == ["built", "stopped", "failed"]
+    assert builds[2] == {
+        "edit": {"kind": "append", "path": "environment.yml", "detail": "+1 comment line"},
+        "outcome": "failed",
+        "seconds": 0.0,
+        "steps": [],
+    }
+    assert result.has("also: environment.yml (+1 comment line), failed\n")
+
+
+def test_a_project_that_does_not_build_has_one_failed_build(project: Project) -> None:
+    project.script = {"first": {"fail": [4, "solver failed"]}}
+    result = project.pytest("--dockercache-report=json:out/report.json")
+    (build,) = report(project)["images"][0]["builds"]
+    assert (build["edit"], build["outcome"]) == (None, "failed")
+    assert result.has("Dockerfile  (scripted)\nfirst build: failed\n")
