@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -329,13 +330,17 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_an_unreadable_file_is_named(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that any user may enter; pytest's own are for their owner only."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_an_unreadable_file_is_named(public: Path, request: pytest.FixtureRequest) -> None:
     """As docker build would, but before anything is built."""
-    root = tmp_path_factory.mktemp("unreadable")
-    for parent in (root, root.parent, root.parent.parent):
-        parent.chmod(0o777)
+    root = public
     (root / "p").mkdir(mode=0o755)
     (root / "p" / "Dockerfile").write_text("FROM scratch\n")
     (root / "p" / "secret").write_text("x")
@@ -349,11 +354,9 @@ def test_an_unreadable_file_is_named(
 
 
 def test_protected_directories_can_be_synced_and_edited_by_their_owner(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    public: Path, request: pytest.FixtureRequest
 ) -> None:
-    root = tmp_path_factory.mktemp("protected")
-    for parent in (root, root.parent, root.parent.parent):
-        parent.chmod(0o777)
+    root = public
     project = root / "p"
     request.getfixturevalue("unprivileged")
     (project / "src").mkdir(parents=True)
