@@ -18,7 +18,7 @@ GOOD = [name for name, sample in SAMPLES.items() if "repairs_to" not in sample]
 BROKEN = [name for name in SAMPLES if name not in GOOD]
 ENGINES = ("buildx", "buildkit", "classic")
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 
 def run_plugin(project: Path, base: str, engine: str) -> tuple[int, list[dict[str, Any]], str]:
