@@ -56,3 +56,51 @@ def test_the_plugin_adds_no_module_of_the_standard_library(tmp_path: Path) -> No
     with_it = modules_after_collecting(tmp_path)
     without = modules_after_collecting(tmp_path, "-p", "no:pytest_dockercache.plugin")
     assert {name for name in with_it - without if "dockercache" not in name} == set()
+
+
+IMPORTED = """
+import json, sys, pytest
+
+class Look:
+    def pytest_collection_finish(self):
+        import pytest_dockercache.checks.serving  # what nobody needed so far
+        ours = [m for n, m in sys.modules.items() if n.startswith("pytest_dockercache.")]
+        self.loaders = {m.__name__: type(m.__spec__.loader).__name__ for m in ours}
+
+look, before = Look(), list(sys.meta_path)
+code = pytest.main(
+    ["--dockercache", "--collect-only", "-q", "-p", "no:cacheprovider", *sys.argv[1:]], [look]
+)
+print()
+print(json.dumps([int(code), look.loaders, sys.meta_path == before]))
+"""
+
+
+def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    # As in a wheel's installation, where every file of the distribution is listed.
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\npytest.register_assert_rewrite('pytest_dockercache')\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "pytest_dockercache.plugin",
+    }
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, loaders, restored = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stdout
+    rewritten = {name for name, loader in loaders.items() if loader != "SourceFileLoader"}
+    # Pytest imports these two before anybody has asked for us.
+    assert rewritten <= {"pytest_dockercache.plugin", "pytest_dockercache._pytest"}
+    assert {"pytest_dockercache.rebuild", "pytest_dockercache.checks.serving"} <= set(loaders)
+    assert restored
