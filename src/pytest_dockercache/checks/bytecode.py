@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..image import bytecode
 from ..rebuild import Subject
-from .contents import Contents, contents_of, megabytes
+from .contents import Contents, megabytes
+from .reading import contents_of
 from .verdict import Check, Verdict, broken
 
 __all__ = ["CHECK", "judge", "judge_contents"]

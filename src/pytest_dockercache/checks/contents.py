@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
-from ..dockerfile import PlannedStep
-from ..errors import ConfigError, DockerCacheError, Unverifiable
-from ..image import ImageLayers, LayerLines, LayerStore, map_layers_to_lines, open_image
-from ..inspection import Inspection
-from ..rebuild import Subject
+from ..errors import Unverifiable
+from ..image import ImageLayers, LayerLines
 
-__all__ = ["Contents", "contents_of", "final_chain", "megabytes", "open_layers"]
-
-_BASE_LABELS = ("org.opencontainers.image.base.digest", "org.opencontainers.image.base.name")
+__all__ = ["Contents", "megabytes"]
 
 
 @dataclass(frozen=True)
@@ -66,108 +61,6 @@ class Contents:
         short = " ".join(text.split())
         short = short if len(short) <= 36 else short[:35] + "…"
         return f"{number:>4}  {short:<36} {remark}"
-
-
-_known: dict[tuple[str, str], Contents] = {}
-
-
-def contents_of(subject: Subject, image: str) -> Contents:
-    """Read an image; each image is read once a process for each Dockerfile.
-
-    Raises Unverifiable where no source of the layers can be read.
-    """
-    key = (str(subject.spec), image)
-    if key not in _known:
-        layers = open_layers(subject, image)
-        texts: dict[int, str] = {}
-        if not isinstance(subject, Inspection) or subject.has_dockerfile:
-            texts = {step.line: step.instruction.text for step in subject.project.steps}
-        try:
-            lines, unknown = _lines(subject, layers), ""
-        except Unverifiable as problem:
-            lines, unknown = None, str(problem)
-        _known[key] = Contents(layers, lines, texts, unknown=unknown)
-        _remember(subject, image, _known[key])
-    return replace(_known[key], check_base=subject.settings.base_layers == "check")
-
-
-def _remember(subject: Subject, image: str, contents: Contents) -> None:
-    from .layer_summary import remember_layers
-
-    name = image if isinstance(subject, Inspection) else ""
-    remember_layers(subject.run, subject.spec, name, contents)
-
-
-def open_layers(subject: Subject, image: str) -> ImageLayers:
-    """The layers of an image of the subject's daemon, or of a file."""
-    needs_daemon = not (isinstance(subject, Inspection) and subject.is_file)
-    client = subject.engine.client if needs_daemon else None
-    return open_image(image, client=client, cache=LayerStore())
-
-
-def _lines(subject: Subject, layers: ImageLayers) -> LayerLines:
-    """Which layers the Dockerfile adds. Raises Unverifiable."""
-    if not isinstance(subject, Inspection):
-        return _lines_of_dockerfile(subject, layers)
-    if subject.base_image is not None:
-        base = open_layers(replace(subject, reference=subject.base_image), subject.base_image)
-        return _above(subject, layers, base, subject.base_image)
-    for label in _BASE_LABELS:
-        name = layers.config.labels.get(label)
-        if name:
-            try:
-                base = open_layers(replace(subject, reference=name), name)
-            except DockerCacheError:
-                continue
-            if _is_base(base, layers):
-                return _above(subject, layers, base, name)
-    if subject.has_dockerfile:
-        return _lines_of_dockerfile(subject, layers)
-    raise Unverifiable(
-        "which layers are the base image's is not known: name it with "
-        "--dockercache-base-image=REF, or judge all with dockercache_base_layers = check"
-    )
-
-
-def _lines_of_dockerfile(subject: Subject, layers: ImageLayers) -> LayerLines:
-    steps = final_chain(subject.project.steps, subject.project.final_stage)
-    return map_layers_to_lines(
-        layers.history, [(step.line, step.instruction.keyword) for step in steps]
-    )
-
-
-def _is_base(base: ImageLayers, layers: ImageLayers) -> bool:
-    lowest = layers.config.diff_ids[: len(base.config.diff_ids)]
-    return lowest == base.config.diff_ids
-
-
-def _above(subject: Inspection, layers: ImageLayers, base: ImageLayers, name: str) -> LayerLines:
-    """The layers above the base image's, with lines where the Dockerfile agrees."""
-    if not _is_base(base, layers):
-        raise ConfigError(
-            f"{name} is not the base image of {subject.reference}: its layers are not the lowest\n"
-            "  fix    name the image that it was built on with --dockercache-base-image=REF"
-        )
-    own = frozenset(range(len(base.layers), len(layers.layers)))
-    if subject.has_dockerfile:
-        try:
-            matched = _lines_of_dockerfile(subject, layers)
-        except Unverifiable:
-            return LayerLines(own, {})
-        if matched.own <= own:
-            return LayerLines(own, matched.lines)
-    return LayerLines(own, {})
-
-
-def final_chain(steps: Sequence[PlannedStep], final: int) -> tuple[PlannedStep, ...]:
-    """The steps of the final stage and of the stages that it is built FROM, in build order."""
-    stages = {step.stage.index: step.stage for step in steps}
-    if final not in stages:
-        raise Unverifiable("the final stage of the Dockerfile has no steps")
-    chain = [stages[final]]
-    while chain[0].parent is not None and chain[0].parent in stages:
-        chain.insert(0, stages[chain[0].parent])
-    return tuple(step for stage in chain for step in steps if step.stage.index == stage.index)
 
 
 def megabytes(size: int) -> str:

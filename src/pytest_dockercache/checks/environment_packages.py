@@ -18,7 +18,8 @@ from ..image import (
     read_requirements,
 )
 from ..rebuild import Subject
-from .contents import Contents, contents_of
+from .contents import Contents
+from .reading import contents_of
 from .verdict import Check, Verdict, broken
 
 __all__ = ["CHECK", "installed", "judge", "judge_requirements", "judge_same"]

@@ -6,8 +6,8 @@ from ..errors import ConfigError
 from ..image import environment, find_prefix
 from ..inspection import Inspection
 from ..rebuild import Settings, Subject
-from .contents import contents_of, open_layers
 from .environment_packages import installed, judge_same
+from .reading import contents_of, open_layers
 from .verdict import Check, Verdict
 
 __all__ = ["CHECK", "judge"]

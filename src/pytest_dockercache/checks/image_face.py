@@ -19,7 +19,8 @@ from . import (
     python_version,
     serving,
 )
-from .contents import Contents, contents_of
+from .contents import Contents
+from .reading import contents_of
 
 __all__ = ["Image"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..rebuild import Settings, Subject
-from .contents import Contents, contents_of, megabytes
+from .contents import Contents, megabytes
+from .reading import contents_of
 from .verdict import Check, Verdict, broken
 
 __all__ = ["CHECK", "judge", "judge_contents"]

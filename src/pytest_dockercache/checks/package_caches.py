@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from ..image import PackageCache, package_caches
 from ..rebuild import Subject
-from .contents import Contents, contents_of, megabytes
+from .contents import Contents, megabytes
+from .reading import contents_of
 from .verdict import Check, Verdict, broken
 
 __all__ = ["CHECK", "judge", "judge_contents"]

@@ -13,7 +13,8 @@ from ..image import environment, prefixes, version_matches
 from ..inspection import Inspection
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
-from .contents import Contents, contents_of
+from .contents import Contents
+from .reading import contents_of
 from .verdict import Check, Verdict, broken
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Layers and what they hold: reading, replaying whiteouts, package records, the kept index."""
 
+from .daemon import DEFAULT_SOURCES
 from .findings import (
     Bytecode,
     CacheKind,
@@ -36,6 +37,7 @@ from .stream import Limits
 from .versions import MatchSpec, parse_spec, version_matches
 
 __all__ = [
+    "DEFAULT_SOURCES",
     "Bytecode",
     "CacheKind",
     "Difference",
