@@ -295,6 +295,8 @@ def _around(comparison: Comparison, old: Key, new: Key, was: Facet, now: Facet) 
         return _setting(comparison, old, new, "WORKDIR", was, now)
     if was.name == "platform":
         return Reason("base", f"the platform changed: {was.value} → {now.value}", line)
+    if was.name == "proxy":
+        return Reason("argument", "build argument for a proxy was given, or is no longer", line)
     for name in ("hostname", "epoch", "namespace"):
         if was.name == name:
             return Reason("argument", f"the builder's {name} changed", line)

@@ -339,6 +339,7 @@ class _Reading:
             facets += [
                 Facet("command", instruction.exec_form or (*step.shell, self._value())),
                 Facet("arguments", self._argument_values()),
+                Facet("proxy", str(self._has_arguments())),
             ]
         elif keyword in ("COPY", "ADD"):
             _, destination = self._words()
@@ -363,6 +364,9 @@ class _Reading:
             facets.append(Facet("text", tuple(self._expand(self._value()).split())))
         else:
             facets.append(Facet("text", instruction.exec_form or self._value()))
+        if keyword == "HEALTHCHECK":
+            flags = sorted((flag.name, flag.value or "") for flag in instruction.flags)
+            facets.append(Facet("flags", tuple(flags)))
         if step.triggered:
             facets.append(Facet("trigger", instruction.text))
         return Key(step, tuple(facets), contents)
@@ -382,6 +386,26 @@ class _Reading:
         values = dict(self.step.environment)
         names = sorted(set(self.step.declared_args))
         return tuple((name, values[name]) for name in names if name in values)
+
+    def _has_arguments(self) -> bool:
+        """Whether any argument has a value, proxies included.
+
+        The value of a proxy does not count, but that there is one does: the
+        command in the key then begins with ``|0`` (run on Docker Engine 26,
+        dispatchers.go, ``prependEnvOnCmd``).
+        """
+        names = {name for name, _ in self.step.environment}
+        if any(name in names for name in self.step.declared_args):
+            return True
+        return any(
+            name in self.arguments and name not in names
+            for proxy in _PROXIES
+            for name in (proxy, proxy.upper())
+        )
+
+
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+"""Build arguments that every builder knows undeclared, in lower and upper case."""
 
 
 def _chomped(body: str) -> str:

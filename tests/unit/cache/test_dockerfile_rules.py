@@ -153,6 +153,7 @@ def test_the_classic_builder_builds_every_stage_and_every_instruction(tmp_path: 
         ("COPY src/main.py /x", "COPY lib/main.py /x", MISS),
         ("EXPOSE 1 2", "EXPOSE 2 1", HIT),
         ("CMD a", 'CMD ["/bin/sh", "-c", "a"]', HIT),
+        ("HEALTHCHECK CMD a", "HEALTHCHECK --interval=30s CMD a", MISS),
     ],
 )
 def test_the_classic_builder_has_rules_of_its_own(
@@ -173,3 +174,10 @@ def test_an_env_of_the_classic_builder_hides_an_argument(tmp_path: Path) -> None
     text = "FROM base\nARG A=1\nENV A=3\nRUN a\n"
     project = Project(tmp_path, text, dialect=CLASSIC)
     assert set(project.statuses(Edit.build_arg("A", "2")).values()) == {HIT}
+
+
+def test_the_classic_builder_counts_that_there_is_a_proxy_and_not_which(tmp_path: Path) -> None:
+    project = Project(tmp_path, "FROM base\nRUN a\n", dialect=CLASSIC)
+    assert project.statuses(Edit.build_arg("HTTP_PROXY", "one")) == {2: MISS}
+    given = Project(tmp_path, "FROM base\nRUN a\n", dialect=CLASSIC, args={"HTTP_PROXY": "other"})
+    assert given.statuses(Edit.build_arg("HTTP_PROXY", "one")) == {2: HIT}
