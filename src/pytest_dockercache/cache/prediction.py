@@ -25,7 +25,7 @@ from ..dockerfile import PlannedStep, Transfer
 from ..errors import BuildFailed
 from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
-from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown
+from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown, tokens
 
 __all__ = ["Prediction", "Record", "Sameness", "predict_steps"]
 
@@ -464,10 +464,8 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
         if not is_unknown(old) and not is_unknown(new):
             return "different"
         # Equal text around the difference, whatever the base makes of it.
-        head = posixpath.commonprefix([old, new])
-        tail = posixpath.commonprefix([old[len(head) :][::-1], new[len(head) :][::-1]])
-        rests = [text[len(head) : len(text) - len(tail)] for text in (old, new)]
-        return "unknown" if any(_UNKNOWN_MARK.search(rest) for rest in rests) else "different"
+        rests = without_common_ends(tokens(old), tokens(new))
+        return "unknown" if any(map(is_unknown, rests)) else "different"
     if isinstance(old, tuple) and isinstance(new, tuple) and len(old) != len(new):
         # Only a SHELL stands for any number of words; what it runs is the last one.
         first_words = [word for words in (old, new) for word in words[:1]]
@@ -488,7 +486,16 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
     return "different"
 
 
-_UNKNOWN_MARK = re.compile("[\ue000\ue001]")
+def without_common_ends(one: list[str], other: list[str]) -> list[str]:
+    """What is left of two lists without what they begin and end with in common."""
+    head = 0
+    while head < min(len(one), len(other)) and one[head] == other[head]:
+        head += 1
+    one, other = one[head:], other[head:]
+    tail = 0
+    while tail < min(len(one), len(other)) and one[-1 - tail] == other[-1 - tail]:
+        tail += 1
+    return one[: len(one) - tail] + other[: len(other) - tail]
 
 
 def _mentions_base(value: Value | None) -> bool:

@@ -29,6 +29,7 @@ __all__ = [
     "canonical_image",
     "is_unknown",
     "readable",
+    "tokens",
 ]
 
 
@@ -57,6 +58,7 @@ CLASSIC = Dialect("classic", incremental=False)
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNKNOWN = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
+_TOKEN = re.compile(f"{_UNKNOWN.pattern}|.", re.DOTALL)
 
 
 def is_unknown(text: str) -> bool:
@@ -67,6 +69,11 @@ def is_unknown(text: str) -> bool:
 def _placeholder(base: str, name: str) -> str:
     """What stands for a value of a base image; equal only for one and the same image."""
     return f"{_OPEN}{canonical_image(base)}|{name}{_CLOSE}"
+
+
+def tokens(text: str) -> list[str]:
+    """The characters of a text, with each value that only a base knows as one."""
+    return _TOKEN.findall(text)
 
 
 def readable(text: str) -> str:
