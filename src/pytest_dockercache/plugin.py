@@ -23,11 +23,16 @@ OFF = "needs --dockercache (builds Docker images)"
 """Why a test of ours is skipped in an ordinary run."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register every option, and an ini key for each.
+
+    Ini keys always, because pytest warns of those that it does not know;
+    options beside ``--dockercache`` only where they can be given: pytest
+    sets argparse up with all of them, in every run.
 
     The table: name, kind, metavar, help.
     """
+    wanted = may_be_given(pluginmanager)
     options = (
         ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
         ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
@@ -108,16 +113,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, kind, metavar, text in options:
         option = f"--dockercache-{name}" if name else "--dockercache"
         key = option[2:].replace("-", "_")
-        # Without dest, pytest 9 compares each option with all that exist.
         if kind == "flag":
-            group.addoption(option, dest=key, action="store_true", default=None, help=text)
             parser.addini(key, f"the same as {option}", type="bool", default=False)
         elif kind == "list":
-            group.addoption(option, dest=key, action="append", metavar=metavar, help=text)
             parser.addini(key, f"the same as {option}, one a line", type="linelist", default=[])
         else:
-            group.addoption(option, dest=key, metavar=metavar, help=text)
             parser.addini(key, f"the same as {option}", type="string", default=None)
+        # Without dest, pytest 9 compares each option with all that exist.
+        if kind == "flag" and (wanted or not name):
+            group.addoption(option, dest=key, action="store_true", default=None, help=text)
+        elif wanted:
+            action = "append" if kind == "list" else "store"
+            group.addoption(option, dest=key, action=action, metavar=metavar, help=text)
+
+
+def may_be_given(pluginmanager: pytest.PytestPluginManager) -> bool:
+    """Whether our options, or a listing of all options, may be asked for; when in doubt, yes."""
+    import os
+
+    try:
+        config: pytest.Config = pluginmanager.get_plugin("pytestconfig")  # type: ignore[assignment]
+        words = [str(word) for word in config.invocation_params.args]
+        more = f"{os.environ.get('PYTEST_ADDOPTS')} {config.getini('addopts')}"
+    except Exception:  # loaded before pytest has read its configuration
+        return True
+    return (
+        "dockercache" in more
+        or "_ARGCOMPLETE" in os.environ
+        or any("dockercache" in word or word[:1] == "@" or word == "--help" for word in words)
+        or any("h" in word for word in words if word[:1] == "-" != word[1:2])
+    )
 
 
 def is_active(config: pytest.Config) -> bool:

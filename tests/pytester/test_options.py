@@ -114,3 +114,29 @@ def test_help_lists_the_options_and_ini_keys_even_when_active(project: Project) 
 def test_the_marker_is_registered(project: Project) -> None:
     result = project.pytest("--markers", off=True)
     assert result.has("@pytest.mark.dockercache(dockerfile=None, context=None, target=None")
+
+
+@pytest.mark.parametrize("switch", ["-h", "--help", "-vh"])
+def test_help_lists_the_options_when_the_plugin_is_off(project: Project, switch: str) -> None:
+    assert project.pytest(switch, off=True).has("--dockercache-env-step=REGEX")
+
+
+def test_addopts_may_hold_our_options(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.ini = "addopts = --dockercache --dockercache-engine=scripted"
+    assert project.pytest("-k", "Dockerfile and builds and not env", off=True).counts["passed"] == 1
+    project.ini = ""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--dockercache --dockercache-engine=scripted")
+    assert project.pytest("-k", "Dockerfile and builds and not env", off=True).counts["passed"] == 1
+
+
+def test_a_file_of_arguments_may_hold_our_options(project: Project) -> None:
+    project.files["arguments"] = "--dockercache\n--dockercache-engine=scripted\n"
+    assert project.pytest("@arguments", "Dockerfile::builds", off=True).counts == {"passed": 1}
+
+
+def test_ini_keys_serve_where_no_option_is_given(project: Project) -> None:
+    project.ini = "dockercache = true\ndockercache_engine = scripted\ndockercache_strict = true"
+    project.files["Dockerfile"] = "FROM debian:12\nCOPY src/ /app/\n"
+    result = project.pytest("-k", "layer", off=True)
+    assert result.counts["failed"] == 1
+    assert result.has("(--dockercache-strict)")

@@ -112,11 +112,11 @@ class _Reader:
 
     def flag(self, name: str) -> bool:
         _, key = _spelled(name)
-        return bool(self._config.getoption(key) or self._config.getini(key))
+        return bool(self._config.getoption(key, None) or self._config.getini(key))
 
     def values(self, name: str) -> tuple[_Value, ...]:
         option, key = _spelled(name)
-        given: Any = self._config.getoption(key)
+        given: Any = self._config.getoption(key, None)
         if given:
             base = self._config.invocation_params.dir
             texts = given if isinstance(given, list) else [given]
