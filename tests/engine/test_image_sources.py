@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "image"))
 from layer_maker import docker_archive, tar_of
 from layer_trees import Tree, members_of, trees
 
-pytestmark = [pytest.mark.engine, pytest.mark.newest_python, pytest.mark.xdist_group("sources")]
+pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 LABEL = "org.pytest-dockercache.test"
 

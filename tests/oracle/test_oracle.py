@@ -13,7 +13,7 @@ from world import Case, File
 from pytest_dockercache.errors import EngineUnavailable
 from pytest_dockercache.model import Edit
 
-pytestmark = [pytest.mark.engine, pytest.mark.newest_python, pytest.mark.xdist_group("oracle")]
+pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 FILES = {
     "a.txt": File("alpha\n"),
