@@ -44,6 +44,7 @@ from .dockerfile import (
     Dockerfile,
     EnvironmentCommand,
     PlannedStep,
+    declared,
     environment_commands,
     plan,
     read_dockerfile,
@@ -584,9 +585,8 @@ def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
     defaults: dict[str, str] = {}
     for instruction in dockerfile.instructions:
         if instruction.keyword == "ARG":
-            for word in instruction.value.split():
-                name, given, value = word.partition("=")
-                if given:
+            for name, value in declared(instruction):
+                if value is not None:
                     defaults.setdefault(name, value.strip("\"'"))
     return defaults
 

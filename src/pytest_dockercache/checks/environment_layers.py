@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..cache import is_rebuilt
@@ -125,10 +126,15 @@ def _explained(
         )
     if reason is not None and reason.kind == "argument" and reason.line is not None:
         name = _argument(reason.message)
+        users = _lines_using(subject, name, reason.line, step)
+        if root.line != step.line and root.line in users:
+            why = f"{on_top}, which uses {name}{unchanged}"
+        else:
+            why = f"every RUN below line {reason.line} sees the value of {name}, used or not"
         return (
             f": build argument {name} is declared before it",
-            f"every RUN below line {reason.line} sees the value of {name}, used or not",
-            f'move "ARG {name}" (line {reason.line}) below line {below}',
+            why,
+            f'move "ARG {name}" (line {reason.line}){_with_it(users)} below line {below}',
         )
     if reason is None or reason.kind == "unexplained":
         return (
@@ -144,6 +150,27 @@ def _explained(
 
 def _argument(message: str) -> str:
     return message.removeprefix("build argument ").split(" ", 1)[0]
+
+
+def _lines_using(subject: Subject, name: str, declared: int, step: Step) -> list[int]:
+    """The lines between the declaration of an argument and ``step`` that expand it.
+
+    An ENV or ARG that passes it on counts, and what expands that does not:
+    who moves the lines will see it.
+    """
+    used = re.compile(rf"\$(?:{name}\b|\{{{name}\b)")
+    return [
+        planned.line
+        for planned in subject.project.steps
+        if declared < planned.line < step.line and used.search(planned.instruction.text)
+    ]
+
+
+def _with_it(users: Sequence[int]) -> str:
+    if not users:
+        return ""
+    lines = f"line {users[0]}" if len(users) == 1 else f"lines {', '.join(map(str, users))}"
+    return f" and {lines}, which {'uses' if len(users) == 1 else 'use'} it,"
 
 
 def _whole(path: str) -> str:

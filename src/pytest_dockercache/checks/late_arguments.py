@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from ..cache import is_rebuilt
-from ..dockerfile import PlannedStep
+from ..context import takes
+from ..dockerfile import PlannedStep, declared
 from ..errors import BuildFailed, Unverifiable
 from ..model import Edit
 from ..rebuild import Project, Stop, Subject
@@ -31,7 +31,9 @@ def unrelated_arguments(project: Project) -> tuple[str, ...]:
 
     Left out are those that a FROM uses (another value is another base image),
     the predefined ones, and those that an installer reads by itself
-    (``PIP_INDEX_URL``). A reference through another ARG or an ENV counts.
+    (``PIP_INDEX_URL``). A reference through another ARG or an ENV counts, and
+    so does one in the WORKDIR or USER that an environment step runs with, or
+    in the COPY that brings its environment file.
     """
     declared: dict[str, None] = {}
     for step in project.steps:
@@ -87,41 +89,35 @@ def _kept(subject: Subject, edits: list[Edit], *, raising: bool = False) -> bool
 
 
 def _names(step: PlannedStep) -> tuple[str, ...]:
-    return tuple(word.partition("=")[0] for word in step.instruction.value.split())
-
-
-_REFERENCE = re.compile(r"\$(?:\{(\w+)|(\w+))")
+    return tuple(name for name, _ in declared(step.instruction))
 
 
 def _references(text: str, definitions: dict[str, str]) -> set[str]:
     """The variables that a text refers to, and those that these refer to in turn."""
     found: set[str] = set()
-    waiting = [name for match in _REFERENCE.findall(text) for name in match if name]
+    waiting = list(_variables(text))
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            inner = _REFERENCE.findall(definitions.get(name, ""))
-            waiting.extend(item for match in inner for item in match if item)
+            waiting.extend(_variables(definitions.get(name, "")))
     return found
+
+
+_REFERENCE = re.compile(r"\$(?:\{(\w+)|(\w+))")
+
+
+def _variables(text: str) -> set[str]:
+    return {name for match in _REFERENCE.findall(text) for name in match if name}
 
 
 def _all_definitions(project: Project) -> dict[str, str]:
     definitions: dict[str, str] = {}
     for instruction in project.dockerfile.instructions:
         if instruction.keyword in ("ARG", "ENV"):
-            for name, value in _assignments(instruction.value):
-                definitions[name] = f"{definitions.get(name, '')} {value}"
+            for name, value in declared(instruction):
+                definitions[name] = f"{definitions.get(name, '')} {value or ''}"
     return definitions
-
-
-def _assignments(value: str) -> Iterable[tuple[str, str]]:
-    if "=" not in value.split(" ", 1)[0]:
-        name, _, rest = value.partition(" ")
-        yield name, rest
-        return
-    for match in re.finditer(r"(\w+)=((?:\"[^\"]*\"|'[^']*'|\\.|[^\s\\])*)", value):
-        yield match[1], match[2]
 
 
 def _used_by_environment(project: Project) -> set[str]:
@@ -132,11 +128,36 @@ def _used_by_environment(project: Project) -> set[str]:
         if step.line in lines:
             bodies = " ".join(heredoc.body for heredoc in step.instruction.heredocs)
             used |= _references(f"{step.instruction.text} {bodies}", definitions)
+            for other in _conditions(project, step):
+                used |= _references(other.instruction.text, definitions)
             # A tool may read an ENV that passes the argument on.
             for name, value in definitions.items():
                 if _TOOL_VARIABLE.search(name):
                     used |= _references(value, definitions)
     return used
+
+
+def _conditions(project: Project, step: PlannedStep) -> list[PlannedStep]:
+    """The steps above an environment step that say where, as whom and from what it installs.
+
+    Another directory, another user or another environment file is another
+    environment, and rightly installed anew.
+    """
+    chain = project.ancestors.get(step.stage.label, frozenset({step.stage.label}))
+    above = [
+        other for other in project.steps if other.stage.label in chain and other.line < step.line
+    ]
+    files = [file.path for file in project.environment_files if step.line in file.readers]
+    return [
+        other
+        for other in above
+        if other.instruction.keyword in ("WORKDIR", "USER")
+        or any(
+            transfer.origin == "context" and takes(transfer, path)
+            for transfer in other.transfers
+            for path in files
+        )
+    ]
 
 
 CHECK = Check("build-args-late", judge)

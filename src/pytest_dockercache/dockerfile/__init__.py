@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
+from .instructions import declared
 from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
@@ -28,6 +29,7 @@ __all__ = [
     "Stage",
     "SubstitutionError",
     "Transfer",
+    "declared",
     "environment_command",
     "environment_commands",
     "expand",

@@ -237,6 +237,14 @@ def test_an_argument_whose_other_value_does_not_build_is_unverifiable(make: Make
         ("FROM debian\nARG HTTP_PROXY\nARG TARGETARCH\nRUN pip install numpy", ()),
         ("FROM debian\nARG A=1 B=2\nRUN pip install numpy$A", ("B",)),
         ("FROM debian\nRUN pip install numpy\nARG GIT_SHA\nLABEL sha=$GIT_SHA", ("GIT_SHA",)),
+        ('FROM debian\nARG A="--x=1 --y=2" B=2\nRUN pip install numpy', ("A", "B")),
+        ("FROM debian\nARG HOME_DIR=/app\nWORKDIR $HOME_DIR/x\nRUN pip install numpy", ()),
+        ("FROM debian\nARG UID=1\nUSER ${UID:-0}\nRUN pip install numpy", ()),
+        ("FROM debian\nRUN pip install numpy\nARG DIR=/app\nWORKDIR $DIR", ("DIR",)),
+        ("FROM debian AS a\nARG DIR=/app\nWORKDIR $DIR\nFROM a\nRUN pip install numpy", ()),
+        ("FROM debian AS a\nARG D=/a\nWORKDIR $D\nFROM debian\nRUN pip install x", ()),
+        ("FROM debian\nARG F=environment.yml\nCOPY $F e.yml\nRUN conda env update -f e.yml", ()),
+        ("FROM debian\nARG SRC=src\nCOPY $SRC /src\nRUN pip install numpy", ("SRC",)),
     ],
 )
 def test_an_argument_is_unrelated_unless_a_base_or_the_environment_refers_to_it(
@@ -245,6 +253,19 @@ def test_an_argument_is_unrelated_unless_a_base_or_the_environment_refers_to_it(
     from pytest_dockercache.checks.late_arguments import unrelated_arguments
 
     assert unrelated_arguments(make(lines).project) == unrelated
+
+
+def test_what_uses_a_late_argument_moves_with_it(make: Make) -> None:
+    dockerfile = ARGUMENT.replace("COPY environment", "ENV REV=${GIT_SHA}\nCOPY environment")
+    problem = failure(LATE, make(dockerfile, misses={"GIT_SHA": [5]}))
+    assert 'move "ARG GIT_SHA" (line 2) and line 3, which uses it, below line 5' in str(problem)
+
+
+def test_a_step_that_uses_a_late_argument_is_blamed_not_every_run(make: Make) -> None:
+    dockerfile = ARGUMENT.replace("COPY environment", "RUN echo $GIT_SHA >/rev\nCOPY environment")
+    problem = failure(LATE, make(dockerfile, misses={"GIT_SHA": [3, 4, 5]}))
+    assert "why    line 5 runs on top of line 3, which uses GIT_SHA" in str(problem)
+    assert "(line 2) and line 3, which uses it, below line 5" in str(problem)
 
 
 PROBES = (
