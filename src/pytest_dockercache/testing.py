@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
-from .cache import is_rebuilt
+from .cache import advice, is_rebuilt
 from .checks.image_face import Image
 from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
 from .model import Build, Edit, EngineInfo, Step
@@ -141,5 +141,6 @@ class DockerCache:
             edits=self._edits,
             rows=rows,
             why=why,
+            fix=advice((root or step).reason) if is_rebuilt(step) else None,
             line=step.line,
         )

@@ -1,5 +1,6 @@
 """Why a step hits or misses: keys, prediction, reasons, advice."""
 
+from .advice import advice
 from .doubt import doubt_repeated_edits
 from .forecast import Forecast, predict
 from .reasons import explain, is_rebuilt, stage_ancestors
@@ -12,6 +13,7 @@ __all__ = [
     "Dialect",
     "Forecast",
     "Snapshot",
+    "advice",
     "doubt_repeated_edits",
     "explain",
     "is_rebuilt",
