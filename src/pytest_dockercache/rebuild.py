@@ -157,12 +157,15 @@ class Project:
         dockerfile = read_dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
         arguments = dict(spec.build_args)
+        up_to_target = plan(dockerfile, spec.target, arguments, all_stages=True)
+        # The classic builder also builds the stages that the target does not need.
+        classic = settings.engine == "classic"
         return cls(
             spec,
             settings,
             dockerfile,
-            plan(dockerfile, spec.target, arguments),
-            plan(dockerfile, spec.target, arguments, all_stages=True),
+            up_to_target if classic else plan(dockerfile, spec.target, arguments),
+            up_to_target,
             IgnoreRules.load(spec.context, spec.dockerfile),
         )
 
