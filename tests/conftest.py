@@ -1,9 +1,34 @@
-"""Makes pytest's own harness for plugins available to all tests."""
+"""What all tests share: pytest's own harness for plugins, and how workers divide the tests."""
+
+from __future__ import annotations
 
 import os
+from typing import Any
+
+import pytest
 
 pytest_plugins = ["pytester"]
 
 # In tox, pytest keeps its cache below TOX_ENV_DIR: the projects that tests run pytest in
 # would all share one, and --lf would mean the failures of another.
 os.environ.pop("TOX_ENV_DIR", None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, a file goes to one worker, but the samples to any, one by one.
+
+    Tests of a file share images that its module builds, and some count what is
+    in the daemon's build cache: two that build the same Dockerfile at the same
+    moment would count each other's. The samples are many, slow and independent.
+    (xdist's own `loadgroup` does not group under pytest 9.2.)
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if "/test_samples.py::" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

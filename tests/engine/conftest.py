@@ -20,25 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
 STAND_IN = ROOT / "tools" / "miniconda-stand-in"
 
-SPREAD = ("test_samples",)
-"""Files whose tests are many and independent of each other: any worker takes the next."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep each file of engine tests on one xdist worker, all but the samples.
-
-    They share images that their module builds, and some count what is in the
-    daemon's build cache: two that build the same Dockerfile at the same moment
-    would count each other's.
-    """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    here = Path(__file__).parents[1]
-    for item in items:
-        below = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
-        if below in ("engine", "oracle") and item.path.stem not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
 
 def _shared_directory(factory: pytest.TempPathFactory, worker: str) -> Path:
     """A directory that all xdist workers of one run share, and no other run does."""
