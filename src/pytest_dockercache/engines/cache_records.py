@@ -115,17 +115,17 @@ def prune_all(
 ) -> int:
     """Remove records by ID; return how many bytes could not be removed.
 
-    A record goes only after those that were made on top of it, hence the rounds.
+    A record goes only after those that were made on top of it, which are newer;
+    rounds, because a clock may be set back.
     """
-    sizes = {record.id: record.size for record in records()}
-    pending = set(ids) & set(sizes)
+    wanted = set(ids)
+    pending = [record for record in records() if record.id in wanted]
     while pending:
-        for record in sorted(pending):
-            prune(record)
-        sizes = {record.id: record.size for record in records()}
-        left = pending & set(sizes)
-        if left == pending:
-            return sum(sizes[record] for record in left)
+        for record in sorted(pending, key=lambda record: (-record.created, record.id)):
+            prune(record.id)
+        left = [record for record in records() if record.id in wanted]
+        if len(left) == len(pending):
+            return sum(record.size for record in left)
         pending = left
     return 0
 
