@@ -129,7 +129,11 @@ def _shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
 def _after(word: str, build: Build, width: int) -> str:
     """One line about a rebuild: its edit, how it ended, where it first missed."""
     missed = [step.line for step in build.with_status("miss")]
-    what = f", first miss line {missed[0]}" if missed else ", every step hit"
+    unknown = [step.line for step in build.with_status("unknown")]
+    if missed:
+        what = f", first miss line {missed[0]}"
+    else:
+        what = f", no miss, line {unknown[0]} unknown" if unknown else ", every step hit"
     if build.outcome == "failed" and not missed:
         what = ""
     more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""

@@ -75,6 +75,13 @@ def test_the_table_shows_both_builds_and_what_a_step_costs() -> None:
     ]
 
 
+def test_a_step_that_cannot_be_judged_is_not_called_a_hit() -> None:
+    steps = (FIRST.steps[0], replace(FIRST.steps[1], status="hit"), FIRST.steps[3])
+    after = replace(AFTER, edits=(Edit.delete("a.py"),), outcome="built", steps=steps)
+    last = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, builds=(after,)),)))))[-1]
+    assert last == "edit: a.py (deleted), built in 0.3 s, no miss, line 4 unknown"
+
+
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_no_line_of_the_table_is_wider_than_the_terminal(width: int) -> None:
     lines = text(list(summary(SessionReport(BUILDX, (IMAGE,)), width)))
