@@ -332,7 +332,11 @@ class Comparison:
             path, [key for key, _ in old], self.before, self.dialect
         ):
             return "unknown"
-        return self._same_at(list(old), list(new), path)
+        same = self._same_at(list(old), list(new), path)
+        transfer = after.transfer
+        narrowed = transfer.exclude or transfer.parents or _is_pattern(after)
+        # Of a directory that came out differently, a pattern may take the rest.
+        return "unknown" if same == "different" and narrowed else same
 
     def _same_at(
         self, old: list[tuple[Key, State]], new: list[tuple[Key, State]], path: str
@@ -362,7 +366,9 @@ class Comparison:
                 return same
         if _covers(new_key, path, self.after):
             return "equal"
-        return self._same_at(old[:-1], new[:-1], _needed(path, new_key))
+        below = self._same_at(old[:-1], new[:-1], _needed(path, new_key))
+        # This step may have written over what came out differently below it.
+        return "unknown" if below == "different" else below
 
     def _seen_at(self, path: str, old: Content, new: Content, key: Key) -> Sameness:
         """Whether a difference of what a COPY takes from the context is seen at ``path``."""
@@ -541,6 +547,10 @@ def _path_of(content: Content) -> str:
             break
         parts.append(part)
     return _real("/" + "/".join(parts))
+
+
+def _is_pattern(content: Content) -> bool:
+    return content.transfer.kind != "bind" and has_wildcard(content.source)
 
 
 def _real(path: str) -> str:

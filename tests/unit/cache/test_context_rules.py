@@ -242,3 +242,18 @@ def test_what_only_the_base_knows_is_not_guessed(tmp_path: Path) -> None:
 def test_the_classic_builder_counts_the_whole_path(tmp_path: Path) -> None:
     project = Project(tmp_path, "FROM base\nCOPY s*/main.py /x\n", dialect=CLASSIC)
     assert project.statuses(Edit.rename("src", "sources")) == {2: MISS}
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [
+        ("COPY src /k/\nCOPY a.txt /k/main.py", "/k/main.py"),
+        ("COPY src /k/", "/k/su*"),
+    ],
+)
+def test_what_may_have_been_written_over_or_left_out_is_no_certain_miss(
+    tmp_path: Path, stage: str, path: str
+) -> None:
+    text = f"FROM scratch AS one\n{stage}\nFROM base\nCOPY --from=one {path} /x/\n"
+    statuses = Project(tmp_path, text).statuses(Edit.append("src/main.py"))
+    assert statuses[max(statuses)] == UNKNOWN
