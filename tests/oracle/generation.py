@@ -422,7 +422,11 @@ def _copies(
             + ([] if classic else ["--chmod=644 ", "--chmod=0755 ", "--link "])
         )
     )
-    where = draw(st.sampled_from([f"/c{number}/", f"c{number}/", f"/c{number}"]))
+    # Where an earlier step has written is a place to write over it.
+    earlier = [path for path in stage.paths if path.startswith("/c")]
+    where = draw(
+        st.sampled_from([f"/c{number}/", f"c{number}/", f"/c{number}", *(f"{p}/" for p in earlier)])
+    )
     if source in ("*.txt", "src/*.py", "src/*", "data/*.csv", "d*", "l*.txt", "s*/main.py"):
         where = where.rstrip("/") + "/"
     if flags == "--chown=user:user " and stage.base == "scratch":
@@ -459,8 +463,8 @@ def _copies(
         makes = ()
     elif base and source in ("src", "src/", "./src", "/src/"):
         makes = (base, f"{base}/main.py")
-    elif base and source == "a.txt":
-        makes = (f"{base}/a.txt",) if where.endswith("/") else ()
+    elif base and source in ("a.txt", "b.txt", "run.sh"):
+        makes = (f"{base}/{source}",) if where.endswith("/") else (base,)
     elif base and source in ("src/*", "src/*.py"):
         makes = (base,)
     kept = tuple(item for item in dict.fromkeys(others) if item != text)
@@ -504,6 +508,9 @@ def _froms(draw: st.DrawFn, before: list[Stage], number: int, classic: bool) -> 
     names = [str(index)] + ([other.name] * 3 if other.name else [])
     name = draw(st.sampled_from(names))
     path = draw(st.sampled_from(other.paths))
+    above = path.rpartition("/")[0]
+    if above:
+        path = draw(st.sampled_from([path, path, above, f"{above}/*", f"{path[:-1]}*"]))
     spellings = [f"COPY --from={item} {path} /f{number}/" for item in dict.fromkeys(names)]
     others = [
         *spellings,
