@@ -414,7 +414,11 @@ class Subject:
                     self._note_new_records(before)
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
-        build = doubt_repeated_edits(explained, built)
+        changed: frozenset[int] = frozenset()
+        if any(edit.kind == "dockerfile" for edit in edits):
+            forecasts = self._forecast(spec, edits, nonce)
+            changed = frozenset(item.step.line for item in forecasts if item.status == "miss")
+        build = doubt_repeated_edits(explained, built, changed)
         self._remember(build)
         return build
 

@@ -8,7 +8,7 @@ on the edit hits all the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ..context import takes
@@ -19,11 +19,14 @@ from .reasons import edited_paths, stage_ancestors
 __all__ = ["doubt_repeated_edits"]
 
 
-def doubt_repeated_edits(build: Build, steps: Sequence[PlannedStep]) -> Build:
+def doubt_repeated_edits(
+    build: Build, steps: Sequence[PlannedStep], changed: Collection[int] = ()
+) -> Build:
     """Turn into ``unknown`` each hit of a step that certainly depends on a repeatable edit.
 
     The steps below such a step, and those that copy from its stage, become
-    unknown with it. ``steps`` is the plan of the Dockerfile that was built.
+    unknown with it. ``steps`` is the plan of the Dockerfile that was built,
+    ``changed`` the lines whose keys another Dockerfile text is known to change.
     """
     repeatable = [edit for edit in build.edits if _is_repeatable(edit)]
     if not repeatable:
@@ -38,7 +41,7 @@ def doubt_repeated_edits(build: Build, steps: Sequence[PlannedStep]) -> Build:
         if step.status == "hit" and item is not None:
             chain = ancestors.get(step.stage, frozenset({step.stage}))
             copied = {labels.get(t.origin) for t in item.transfers if isinstance(t.origin, int)}
-            if chain & doubtful or copied & doubtful or _depends(item, repeatable):
+            if chain & doubtful or copied & doubtful or _depends(item, repeatable, changed):
                 doubtful.add(step.stage)
                 note = (
                     f"it depends on the edit ({', '.join(map(str, repeatable))}), so its hit "
@@ -53,11 +56,13 @@ def doubt_repeated_edits(build: Build, steps: Sequence[PlannedStep]) -> Build:
 def _is_repeatable(edit: Edit) -> bool:
     if edit.kind == "build-arg":
         return edit.text is not None
-    return edit.kind not in UNIQUE_KINDS and edit.kind not in ("touch", "dockerfile")
+    return edit.kind not in UNIQUE_KINDS and edit.kind != "touch"
 
 
-def _depends(step: PlannedStep, edits: Sequence[Edit]) -> bool:
+def _depends(step: PlannedStep, edits: Sequence[Edit], changed: Collection[int]) -> bool:
     for edit in edits:
+        if edit.kind == "dockerfile" and step.line in changed:
+            return True
         if edit.kind == "base" and step.stage.parent is None:
             return True
         if edit.kind == "build-arg":

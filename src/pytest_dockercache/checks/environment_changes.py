@@ -18,7 +18,7 @@ def judge(subject: Subject) -> Verdict:
     environment_steps(subject, subject.first().steps)
     if not project.environment_files:
         raise Unverifiable(
-            "no environment file found: the environment steps install by name; "
+            "no environment file found that the environment steps read; "
             "name one with --dockercache-environment=PATH"
         )
     for file in project.environment_files:

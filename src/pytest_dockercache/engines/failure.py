@@ -43,7 +43,7 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
     code = _EXIT_CODE.search(error)
     details = []
     if _NO_SPACE.search(error) or _NO_SPACE.search("\n".join(tail)):
-        verdict = f"the disk of the Docker daemon is full: {where}: {command or error}"
+        verdict = f"the disk of the Docker daemon seems to be full: {where}: {command or error}"
         details.append("  fix    free space there (see `docker system df`), then run again")
     elif code is not None and command:
         verdict = f"the image does not build: {where}: {command}: exit code {code[1]}"

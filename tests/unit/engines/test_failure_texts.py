@@ -55,7 +55,7 @@ def test_what_buildkit_says_around_a_missing_file_is_left_out(error: str) -> Non
 def test_a_full_disk_is_called_that_with_what_to_do() -> None:
     failed = build_failed(REQUEST, 2, "write /x: no space left on device")
     first, fix = str(failed).splitlines()
-    assert first.startswith("the disk of the Docker daemon is full: Dockerfile:2: RUN conda")
+    assert first.startswith("the disk of the Docker daemon seems to be full: Dockerfile:2: RUN")
     assert "docker system df" in fix
 
 
