@@ -14,7 +14,7 @@ from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.rebuild import Settings, Stop, Subject
 from pytest_dockercache.runs import Run
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 STOP = Stop("decided")
 """Nothing is learned from letting conda install once it has begun to."""
