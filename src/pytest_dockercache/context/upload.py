@@ -26,7 +26,7 @@ _TYPES = {
 }
 
 
-def upload(staged: StagedContext) -> Iterator[bytes]:
+def upload(staged: StagedContext, *, classic: bool = False) -> Iterator[bytes]:
     """Yield the context as a tar, a megabyte at a time; equal contexts give equal bytes.
 
     The Dockerfile comes first, under :attr:`StagedContext.dockerfile_name`,
@@ -36,6 +36,10 @@ def upload(staged: StagedContext) -> Iterator[bytes]:
     (BuildKit 0.13). The format is GNU's: a first entry with a PAX header is
     mistaken for a Dockerfile. Extended attributes travel in PAX headers of later
     entries; a socket as the empty file that BuildKit's client makes of it.
+
+    ``classic`` sends ``.dockerignore`` even when it lists itself: the classic
+    daemon reads in it that it is to forget both files before it copies
+    anything (moby's ``removeDockerfile``), as the docker command relies on.
     """
     first = staged.dockerfile_name
     status = os.stat(staged.dockerfile)
@@ -44,6 +48,9 @@ def upload(staged: StagedContext) -> Iterator[bytes]:
         # A long name is an entry of its own before the file's: begin with one that is not.
         yield _header(ContextEntry("./", "dir", 0, 0o755, 0, 0, 0))
     yield from _file(head, os.fspath(staged.dockerfile), first=True)
+    rules = os.path.join(staged.root, ".dockerignore")
+    if classic and staged.ignore.excludes(".dockerignore") and os.path.isfile(rules):
+        yield from _file(entry_of(".dockerignore", os.stat(rules)), rules)
     for entry in staged.entries():
         full = os.path.join(staged.root, entry.path)
         if entry.path == first:

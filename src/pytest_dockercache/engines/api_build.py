@@ -194,7 +194,8 @@ class ApiBuild:
     def _body(self) -> Iterator[bytes]:
         from ..context import upload
 
-        for chunk in upload(self._request.staged):
+        classic = self._parameters["version"] == "1"
+        for chunk in upload(self._request.staged, classic=classic):
             if self._cancelled.is_set():
                 raise _CancelledError
             yield chunk

@@ -109,3 +109,14 @@ def test_a_size_beyond_the_octal_field_is_written(project: Path, tmp_path: Path)
             break
     else:
         pytest.fail("huge is not in the upload")
+
+
+def test_the_classic_builder_is_told_what_the_ignore_file_says_of_itself(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / ".dockerignore").write_text("docker\n.dockerignore\n")
+    spec = BuildSpec(project / "docker" / "Dockerfile", project)
+    staged = stage(spec, tmp_path / "h", nonce="n")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(upload(staged, classic=True)))) as archive:
+        assert archive.getnames().count(".dockerignore") == 1
+    assert ".dockerignore" not in [member.name for member in members(staged)]
