@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ pytest_plugins = ["pytester"]
 # In tox, pytest keeps its cache below TOX_ENV_DIR: the projects that tests run pytest in
 # would all share one, and --lf would mean the failures of another.
 os.environ.pop("TOX_ENV_DIR", None)
+
+# What a shell starts in the background (`.ci/run &`, as some CI runners do) ignores the
+# interrupt, and hands that down to every run that a test wants to interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -299,9 +299,12 @@ def test_a_pattern_that_the_builder_refuses_is_refused(tmp_path: Path, pattern: 
     (tmp_path / ".dockerignore").write_text(f"ok\n{pattern}\n")
     with pytest.raises(ConfigError, match=r"\.dockerignore:2: "):
         IgnoreRules.load(tmp_path, tmp_path / "Dockerfile")
-    done = subprocess.run(
-        ["docker", "buildx", "build", "--quiet", str(tmp_path)], capture_output=True, text=True
-    )
+    command = ["docker", "buildx", "build", "--quiet", str(tmp_path)]
+    for _ in range(10):
+        done = subprocess.run(command, capture_output=True, text=True)
+        # Sometimes the other end of what the refusal cancels is heard first.
+        if "context canceled" not in done.stderr:
+            break
     assert done.returncode != 0
     assert "pattern" in done.stderr
 
