@@ -405,13 +405,13 @@ class Subject:
                 timeout=self.settings.timeout,
                 roles=roles,
             )
-            # Not only after edits: an upload over the Engine API leaves its context behind.
-            before = engine.cache_records()
             try:
                 build = engine.build(request, self._watch(stop, title))
             finally:
-                if before is not None:
-                    self._note_new_records(before)
+                # Not only after edits: an upload over the Engine API leaves its context behind.
+                traces = engine.traces()
+                if traces:
+                    self.run.note("traces", [identity, traces])
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
         changed: frozenset[int] = frozenset()
@@ -464,15 +464,6 @@ class Subject:
     def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
         steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         return _roles(steps, self.settings.env_step)
-
-    def _note_new_records(self, before: frozenset[str]) -> None:
-        try:
-            after = self.engine.cache_records()
-        except DockerCacheError:
-            return
-        new = sorted((after or frozenset()) - before)
-        if new:
-            self.run.note("records", [self.engine.info.builder, new])
 
     def _watch(self, stop: Stop | None, title: str) -> Callable[[Sequence[Step]], bool]:
         def watch(steps: Sequence[Step]) -> bool:

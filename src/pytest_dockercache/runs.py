@@ -243,7 +243,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
                     kept.extend(_named_images(engine, run_id))
                 else:
                     stuck.extend(engine.remove_labelled(RUN_LABEL, run_id))
-                cache_bytes += _prune(engine, run_id)
+                cache_bytes += _remove_cached(engine, run_id)
         except DockerCacheError as problem:
             stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
     for path in _entries(run_id, "staging"):
@@ -269,10 +269,10 @@ def _engine_of(name: str, builder: str | None, identity: str) -> Iterator[Engine
         yield engine
 
 
-def _prune(engine: Engine, run_id: str) -> int:
-    """Remove the build-cache records that a run's edits left; return the bytes that stay."""
-    identity = engine.info.builder
-    records = [
-        record for owner, ids in _entries(run_id, "records") if owner == identity for record in ids
-    ]
-    return engine.prune_records(records) if records else 0
+def _remove_cached(engine: Engine, run_id: str) -> int:
+    """Remove from the build cache what a run's edits left; return the bytes that stay."""
+    noted = []
+    for builder, traces in _entries(run_id, "traces"):
+        if builder == engine.info.builder:
+            noted += traces
+    return engine.remove_traces(noted) if noted else 0

@@ -124,7 +124,7 @@ def test_a_builder_with_another_driver_is_found_and_has_its_own_identity(
     monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path / "buildx"))
     engine = create_engine(builder="afar")
     assert engine.info.builder == f"{docker_daemon.info()['ID']}/afar"
-    assert engine.cache_records() == frozenset()
+    assert engine.traces() == ()
     engine.close()
 
 

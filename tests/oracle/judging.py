@@ -189,9 +189,7 @@ class Bench:
     def tidy(self) -> None:
         """Remove the images and records that the cases so far left."""
         self.engine.remove_labelled(RUN_LABEL, self.run)
-        records = self.engine.cache_records()
-        if records:
-            self.engine.prune_records(sorted(records))
+        self.engine.remove_traces(self.engine.traces())
 
 
 class InapplicableError(Exception):

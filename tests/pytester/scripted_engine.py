@@ -111,10 +111,10 @@ class Scripted:
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         return tuple(self.script.get("stuck", ()))
 
-    def cache_records(self) -> frozenset[str] | None:
-        return None
+    def traces(self) -> tuple[Any, ...]:
+        return ()
 
-    def prune_records(self, ids: Sequence[str]) -> int:
+    def remove_traces(self, traces: Sequence[Any]) -> int:
         return 0
 
     def close(self) -> None:

@@ -108,16 +108,17 @@ class Engine(Protocol):
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove containers and images that carry ``label=value``; return what could not go."""
 
-    def cache_records(self) -> frozenset[str] | None:
-        """IDs of the records that this engine's edited builds left in the build cache.
+    def traces(self) -> tuple[Any, ...]:
+        """What this engine's builds have left in the build cache since this was last asked.
 
-        Only of builds with ``edits``: what a build of the project as it is
-        leaves there is what ``docker build`` leaves, except an uploaded
-        context. None if the builder cannot say.
+        JSON values, for :meth:`remove_traces` of this engine, or of one like
+        it in another process. Only of builds with ``edits``: what a build of
+        the project as it is leaves there is what ``docker build`` leaves,
+        except an uploaded context.
         """
 
-    def prune_records(self, ids: Sequence[str]) -> int:
-        """Remove build-cache records by ID; return how many bytes could not be removed."""
+    def remove_traces(self, traces: Sequence[Any]) -> int:
+        """Remove from the build cache what these say; return how many bytes could not go."""
 
     def close(self) -> None:
         """Wait for builds that are being cancelled, and release connections."""

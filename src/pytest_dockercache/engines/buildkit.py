@@ -11,7 +11,7 @@ from ..errors import DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, stopped
-from .cache_records import Ledger
+from .cache_records import Ledger, Trace, claimed
 from .cancelling import Pending, cancel
 from .daemon import Daemon
 from .daemon_side import DaemonSide
@@ -92,14 +92,14 @@ class BuildKit(DaemonSide):
             raise build_failed(request, line_in(complaint), complaint)
         raise build_failed(request, failure.line, failure.error, failure.log)
 
-    def cache_records(self) -> frozenset[str] | None:
-        """IDs of the records that this engine's edited builds left in the build cache."""
-        return self._ledger.left()
+    def traces(self) -> tuple[Trace, ...]:
+        """What the builds executed since this was last asked, uploads included."""
+        return self._ledger.traces()
 
-    def prune_records(self, ids: Sequence[str]) -> int:
-        """Remove build-cache records by ID; return how many bytes could not be removed."""
+    def remove_traces(self, traces: Sequence[Trace]) -> int:
+        """Remove the records of these; return how many bytes could not be removed."""
         self._pending.wait()
-        return self._daemon.prune_records(ids)
+        return self._daemon.remove_records(lambda records: claimed(traces, records))
 
 
 class _Trace:

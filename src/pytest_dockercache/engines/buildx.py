@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from docker.utils.config import load_general_config
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
-from .cache_records import CacheRecord, Ledger, parse_usage, prune_all
+from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
 from .daemon_side import DaemonSide
@@ -227,7 +227,8 @@ class Buildx(DaemonSide):
         started = time.monotonic()
         deadline = None if request.timeout is None else started + request.timeout
         observation = Observation(planned_steps(request, self._daemon), request.roles)
-        with tempfile.TemporaryDirectory(prefix="dockercache-") as name:
+        # Beside the staged context: what a killed run leaves there, the next one sweeps.
+        with tempfile.TemporaryDirectory(dir=request.staged.root.parent) as name:
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
             mark = None if self._in_daemon else uuid.uuid4().hex
             command = build_command(
@@ -304,22 +305,28 @@ class Buildx(DaemonSide):
             "  fix    check that nothing prunes images while the tests run"
         )
 
-    def cache_records(self) -> frozenset[str] | None:
-        """IDs of the records that this engine's edited builds left in the build cache.
+    def traces(self) -> tuple[Trace, ...]:
+        """What the edited builds executed since this was last asked."""
+        return self._ledger.traces()
 
-        None if the builder cannot list its cache.
+    def remove_traces(self, traces: Sequence[Trace]) -> int:
+        """Remove the records of these; return how many bytes could not be removed.
+
+        Nothing can be removed where the builder cannot list its cache.
         """
-        return self._ledger.left()
-
-    def prune_records(self, ids: Sequence[str]) -> int:
-        """Remove build-cache records by ID; return how many bytes could not be removed."""
         self._pending.wait()
         if self._in_daemon:
-            return self._daemon.prune_records(ids)
-        prune = partial(self._command, "prune", "--force", "--all")
-        return prune_all(
-            ids, lambda: self._records() or (), lambda id_: prune(f"--filter=id={id_}")
-        )
+            return self._daemon.remove_records(lambda records: claimed(traces, records))
+        ours = claimed(traces, self._records() or ())
+        return prune_all(ours, lambda: self._records() or (), self._prune)
+
+    def _prune(self, ids: Sequence[str]) -> tuple[str, ...]:
+        gone = []
+        for name in ids:
+            said = self._command("prune", "--force", "--all", f"--filter=id={name}")
+            if said is not None and name in said:
+                gone.append(name)
+        return tuple(gone)
 
     def _records(self) -> tuple[CacheRecord, ...] | None:
         if self._in_daemon:

@@ -7,14 +7,16 @@ the moment they were made, both of which the build's own events tell.
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .progress import nanoseconds
 from .vertices import Made
 
-__all__ = ["CacheRecord", "Ledger", "made_by", "parse_usage", "prune_all", "uploads"]
+__all__ = ["CacheRecord", "Ledger", "Trace", "claimed", "parse_usage", "prune_all"]
 
 _SLACK = 10**9
 """Nanoseconds that a record's time may differ from the start of its vertex (a copy's record)
@@ -34,31 +36,30 @@ class CacheRecord:
     created: int
 
 
+Trace = Mapping[str, Any]
+"""A vertex that one of our builds executed, in JSON: the fields of a :class:`Made`, and as
+``known`` the IDs of the records of about its time that were there before the build."""
+
+
 class Ledger:
     """Keeps the account of what one engine's edited builds left in a build cache.
 
-    ``records`` lists the whole cache, None if the builder cannot. A record is
-    ours if it was not there before the build, describes a vertex that the
-    build executed, and was made when it did: another build on the same
-    daemon may add records at any time, and times alone are not exact enough
-    (buildx shifts those it prints by up to its own latency).
+    ``records`` lists the whole cache, None if the builder cannot; with many
+    records that takes a while, so it is asked once before the first edited
+    build, and once when the traces are removed.
     """
 
     def __init__(self, records: Callable[[], Iterable[CacheRecord] | None]) -> None:
         self._records = records
-        self._before: frozenset[str] | None = None
-        self._made: list[Made] = []
-        self._left: frozenset[str] = frozenset()
+        self._before: Mapping[str, int] | None = None
+        self._traces: list[Trace] = []
 
     def begin(self, *, edited: bool) -> None:
         """Take stock before a build; what an unedited one leaves counts as there before."""
         if not edited:
             self._before = None
         elif self._before is None:
-            records = tuple(self._records() or ())
-            self._left |= made_by(self._made, records)
-            self._made.clear()
-            self._before = frozenset(record.id for record in records)
+            self._before = {record.id: record.created for record in self._records() or ()}
 
     def end(self, made: Iterable[Made], *, edited: bool) -> None:
         """Note what a build executed.
@@ -66,33 +67,41 @@ class Ledger:
         The context that an Engine API build uploads counts after every build:
         it has an address that nothing will ever ask for again.
         """
-        made = tuple(made)
-        self._made += made if edited else uploads(made)
+        for item in made:
+            if edited or _uploaded(item):
+                earliest = item.started - _SLACK
+                before = (self._before or {}).items()
+                known = sorted(name for name, created in before if created >= earliest)
+                self._traces.append({**dataclasses.asdict(item), "known": known})
 
-    def left(self) -> frozenset[str] | None:
-        """The IDs of the records that the builds so far left; None if the builder cannot say."""
-        if self._made:
-            records = self._records()
-            if records is None:
-                return None
-            records = tuple(records)
-            before = self._before or frozenset()
-            self._left |= made_by(self._made, (r for r in records if r.id not in before))
-            self._made.clear()
-            if self._before is not None:
-                self._before = frozenset(record.id for record in records)
-        return self._left
+    def traces(self) -> tuple[Trace, ...]:
+        """What was noted since this was last asked."""
+        new, self._traces = tuple(self._traces), []
+        return new
 
 
-def uploads(made: Iterable[Made]) -> tuple[Made, ...]:
-    """Those that hold the uploaded context of an Engine API build."""
-    return tuple(item for item in made if item.name in (_UPLOAD, "copy /context /"))
+def _uploaded(made: Made) -> bool:
+    """Whether it holds the uploaded context of an Engine API build."""
+    return made.name in (_UPLOAD, "copy /context /")
 
 
-def made_by(made: Iterable[Made], records: Iterable[CacheRecord]) -> frozenset[str]:
-    """The IDs of those records that these executed vertices made."""
-    made = tuple(made)
-    return frozenset(record.id for record in records if any(_fits(item, record) for item in made))
+def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
+    """Those of a cache's records that our builds made.
+
+    A record is ours if it was not there before the build, describes a vertex
+    that the build executed, and was made when it did: another build on the
+    same daemon may add records at any time, and times alone are not exact
+    enough (buildx shifts those it prints by up to its own latency).
+    """
+    ours = [
+        (Made(**{name: value for name, value in trace.items() if name != "known"}), trace["known"])
+        for trace in traces
+    ]
+    return tuple(
+        record
+        for record in records
+        if any(_fits(made, record) and record.id not in known for made, known in ours)
+    )
 
 
 def _fits(made: Made, record: CacheRecord) -> bool:
@@ -109,21 +118,25 @@ def _fits(made: Made, record: CacheRecord) -> bool:
 
 
 def prune_all(
-    ids: Collection[str],
+    wanted: Sequence[CacheRecord],
     records: Callable[[], Iterable[CacheRecord]],
-    prune: Callable[[str], object],
+    prune: Callable[[Sequence[str]], Collection[str]],
 ) -> int:
-    """Remove records by ID; return how many bytes could not be removed.
+    """Remove records; return how many bytes could not be removed.
 
-    A record goes only after those that were made on top of it, which are newer;
-    rounds, because a clock may be set back.
+    ``prune`` removes those that it can of some IDs, and returns which went:
+    at best all that it was given at once. A record goes only after those that
+    were made on top of it, which are newer; rounds, because a clock may be
+    set back.
     """
-    wanted = set(ids)
-    pending = [record for record in records() if record.id in wanted]
+    newest_first = sorted(wanted, key=lambda record: (-record.created, record.id))
+    gone = set(prune([record.id for record in newest_first])) if wanted else set()
+    pending = [record for record in newest_first if record.id not in gone]
     while pending:
-        for record in sorted(pending, key=lambda record: (-record.created, record.id)):
-            prune(record.id)
-        left = [record for record in records() if record.id in wanted]
+        for record in pending:
+            prune([record.id])
+        there = {record.id for record in records()}
+        left = [record for record in pending if record.id in there]
         if len(left) == len(pending):
             return sum(record.size for record in left)
         pending = left

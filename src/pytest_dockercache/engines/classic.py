@@ -13,9 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import requests
-from docker.errors import DockerException, ImageNotFound
-
 from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
@@ -300,28 +297,21 @@ class Classic(DaemonSide):
             request.edits, "built", time.monotonic() - started, transcript.steps(), image=image
         )
 
-    def cache_records(self) -> frozenset[str] | None:
-        """IDs of the images that steps of this engine's edited builds made.
+    def traces(self) -> tuple[str, ...]:
+        """IDs of the images that steps of edited builds made since this was last asked.
 
         The classic builder's cache is its images. Only these are known to be
         ours: their steps ran in a build of ours and were not in the cache.
         """
-        found = set()
-        for name in self._made:
-            try:
-                found.add(str(self._daemon.client.api.inspect_image(name)["Id"]))
-            except ImageNotFound:
-                continue
-            except (DockerException, requests.RequestException) as problem:
-                self._daemon.lost(problem)
-        return frozenset(found)
+        new, self._made = tuple(self._made), []
+        return new
 
-    def prune_records(self, ids: Sequence[str]) -> int:
-        """Remove such images by ID, children first; return how many bytes stay.
+    def remove_traces(self, traces: Sequence[str]) -> int:
+        """Remove these images, children first; return how many bytes stay.
 
         One that somebody tagged, or built on, stays.
         """
-        return self._daemon.remove_untagged(ids)
+        return self._daemon.remove_untagged(traces)
 
 
 def _image(record: Mapping[str, Any]) -> str | None:

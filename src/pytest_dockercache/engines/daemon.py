@@ -13,7 +13,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
@@ -34,6 +34,9 @@ __all__ = ["Daemon", "connect", "current_context"]
 _CALL_SECONDS = 120
 """How long one call may take; those that wait for something (build, wait) say so themselves."""
 
+
+_IDS_A_REQUEST = 100
+"""How many records one request asks to be removed: they stand in its URL."""
 
 _OLDEST_API = "1.24"
 """The oldest API that the SDK speaks; a ping is the same in all of them."""
@@ -376,18 +379,31 @@ class Daemon:
             for record in found
         )
 
-    def prune_records(self, ids: Sequence[str]) -> int:
-        """Remove records of the build cache by ID; return how many bytes could not be removed."""
-        return prune_all(ids, self.records, self._prune) if ids else 0
+    def remove_records(
+        self, choose: Callable[[Iterable[CacheRecord]], Sequence[CacheRecord]]
+    ) -> int:
+        """Remove some records of the build cache; return how many bytes could not be removed.
 
-    def _prune(self, record: str) -> None:
+        ``choose`` picks them out of all that are there.
+        """
+        return prune_all(choose(self.records()), self.records, self._prune)
+
+    def _prune(self, ids: Sequence[str]) -> Sequence[str]:
         api = self.client.api
-        parameters = {"filters": json.dumps({"id": [record]}), "all": "1"}
-        try:
-            answer = api.post(api._url("/build/prune"), params=parameters, timeout=_CALL_SECONDS)
-            api._raise_for_status(answer)
-        except (DockerException, requests.RequestException) as problem:
-            self.lost(problem)
+        gone: list[str] = []
+        for start in range(0, len(ids), _IDS_A_REQUEST):
+            # The filter takes one value, a regular expression (moby
+            # builder/builder-next/builder.go, toBuildkitPruneInfo: "id~=").
+            pattern = "|".join(ids[start : start + _IDS_A_REQUEST])
+            parameters = {"filters": json.dumps({"id": [f"({pattern})"]}), "all": "1"}
+            try:
+                url = api._url("/build/prune")
+                answer = api.post(url, params=parameters, timeout=_CALL_SECONDS)
+                api._raise_for_status(answer)
+                gone += answer.json().get("CachesDeleted") or ()
+            except (DockerException, requests.RequestException) as problem:
+                self.lost(problem)
+        return gone
 
     def remove_untagged(self, ids: Sequence[str]) -> int:
         """Remove images by ID, children first, and no parents; return how many bytes stay.

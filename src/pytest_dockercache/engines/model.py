@@ -87,11 +87,11 @@ class Model:
         """Nothing was made, nothing stays."""
         return ()
 
-    def cache_records(self) -> frozenset[str] | None:
-        """A prediction leaves no records."""
-        return frozenset()
+    def traces(self) -> tuple[Any, ...]:
+        """A prediction leaves nothing in a cache."""
+        return ()
 
-    def prune_records(self, ids: Sequence[str]) -> int:
+    def remove_traces(self, traces: Sequence[Any]) -> int:
         """There is nothing to remove."""
         return 0
 

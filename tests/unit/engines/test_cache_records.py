@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
+import pytest
+
 from pytest_dockercache.engines.cache_records import (
     CacheRecord,
     Ledger,
-    made_by,
+    Trace,
+    claimed,
     parse_usage,
     prune_all,
 )
@@ -16,13 +22,26 @@ COPY = Made("[2/3] COPY a b", "", 10 * SECOND, 11 * SECOND)
 RUN = Made("[3/3] RUN make 1", "make $N", 11 * SECOND, 60 * SECOND)
 
 
+def ids(records: Sequence[CacheRecord]) -> set[str]:
+    return {record.id for record in records}
+
+
+def traces_of(*made: Made) -> tuple[Trace, ...]:
+    """What a build that started with an empty cache notes, as another process reads it."""
+    ledger = Ledger(tuple)
+    ledger.begin(edited=True)
+    ledger.end(made, edited=True)
+    noted: tuple[Trace, ...] = tuple(json.loads(json.dumps(ledger.traces())))
+    return noted
+
+
 def test_a_copy_is_recognised_by_its_name_and_its_moment() -> None:
     records = (
         CacheRecord("ours", COPY.name, 1, 10 * SECOND),
         CacheRecord("another instruction", "[2/3] COPY c d", 1, 10 * SECOND),
         CacheRecord("another day", COPY.name, 1, 5 * SECOND),
     )
-    assert made_by([COPY], records) == {"ours"}
+    assert ids(claimed(traces_of(COPY), records)) == {"ours"}
 
 
 def test_a_command_is_recognised_before_its_variables_are_replaced() -> None:
@@ -33,7 +52,7 @@ def test_a_command_is_recognised_before_its_variables_are_replaced() -> None:
             "a cache mount", 'cached mount /c from exec make $N with id "c"', 1, 60 * SECOND
         ),
     )
-    assert made_by([RUN], records) == {"ours"}
+    assert ids(claimed(traces_of(RUN), records)) == {"ours"}
 
 
 def test_what_was_there_before_the_build_is_never_ours() -> None:
@@ -42,10 +61,9 @@ def test_what_was_there_before_the_build_is_never_ours() -> None:
     ledger.begin(edited=True)
     store.append(CacheRecord("ours", COPY.name, 1, 10 * SECOND))
     ledger.end([COPY], edited=True)
-    assert ledger.left() == {"ours"}
-    ledger.begin(edited=True)
-    ledger.end([], edited=True)
-    assert ledger.left() == {"ours"}
+    left = ledger.traces()
+    assert ids(claimed(left, store)) == {"ours"}
+    assert ledger.traces() == ()
 
 
 def test_an_unedited_build_leaves_only_its_upload_to_us() -> None:
@@ -56,49 +74,75 @@ def test_an_unedited_build_leaves_only_its_upload_to_us() -> None:
     store.append(CacheRecord("copy", COPY.name, 1, 10 * SECOND))
     store.append(CacheRecord("tar", "http url http://build-context-x1", 1, 10 * SECOND))
     ledger.end([upload, COPY], edited=False)
+    assert ids(claimed(ledger.traces(), store)) == {"tar"}
+
+
+def test_the_cache_is_listed_once_for_edits_in_a_row() -> None:
+    asked: list[str] = []
+
+    def records() -> tuple[CacheRecord, ...]:
+        asked.append("list")
+        return ()
+
+    ledger = Ledger(records)
+    for edited in (False, True, True, True):
+        ledger.begin(edited=edited)
+        ledger.end([COPY], edited=edited)
+    assert asked == ["list"]
+
+
+def test_only_records_of_about_the_same_time_are_remembered_as_known() -> None:
+    times = {"old": 2, "new": 10}
+    store = [CacheRecord(name, COPY.name, 1, when * SECOND) for name, when in times.items()]
+    ledger = Ledger(lambda: store)
     ledger.begin(edited=True)
-    ledger.end([], edited=True)
-    assert ledger.left() == {"tar"}
+    ledger.end([COPY], edited=True)
+    (trace,) = ledger.traces()
+    assert trace["known"] == ["new"]
+    assert claimed([trace], store) == ()
 
 
-def test_a_builder_that_cannot_list_its_cache_says_so() -> None:
+def test_a_builder_that_cannot_list_its_cache_claims_nothing() -> None:
     ledger = Ledger(lambda: None)
     ledger.begin(edited=True)
     ledger.end([COPY], edited=True)
-    assert ledger.left() is None
+    assert claimed(ledger.traces(), ()) == ()
 
 
-def test_records_go_in_the_order_in_which_they_stand_on_each_other() -> None:
-    store = {"a": 1, "b": 2, "c": 4}
+def test_what_can_go_at_once_does() -> None:
+    # On a daemon with ten thousand records one request takes half a second.
+    wanted = [CacheRecord(name, "", 1, created) for created, name in enumerate("dacb")]
+    asked: list[list[str]] = []
 
-    def prune(record: str) -> None:
-        if record == max(store):
-            del store[record]
+    def prune(names: Sequence[str]) -> Sequence[str]:
+        asked.append(list(names))
+        return names
 
     def records() -> list[CacheRecord]:
-        return [CacheRecord(name, "", size, 0) for name, size in store.items()]
+        pytest.fail("nothing is left to be looked for")
 
-    assert prune_all(["a", "b", "c", "gone"], records, prune) == 0
+    assert prune_all(wanted, records, prune) == 0
+    assert asked == [["b", "c", "a", "d"]]
+
+
+def test_what_stays_is_asked_for_one_by_one_in_rounds() -> None:
+    # A clock was set back: the record that stands on the others looks the oldest.
+    store = {name: CacheRecord(name, "", 1, created) for created, name in enumerate("cba")}
+    stack = list("abc")
+
+    def prune(names: Sequence[str]) -> Sequence[str]:
+        if len(names) == 1 and names[0] == stack[-1]:
+            del store[stack.pop()]
+        return ()
+
+    wanted = list(store.values())
+    assert prune_all(wanted, lambda: list(store.values()), prune) == 0
     assert store == {}
-
-
-def test_the_newest_record_goes_first_so_that_each_is_asked_for_once() -> None:
-    # On a daemon with ten thousand records one request takes half a second.
-    store = {name: CacheRecord(name, "", 1, created) for created, name in enumerate("dacb")}
-    asked: list[str] = []
-
-    def prune(record: str) -> None:
-        asked.append(record)
-        if record == max(store, key=lambda name: store[name].created):
-            del store[record]
-
-    assert prune_all("abcd", lambda: list(store.values()), prune) == 0
-    assert asked == ["b", "c", "a", "d"]
 
 
 def test_what_cannot_go_is_counted_in_bytes() -> None:
     records = [CacheRecord("a", "", 7, 0), CacheRecord("b", "", 9, 0)]
-    assert prune_all(["a"], lambda: records, lambda record: None) == 7
+    assert prune_all(records[:1], lambda: records, lambda names: ()) == 7
 
 
 def test_the_verbose_usage_of_another_driver_is_read() -> None:
