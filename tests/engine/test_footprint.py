@@ -234,6 +234,8 @@ def test_workers_make_each_distinct_build_once(home: Home, tmp_path: Path) -> No
             f"""\
             #!/bin/sh
             echo "$*" >>{log}
+            # Else the plugin's own path would be found, and this be passed by.
+            [ "$1" = info ] && exit 1
             exec {real} "$@"
             """
         )

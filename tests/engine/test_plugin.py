@@ -134,6 +134,8 @@ def test_an_interrupt_of_a_session_with_workers_leaves_nothing(
     wrapper.parent.mkdir()
     wrapper.write_text(
         "#!/bin/sh\n"
+        # Else the plugin's own path would be found, and this be passed by.
+        '[ "$1" = info ] && exit 1\n'
         f'case "$2" in build) echo started >"{tmp_path}/started" ;; esac\n'
         f'exec {real} "$@"\n'
     )

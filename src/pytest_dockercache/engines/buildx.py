@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -28,6 +27,7 @@ from docker.utils.config import load_general_config
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
+from .buildx_plugin import Plugin, build_environment, find_plugin, supported
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Pending, cancel
 from .daemon import Daemon, current_context
@@ -38,85 +38,28 @@ from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
 from .vertices import Observation
 
-__all__ = ["Buildx", "build_command", "build_environment", "buildx_version"]
-
-_MINIMUM = (0, 13)
-"""The first buildx that writes ``--progress=rawjson``."""
+__all__ = ["Buildx", "build_command"]
 
 _LOADED = "pytest-dockercache.loaded"
 """The label that finds an image again which another builder loaded into the daemon."""
 
-_DROPPED = (
-    "BUILDKIT_PROGRESS",
-    "BUILDKIT_COLORS",
-    "BUILDX_BUILDER",  # resolved by us and passed as --builder
-    "BUILDX_EXPERIMENTAL",  # puts a controller between us and the build
-    "BUILDX_GIT_CHECK_DIRTY",
-    "BUILDX_GIT_LABELS",  # would write labels that are not ours
-    "BUILDX_METADATA_WARNINGS",
-    "BUILDX_NO_DEFAULT_OUTPUT",
-    "BUILDX_CPU_PROFILE",
-    "BUILDX_MEM_PROFILE",
-    "DOCKER_BUILDKIT",
-    "DOCKER_CLI_HINTS",
-)
-"""Variables of the user's that change what buildx prints, loads or labels.
-
-Everything else stays, above all what decides where and what is built as in
-the user's own ``docker build``: DOCKER_* (endpoint, configuration, default
-platform), BUILDX_CONFIG, SOURCE_DATE_EPOCH, SSH_AUTH_SOCK and proxies.
-"""
-
-
-def buildx_version() -> str | None:
-    """The version of the buildx plugin, None if the docker command or the plugin is missing."""
-    docker = shutil.which("docker")
-    if docker is None:
-        return None
-    try:
-        said = subprocess.run(
-            [docker, "buildx", "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=build_environment(os.environ),
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"\bv?(\d+\.\d+\.\d+[^+\s]*)", said.stdout)
-    return found[1] if said.returncode == 0 and found else None
-
-
-def supported(version: str) -> bool:
-    """Whether this buildx writes the progress that we read."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) >= _MINIMUM
-
-
-def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for the docker command: the user's own, less what changes a verdict."""
-    kept = {name: value for name, value in environment.items() if name not in _DROPPED}
-    kept["BUILDX_METADATA_PROVENANCE"] = "max"
-    # Attestations would turn the image of an engine with the containerd store
-    # into an index whose ID differs at every build; the provenance for the
-    # metadata file is made either way.
-    kept["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
-    # Only feeds the provenance, and runs git over the context at every build.
-    kept["BUILDX_GIT_INFO"] = "false"
-    return kept
-
 
 def build_command(
-    request: BuildRequest, builder: str, *, load: str | None, iidfile: Path, metadata: Path
+    request: BuildRequest,
+    builder: str,
+    *,
+    buildx: Sequence[str] = ("docker", "buildx"),
+    load: str | None,
+    iidfile: Path,
+    metadata: Path,
 ) -> list[str]:
-    """The arguments of one build, ``docker`` first; nothing is tagged.
+    """The command of one build, with ``buildx`` before its arguments; nothing is tagged.
 
     ``load`` is for a builder outside the daemon: the image is loaded into the
     daemon's store, with this as a label of its own to find it there.
     """
     spec = request.spec
-    command = ["docker", "buildx", "build", "--progress=rawjson", f"--builder={builder}"]
+    command = [*buildx, "build", "--progress=rawjson", f"--builder={builder}"]
     if load is not None:
         command += ["--load", f"--label={_LOADED}={load}"]
     command += [f"--iidfile={iidfile}", f"--metadata-file={metadata}"]
@@ -191,29 +134,30 @@ class Buildx(DaemonSide):
     """Builds with ``docker buildx build``, in the daemon or in another builder instance."""
 
     def __init__(
-        self, daemon: Daemon, why: str, builder: str | None = None, version: str | None = None
+        self, daemon: Daemon, why: str, builder: str | None = None, plugin: Plugin | None = None
     ) -> None:
-        found = version or buildx_version()
+        found = plugin or find_plugin()
         if found is None:
             raise EngineUnavailable(
                 "the buildx plugin of the docker command does not answer\n"
                 "  fix    install docker-buildx (docker-buildx-plugin), "
                 "or use --dockercache-engine=buildkit"
             )
-        if not supported(found):
+        if not supported(found.version):
             raise EngineUnavailable(
-                f"buildx {found} is too old: it does not write --progress=rawjson\n"
+                f"buildx {found.version} is too old: it does not write --progress=rawjson\n"
                 "  fix    update docker-buildx to 0.13 or newer, "
                 "or use --dockercache-engine=buildkit"
             )
         self._daemon = daemon
+        self._buildx = found.command
         self._builder = find_builder(builder)
         identity = daemon.identity
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
         self._pending = Pending()
         self._ledger = Ledger(self._records)
-        self._info = EngineInfo("buildx", found, daemon.server, why, identity)
+        self._info = EngineInfo("buildx", found.version, daemon.server, why, identity)
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -232,7 +176,12 @@ class Buildx(DaemonSide):
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
             mark = None if self._in_daemon else uuid.uuid4().hex
             command = build_command(
-                request, self._builder.name, load=mark, iidfile=iidfile, metadata=metadata
+                request,
+                self._builder.name,
+                buildx=self._buildx,
+                load=mark,
+                iidfile=iidfile,
+                metadata=metadata,
             )
             self._ledger.begin(edited=bool(request.edits))
             child = _Child(command, observation)
@@ -337,7 +286,7 @@ class Buildx(DaemonSide):
     def _command(self, name: str, *arguments: str) -> str | None:
         try:
             said = subprocess.run(
-                ["docker", "buildx", name, f"--builder={self._builder.name}", *arguments],
+                [*self._buildx, name, f"--builder={self._builder.name}", *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -430,6 +379,9 @@ class _Child:
         """Cancel the build: buildx cancels it at the daemon when it is told to end."""
         if self._process.poll() is None:
             self._signal(signal.SIGTERM)
+            # Its last word comes just before its end, which cannot be waited
+            # for with a time limit but by looking again and again.
+            self._reader.join(timeout=self._GRACE_SECONDS)
             try:
                 self._process.wait(timeout=self._GRACE_SECONDS)
             except subprocess.TimeoutExpired:

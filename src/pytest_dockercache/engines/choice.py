@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError, EngineUnavailable
 from .base import ENGINES, UNAVAILABLE, Engine
+from .buildx_plugin import Plugin, PluginQuestion, supported
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -40,6 +40,8 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
         )
     if name == "model":
         return _model("--dockercache-engine=model")
+    # Before the SDK is imported and the daemon asked, which take as long.
+    question = PluginQuestion() if name in ("auto", "buildx") else None
     from .daemon import connect
 
     try:
@@ -51,9 +53,13 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
             raise
         return _model(str(problem).splitlines()[0])
     try:
+        if question is None:
+            return _load(name)(daemon, f"--dockercache-engine={name}", builder)
+        _ = daemon.identity  # which every engine needs, while the plugin still thinks
+        plugin = question.answer()
         if name == "auto":
-            return _best(daemon, builder)
-        return _load(name)(daemon, f"--dockercache-engine={name}", builder)
+            return _best(daemon, builder, plugin)
+        return _buildx(daemon, "--dockercache-engine=buildx", builder, plugin)
     except BaseException:
         daemon.close()
         raise
@@ -65,17 +71,16 @@ def _model(why: str) -> Engine:
     return Model(why)
 
 
-def _best(daemon: Daemon, builder: str | None) -> Engine:
-    from . import buildx
+def _buildx(daemon: Daemon, why: str, builder: str | None, plugin: Plugin | None) -> Engine:
+    from .buildx import Buildx
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        asked = pool.submit(buildx.buildx_version)
-        # Every engine needs it, and the daemon takes as long over it as the plugin.
-        _ = daemon.identity
-        version = asked.result()
-    if version is not None and buildx.supported(version):
-        return buildx.Buildx(daemon, "the buildx plugin answers", builder, version)
-    lacking = "no buildx plugin" if version is None else f"buildx {version} is too old"
+    return Buildx(daemon, why, builder, plugin)
+
+
+def _best(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
+    if plugin is not None and supported(plugin.version):
+        return _buildx(daemon, "the buildx plugin answers", builder, plugin)
+    lacking = "no buildx plugin" if plugin is None else f"buildx {plugin.version} is too old"
     if builder is not None:
         raise EngineUnavailable(
             f"--dockercache-builder={builder} needs buildx 0.13 or newer: {lacking}\n"

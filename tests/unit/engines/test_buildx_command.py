@@ -14,10 +14,9 @@ from pytest_dockercache.engines import BuildRequest
 from pytest_dockercache.engines.buildx import (
     Builder,
     build_command,
-    build_environment,
     find_builder,
-    supported,
 )
+from pytest_dockercache.engines.buildx_plugin import build_environment, supported
 from pytest_dockercache.model import BuildSpec
 
 
