@@ -123,9 +123,13 @@ class _Trace:
         self._observation.take(events)
         return not self._build.ended
 
+    def alive(self) -> bool:
+        """Whether the daemon still builds."""
+        return self._build.alive()
+
     def silent(self) -> Mapping[str, str]:
         """The commands that run and have printed nothing."""
-        return self._observation.silent() if self._build.alive() else {}
+        return self._observation.silent() if self.alive() else {}
 
     def reads_context(self) -> bool:
         """Never: a step runs only once the context has been uploaded."""

@@ -6,6 +6,7 @@ terminal's Ctrl-C reaches pytest first and a build can be cancelled at once.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -170,7 +171,6 @@ class Buildx(DaemonSide):
         """
         started = time.monotonic()
         deadline = None if request.timeout is None else started + request.timeout
-        observation = Observation(planned_steps(request, self._daemon), request.roles)
         # Beside the staged context: what a killed run leaves there, the next one sweeps.
         with tempfile.TemporaryDirectory(dir=request.staged.root.parent) as name:
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
@@ -184,8 +184,12 @@ class Buildx(DaemonSide):
                 metadata=metadata,
             )
             self._ledger.begin(edited=bool(request.edits))
-            child = _Child(command, observation)
+            child = _Child(command)
+            observation = None
             try:
+                # While buildx is starting up.
+                observation = Observation(planned_steps(request, self._daemon), request.roles)
+                child.tell(observation)
                 shown, news = observation.steps(), 0
                 while child.follow(deadline):
                     if observation.news != news:
@@ -199,7 +203,8 @@ class Buildx(DaemonSide):
                 code = child.wait()
             finally:
                 self._pending.add(cancel(child))
-                self._ledger.end(observation.made(), edited=bool(request.edits))
+                made = observation.made() if observation is not None else ()
+                self._ledger.end(made, edited=bool(request.edits))
             if code != 0:
                 self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata, mark)
@@ -315,11 +320,13 @@ class _Child:
 
     _GRACE_SECONDS = 10.0
 
-    def __init__(self, command: Sequence[str], observation: Observation) -> None:
-        self._observation = observation
+    def __init__(self, command: Sequence[str]) -> None:
+        self._observation: Observation | None = None
         self._decoder = RawJson()
+        self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._line = ""
         self.text: list[str] = []
-        self._inbox: Inbox[str] = Inbox()
+        self._inbox: Inbox[bytes] = Inbox()
         try:
             self._process = subprocess.Popen(
                 command,
@@ -327,8 +334,6 @@ class _Child:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env=build_environment(os.environ),
-                text=True,
-                errors="replace",
                 start_new_session=True,
             )
         except OSError as problem:
@@ -343,29 +348,45 @@ class _Child:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        with contextlib.suppress(ValueError):  # closed under us: the build was stopped
-            for line in self._process.stderr:
-                self._inbox.put(line)
+        with contextlib.suppress(ValueError, OSError):  # closed under us: the build was stopped
+            # Not line by line: a build says thousands, and each would wake the reader.
+            while piece := os.read(self._process.stderr.fileno(), 1 << 16):
+                self._inbox.put(piece)
         self._inbox.end()
+
+    def tell(self, observation: Observation) -> None:
+        """Let an observation have what buildx says from now on."""
+        self._observation = observation
 
     def follow(self, deadline: float | None) -> bool:
         """Take in what buildx says next; False when it has said everything."""
         events: list[Event] = []
-        for line in self._inbox.take(deadline):
-            events += self._decoder.feed(line)
+        for piece in self._inbox.take(deadline):
+            *lines, self._line = (self._line + self._characters.decode(piece)).split("\n")
+            for line in lines:
+                events += self._decoder.feed(line)
         if self._inbox.ended:
+            events += self._decoder.feed(self._line)
             events += self._decoder.end()
+            self._line = ""
         self.text += [event.text for event in events if isinstance(event, TextEvent)]
-        self._observation.take(events)
+        if self._observation is not None:
+            self._observation.take(events)
         return not self._inbox.ended
+
+    def alive(self) -> bool:
+        """Whether buildx still runs."""
+        return self._process.poll() is None
 
     def silent(self) -> Mapping[str, str]:
         """The commands that run and have printed nothing."""
-        return self._observation.silent() if self._process.poll() is None else {}
+        if self._observation is None or not self.alive():
+            return {}
+        return self._observation.silent()
 
     def reads_context(self) -> bool:
         """Whether the staged context is still being read."""
-        return self._observation.reads_context()
+        return self._observation is not None and self._observation.reads_context()
 
     def wait(self) -> int:
         """The exit code, once the output has ended."""

@@ -48,8 +48,8 @@ class Plugin:
 def find_plugin() -> Plugin | None:
     """The buildx plugin that the docker command uses, None if either is missing.
 
-    Run by itself, as its makers allow (docker/buildx README, "Installing":
-    the binary is also invoked directly), it does what it does behind the
+    Run by itself, as its makers provide for (docker/buildx cmd/buildx/main.go,
+    runStandalone), it does what it does behind the
     docker command, without a twentieth of a second that it takes to get there.
     """
     docker = shutil.which("docker")

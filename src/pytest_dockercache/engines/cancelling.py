@@ -31,6 +31,9 @@ _LOOK_SECONDS = 0.1
 
 
 class _Running(Protocol):
+    def alive(self) -> bool:
+        """Whether the build still goes on."""
+
     def silent(self) -> Mapping[str, str]:
         """The steps that run a command and have printed nothing, with their commands."""
 
@@ -45,12 +48,12 @@ class _Running(Protocol):
 
 
 def cancel(build: _Running) -> threading.Thread | None:
-    """Cancel a build, now if that is safe, else in a thread that is returned.
+    """Cancel a build, as soon as that is safe, in a thread that is returned; None if it has ended.
 
     Returns only when the build no longer needs its staged context, which the
     next build will change.
     """
-    if not build.silent():
+    if not build.alive():
         build.stop()
         return None
     reads_context = build.reads_context()

@@ -23,6 +23,9 @@ class Scripted:
         self.followed = 0
         self.reading = False
 
+    def alive(self) -> bool:
+        return self.stopped_after is None
+
     def silent(self) -> dict[str, str]:
         return self.news[0]
 
@@ -42,8 +45,16 @@ class Scripted:
 
 def test_a_build_that_runs_no_silent_command_is_cancelled_at_once() -> None:
     build = Scripted(set())
-    assert cancel(build) is None
+    pending = Pending()
+    pending.add(cancel(build))
+    pending.wait()
     assert build.stopped_after == 0
+
+
+def test_a_build_that_has_ended_is_not_waited_for() -> None:
+    build = Scripted({"run"})
+    build.stop()
+    assert cancel(build) is None
 
 
 def test_a_command_that_has_not_printed_is_first_given_time_to_start() -> None:
