@@ -14,7 +14,6 @@ from functools import cached_property
 from .context import IgnoreRules
 from .dockerfile import parse_dockerfile, plan
 from .errors import Unverifiable
-from .image import is_file_reference
 from .model import Build, Edit
 from .rebuild import Project, Stop, Subject
 
@@ -34,6 +33,8 @@ class Inspection(Subject):
     @property
     def is_file(self) -> bool:
         """Whether the image is an archive or a directory, which no daemon has to hold."""
+        from .image import is_file_reference
+
         return is_file_reference(self.reference)
 
     @property

@@ -13,7 +13,6 @@ import pytest
 
 from ..engines.base import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
-from ..image import is_file_reference
 from ..rebuild import Settings
 
 __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
@@ -53,6 +52,8 @@ class ImageChoice:
     @property
     def file(self) -> Path | None:
         """The archive or OCI directory, None for an image of a daemon."""
+        from ..image import is_file_reference
+
         return Path(self.reference) if is_file_reference(self.reference) else None
 
 
@@ -325,6 +326,8 @@ def _image(value: _Value) -> ImageChoice:
     text = value.text.strip()
     if not text:
         raise value.wrong("not an image", "name a tag, an ID, an archive or an OCI directory")
+    from ..image import is_file_reference
+
     path = value.path(text)
     if not is_file_reference(text) and not (path / "oci-layout").is_file():
         return ImageChoice(text, value.explicit)

@@ -7,44 +7,59 @@ known, and any other DockerCacheError when the judging itself went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import cast
 
-from . import (
-    bytecode,
-    dockerignore,
-    environment_changes,
-    environment_layers,
-    environment_packages,
-    environment_same,
-    first_build,
-    hidden_bytes,
-    image_size,
-    late_arguments,
-    package_caches,
-    python_version,
-    rebuild_saving,
-)
+from ..rebuild import Subject
 from .predicted import honest
 from .verdict import Check, Verdict
 
 __all__ = ["CHECKS", "Check", "Verdict"]
 
+
+def _of(module: str) -> Callable[[Subject], Verdict]:
+    """The ``judge`` of a module beside this one, imported when it is first called.
+
+    A run that looks into no image need not import what reads images.
+    """
+
+    def judge(subject: Subject) -> Verdict:
+        return cast(Verdict, import_module(f".{module}", __package__).judge(subject))
+
+    return judge
+
+
 CHECKS: Mapping[str, Check] = {
     check.id: honest(check)
     for check in (
-        first_build.CHECK,
-        environment_layers.CHECK,
-        environment_changes.CHECK,
-        late_arguments.CHECK,
-        dockerignore.CHECK,
-        package_caches.CHECK,
-        bytecode.CHECK,
-        hidden_bytes.CHECK,
-        python_version.CHECK,
-        environment_packages.CHECK,
-        environment_same.CHECK,
-        image_size.CHECK,
-        rebuild_saving.CHECK,
+        Check("builds", _of("first_build")),
+        Check("env-layer-cached", _of("environment_layers")),
+        Check("env-change-rebuilds", _of("environment_changes")),
+        Check("build-args-late", _of("late_arguments")),
+        Check("dockerignore-effective", _of("dockerignore")),
+        Check("no-package-caches", _of("package_caches"), needs="image"),
+        Check("no-bytecode", _of("bytecode"), needs="image"),
+        Check("no-hidden-bytes", _of("hidden_bytes"), needs="image"),
+        Check("python-version", _of("python_version"), needs="image"),
+        Check("environment-matches", _of("environment_packages"), needs="image"),
+        Check(
+            "environment-same",
+            _of("environment_same"),
+            needs="image",
+            applies=lambda settings: settings.compare is not None,
+        ),
+        Check(
+            "image-size",
+            _of("image_size"),
+            needs="image",
+            applies=lambda settings: settings.max_size is not None,
+        ),
+        Check(
+            "rebuild-saving",
+            _of("rebuild_saving"),
+            applies=lambda settings: settings.min_saving is not None,
+        ),
     )
 }
 """Every check by its ID, in the order of the report."""

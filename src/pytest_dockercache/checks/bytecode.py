@@ -6,9 +6,9 @@ from ..image import bytecode
 from ..rebuild import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
-__all__ = ["CHECK", "judge", "judge_contents"]
+__all__ = ["judge", "judge_contents"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -47,6 +47,3 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         fix=fix,
         line=line,
     )
-
-
-CHECK = Check("no-bytecode", judge, needs="image")

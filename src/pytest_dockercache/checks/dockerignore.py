@@ -11,9 +11,9 @@ from ..context import takes
 from ..dockerfile import Transfer
 from ..model import Edit, Step
 from ..rebuild import Project, Stop, Subject, named_step
-from .verdict import Check, Verdict, broken, require_known, step_row
+from .verdict import Verdict, broken, require_known, step_row
 
-__all__ = ["CHECK", "judge", "probes"]
+__all__ = ["judge", "probes"]
 
 _PROBE = "pytest-dockercache-probe"
 
@@ -131,6 +131,3 @@ def _named(project: Project, name: str) -> bool:
             if path == name or path.startswith(f"{name}/"):
                 return True
     return False
-
-
-CHECK = Check("dockerignore-effective", judge)

@@ -7,9 +7,9 @@ from ..context import EnvironmentFile, check_environment_file
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit
 from ..rebuild import Stop, Subject
-from .verdict import Check, Verdict, broken, environment_steps, require_known, step_row
+from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
-__all__ = ["CHECK", "judge"]
+__all__ = ["judge"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -68,6 +68,3 @@ def _unread(
         fix=f"COPY {file.path} above line {line} and install from it",
         line=line,
     )
-
-
-CHECK = Check("env-change-rebuilds", judge)

@@ -9,9 +9,9 @@ from ..cache import is_rebuilt
 from ..errors import CacheAssertionError, DockerCacheError
 from ..model import Build, Edit, Step
 from ..rebuild import Stop, Subject, named_step
-from .verdict import Check, Verdict, broken, environment_steps, require_known, step_row
+from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
-__all__ = ["CHECK", "judge", "rebuilt_environment"]
+__all__ = ["judge", "rebuilt_environment"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -204,6 +204,3 @@ def _last_environment_line(subject: Subject, step: Step) -> int:
         if planned.stage.label == step.stage
     ]
     return max(same, default=step.line)
-
-
-CHECK = Check("env-layer-cached", judge)

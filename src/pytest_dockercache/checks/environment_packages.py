@@ -20,9 +20,9 @@ from ..image import (
 from ..rebuild import Subject
 from .contents import Contents
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
-__all__ = ["CHECK", "installed", "judge", "judge_requirements", "judge_same"]
+__all__ = ["installed", "judge", "judge_requirements", "judge_same"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -132,6 +132,3 @@ def _environment_name(subject: Subject, file: EnvironmentFile, wanted: Requireme
 def _texts(subject: Subject, lines: Sequence[int]) -> list[str]:
     """The commands of the steps that read a file, those that name it first."""
     return [step.instruction.text for step in subject.project.steps if step.line in lines]
-
-
-CHECK = Check("environment-matches", judge, needs="image")

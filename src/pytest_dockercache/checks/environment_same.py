@@ -5,12 +5,12 @@ from __future__ import annotations
 from ..errors import ConfigError
 from ..image import environment, find_prefix
 from ..inspection import Inspection
-from ..rebuild import Settings, Subject
+from ..rebuild import Subject
 from .environment_packages import installed, judge_same
 from .reading import contents_of, open_layers
-from .verdict import Check, Verdict
+from .verdict import Verdict
 
-__all__ = ["CHECK", "judge"]
+__all__ = ["judge"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -26,10 +26,3 @@ def judge(subject: Subject) -> Verdict:
     other = open_layers(inspection, name)
     prefix = find_prefix(other.view, None, other.config.env)
     return judge_same(subject, packages, environment(other.view, prefix), name)
-
-
-def _compares(settings: Settings) -> bool:
-    return settings.compare is not None
-
-
-CHECK = Check("environment-same", judge, needs="image", applies=_compares)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..errors import Unverifiable
 from ..rebuild import Subject
-from .verdict import Check, Verdict
+from .verdict import Verdict
 
-__all__ = ["CHECK", "judge"]
+__all__ = ["judge"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -19,6 +19,3 @@ def judge(subject: Subject) -> Verdict:
         raise Unverifiable(f"nothing was built: {subject.engine.info.why}")
     hits = len(build.with_status("hit"))
     return Verdict(f"built in {build.seconds:.1f} s, {hits} of {len(build.steps)} steps hit")
-
-
-CHECK = Check("builds", judge)

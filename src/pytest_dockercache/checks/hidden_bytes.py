@@ -6,9 +6,9 @@ from ..image import HiddenBytes, hidden
 from ..rebuild import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
-__all__ = ["CHECK", "judge", "judge_contents"]
+__all__ = ["judge", "judge_contents"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -54,6 +54,3 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
 def _how(item: HiddenBytes) -> str:
     parts = {"deletes": item.deleted, "replaces": item.replaced, "changes": item.attributes}
     return max(parts, key=lambda name: parts[name])
-
-
-CHECK = Check("no-hidden-bytes", judge, needs="image")

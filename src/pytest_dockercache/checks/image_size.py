@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..rebuild import Settings, Subject
+from ..rebuild import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
-__all__ = ["CHECK", "judge", "judge_contents"]
+__all__ = ["judge", "judge_contents"]
 
 _SHOWN = 5
 
@@ -40,10 +40,3 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         fix=f"begin with {contents.place(largest[0])}, the largest layer that this Dockerfile adds",
         line=contents.line(largest[0]),
     )
-
-
-def _configured(settings: Settings) -> bool:
-    return settings.max_size is not None
-
-
-CHECK = Check("image-size", judge, needs="image", applies=_configured)

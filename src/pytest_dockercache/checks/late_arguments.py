@@ -11,9 +11,9 @@ from ..errors import BuildFailed, Unverifiable
 from ..model import Edit
 from ..rebuild import Project, Stop, Subject
 from .environment_layers import rebuilt_environment
-from .verdict import Check, Verdict, environment_steps, require_known
+from .verdict import Verdict, environment_steps, require_known
 
-__all__ = ["CHECK", "judge", "unrelated_arguments"]
+__all__ = ["judge", "unrelated_arguments"]
 
 _TOOL_VARIABLE = re.compile(
     r"^(PIP|UV|CONDA|MAMBA|MICROMAMBA|POETRY|PIXI|PDM|PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_|$)|"
@@ -158,6 +158,3 @@ def _conditions(project: Project, step: PlannedStep) -> list[PlannedStep]:
             for path in files
         )
     ]
-
-
-CHECK = Check("build-args-late", judge)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..image import bytecode, hidden, package_caches
 from ..model import BuildSpec, to_jsonable
 from ..runs import Run, digest, read_json, write_json
-from .contents import Contents
+
+if TYPE_CHECKING:
+    from .contents import Contents
 
 __all__ = ["LayerSummary", "recall_layers", "remember_layers", "summarise"]
 
@@ -32,6 +34,8 @@ class LayerSummary:
 
 def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
     """Every layer of an image, the lowest first."""
+    from ..image import bytecode, hidden, package_caches
+
     view = contents.layers.view
     count = len(contents.layers.layers)
     everything = range(count)

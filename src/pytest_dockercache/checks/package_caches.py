@@ -8,9 +8,9 @@ from ..image import PackageCache, package_caches
 from ..rebuild import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
-__all__ = ["CHECK", "judge", "judge_contents"]
+__all__ = ["judge", "judge_contents"]
 
 _NAMES: Mapping[str, str] = {
     "conda-archives": "package archives",
@@ -82,6 +82,3 @@ def _rows(contents: Contents, failing: list[PackageCache]) -> list[str]:
         rows.append(contents.row(layer, f"{place}: {files} files, {size} of {_NAMES[kind]}"))
         rows.append(f"{'':>6}e.g. {items[0].examples[0]}" if items[0].examples else "")
     return [row for row in rows if row]
-
-
-CHECK = Check("no-package-caches", judge, needs="image")

@@ -15,10 +15,9 @@ from ..rebuild import Subject
 from ..runs import RUN_LABEL
 from .contents import Contents
 from .reading import contents_of
-from .verdict import Check, Verdict, broken
+from .verdict import Verdict, broken
 
 __all__ = [
-    "CHECK",
     "expected_python",
     "judge",
     "judge_image",
@@ -224,6 +223,3 @@ def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
-
-
-CHECK = Check("python-version", judge, needs="image")

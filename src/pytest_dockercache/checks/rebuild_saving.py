@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..errors import Unverifiable
-from ..rebuild import Settings, Subject, named_step
-from .verdict import Check, Verdict, broken, require_known, step_row
+from ..rebuild import Subject, named_step
+from .verdict import Verdict, broken, require_known, step_row
 
-__all__ = ["CHECK", "judge"]
+__all__ = ["judge"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -47,10 +47,3 @@ def judge(subject: Subject) -> Verdict:
         fix=f"begin with line {missed[0].line} ({named_step(missed[0])})",
         line=missed[0].line,
     )
-
-
-def _configured(settings: Settings) -> bool:
-    return settings.min_saving is not None
-
-
-CHECK = Check("rebuild-saving", judge, applies=_configured)

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import ConfigError
 
 __all__ = ["check_environment_file", "python_pin"]
@@ -37,6 +35,8 @@ def _content(path: Path) -> bytes:
 
 
 def _parsed(path: Path, content: bytes) -> Any:
+    import yaml
+
     try:
         return yaml.safe_load(content)
     except yaml.MarkedYAMLError as error:
