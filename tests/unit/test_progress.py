@@ -30,15 +30,14 @@ class Screen:
     def write(self, text: str) -> None:
         self.written.append(text)
 
-    def end_line(self) -> bool:
+    def end_line(self) -> None:
         begun, self.begun = self.begun, False
         if begun:
             self.written.append("\n")
-        return begun
 
-    def resume(self, nodeid: str) -> None:
+    def resume(self) -> None:
         self.begun = True
-        self.written.append(f"{nodeid} ")
+        self.written.append("Dockerfile ")
 
     @property
     def text(self) -> str:

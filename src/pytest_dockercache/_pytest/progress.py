@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -48,11 +49,11 @@ class Terminal(Protocol):
     def write(self, text: str) -> None:
         """Write text as it is, and flush it."""
 
-    def end_line(self) -> bool:
-        """End pytest's current line if it has begun one; return whether it had."""
+    def end_line(self) -> None:
+        """End pytest's current line if it has begun one."""
 
-    def resume(self, nodeid: str) -> None:
-        """Begin pytest's line of this item again, where its results are written."""
+    def resume(self) -> None:
+        """Begin the line that was ended again, where pytest writes the item's result."""
 
 
 class Progress(Protocol):
@@ -97,7 +98,7 @@ class PlainProgress:
     def close(self, nodeid: str | None = None) -> None:
         """Let pytest's line of results go on below ours."""
         if self._said and nodeid is not None:
-            self._terminal.resume(nodeid)
+            self._terminal.resume()
         self._said.clear()
 
 
@@ -175,6 +176,7 @@ class _PytestTerminal:
     def __init__(self, config: pytest.Config, reporter: TerminalReporter) -> None:
         self._writer = config.get_terminal_writer()
         self._reporter = reporter
+        self._ended: str | Path | None = None
         self._capture = config.pluginmanager.get_plugin("capturemanager")
 
     @property
@@ -198,22 +200,26 @@ class _PytestTerminal:
         with self._uncaptured():
             raw(text, flush=True)
 
-    def end_line(self) -> bool:
-        begun = self._reporter.currentfspath is not None
+    def end_line(self) -> None:
+        # What the line began with: a file's path, with -v the item's place.
+        begun = self._reporter.currentfspath
+        if isinstance(begun, (str, Path)):
+            self._ended = begun
         with self._uncaptured():
             self._reporter.ensure_newline()
             self._reporter.flush()
-        return begun
 
-    def resume(self, nodeid: str) -> None:
-        # With -v pytest writes the node ID again by itself.
-        if self._reporter.showlongtestinfo:
+    def resume(self) -> None:
+        # As pytest itself begins a line, without the empty one that it puts before.
+        begun, self._ended = self._ended, None
+        if begun is None:
             return
-        # What write_fspath_result() does, without the empty line that it begins with.
-        path = self._reporter.config.rootpath / nodeid.split("::")[0]
-        self._reporter.currentfspath = path
+        text = str(begun)
+        if isinstance(begun, Path):
+            text = f"{os.path.relpath(begun, self._reporter.startpath)} "
+        self._reporter.currentfspath = begun
         with self._uncaptured():
-            self._writer.write(f"{os.path.relpath(path, self._reporter.startpath)} ", flush=True)
+            self._writer.write(text, flush=True)
 
     def _uncaptured(self) -> AbstractContextManager[None]:
         if self._capture is None:
