@@ -51,7 +51,7 @@ from .dockerfile import (
     resolve_stage,
     roles_of,
 )
-from .engines import BuildRequest, Engine, create_engine
+from .engines import BuildRequest, Engine, create_engine, forget_answers
 from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
 from .runs import (
@@ -612,3 +612,4 @@ def forget_engines() -> None:
     while _engines:
         _engines.popitem()[1].close()
     known_engines.clear()
+    forget_answers()

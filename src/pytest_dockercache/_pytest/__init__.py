@@ -43,6 +43,10 @@ def activate(config: pytest.Config) -> None:
     sys.meta_path.insert(0, finder)
     # Not only for now: some rooms are imported when they are needed.
     config.add_cleanup(lambda: sys.meta_path.remove(finder))
+    if config.getoption("dockercache_engine", None) in (None, "auto", "buildx"):
+        from ..engines.docker_command import question
+
+        question()
     from .gate import Gate
 
     config.pluginmanager.register(Gate(config), _NAME)

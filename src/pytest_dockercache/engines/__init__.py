@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .base import ENGINES, BuildRequest, Engine, Execution
 from .choice import create_engine
+from .docker_command import forget_answers
 
-__all__ = ["ENGINES", "BuildRequest", "Engine", "Execution", "create_engine"]
+__all__ = ["ENGINES", "BuildRequest", "Engine", "Execution", "create_engine", "forget_answers"]

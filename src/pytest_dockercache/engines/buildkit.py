@@ -12,7 +12,7 @@ from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, stopped
 from .cache_records import Ledger, Trace, claimed
-from .cancelling import Pending, cancel
+from .cancelling import cancel
 from .daemon import Daemon
 from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone
@@ -38,10 +38,9 @@ class BuildKit(DaemonSide):
                 "has no BuildKit\n"
                 "  fix    use Docker Engine 18.09 or newer, or --dockercache-engine=classic"
             )
-        self._daemon = daemon
-        self._pending = Pending()
+        info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
+        super().__init__(lambda: daemon, info)
         self._ledger = Ledger(daemon.records)
-        self._info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.

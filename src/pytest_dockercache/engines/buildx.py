@@ -21,23 +21,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from docker.utils.config import load_general_config
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
-from .buildx_plugin import Plugin, build_environment, find_plugin, supported
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
-from .cancelling import Pending, cancel
-from .daemon import Daemon, current_context
+from .cancelling import cancel
 from .daemon_side import DaemonSide
+from .docker_command import Plugin, Reached, ask_docker, build_environment, plain_version, supported
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
 from .inbox import Inbox
 from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
 from .vertices import Observation
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
 
 __all__ = ["Buildx", "build_command"]
 
@@ -84,20 +84,23 @@ class Builder:
     endpoint: str
 
 
-def find_builder(name: str | None) -> Builder:
+def find_builder(name: str | None, context: str | None = None) -> Builder:
     """The builder that builds: the named one, else that of the user's own ``docker build``.
 
     ``docker build`` uses the builder of the current context, not the one that
     ``docker buildx use`` selected, unless BUILDX_BUILDER names another or
     ``docker buildx install`` was run (docker/cli cmd/docker/builder.go).
+    ``context`` is the current context, where it is known.
 
     Raises ConfigError for a builder that buildx does not know.
     """
     wanted = name or os.environ.get("BUILDX_BUILDER") or None
-    context = current_context()
+    if context is None:
+        from .daemon import current_context
+
+        context = current_context()
     if wanted is None:
-        aliases = load_general_config().get("aliases") or {}
-        if aliases.get("builder") != "buildx":
+        if not _aliased():
             return Builder(context, "docker", context)
     elif wanted == context:
         return Builder(context, "docker", context)
@@ -131,13 +134,43 @@ def find_builder(name: str | None) -> Builder:
     )
 
 
+def _aliased() -> bool:
+    """Whether ``docker buildx install`` made ``docker build`` a ``docker buildx build``."""
+    directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        aliases = json.loads((directory / "config.json").read_text("utf-8"))["aliases"]
+        return bool(aliases["builder"] == "buildx")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _connected(daemon: Daemon | Reached) -> Daemon:
+    """The daemon, connected to when something is first asked of it: buildx is starting up then."""
+    if not isinstance(daemon, Reached):
+        return daemon
+    from .daemon import connect
+
+    found = connect()
+    if found.identity != daemon.id:
+        found.close()
+        raise EngineUnavailable(
+            f"{found.endpoint} is another Docker daemon than the docker command reaches\n"
+            "  fix    point both at one daemon with DOCKER_HOST or the Docker context"
+        )
+    return found
+
+
 class Buildx(DaemonSide):
     """Builds with ``docker buildx build``, in the daemon or in another builder instance."""
 
     def __init__(
-        self, daemon: Daemon, why: str, builder: str | None = None, plugin: Plugin | None = None
+        self,
+        daemon: Daemon | Reached,
+        why: str,
+        builder: str | None = None,
+        plugin: Plugin | None = None,
     ) -> None:
-        found = plugin or find_plugin()
+        found = plugin or ask_docker().plugin
         if found is None:
             raise EngineUnavailable(
                 "the buildx plugin of the docker command does not answer\n"
@@ -150,15 +183,14 @@ class Buildx(DaemonSide):
                 "  fix    update docker-buildx to 0.13 or newer, "
                 "or use --dockercache-engine=buildkit"
             )
-        self._daemon = daemon
         self._buildx = found.command
-        self._builder = find_builder(builder)
-        identity = daemon.identity
+        self._builder = find_builder(builder, "default" if isinstance(daemon, Reached) else None)
+        self._ledger = Ledger(self._records)
+        identity = daemon.id if isinstance(daemon, Reached) else daemon.identity
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
-        self._pending = Pending()
-        self._ledger = Ledger(self._records)
-        self._info = EngineInfo("buildx", found.version, daemon.server, why, identity)
+        info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
+        super().__init__(lambda: _connected(daemon), info)
 
     @cached_property
     def _in_daemon(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError, EngineUnavailable
 from .base import ENGINES, UNAVAILABLE, Engine
-from .buildx_plugin import Plugin, PluginQuestion, supported
+from .docker_command import Plugin, question, supported
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -22,8 +22,8 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
     ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine
     API, else the classic builder; where no daemon listens it is the model,
     which predicts. ``builder`` names a buildx builder instance and therefore
-    asks for buildx. The daemon is asked first in any case: the plugin answers
-    without one.
+    asks for buildx. The plugin answers without a daemon: it only judges if one
+    does.
 
     Raises ConfigError for an unknown name, and for a builder with an engine
     that has none; EngineUnavailable if no daemon answers (``absent`` only if
@@ -40,8 +40,15 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
         )
     if name == "model":
         return _model("--dockercache-engine=model")
-    # Before the SDK is imported and the daemon asked, which take as long.
-    question = PluginQuestion() if name in ("auto", "buildx") else None
+    plugin = None
+    if name in ("auto", "buildx"):
+        answer = question().answer()
+        plugin = answer.plugin
+        if answer.reached is not None and plugin is not None and supported(plugin.version):
+            from .buildx import Buildx
+
+            why = "the buildx plugin answers" if name == "auto" else "--dockercache-engine=buildx"
+            return Buildx(answer.reached, why, builder, plugin)
     from .daemon import connect
 
     try:
@@ -53,13 +60,11 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
             raise
         return _model(str(problem).splitlines()[0])
     try:
-        if question is None:
-            return _load(name)(daemon, f"--dockercache-engine={name}", builder)
-        _ = daemon.identity  # which every engine needs, while the plugin still thinks
-        plugin = question.answer()
         if name == "auto":
             return _best(daemon, builder, plugin)
-        return _buildx(daemon, "--dockercache-engine=buildx", builder, plugin)
+        if name == "buildx":
+            return _buildx(daemon, "--dockercache-engine=buildx", builder, plugin)
+        return _load(name)(daemon, f"--dockercache-engine={name}", builder)
     except BaseException:
         daemon.close()
         raise

@@ -18,7 +18,6 @@ from ..model import Build, EngineInfo, Role, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, stopped
 from .buildkit import line_in
-from .cancelling import Pending
 from .daemon import Daemon
 from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone
@@ -227,9 +226,8 @@ class Classic(DaemonSide):
     """Builds with the builder that Docker had before BuildKit, over the Engine API."""
 
     def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
-        self._daemon = daemon
-        self._info = EngineInfo("classic", daemon.api, daemon.server, why, daemon.identity)
-        self._pending = Pending()
+        info = EngineInfo("classic", daemon.api, daemon.server, why, daemon.identity)
+        super().__init__(lambda: daemon, info)
         self._made: list[str] = []
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:

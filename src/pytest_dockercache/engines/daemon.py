@@ -27,6 +27,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from ..errors import DockerCacheError, EngineUnavailable
 from .base import Execution
 from .cache_records import CacheRecord, prune_all
+from .docker_command import plain_version
 from .progress import nanoseconds
 
 __all__ = ["Daemon", "connect", "current_context"]
@@ -68,7 +69,7 @@ def connect() -> Daemon:
     return Daemon(
         client=client,
         endpoint=endpoint,
-        server=_plain_version(version.get("Version", "")),
+        server=plain_version(version.get("Version", "")),
         api=str(version.get("ApiVersion", "")),
         builder_version=ping.headers.get("Builder-Version", ""),
         os=ping.headers.get("OSType", "linux"),
@@ -163,12 +164,6 @@ def _unavailable(endpoint: str, problem: BaseException) -> EngineUnavailable:
         f"the Docker daemon at {endpoint} cannot be used: {last}\n"
         "  fix    make `docker info` work, then run again"
     )
-
-
-def _plain_version(text: str) -> str:
-    """``26.1.5+dfsg1`` and ``v0.29.1`` without a distribution's additions."""
-    found = re.search(r"v?(\d[^+\s]*)", text)
-    return found[1] if found else text
 
 
 @dataclass(frozen=True)

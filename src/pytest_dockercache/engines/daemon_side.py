@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ..model import EngineInfo
 from .base import Execution
 from .cancelling import Pending
-from .daemon import Daemon
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
 
 __all__ = ["DaemonSide"]
 
@@ -16,9 +19,14 @@ __all__ = ["DaemonSide"]
 class DaemonSide:
     """The part of an engine that is the daemon's: images, containers, clean-up."""
 
-    _daemon: Daemon
-    _info: EngineInfo
-    _pending: Pending
+    def __init__(self, connect: Callable[[], Daemon], info: EngineInfo) -> None:
+        self._connect = connect
+        self._info = info
+        self._pending = Pending()
+
+    @cached_property
+    def _daemon(self) -> Daemon:
+        return self._connect()
 
     @property
     def info(self) -> EngineInfo:
@@ -56,4 +64,5 @@ class DaemonSide:
     def close(self) -> None:
         """Wait for cancelled builds to end, and close the connections."""
         self._pending.wait()
-        self._daemon.close()
+        if "_daemon" in vars(self):
+            self._daemon.close()

@@ -16,7 +16,7 @@ from pytest_dockercache.engines.buildx import (
     build_command,
     find_builder,
 )
-from pytest_dockercache.engines.buildx_plugin import build_environment, supported
+from pytest_dockercache.engines.docker_command import build_environment, supported
 from pytest_dockercache.model import BuildSpec
 
 

@@ -1,0 +1,186 @@
+"""What the docker command knows of its buildx plugin and its daemon, and how buildx is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = [
+    "Answer",
+    "Plugin",
+    "Reached",
+    "ask_docker",
+    "build_environment",
+    "forget_answers",
+    "plain_version",
+    "question",
+    "supported",
+]
+
+_MINIMUM = (0, 13)
+"""The first buildx that writes ``--progress=rawjson``."""
+
+_DROPPED = (
+    "BUILDKIT_PROGRESS",
+    "BUILDKIT_COLORS",
+    "BUILDX_BUILDER",  # resolved by us and passed as --builder
+    "BUILDX_EXPERIMENTAL",  # puts a controller between us and the build
+    "BUILDX_GIT_CHECK_DIRTY",
+    "BUILDX_GIT_LABELS",  # would write labels that are not ours
+    "BUILDX_METADATA_WARNINGS",
+    "BUILDX_NO_DEFAULT_OUTPUT",
+    "BUILDX_CPU_PROFILE",
+    "BUILDX_MEM_PROFILE",
+    "DOCKER_BUILDKIT",
+    "DOCKER_CLI_HINTS",
+)
+"""Variables of the user's that change what buildx prints, loads or labels.
+
+Everything else stays, above all what decides where and what is built as in
+the user's own ``docker build``: DOCKER_* (endpoint, configuration, default
+platform), BUILDX_CONFIG, SOURCE_DATE_EPOCH, SSH_AUTH_SOCK and proxies.
+"""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """The plugin that answers: its version, and the command that its arguments follow."""
+
+    version: str
+    command: tuple[str, ...] = ("docker", "buildx")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The daemon of this machine that the docker command reaches: its ID and version."""
+
+    id: str
+    server: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the docker command knows: its buildx plugin, and the daemon if it is a local one."""
+
+    plugin: Plugin | None = None
+    reached: Reached | None = None
+
+
+_QUESTION = (
+    "{{.ClientInfo.Context}}\n{{.ID}}\n{{.ServerVersion}}\n{{.OSType}}\n"
+    '{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Version}}\n{{.Path}}{{end}}{{end}}'
+)
+
+
+def ask_docker() -> Answer:
+    """Ask the docker command for its buildx plugin and its daemon.
+
+    The plugin, run by itself as its makers provide for (docker/buildx
+    cmd/buildx/main.go, runStandalone), does what it does behind the docker
+    command, without the time that it takes to get there. The daemon is only
+    told where it is the usual one of this machine: elsewhere, errors of
+    permission, TLS and ssh are to be met before anything is built.
+    """
+    docker = shutil.which("docker")
+    if docker is None:
+        return Answer()
+    said = (_said(docker, "info", "--format", _QUESTION) or "").split("\n")
+    if len(said) != 6:
+        version = _version_in(_said(docker, "buildx", "version") or "")
+        return Answer(Plugin(version) if version else None)
+    context, name, server, system, version, path = said
+    usual = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
+    local = context == "default" and usual and system == "linux"
+    direct = os.path.isabs(path) and os.access(path, os.X_OK)
+    plugin = Plugin(_version_in(version), (path,) if direct else ("docker", "buildx"))
+    return Answer(
+        plugin if plugin.version else None,
+        Reached(name, server) if local and name and server else None,
+    )
+
+
+def _version_in(text: str) -> str:
+    found = re.search(r"\bv?(\d+\.\d+\.\d+[^+\s]*)", text)
+    return found[1] if found else ""
+
+
+def _said(*command: str) -> str | None:
+    try:
+        said = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=build_environment(os.environ),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return said.stdout.strip() if said.returncode == 0 else None
+
+
+def plain_version(text: str) -> str:
+    """``26.1.5+dfsg1`` and ``v0.29.1`` without a distribution's additions."""
+    found = re.search(r"v?(\d[^+\s]*)", text)
+    return found[1] if found else text
+
+
+def supported(version: str) -> bool:
+    """Whether this buildx writes the progress that we read."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= _MINIMUM
+
+
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for the docker command: the user's own, less what changes a verdict."""
+    kept = {name: value for name, value in environment.items() if name not in _DROPPED}
+    kept["BUILDX_METADATA_PROVENANCE"] = "max"
+    # Attestations would turn the image of an engine with the containerd store
+    # into an index whose ID differs at every build; the provenance for the
+    # metadata file is made either way.
+    kept["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
+    # Only feeds the provenance, and runs git over the context at every build.
+    kept["BUILDX_GIT_INFO"] = "false"
+    return kept
+
+
+class DockerQuestion:
+    """:func:`ask_docker`, asked in the background."""
+
+    def __init__(self) -> None:
+        self._answer = Answer()
+        self._thread = threading.Thread(target=self._ask, name="docker info", daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        self._answer = ask_docker()
+
+    def answer(self) -> Answer:
+        """What the docker command said; waits for it."""
+        self._thread.join()
+        return self._answer
+
+
+_asked: dict[tuple[str | None, ...], DockerQuestion] = {}
+
+
+def question() -> DockerQuestion:
+    """The question, asked once for each docker command, configuration and endpoint.
+
+    The answer takes as long as importing what it is needed for: ask early.
+    """
+    names = ("PATH", "HOME", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST")
+    key = tuple(map(os.environ.get, names))
+    if key not in _asked:
+        _asked[key] = DockerQuestion()
+    return _asked[key]
+
+
+def forget_answers() -> None:
+    """Ask anew the next time: a daemon may have come or gone."""
+    _asked.clear()
