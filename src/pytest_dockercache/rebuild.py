@@ -210,6 +210,7 @@ class Project:
             self.commands,
             self.settings.environment,
             context=self.spec.context,
+            ignore=self.ignore,
         )
 
     @cached_property

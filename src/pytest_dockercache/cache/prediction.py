@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..context.gomatch import has_wildcard
+from ..context.missing import missing_sources
 from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
+from ..dockerfile.instructions import mounts
 from ..errors import BuildFailed
 from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
@@ -189,6 +191,8 @@ class Comparison:
         self.predictions.append(prediction)
 
     def _matched(self, key: Key, below: State) -> tuple[Prediction, State]:
+        if below.status != "hit" and reads_root_by_content(key, self.dialect):
+            return self._matched_by_content(key, below)
         if below.status == "miss" and key.rooted:
             prediction = Prediction(key, "miss", root=below.root)
             return prediction, State("miss", (), below.root)
@@ -226,6 +230,37 @@ class Comparison:
             )
         rivals = tuple(candidates)
         return Prediction(key, "miss", rivals=rivals), State("miss", (), key.step)
+
+    def _matched_by_content(self, key: Key, below: State) -> tuple[Prediction, State]:
+        """Match a step that is reused if what it stands on came out the same, made anew or not."""
+        certain: list[Record] = []
+        possible: list[Record] = []
+        for record in self.records:
+            same = self._same_key(record.key, key)
+            root = "different" if same == "different" else self._same_root(record.key, key)
+            if root == "different":
+                continue
+            (certain if same == root == "equal" else possible).append(record)
+        if certain:
+            return Prediction(key, "hit"), State("hit", tuple(certain))
+        if possible:
+            prediction = Prediction(key, "unknown", root=below.root, rivals=tuple(possible))
+            return prediction, State("unknown", tuple(possible), below.root)
+        return Prediction(key, "miss", root=below.root), State("miss", (), below.root)
+
+    def _same_root(self, old: Key, new: Key) -> Sameness:
+        """Whether two steps stand on file systems with the same content."""
+        chain = self._new_chains[new.step.stage.index]
+        same: Sameness = "different"
+        for before in self._old_chains.values():
+            place = next((at for at, (key, _) in enumerate(before) if key is old), None)
+            if place is None:
+                continue
+            found = self._same_at(before[:place], list(chain), "/")
+            if found == "equal":
+                return found
+            same = "unknown" if found == "unknown" else same
+        return same
 
     def _same_key(self, old: Key, new: Key) -> Sameness:
         operation = same_operation(old.operation, new.operation)
@@ -420,15 +455,22 @@ def require_sources(snapshot: Snapshot, made: Sequence[Key], dialect: Dialect) -
             if select_exists(snapshot, content, dialect):
                 continue
             step = key.step
-            line = step.line
-            ignored = snapshot.tree.ignore.deciding_line(rooted(content.source))
-            why = f"; {ignored} keeps it out" if ignored and not ignored.reinclude else ""
-            raise BuildFailed(
-                f"the image does not build: line {line} ({step.instruction.text}) names "
-                f"{content.source}, which is not in the build context{why}",
-                line=line,
-                log=f'"/{rooted(content.source)}": not found',
-            )
+            raise _missing(snapshot, step, content)
+
+
+def _missing(snapshot: Snapshot, step: PlannedStep, content: Content) -> BuildFailed:
+    path = rooted(content.source)
+    context = snapshot.tree.root
+    for missing in missing_sources(step, snapshot.tree.entries, snapshot.tree.ignore, context):
+        if missing.path == path:
+            where = f"{snapshot.dockerfile.path.name}:{step.line}"
+            text = f"{missing.verdict(where)}\n  fix    {missing.fix(context)}"
+            break
+    else:
+        text = f"nothing in the build context matches {content.source} of line {step.line}"
+    return BuildFailed(
+        f"the image does not build: {text}", line=step.line, log=f'"/{path}": not found'
+    )
 
 
 def select_exists(snapshot: Snapshot, content: Content, dialect: Dialect) -> bool:
@@ -502,6 +544,18 @@ def without_common_ends(one: list[str], other: list[str]) -> list[str]:
     while tail < min(len(one), len(other)) and one[-1 - tail] == other[-1 - tail]:
         tail += 1
     return one[: len(one) - tail] + other[: len(other) - tail]
+
+
+def reads_root_by_content(key: Key, dialect: Dialect) -> bool:
+    """Whether a step's key holds the content that it stands on, not how that was made.
+
+    On BuildKit a RUN with a secret or ssh mount, whether or not there is
+    anything to mount (observed with BuildKit 0.13 in Docker Engine 26.1.5).
+    """
+    if dialect.name != "buildkit" or key.step.instruction.keyword != "RUN":
+        return False
+    kinds = {dict(mount.options).get("type", "").lower() for mount in mounts(key.step.instruction)}
+    return not kinds.isdisjoint(("secret", "ssh"))
 
 
 def _mentions_base(value: Value | None) -> bool:

@@ -31,10 +31,11 @@ def judge(subject: Subject) -> Verdict:
     ``environment.yml`` and requirement files are satisfied; the output of
     ``conda env export``, an explicit list and ``conda-lock.yml`` are equalled.
     """
+    image = subject.image()  # first, because files that are missing make the build fail
     files = subject.project.environment_files
     if not files:
         raise Unverifiable("no environment file found to hold the image against")
-    contents = contents_of(subject, subject.image())
+    contents = contents_of(subject, image)
     unread: list[str] = []
     verified: list[str] = []
     for file in files:

@@ -32,8 +32,9 @@ _COMMAND = ("python", "--version")
 
 def judge(subject: Subject) -> Verdict:
     """Hold the conda records and what ``python --version`` reports against the pin."""
+    image = subject.image()  # first, because files that are missing make the build fail
     expected, origin = expected_python(subject)
-    return judge_image(subject, subject.image(), expected, origin)
+    return judge_image(subject, image, expected, origin)
 
 
 def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:

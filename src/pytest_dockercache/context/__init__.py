@@ -9,6 +9,7 @@ from .edits import apply_argument_edits
 from .entries import ContextEntry, context_files
 from .environment import check_environment_file, python_pin
 from .ignore import IgnoreLine, IgnoreRules
+from .missing import MissingSource, missing_sources
 from .preview import EditedContext, preview
 from .selection import taken_files, takes
 from .staging import Change, StagedContext, stage
@@ -25,6 +26,7 @@ __all__ = [
     "EnvironmentFile",
     "IgnoreLine",
     "IgnoreRules",
+    "MissingSource",
     "StagedContext",
     "apply_argument_edits",
     "check_environment_file",
@@ -32,6 +34,7 @@ __all__ = [
     "comment_syntax",
     "context_files",
     "environment_files",
+    "missing_sources",
     "preview",
     "python_pin",
     "stage",

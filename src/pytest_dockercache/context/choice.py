@@ -16,7 +16,9 @@ from ..errors import ConfigError, Unverifiable
 from .comments import comment_syntax, is_binary, is_source_code
 from .entries import ContextEntry
 from .gomatch import BadPatternError, compile_match, has_wildcard
-from .selection import container_paths, is_remote, rooted, taken
+from .ignore import IgnoreRules
+from .missing import missing_sources
+from .selection import container_paths, taken
 
 if TYPE_CHECKING:
     from ..dockerfile import EnvironmentCommand
@@ -164,6 +166,7 @@ def environment_files(
     named: Sequence[str] = (),
     *,
     context: Path | None = None,
+    ignore: IgnoreRules | None = None,
 ) -> tuple[EnvironmentFile, ...]:
     """The context files that the environment steps read, or ought to read.
 
@@ -172,7 +175,7 @@ def environment_files(
     through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
     Where a tool only installs packages by name while its conventional
     manifest lies at the root of the context, that manifest is one too: it
-    and the image drift apart. ``context`` is used in messages.
+    and the image drift apart. ``context`` and ``ignore`` are used in messages.
 
     Raises ConfigError for a file that is named, or copied for a command to
     read, but is not in the context.
@@ -194,7 +197,7 @@ def environment_files(
         for manifest in (*command.manifests, *command.unresolved):
             read = _origins(view, manifest) if manifest in command.manifests else ()
             if not read:
-                _require_copied(plan, view, manifest, known, context)
+                _require_copied(plan, view, manifest, known, context, ignore)
                 read = _namesakes(view, manifest)
             for origin in read:
                 found.setdefault(origin, f"line {command.line} reads it")
@@ -263,40 +266,21 @@ def _require_copied(
     manifest: str,
     known: Mapping[str, ContextEntry],
     context: Path | None,
+    ignore: IgnoreRules | None,
 ) -> None:
     """Refuse a manifest that a COPY names although the context does not hold it."""
     place = posixpath.normpath(manifest)
     for step in plan:
-        ours = step.stage.index == view.step.stage.index
-        if not ours or step.line > view.step.line:
+        if step.stage.index != view.step.stage.index or step.line > view.step.line:
             continue
-        for transfer in step.transfers:
-            if transfer.origin != "context" or transfer.parents:
-                continue
-            for source in transfer.sources:
-                path = rooted(source)
-                if not path or has_wildcard(path) or is_remote(source) or _holds(known, path):
-                    continue
-                destination = posixpath.normpath(transfer.destination)
-                inside = posixpath.join(destination, posixpath.basename(path))
-                if place not in (destination, inside):
-                    continue
-                ignored = context is not None and (context / path).exists()
+        for missing in missing_sources(step, known, ignore, context):
+            destination = posixpath.normpath(missing.transfer.destination)
+            inside = posixpath.join(destination, posixpath.basename(missing.path))
+            if place in (destination, inside):
                 raise ConfigError(
-                    f"environment file {path}: is copied by line {step.line} for line "
-                    f"{view.step.line} to read, but "
-                    + (
-                        "the ignore file excludes it from the build context; "
-                        f"let it in with a line '!{path}'"
-                        if ignored
-                        else f"is not in the build context{f' {context}' if context else ''}; "
-                        "create it or correct the COPY"
-                    )
+                    f"environment file {missing.verdict(f'line {step.line}')} for line "
+                    f"{view.step.line}\n  fix    {missing.fix(context)}"
                 )
-
-
-def _holds(known: Mapping[str, ContextEntry], path: str) -> bool:
-    return path in known or any(other.startswith(path + "/") for other in known)
 
 
 def _readers(

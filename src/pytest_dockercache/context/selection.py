@@ -13,7 +13,7 @@ from .entries import ContextEntry
 from .gomatch import BadPatternError, clean, compile_match, has_wildcard
 from .ignore import IgnoreRules
 
-__all__ = ["Taken", "container_paths", "is_remote", "taken", "taken_files", "takes"]
+__all__ = ["Taken", "container_paths", "follow", "is_remote", "taken", "taken_files", "takes"]
 
 _REMOTE = re.compile(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
 
@@ -137,7 +137,7 @@ def _roots(pattern: str, transfer: Transfer, entries: Mapping[str, ContextEntry]
     if not pattern:
         yield ""
         return
-    literal = _follow(pattern, entries)
+    literal = follow(pattern, entries)
     if literal is not None:
         yield literal
     if transfer.kind == "bind" or not has_wildcard(pattern):
@@ -145,7 +145,7 @@ def _roots(pattern: str, transfer: Transfer, entries: Mapping[str, ContextEntry]
     depth = pattern.count("/")
     for path in entries:
         if path.count("/") == depth and path != literal and _matches(pattern, path):
-            target = _follow(path, entries)
+            target = follow(path, entries)
             if target is not None:
                 yield target
 
@@ -170,7 +170,7 @@ def _below(
             yield Taken(path, root, source, True)
 
 
-def _follow(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
+def follow(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
     """``path`` with every link on it followed, anchored at the context; None if it dangles."""
     parts = path.split("/")
     here = ""

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import BuildFailed, BuildTimeout, EngineUnavailable
+from ..errors import BuildFailed, BuildTimeout, DockerCacheError, EngineUnavailable
 from ..model import Step
 
 if TYPE_CHECKING:
+    from ..context import MissingSource
     from .base import BuildRequest
 
 __all__ = ["build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
@@ -25,6 +26,8 @@ _REFERENCE = re.compile(
 """What BuildKit puts before the one part of a message that a reader can use."""
 
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+_NOT_FOUND = re.compile(r"not found|does not exist|no such file", re.IGNORECASE)
 
 _GONE = re.compile(
     r"cannot connect to the docker daemon|code = Unavailable|error reading from server"
@@ -42,9 +45,16 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
     command = _command(request, line)
     code = _EXIT_CODE.search(error)
     details = []
+    missing = None if code is not None else _missing(request, line, error)
     if _NO_SPACE.search(error) or _NO_SPACE.search("\n".join(tail)):
         verdict = f"the disk of the Docker daemon seems to be full: {where}: {command or error}"
         details.append("  fix    free space there (see `docker system df`), then run again")
+    elif missing is not None:
+        where = f"{request.spec.dockerfile.name}:{missing.line}"
+        verdict = f"the image does not build: {missing.verdict(where)}"
+        details.append(f"{missing.line:>4}  {_command(request, missing.line)}")
+        details.append(f"  why    the builder says: {_shorten(error, 300)}")
+        details.append(f"  fix    {missing.fix(request.spec.context)}")
     elif code is not None and command:
         verdict = f"the image does not build: {where}: {command}: exit code {code[1]}"
     elif command:
@@ -85,6 +95,30 @@ def daemon_gone(said: str) -> EngineUnavailable:
 def says_daemon_gone(text: str) -> bool:
     """Whether a client's last words are about its connection, not about the build."""
     return _GONE.search(text) is not None
+
+
+def _missing(request: BuildRequest, line: int | None, error: str) -> MissingSource | None:
+    """The file that a step takes and the context does not hold, if the error is about that."""
+    if _NOT_FOUND.search(error) is None:
+        return None
+    from ..context import context_files, missing_sources
+    from ..dockerfile import plan
+
+    spec = request.spec
+    try:
+        steps = plan(request.dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+        staged = request.staged
+        entries = {entry.path: entry for entry in context_files(staged.root, staged.ignore)}
+    except DockerCacheError:
+        return None
+    found = [
+        missing
+        for step in steps
+        if line in (None, step.line)
+        for missing in missing_sources(step, entries, staged.ignore, spec.context)
+    ]
+    named = [missing for missing in found if missing.path in error]
+    return next(iter(named if line is None else named or found), None)
 
 
 def _command(request: BuildRequest, line: int | None) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from pytest_dockercache.context import IgnoreRules, StagedContext
 from pytest_dockercache.dockerfile import parse_dockerfile
 from pytest_dockercache.engines import BuildRequest
 from pytest_dockercache.engines.failure import build_failed, build_timeout, says_daemon_gone
@@ -39,6 +41,63 @@ def test_only_the_end_of_a_long_log_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ignored", "answer", "fix"),
+    [
+        (
+            None,
+            "nofile is not in the build context, but Dockerfile:4 copies it",
+            "correct line 4 (the build context has conf/nofile), or create nofile in CONTEXT",
+        ),
+        (
+            "!conf\nno*\n",
+            "nofile is kept out of the build context by .dockerignore line 2 (no*), "
+            "but Dockerfile:4 copies it",
+            "add '!nofile' at the end of .dockerignore",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("line", "said", "why"),
+    [
+        (
+            4,
+            'failed to solve: failed to compute cache key: "/nofile": not found',
+            '"/nofile": not found',
+        ),
+        (
+            None,
+            "COPY failed: file not found in build context: stat nofile: file does not exist",
+            "COPY failed: file not found in build context: stat nofile: file does not exist",
+        ),
+    ],
+)
+def test_a_file_that_the_context_does_not_hold_is_the_answer(
+    tmp_path: Path,
+    ignored: str | None,
+    answer: str,
+    fix: str,
+    line: int | None,
+    said: str,
+    why: str,
+) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "nofile").write_text("elsewhere\n")
+    if ignored is not None:
+        (tmp_path / "nofile").write_text("here\n")
+        (tmp_path / ".dockerignore").write_text(ignored)
+    path = tmp_path / "Dockerfile"
+    rules = IgnoreRules.load(tmp_path, path)
+    staged = StagedContext(tmp_path, path, rules)
+    request = BuildRequest(BuildSpec(path, tmp_path), parse_dockerfile(TEXT), staged)
+    assert str(build_failed(request, line, said)).splitlines() == [
+        f"the image does not build: {answer}",
+        "   4  COPY nofile /",
+        f"  why    the builder says: {why}",
+        f"  fix    {fix.replace('CONTEXT', str(tmp_path))}",
+    ]
+
+
+@pytest.mark.parametrize(
     "error",
     [
         'failed to calculate checksum of ref abc::def: "/nofile": not found',
@@ -46,8 +105,10 @@ def test_only_the_end_of_a_long_log_is_shown() -> None:
         '"/nofile": not found',
     ],
 )
-def test_what_buildkit_says_around_a_missing_file_is_left_out(error: str) -> None:
-    assert str(build_failed(REQUEST, 4, error)) == (
+def test_what_buildkit_says_around_a_missing_file_is_left_out(error: str, tmp_path: Path) -> None:
+    (tmp_path / "nofile").write_text("the builder is wrong\n")
+    staged = StagedContext(tmp_path, tmp_path / "Dockerfile", IgnoreRules())
+    assert str(build_failed(replace(REQUEST, staged=staged), 4, error)) == (
         'the image does not build: Dockerfile:4: COPY nofile /: "/nofile": not found'
     )
 

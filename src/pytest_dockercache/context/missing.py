@@ -1,0 +1,114 @@
+"""Why a file that a Dockerfile takes from the build context is not there, said in one way."""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..dockerfile.syntax import PlannedStep, Transfer
+from .entries import ContextEntry
+from .gomatch import has_wildcard
+from .ignore import IgnoreLine, IgnoreRules
+from .selection import follow, is_remote, rooted
+
+__all__ = ["MissingSource", "missing_sources"]
+
+_VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
+
+
+@dataclass(frozen=True)
+class MissingSource:
+    """A source of COPY, ADD or a bind mount that the build context does not hold.
+
+    ``path`` is relative to the context. ``excluded_by`` is the line of the
+    ignore file that keeps it out although it exists; ``edited`` is True for
+    one that only an edit has taken away, ``outside`` for a source that climbs
+    out of the context (``../conf``), which builders do not follow; ``alike``
+    is a path of the context that may be meant.
+    """
+
+    path: str
+    line: int
+    transfer: Transfer
+    excluded_by: IgnoreLine | None = None
+    edited: bool = False
+    outside: bool = False
+    alike: str | None = None
+
+    def verdict(self, where: str) -> str:
+        """What is missing and who takes it; ``where`` names that line of the Dockerfile."""
+        takes = f"but {where} {_VERBS[self.transfer.kind]} it"
+        if self.excluded_by is not None:
+            return f"{self.path} is kept out of the build context by {self.excluded_by}, {takes}"
+        if self.edited:
+            return f"{self.path} is not in the build context after the edit, {takes}"
+        if self.outside:
+            return f"{self.path} is not in the build context and nothing above it can be, {takes}"
+        return f"{self.path} is not in the build context, {takes}"
+
+    def fix(self, context: Path | None) -> str:
+        """What to do about it."""
+        here = f" {context}" if context is not None else ""
+        if self.excluded_by is not None:
+            return f"add '!{self.path}' at the end of {self.excluded_by.file.name}"
+        if self.edited:
+            return f"make an edit after which line {self.line} still finds {self.path}"
+        if self.outside:
+            return (
+                f"put it into the build context{here} and correct line {self.line}, "
+                "or name a directory above with --dockercache-context"
+            )
+        if self.alike is not None:
+            return (
+                f"correct line {self.line} (the build context has {self.alike}), "
+                f"or create {self.path} in{here or ' it'}"
+            )
+        return f"create {self.path} in the build context{here}, or correct line {self.line}"
+
+
+def missing_sources(
+    step: PlannedStep,
+    entries: Mapping[str, ContextEntry],
+    ignore: IgnoreRules | None = None,
+    context: Path | None = None,
+) -> Iterator[MissingSource]:
+    """The sources of a step that name nothing among ``entries``, what the ignore rules let in.
+
+    Wildcards are left out: builders differ on one that matches nothing. With
+    ``context`` and ``ignore`` a path that exists there and is kept out is
+    told from one that does not exist.
+    """
+    for transfer in step.transfers:
+        if transfer.origin != "context" or transfer.parents:
+            continue
+        for source in transfer.sources:
+            path = rooted(source)
+            if not path or has_wildcard(path) or (transfer.kind == "add" and is_remote(source)):
+                continue
+            if follow(path, entries) is not None:
+                continue
+            exists = context is not None and (context / path).exists()
+            excluded = exists and ignore is not None and ignore.excludes(path)
+            yield MissingSource(
+                path,
+                step.line,
+                transfer,
+                excluded_by=ignore.deciding_line(path) if excluded and ignore else None,
+                edited=exists and not excluded,
+                outside=posixpath.normpath(source).startswith("../"),
+                alike=_alike(path, entries),
+            )
+
+
+def _alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
+    """A file of the same name elsewhere, else one of nearly the same name."""
+    files = sorted(entry.path for entry in entries.values() if entry.kind != "dir")
+    name = posixpath.basename(path)
+    namesakes = [other for other in files if posixpath.basename(other) == name]
+    if namesakes:
+        return min(namesakes, key=len)
+    close = difflib.get_close_matches(path.lower(), [other.lower() for other in files], 1, 0.85)
+    return next((other for other in files if other.lower() in close), None)
