@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError
 
-__all__ = ["check_environment_file", "python_pin"]
+__all__ = ["check_environment_file", "load_yaml", "python_pin"]
 
 _YAML = (".yml", ".yaml")
 
@@ -22,7 +22,7 @@ def check_environment_file(path: Path) -> None:
     """
     content = _content(path)
     if path.suffix.lower() in _YAML:
-        _parsed(path, content)
+        load_yaml(content, path)
 
 
 def _content(path: Path) -> bytes:
@@ -34,7 +34,12 @@ def _content(path: Path) -> bytes:
         raise ConfigError(f"environment file {path}: cannot be read: {error.strerror}") from error
 
 
-def _parsed(path: Path, content: bytes) -> Any:
+def load_yaml(content: bytes | str, path: Path) -> Any:
+    """The plain values of a YAML file; ``path`` names it in messages.
+
+    Raises ConfigError with line and column (1-based) for what is no YAML, and
+    for a tag that would make anything but a plain value (``!!python/…``).
+    """
     import yaml
 
     try:
@@ -52,9 +57,25 @@ def _parsed(path: Path, content: bytes) -> Any:
         raise ConfigError(
             f"{path}{place}: invalid YAML: {problem}; correct the file at this place"
         ) from None
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(
+            f"{path}:{_place(content, error.position, error.encoding)}: invalid YAML: "
+            f"{error.reason}; correct the file at this place"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
         raise ConfigError(f"{path}: invalid YAML: {first}; correct the file") from None
+
+
+def _place(content: bytes | str, position: int, encoding: str) -> str:
+    """Line and column of the ``position`` that PyYAML's reader stumbled at.
+
+    It counts characters, and bytes where ``encoding`` could not decode them.
+    """
+    if isinstance(content, bytes):
+        content = content.decode("utf-8" if encoding == "unicode" else "latin-1", "replace")
+    before = content[:position]
+    return f"{before.count(chr(10)) + 1}:{position - before.rfind(chr(10))}"
 
 
 def python_pin(path: Path) -> str | None:
@@ -67,7 +88,7 @@ def python_pin(path: Path) -> str | None:
     """
     name = path.name.lower()
     if path.suffix.lower() in _YAML:
-        return _conda_pin(_parsed(path, _content(path)))
+        return _conda_pin(load_yaml(_content(path), path))
     if name == ".python-version":
         return _version_file_pin(_content(path).decode("utf-8", "replace"))
     if name in ("pixi.toml", "pyproject.toml", "pipfile"):

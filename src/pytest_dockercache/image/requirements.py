@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..context import load_yaml
 from ..errors import ConfigError
 from .packages import Environment, Package, normalised
 from .versions import MatchSpec, parse_package_url, parse_spec
@@ -120,15 +121,7 @@ def parse_requirements(text: str, path: Path, *, platform: str = "linux/amd64") 
 
 
 def _load(text: str, path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{path}{place} is not valid YAML: {problem}") from None
+    document = load_yaml(text, path)
     if not isinstance(document, dict):
         raise ConfigError(f"{path} is no environment file: a mapping with dependencies: is needed")
     return document

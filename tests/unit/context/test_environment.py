@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import check_environment_file, python_pin
+from pytest_dockercache.context import check_environment_file, load_yaml, python_pin
 from pytest_dockercache.errors import ConfigError
 
 
@@ -78,6 +78,22 @@ def test_a_python_tag_is_refused(tmp_path: Path) -> None:
     file.write_text("name: !!python/object/apply:os.system [id]\n")
     with pytest.raises(ConfigError, match=r":1:7: the YAML tag '.*os\.system' is refused"):
         check_environment_file(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("name: \u00e9\n- \x07".encode(), "2:3"),
+        ("name: a\n\x07", "2:1"),
+        (b"name: a\nb: \xff", "2:4"),
+        (b"\xff", "1:1"),
+    ],
+)
+def test_what_is_no_character_of_a_text_has_a_position_too(
+    content: bytes | str, place: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^e\.yml:{place}: invalid YAML: .*; correct the file"):
+        load_yaml(content, Path("e.yml"))
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\xfa", b"a: \x00", b"[" * 3000])
