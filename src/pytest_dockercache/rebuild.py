@@ -24,6 +24,7 @@ from .cache import (
     UPLOADED,
     Forecast,
     Snapshot,
+    can_be_repeated,
     doubt_repeated_edits,
     explain,
     predict,
@@ -416,7 +417,7 @@ class Subject:
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
         changed: frozenset[int] = frozenset()
-        if any(edit.kind == "dockerfile" for edit in edits):
+        if any(can_be_repeated(edit) or self._changes_dockerfile(edit) for edit in edits):
             forecasts = self._forecast(spec, edits, nonce)
             changed = frozenset(item.step.line for item in forecasts if item.status == "miss")
         build = doubt_repeated_edits(explained, built, changed)
@@ -514,7 +515,7 @@ def decided(
         wanted = [step for step in steps if step.role == "environment"]
     else:
         wanted = [step for step in steps if step.line in stop.lines]
-    below = [step for step in wanted if _is_below(step, missed, ancestors or {})]
+    below = [step for step in wanted if _is_below(step, steps, ancestors or {})]
     hit = [step for step in wanted if step.status == "hit"]
     known_misses = [step for step in wanted if step.status == "miss" or step in below]
     if stop.rule == "miss":
@@ -524,16 +525,26 @@ def decided(
     return len(hit) + len(known_misses) == len(wanted)
 
 
-def _is_below(step: Step, missed: Sequence[Step], ancestors: Mapping[str, frozenset[str]]) -> bool:
+def _is_below(step: Step, steps: Sequence[Step], ancestors: Mapping[str, frozenset[str]]) -> bool:
     if step.status != "not-reached":
         return False
-    chain = ancestors.get(step.stage, frozenset({step.stage}))
-    # Copying takes no time, so what stands below a COPY is waited for and
-    # observed; a RUN may take minutes.
-    return any(
-        other.instruction == "RUN" and other.stage in chain and other.line < step.line
-        for other in missed
-    )
+    stages = ancestors.get(step.stage, frozenset({step.stage}))
+    found = False
+    for other in sorted(steps, key=lambda other: other.line):
+        if other.stage not in stages or other.line > step.line:
+            continue
+        if _READS_CONTENT.search(other.text):
+            # It hits if what the steps below it made anew is the same.
+            found = False
+        # Copying takes no time, so what stands below a COPY is waited for and
+        # observed; a RUN may take minutes.
+        if other.instruction == "RUN" and other.status == "miss" and other.line < step.line:
+            found = True
+    return found
+
+
+_READS_CONTENT = re.compile(r"--mount=\S*\btype=[\"']?(secret|ssh)\b", re.IGNORECASE)
+"""A RUN whose key on BuildKit holds the content of its root file system (see cache/prediction)."""
 
 
 def find_steps(

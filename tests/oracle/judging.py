@@ -226,8 +226,8 @@ def _compare(real: Build, said: tuple[object, ...], dialect: Dialect) -> Iterato
         elif status == step.status:
             yield Finding(step, step.status, status, "agreed", note)
         elif status == "unknown":
-            known = "stage" not in note and "runs on top of" not in note and "holds" not in note
-            verdict = "unknown" if known else "unknowable"
+            depends = ("stage", "runs on top of", "holds", "made anew")
+            verdict = "unknowable" if any(text in note for text in depends) else "unknown"
             yield Finding(step, step.status, status, verdict, note)
         else:
             yield Finding(step, step.status, status, f"false {status}", note)

@@ -159,6 +159,32 @@ def test_what_is_copied_from_a_stage_is_judged_by_its_content(buildx: Bench, edi
     require_agreement(buildx.judge(Case(dockerfile=STAGES, files=FILES, edits=(edit,))))
 
 
+SECRETS = f"""FROM {bases.PLAIN} AS same
+COPY nonce /.n
+RUN --mount=type=bind,source=src,target=/m ls /m > /list
+RUN --mount=type=secret,id=one echo same
+COPY a.txt /a.txt
+FROM {bases.PLAIN} AS other
+COPY nonce /.n
+COPY src /src
+WORKDIR /w
+RUN --mount=type=ssh echo other
+FROM scratch
+COPY --from=same /.n /same
+COPY --from=other /.n /other
+"""
+
+
+def test_a_command_with_a_secret_stands_on_content(buildx: Bench) -> None:
+    case = Case(dockerfile=SECRETS, files=FILES, edits=(Edit.append("src/main.py"),))
+    findings = buildx.judge(case)
+    require_agreement(findings)
+    seen = {item.step.line: (item.real, item.said) for item in findings}
+    assert seen[3] == ("miss", "miss")
+    assert seen[4] == seen[5] == ("hit", "unknown")
+    assert seen[10] == ("miss", "miss")
+
+
 CLASSIC = f"""FROM {bases.PLAIN}
 COPY nonce /.n
 LABEL a=1

@@ -67,6 +67,16 @@ def test_a_run_that_missed_in_the_stage_below_decides_the_stage_built_from_it() 
     assert decided(steps, Stop("miss"), {"app": frozenset({"app", "base"})})
 
 
+@pytest.mark.parametrize("mount", ["type=secret,id=token", "id=token,type=ssh"])
+def test_below_a_run_that_missed_one_that_mounts_a_secret_may_still_hit(mount: str) -> None:
+    secret = step(3, "not-reached", f"RUN --mount={mount} pip install", "environment")
+    assert not decided([step(2, "miss"), secret], Stop("miss"))
+    above = step(3, "not-reached", f"RUN --mount={mount} true")
+    assert not decided([step(2, "miss"), above, install(4, "not-reached")], Stop("miss"))
+    ran = step(3, "miss", f"RUN --mount={mount} true")
+    assert decided([step(2, "miss"), ran, install(4, "not-reached")], Stop("miss"))
+
+
 def test_the_negative_control_ends_with_the_first_reader_that_was_reused() -> None:
     steps = [copy(2, "miss"), install(3, "hit"), install(5, "not-reached", "other")]
     assert decided(steps, Stop("hit", (3, 5)))

@@ -1,7 +1,7 @@
 """Why a step hits or misses: keys, prediction, reasons, advice."""
 
 from .advice import advice
-from .doubt import doubt_repeated_edits
+from .doubt import can_be_repeated, doubt_repeated_edits
 from .forecast import Forecast, predict
 from .reasons import explain, is_rebuilt, stage_ancestors
 from .snapshot import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot
@@ -14,6 +14,7 @@ __all__ = [
     "Forecast",
     "Snapshot",
     "advice",
+    "can_be_repeated",
     "doubt_repeated_edits",
     "explain",
     "is_rebuilt",

@@ -12,7 +12,7 @@ from ..dockerfile.instructions import declared
 from ..model import Reason
 from .contents import Difference
 from .keys import Content, Facet, Key, Value
-from .prediction import Comparison, Prediction, Record, same_value
+from .prediction import Comparison, Prediction, Record, reads_root_by_content, same_value
 from .snapshot import Snapshot, is_unknown, readable
 
 __all__ = ["cause", "doubt"]
@@ -45,6 +45,10 @@ def doubt(comparison: Comparison, prediction: Prediction) -> str | None:
     root = prediction.root
     if root is not None and root.instruction.keyword == "FROM":
         return f"the base image {root.stage.base} may run ONBUILD triggers, which only it knows"
+    if root is not None and reads_root_by_content(prediction.key, comparison.dialect):
+        return (
+            f"hits only if the files it stands on, made anew from line {root.line} on, are the same"
+        )
     if root is not None:
         return f"runs on top of line {root.line}, which may hit or miss"
     for content in prediction.unsure:

@@ -1,22 +1,35 @@
 """Hits that an earlier build explains better than the edit: they are unknown, not hits.
 
 An edit that carries the run's nonce makes a context that nobody built before.
-Deleting, renaming, changing a mode, or a value that a test chose can be
-repeated: the second time, the cache holds the result, and a step that depends
-on the edit hits all the same.
+Deleting, renaming, changing a mode, a rule of an ignore file, or a value that
+a test chose can be repeated: the second time, the cache holds the result, and
+a step that depends on the edit hits all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..context import takes
-from ..dockerfile import PlannedStep
+from ..dockerfile import PlannedStep, Stage
 from ..model import UNIQUE_KINDS, Build, Edit, Step
 from .reasons import edited_paths, stage_ancestors
 
-__all__ = ["doubt_repeated_edits"]
+__all__ = ["can_be_repeated", "doubt_repeated_edits"]
+
+
+def can_be_repeated(edit: Edit) -> bool:
+    """Whether an earlier build may have had the same edit, as far as cache keys can tell.
+
+    What is added to an ignore file is unique, what it keeps out is not; the
+    same holds for a Dockerfile, which only its owner knows by name.
+    """
+    if edit.kind == "build-arg":
+        return edit.text is not None
+    if edit.path is not None and edit.path.endswith(".dockerignore"):
+        return edit.kind != "touch"
+    return edit.kind not in UNIQUE_KINDS and edit.kind != "touch"
 
 
 def doubt_repeated_edits(
@@ -25,15 +38,18 @@ def doubt_repeated_edits(
     """Turn into ``unknown`` each hit of a step that certainly depends on a repeatable edit.
 
     The steps below such a step, and those that copy from its stage, become
-    unknown with it. ``steps`` is the plan of the Dockerfile that was built,
-    ``changed`` the lines whose keys another Dockerfile text is known to change.
+    unknown with it. ``steps`` is the plan of the Dockerfile that was built;
+    ``changed`` are the lines whose keys the edits are known to change, if any
+    of them can be repeated.
     """
-    repeatable = [edit for edit in build.edits if _is_repeatable(edit)]
-    if not repeatable:
+    repeatable = [edit for edit in build.edits if can_be_repeated(edit)]
+    if not repeatable and not changed:
         return build
+    named = ", ".join(map(str, repeatable or build.edits))
     planned = {step.line: step for step in steps}
     ancestors = stage_ancestors(steps)
     labels = {step.stage.index: step.stage.label for step in steps}
+    base = _rebased(steps)
     doubtful: set[str] = set()
     judged: list[Step] = []
     for step in build.steps:
@@ -41,10 +57,11 @@ def doubt_repeated_edits(
         if step.status == "hit" and item is not None:
             chain = ancestors.get(step.stage, frozenset({step.stage}))
             copied = {labels.get(t.origin) for t in item.transfers if isinstance(t.origin, int)}
-            if chain & doubtful or copied & doubtful or _depends(item, repeatable, changed):
+            certain = step.line in changed or _depends(item, repeatable, base)
+            if chain & doubtful or copied & doubtful or certain:
                 doubtful.add(step.stage)
                 note = (
-                    f"it depends on the edit ({', '.join(map(str, repeatable))}), so its hit "
+                    f"it depends on the edit ({named}), so its hit "
                     "can only come from an earlier build of the same edit"
                 )
                 judged.append(replace(step, status="unknown", note=note))
@@ -53,23 +70,32 @@ def doubt_repeated_edits(
     return replace(build, steps=tuple(judged))
 
 
-def _is_repeatable(edit: Edit) -> bool:
-    if edit.kind == "build-arg":
-        return edit.text is not None
-    return edit.kind not in UNIQUE_KINDS and edit.kind != "touch"
+def _rebased(steps: Sequence[PlannedStep]) -> frozenset[int]:
+    """The stages that stand on the base that an edit of the base replaces: the target's."""
+    stages = {step.stage.index: step.stage for step in steps}
+    if not stages:
+        return frozenset()
+    root = _root(stages[max(stages)], stages)
+    return frozenset(index for index, stage in stages.items() if _root(stage, stages) == root)
 
 
-def _depends(step: PlannedStep, edits: Sequence[Edit], changed: Collection[int]) -> bool:
+def _root(stage: Stage, stages: Mapping[int, Stage]) -> int:
+    while stage.parent is not None and stage.parent in stages:
+        stage = stages[stage.parent]
+    return stage.index
+
+
+def _depends(step: PlannedStep, edits: Sequence[Edit], rebased: Collection[int]) -> bool:
     for edit in edits:
-        if edit.kind == "dockerfile" and step.line in changed:
-            return True
-        if edit.kind == "base" and step.stage.parent is None:
+        if edit.kind == "base" and step.stage.index in rebased:
             return True
         if edit.kind == "build-arg":
             in_scope = edit.path in step.declared_args
             if step.instruction.keyword == "RUN" and in_scope:
                 return True
             continue
+        if edit.kind in UNIQUE_KINDS:
+            continue  # Of an ignore file: what it keeps out is not to be seen here.
         for path in edited_paths([edit]):
             for transfer in step.transfers:
                 if transfer.origin == "context" and (

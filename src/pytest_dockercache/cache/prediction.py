@@ -402,6 +402,8 @@ class Comparison:
         if _covers(new_key, path, self.after):
             return "equal"
         below = self._same_at(old[:-1], new[:-1], _needed(path, new_key))
+        if new_key.step.instruction.keyword == "WORKDIR":
+            return below
         # This step may have written over what came out differently below it.
         return "unknown" if below == "different" else below
 
@@ -416,6 +418,8 @@ class Comparison:
             if item.other is not None:
                 places.append(_landing(item.other, old, key, self.before))
             for place in places:
+                if path == "/":
+                    place = "/"  # Wherever it lands, that is below the root.
                 if place is None:
                     return "unknown"
                 if not _overlap(path, place):

@@ -263,3 +263,41 @@ def test_what_may_have_been_written_over_or_left_out_is_no_certain_miss(
     text = f"FROM scratch AS one\n{stage}\nFROM base\nCOPY --from=one {path} /x/\n"
     statuses = Project(tmp_path, text).statuses(Edit.append("src/main.py"))
     assert statuses[max(statuses)] == UNKNOWN
+
+
+SECRET = """FROM base
+COPY src/main.py /main.py
+{between}
+RUN --mount=type={mount} install
+COPY a.txt /a.txt
+"""
+
+
+@pytest.mark.parametrize(
+    "mount", ["secret,id=token", "ssh", "secret,id=token --mount=type=tmpfs,target=/t"]
+)
+def test_a_command_with_a_secret_stands_on_content(tmp_path: Path, mount: str) -> None:
+    """On BuildKit it hits although the step below ran again, if that made the same."""
+    text = SECRET.format(between="RUN strip /main.py", mount=mount)
+    said = Project(tmp_path, text).after(Edit.append("src/main.py"))
+    assert {line: item.status for line, item in said.items()} == {
+        2: MISS, 3: MISS, 4: UNKNOWN, 5: UNKNOWN,
+    }  # fmt: skip
+    assert said[4].note == (
+        "hits only if the files it stands on, made anew from line 2 on, are the same"
+    )
+    classic = Project(tmp_path, text, dialect=CLASSIC)
+    assert set(classic.statuses(Edit.append("src/main.py")).values()) == {MISS}
+
+
+def test_a_command_with_a_secret_on_a_changed_file_is_a_miss(tmp_path: Path) -> None:
+    text = SECRET.format(between="WORKDIR /w", mount="secret,id=token")
+    assert Project(tmp_path, text).statuses(Edit.append("src/main.py")) == {
+        2: MISS, 3: MISS, 4: MISS, 5: MISS,
+    }  # fmt: skip
+
+
+def test_a_command_with_a_secret_hits_on_a_step_that_is_only_said_otherwise(tmp_path: Path) -> None:
+    project = Project(tmp_path, SECRET.format(between="WORKDIR /w", mount="secret,id=token"))
+    text = (tmp_path / "Dockerfile").read_text().replace("COPY src", "COPY --chmod=644 src")
+    assert project.statuses(Edit.dockerfile(text))[4] != HIT

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pytest_dockercache.cache import doubt_repeated_edits
-from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.dockerfile import PlannedStep, parse_dockerfile, plan
 from pytest_dockercache.model import Build, Edit, Step
 
 DOCKERFILE = """\
@@ -18,12 +20,10 @@ COPY --from=base /src /src
 RUN echo done
 """
 
-STEPS = plan(parse_dockerfile(DOCKERFILE))
 
-
-def hits(*edits: Edit) -> Build:
+def hits(steps: Sequence[PlannedStep], edits: tuple[Edit, ...]) -> Build:
     """A build in which every step hit."""
-    steps = tuple(
+    found = tuple(
         Step(
             step.line,
             step.stage.label,
@@ -31,15 +31,16 @@ def hits(*edits: Edit) -> Build:
             step.instruction.text,
             status="hit",
         )
-        for step in STEPS
-        if step.instruction.keyword in ("RUN", "COPY")
+        for step in steps
+        if step.instruction.keyword in ("RUN", "COPY", "WORKDIR")
     )
-    return Build(edits, "built", 1.0, steps, "image")
+    return Build(edits, "built", 1.0, found, "image")
 
 
-def unknown(*edits: Edit, changed: tuple[int, ...] = ()) -> list[int]:
+def unknown(*edits: Edit, changed: tuple[int, ...] = (), text: str = DOCKERFILE) -> list[int]:
     """The lines that become unknown."""
-    judged = doubt_repeated_edits(hits(*edits), STEPS, changed)
+    steps = plan(parse_dockerfile(text), all_stages=True)
+    judged = doubt_repeated_edits(hits(steps, edits), steps, changed)
     return [step.line for step in judged.steps if step.status == "unknown"]
 
 
@@ -74,8 +75,30 @@ def test_a_chosen_argument_value_is_in_the_key_of_every_run_below_it() -> None:
     assert unknown(Edit.build_arg("FLAVOUR")) == []
 
 
-def test_another_base_is_below_everything() -> None:
-    assert unknown(Edit.base("debian:13")) == [3, 4, 6, 7]
+def test_another_base_is_below_everything_in_the_stages_that_stand_on_it() -> None:
+    # Only the target's base is replaced: line 2 to 4 stand on the one they stood on.
+    assert unknown(Edit.base("debian:13")) == [6, 7]
+
+
+def test_another_base_is_below_the_stages_that_the_target_is_built_from() -> None:
+    text = "FROM debian AS base\nRUN make\nFROM base\nRUN echo done\n"
+    assert unknown(Edit.base("debian:13"), text=text) == [2, 4]
+
+
+def test_a_chosen_value_is_doubted_wherever_it_certainly_changes_a_key() -> None:
+    text = "ARG TAG=12\nFROM debian:$TAG\nWORKDIR /srv\nRUN make\n"
+    edit = Edit.build_arg("TAG", "13")
+    assert unknown(edit, changed=(3, 4), text=text) == [3, 4]
+
+
+def test_a_rule_of_an_ignore_file_keeps_out_what_it_kept_out_before() -> None:
+    assert unknown(Edit.append(".dockerignore", "src/main.py"), changed=(3,)) == [3, 4, 6, 7]
+    assert unknown(Edit.append(".dockerignore", "README.md")) == []
+
+
+def test_a_dockerfile_that_is_edited_as_a_file_can_have_been_built_before() -> None:
+    edit = Edit.replace("Dockerfile", "make", "make all")
+    assert unknown(edit, changed=(4,)) == [4, 6, 7]
 
 
 def test_another_text_is_doubted_where_it_certainly_changes_a_key() -> None:
