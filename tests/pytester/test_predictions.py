@@ -60,6 +60,36 @@ def test_without_a_daemon_the_cache_checks_are_predicted(project: Path) -> None:
     assert status == 0, output
 
 
+SAMPLES: dict[str, Any] = json.loads((FIXTURES / "samples.json").read_text())
+
+
+@pytest.mark.newest_python
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_is_judged_without_a_daemon(name: str, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(FIXTURES / name, tmp_path / "project", symlinks=True))
+    status, checks, output = run(copied)
+    assert "dockercache: model (no Docker daemon listens at " in output
+    fails = {
+        check: SAMPLES[name]["fails"][check]
+        for check in PREDICTED
+        if check in SAMPLES[name]["fails"]
+    }
+    failed = {check for check, said in checks.items() if said["outcome"] == "failed"}
+    assert failed == set(fails), output
+    for check, expected in fails.items():
+        assert checks[check]["message"].startswith(PREFIX)
+        assert expected["reason"] in checks[check]["message"]
+        assert expected["line"] in (None, checks[check]["line"])
+    for check in ("builds", *IMAGE_CHECKS):
+        if check in checks:
+            assert checks[check]["outcome"] == "skipped"
+            assert "no Docker daemon listens at" in checks[check]["message"]
+    assert status == (1 if fails else 0)
+    status, checks, output = run(copied, "--dockercache-strict")
+    assert status == 1
+    assert {said["outcome"] for said in checks.values()} <= {"passed", "failed"}, output
+
+
 def test_what_cannot_be_predicted_fails_when_strict(project: Path) -> None:
     status, checks, output = run(project, "--dockercache-strict")
     assert status == 1
