@@ -140,3 +140,109 @@ def test_ini_keys_serve_where_no_option_is_given(project: Project) -> None:
     result = project.pytest("-k", "layer", off=True)
     assert result.counts["failed"] == 1
     assert result.has("(--dockercache-strict)")
+
+
+MAKE_STEPS = """\
+    FROM debian:12
+    COPY environment.yml ./
+    RUN conda env update -n base -f environment.yml
+    RUN make deps
+    COPY src/ ./src/
+    """
+"""A Dockerfile with a step that only its owner knows to install something."""
+
+
+def test_an_env_step_that_matches_no_run_at_all_is_a_usage_error_that_lists_them(
+    project: Project, snapshot: SnapshotAssertion
+) -> None:
+    project.files["Dockerfile"] = MAKE_STEPS
+    result = project.pytest("--dockercache-env-step=make +install")
+    assert result.code == 4
+    assert project.builds == []
+    assert result.stable.strip() == snapshot
+    assert project.pytest("--dockercache-env-step=make +install", "--collect-only").code == 4
+
+
+def test_an_env_step_of_the_ini_file_is_refused_by_its_key(project: Project) -> None:
+    project.ini = "dockercache_env_step = COPY"
+    result = project.pytest("Dockerfile::builds")
+    assert result.code == 4
+    assert result.has(
+        "dockercache_env_step (pytest.ini)=COPY: matches no RUN instruction of Docker"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["make", "deps$", "conda env"])
+def test_an_env_step_that_matches_a_run_is_taken(project: Project, pattern: str) -> None:
+    project.files["Dockerfile"] = MAKE_STEPS
+    result = project.pytest(f"--dockercache-env-step={pattern}", "Dockerfile::builds")
+    assert result.counts == {"passed": 1}
+    assert "matches no RUN" not in result.text
+
+
+def test_an_env_step_needs_to_match_in_one_of_several_dockerfiles(project: Project) -> None:
+    project.files["other/Dockerfile"] = MAKE_STEPS
+    both = ["--dockercache-dockerfile=Dockerfile", "--dockercache-dockerfile=other/Dockerfile"]
+    result = project.pytest(*both, "--dockercache-env-step=make", "-k", "args-late")
+    assert result.counts["passed"] == 2
+    assert result.text.count("--dockercache-env-step=make: matches no RUN instruction here") == 1
+    header = result.text.partition("dockercache: other/Dockerfile")[0]
+    assert "matches no RUN instruction here" in header
+    result = project.pytest(*both, "--dockercache-env-step=mkae", "-k", "args-late")
+    assert result.code == 4
+    assert result.has("matches no RUN instruction of Dockerfile, other/Dockerfile; ")
+
+
+def test_an_env_step_that_matches_nothing_is_refused_with_workers_too(project: Project) -> None:
+    result = project.pytest("--dockercache-env-step=mkae", "-n", "2", process=True)
+    assert result.code == 4
+    assert result.has("--dockercache-env-step=mkae: matches no RUN instruction of Dockerfile; ")
+    assert project.builds == []
+
+
+MARKED = """
+    import pytest
+
+    @pytest.mark.dockercache(dockerfile="other/Dockerfile", context=".")
+    def test_marked(dockercache):
+        dockercache.assert_hit(role="environment")
+    """
+
+
+def test_a_marked_test_counts_among_the_dockerfiles_that_are_judged(project: Project) -> None:
+    project.files.update({"other/Dockerfile": MAKE_STEPS, "test_image.py": MARKED})
+    result = project.pytest("--dockercache-env-step=make", "test_image.py")
+    assert result.counts == {"passed": 1}
+    result = project.pytest("--dockercache-env-step=mkae", "test_image.py")
+    assert result.code == 4
+    assert result.has("matches no RUN instruction of Dockerfile, other/Dockerfile; ")
+
+
+def test_a_spec_that_only_a_fixture_knows_is_held_to_the_env_step_when_it_is_known(
+    project: Project,
+) -> None:
+    project.files["other/Dockerfile"] = MAKE_STEPS
+    project.files["test_image.py"] = """
+        import pytest
+        from pytest_dockercache.model import BuildSpec
+
+        @pytest.fixture
+        def dockercache_spec(pytestconfig):
+            root = pytestconfig.rootpath
+            return BuildSpec(root / "other/Dockerfile", root)
+
+        def test_marked(dockercache):
+            dockercache.assert_hit(role="environment")
+        """
+    result = project.pytest("--dockercache-env-step=make", "test_image.py")
+    assert result.counts == {"passed": 1}
+    result = project.pytest("--dockercache-env-step=mkae", "test_image.py")
+    assert result.counts == {"errors": 1}
+    assert result.has("matches no RUN instruction of Dockerfile, other/Dockerfile; ")
+
+
+def test_an_env_step_is_not_refused_where_a_dockerfile_cannot_be_read(project: Project) -> None:
+    project.files["Dockerfile"] = "RUN no from\n"
+    result = project.pytest("--dockercache-env-step=mkae", "Dockerfile::builds")
+    assert result.counts == {"errors": 1}
+    assert "matches no RUN" not in result.text

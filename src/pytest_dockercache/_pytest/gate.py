@@ -35,6 +35,8 @@ from .targets import Selection, Target, select
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from .named_steps import NamedSteps
+
 __all__ = ["Gate"]
 
 FIXTURES = ("dockercache", "dockercache_spec", "dockercache_edit", "dockercache_engine")
@@ -42,6 +44,7 @@ FIXTURES = ("dockercache", "dockercache_spec", "dockercache_edit", "dockercache_
 
 _RUN = "dockercache_run"
 _COUNT = "dockercache_collected"
+_REFUSAL = "dockercache_refusal"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Gate:
         self._heard: dict[str, _Heard] = {}
         self._collected = 0
         self._complaint: str | None = None
+        self.named_steps: NamedSteps | None = None
 
     # -- what items and fixtures ask for ------------------------------------
 
@@ -210,6 +214,11 @@ class Gate:
                 yield f"  environment file {file.path}: {file.why}"
             source = project.source
             yield f"  source edit {source.path}: {source.why}"
+            if self.options.settings.env_step:
+                from .named_steps import named_lines
+
+                if not named_lines(project):
+                    yield f"  {self.options.env_step_given}: matches no RUN instruction here"
         except DockerCacheError as problem:
             yield f"  {target.node}: {first_line(self.shortened(str(problem)))}"
 
@@ -238,6 +247,8 @@ class Gate:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Refuse a session in which there is nothing for us to do."""
         self._collected = sum(_is_ours(item) for item in items)
+        if self._collected and self.options.settings.env_step:
+            self._look_for_named_steps(items)
         if self._collected or self._config.getoption("lf", False) or not self.options.given:
             return
         if self.is_worker:
@@ -245,6 +256,27 @@ class Gate:
             items.clear()
             return
         raise pytest.UsageError(self._nothing_to_do())
+
+    def _look_for_named_steps(self, items: list[pytest.Item]) -> None:
+        from .named_steps import NamedSteps, specs_of_marked
+
+        marked, complete = specs_of_marked(items)
+        targets = dict.fromkeys((*self.selection.targets, self.selection.default))
+        specs = [
+            (target.node, target.spec(self.options))
+            for target in targets
+            if target is not None and target.image is None
+        ]
+        specs += [(self.shown(spec.dockerfile), spec) for spec in marked]
+        self.named_steps = NamedSteps.look(self.options, specs, complete=complete)
+        refusal = self.named_steps.refusal()
+        if refusal is None:
+            return
+        if self.is_worker:
+            items.clear()
+            self._complaint = str(refusal)
+            return
+        raise refusal
 
     def _nothing_to_do(self) -> str:
         if self.selection.arguments and self.selection.left_out:
@@ -273,6 +305,7 @@ class Gate:
         output = getattr(node, "workeroutput", None) or {}
         if output.get(_COUNT) == 0:
             self._complaint = self._nothing_to_do()
+        self._complaint = output.get(_REFUSAL) or self._complaint
 
     # -- tests ---------------------------------------------------------------------
 
@@ -327,6 +360,7 @@ class Gate:
         if self.is_worker:
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
             output[_COUNT] = self._counted()
+            output[_REFUSAL] = self._complaint
             return
         if self._complaint is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

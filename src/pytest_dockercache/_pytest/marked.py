@@ -53,7 +53,10 @@ def rebuild_of(
     with reported():
         named = _keywords(item).get("engine", engine)
         name = check_engine(str(named), f"engine={named!r} of {item.nodeid}")
-        subject = gate_of(item.config).subject(spec, name)
+        gate = gate_of(item.config)
+        subject = gate.subject(spec, name)
+        if gate.named_steps is not None:
+            gate.named_steps.require(gate.shown(spec.dockerfile), subject.project)
         edits = _edits(edit) or (subject.project.source_edit,)
         return DockerCache(subject, edits)
 

@@ -67,7 +67,11 @@ class ReportChoice:
 
 @dataclass(frozen=True)
 class Options:
-    """Every option, checked. ``given`` is True if ``--dockercache`` is on the command line."""
+    """Every option, checked.
+
+    ``given`` is True if ``--dockercache`` is on the command line.
+    ``env_step_given`` is how ``settings.env_step`` was given, for messages.
+    """
 
     settings: Settings
     given: bool = True
@@ -76,6 +80,7 @@ class Options:
     reports: tuple[ReportChoice, ...] = ()
     dockerfiles: tuple[DockerfileChoice, ...] = ()
     images: tuple[ImageChoice, ...] = ()
+    env_step_given: str = ""
     base_image: str | None = None
     context: Path | None = None
     target: str | None = None
@@ -175,6 +180,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         reports=tuple(_report(value) for value in reader.values("report")),
         dockerfiles=tuple(_dockerfile(value) for value in reader.values("dockerfile")),
         images=tuple(dict.fromkeys(images)),
+        env_step_given=_given(reader.value("env-step")),
         base_image=_base_image(reader.value("base-image"), images),
         context=_directory(context, context.text) if context is not None else None,
         target=reader.text("target"),
@@ -245,6 +251,10 @@ def _pattern(value: _Value | None) -> str | None:
     except re.error as problem:
         raise value.wrong(f"not a regular expression ({problem})", "escape it") from None
     return value.text
+
+
+def _given(value: _Value | None) -> str:
+    return "" if value is None else f"{value.name}={value.text}"
 
 
 def _python(value: _Value | None) -> str | None:

@@ -12,6 +12,7 @@ from .roles import (
     EnvironmentCommand,
     environment_command,
     environment_commands,
+    is_named,
     role_of,
     roles_of,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "environment_command",
     "environment_commands",
     "expand",
+    "is_named",
     "may_be_named",
     "parse_dockerfile",
     "plan",

@@ -26,6 +26,7 @@ __all__ = [
     "EnvironmentCommand",
     "environment_command",
     "environment_commands",
+    "is_named",
     "role_of",
     "roles_of",
 ]
@@ -159,12 +160,26 @@ def _environment_command(
                 split.add(found.tool)
     if installs:
         return _joined(step, installs, locks)
-    texts = [step.instruction.text, step.expanded]
-    texts += [document.body for document in step.instruction.heredocs]
-    if pattern is not None and any(pattern.search(text) for text in texts):
+    if _is_found(step, pattern):
         tool = next((command.name for command in ran), "")
         return EnvironmentCommand(tool, step.line)
     return None
+
+
+def is_named(step: PlannedStep, pattern: str | None) -> bool:
+    """Whether ``--dockercache-env-step`` finds something in a step: a RUN, or its heredocs.
+
+    So is a step that would be recognised without it.
+    """
+    return step.instruction.keyword == "RUN" and _is_found(step, _compiled(pattern))
+
+
+def _is_found(step: PlannedStep, pattern: re.Pattern[str] | None) -> bool:
+    if pattern is None:
+        return False
+    texts = [step.instruction.text, step.expanded]
+    texts += [document.body for document in step.instruction.heredocs]
+    return any(pattern.search(text) for text in texts)
 
 
 def _joined(

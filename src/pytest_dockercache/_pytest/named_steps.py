@@ -1,0 +1,122 @@
+"""Refuses a ``--dockercache-env-step`` that finds no step: the one it means would go unjudged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..dockerfile import PlannedStep, is_named
+from ..errors import ConfigError, DockerCacheError
+from ..rebuild import Project
+
+if TYPE_CHECKING:
+    from ..model import BuildSpec
+    from .options import Options
+
+__all__ = ["NamedSteps", "named_lines", "specs_of_marked"]
+
+_SHOWN = 12
+"""How many RUN lines of a Dockerfile a message lists."""
+
+_WIDTH = 76
+
+
+def named_lines(project: Project) -> tuple[int, ...]:
+    """The lines of the RUN instructions that ``--dockercache-env-step`` finds in a project."""
+    pattern = project.settings.env_step
+    return tuple(step.line for step in project.steps if is_named(step, pattern))
+
+
+@dataclass(frozen=True)
+class NamedSteps:
+    """What the pattern finds in everything that an invocation judges.
+
+    ``runs`` has the RUN steps of each Dockerfile in which it finds nothing;
+    ``found`` is True if it finds a step in any, or if one cannot be read;
+    ``complete`` if nothing else is judged.
+    """
+
+    given: str
+    runs: Mapping[str, Sequence[PlannedStep]]
+    found: bool
+    complete: bool
+
+    @classmethod
+    def look(
+        cls, options: Options, specs: Iterable[tuple[str, BuildSpec]], *, complete: bool = True
+    ) -> NamedSteps:
+        """Look into the Dockerfiles of ``specs``, each with the name that messages use.
+
+        ``complete`` is False where others are judged too, which are not known
+        yet. A Dockerfile that cannot be read says so elsewhere; it may hold
+        the step.
+        """
+        runs: dict[str, Sequence[PlannedStep]] = {}
+        found = False
+        for name, spec in specs:
+            try:
+                project = Project.read(spec, options.settings)
+            except DockerCacheError:
+                found = True
+                continue
+            if named_lines(project):
+                found = True
+            else:
+                runs[name] = _runs(project)
+        return cls(options.env_step_given, runs, found, complete and bool(runs))
+
+    def refusal(self) -> ConfigError | None:
+        """The error to raise, None if the pattern may be right."""
+        refused = self.complete and not self.found
+        return _refusal(self.given, self.runs) if refused else None
+
+    def require(self, name: str, project: Project) -> None:
+        """Raise ConfigError if the pattern finds nothing anywhere, nor in this project."""
+        if not self.found and not named_lines(project):
+            raise _refusal(self.given, {**self.runs, name: _runs(project)})
+
+
+def specs_of_marked(items: Iterable[pytest.Item]) -> tuple[tuple[BuildSpec, ...], bool]:
+    """What the marked tests build, and whether that is all: a fixture may build something else."""
+    from .marked import spec_of
+
+    found: dict[BuildSpec, None] = {}
+    complete = True
+    for item in items:
+        if "dockercache" not in getattr(item, "fixturenames", ()):
+            continue
+        fixtures = getattr(item, "_fixtureinfo", None)
+        defined = getattr(fixtures, "name2fixturedefs", {}).get("dockercache_spec", ())
+        if len(defined) != 1:
+            complete = False
+            continue
+        try:
+            found[spec_of(item)] = None
+        except pytest.fail.Exception:
+            complete = False  # the test itself says what is wrong
+    return tuple(found), complete
+
+
+def _runs(project: Project) -> tuple[PlannedStep, ...]:
+    return tuple(
+        step for step in project.steps if step.instruction.keyword == "RUN" and not step.triggered
+    )
+
+
+def _refusal(given: str, runs: Mapping[str, Sequence[PlannedStep]]) -> ConfigError:
+    lines = [
+        f"{given}: matches no RUN instruction of {', '.join(runs)}; "
+        "give a regular expression that finds the step to judge, or leave it out"
+    ]
+    for name, steps in runs.items():
+        lines.append(f"  {name}" if steps else f"  {name} has no RUN instruction")
+        for step in steps[:_SHOWN]:
+            text = " ".join(step.instruction.text.split())
+            text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+            lines.append(f"{step.line:>6}  {text}")
+        if len(steps) > _SHOWN:
+            lines.append(f"     …  and {len(steps) - _SHOWN} more")
+    return ConfigError("\n".join(lines))
