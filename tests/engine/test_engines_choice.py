@@ -14,6 +14,8 @@ import docker
 import pytest
 
 from pytest_dockercache.engines import create_engine
+from pytest_dockercache.engines.buildx import Buildx
+from pytest_dockercache.engines.docker_command import Reached
 from pytest_dockercache.errors import ConfigError, EngineUnavailable
 
 BUILDERS = ("buildx", "buildkit", "classic")
@@ -125,6 +127,16 @@ def test_a_builder_with_another_driver_is_found_and_has_its_own_identity(
     engine = create_engine(builder="afar")
     assert engine.info.builder == f"{docker_daemon.info()['ID']}/afar"
     assert engine.traces() == ()
+    engine.close()
+
+
+@pytest.mark.engine
+def test_the_daemon_of_the_docker_command_is_the_one_that_is_asked(
+    docker_daemon: docker.DockerClient, tmp_path: Path
+) -> None:
+    engine = Buildx(Reached("another", "26.1.5"), "test")
+    with pytest.raises(EngineUnavailable, match="is another Docker daemon than the docker command"):
+        engine.image_config("any")
     engine.close()
 
 

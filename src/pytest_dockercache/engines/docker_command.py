@@ -91,7 +91,9 @@ def ask_docker() -> Answer:
         return Answer()
     said = (_said(docker, "info", "--format", _QUESTION) or "").split("\n")
     if len(said) != 6:
-        version = _version_in(_said(docker, "buildx", "version") or "")
+        text = _said(docker, "buildx", "version") or ""
+        # Podman's docker command answers too, with the version of Buildah.
+        version = _version_in(text) if "buildx" in text else ""
         return Answer(Plugin(version) if version else None)
     context, name, server, system, version, path = said
     usual = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")

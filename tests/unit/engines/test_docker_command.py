@@ -1,0 +1,92 @@
+"""What is learned from the docker command, by docker commands that say what they are told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_dockercache.engines.docker_command import (
+    Answer,
+    Plugin,
+    Reached,
+    ask_docker,
+    forget_answers,
+    question,
+)
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the only docker command, and of the plugin that it names."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    script(tmp_path / "docker-buildx", "")
+    return tmp_path / "docker"
+
+
+def script(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def informed(docker: Path, context: str = "default", plugin: str | None = None) -> str:
+    """A docker command that knows all that it is asked for."""
+    path = docker.parent / "docker-buildx" if plugin is None else plugin
+    return f"printf '%s\\n' {context} ID 26.1.5+dfsg1 linux v0.13.1+ds1 {path}"
+
+
+def test_the_usual_daemon_and_the_plugin_are_told_at_once(docker: Path) -> None:
+    script(docker, informed(docker))
+    plugin = Plugin("0.13.1", (str(docker.parent / "docker-buildx"),))
+    assert ask_docker() == Answer(plugin, Reached("ID", "26.1.5+dfsg1"))
+
+
+@pytest.mark.parametrize(
+    ("context", "host"), [("elsewhere", "unix:///x"), ("default", "ssh://there"), ("default", "")]
+)
+def test_another_daemon_has_to_be_asked_itself(
+    docker: Path, monkeypatch: pytest.MonkeyPatch, context: str, host: str
+) -> None:
+    script(docker, informed(docker, context))
+    monkeypatch.setenv("DOCKER_HOST", host)
+    answer = ask_docker()
+    assert answer.reached is None
+    assert answer.plugin is not None
+
+
+def test_a_plugin_that_cannot_be_run_by_itself_is_run_by_the_docker_command(docker: Path) -> None:
+    script(docker, informed(docker, plugin="/nonexistent/docker-buildx"))
+    assert ask_docker().plugin == Plugin("0.13.1", ("docker", "buildx"))
+
+
+def test_a_docker_command_that_tells_nothing_is_asked_for_the_version(docker: Path) -> None:
+    script(docker, "[ $1 = info ] && exit 1; echo github.com/docker/buildx v0.21.0 abc")
+    assert ask_docker() == Answer(Plugin("0.21.0", ("docker", "buildx")))
+
+
+def test_podman_is_not_taken_for_buildx(docker: Path) -> None:
+    script(docker, "[ $1 = info ] && exit 125; echo buildah 1.33.7")
+    assert ask_docker() == Answer()
+
+
+def test_without_the_plugin_there_is_none(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(docker, "[ $1 = info ] && { printf '%s\\n' default ID 26.1.5 linux; exit; }; exit 1")
+    assert ask_docker() == Answer()
+    docker.unlink()
+    monkeypatch.setenv("PATH", str(docker.parent))
+    assert ask_docker() == Answer()
+
+
+def test_each_environment_is_asked_once(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_answers()
+    log = docker.parent / "log"
+    script(docker, f"echo asked >>{log}\n{informed(docker)}")
+    for _ in range(2):
+        assert question().answer().reached is not None
+    assert log.read_text() == "asked\n"
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    question().answer()
+    assert log.read_text() == "asked\nasked\n"
+    forget_answers()
