@@ -241,7 +241,7 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
         ours = [step for step in steps[index] if _is_step(step)]
         mine = {cast(int, step.ordinal): positions[index, cast(int, step.ordinal)] for step in ours}
         if index in twice:
-            reason = f"another stage is named {_stage_key(steps[index][0])} in the builder's output"
+            reason = _same_name([steps[other][0] for other in by_key[_stage_key(steps[index][0])]])
             doubts.update((position, reason) for position in mine.values())
             continue
         first = 2 if any(_is_from(step) and step.ordinal for step in steps[index]) else 1
@@ -301,6 +301,19 @@ def _command(planned: PlannedStep) -> str:
 def _stage_key(step: PlannedStep) -> str:
     stage = step.stage
     return stage.name.lower() if stage.name else f"stage-{stage.index}"
+
+
+def _same_name(froms: Sequence[PlannedStep]) -> str:
+    """Why the steps of these stages cannot be told apart, and what would help."""
+    key = _stage_key(froms[0])
+    lines = " and ".join(str(step.line) for step in froms)
+    unnamed = [step.line for step in froms if step.stage.name is None]
+    if not unnamed:
+        return f"the stages of lines {lines} are both named {key}: give one another name"
+    return (
+        f"the builder's output calls the stages of lines {lines} both {key}: "
+        f"give that of line {unnamed[0]} a name (FROM … AS name)"
+    )
 
 
 def _is_from(step: PlannedStep) -> bool:
@@ -627,11 +640,12 @@ class Observation:
                     if step.stage.index == trigger.stage
                 )
         name = parse_name(vertex.name)
-        is_from = name is not None and name.keyword == "FROM"
+        if name is not None and name.keyword == "FROM":
+            froms = [step for step in self._planned if _is_from(step)]
+            lines = {step.line for step in froms if name.stage in (None, _stage_key(step))}
+            return lines.pop() if len(lines) == 1 else None
         for step in self._planned:
             stage = step.stage
-            if is_from and name is not None and name.stage in (None, _stage_key(step)):
-                return stage.from_.line
             image = vertex.name.removeprefix("[internal] load metadata for ")
             if image != vertex.name and stage.parent is None and _names_image(image, stage.base):
                 return stage.from_.line

@@ -275,6 +275,41 @@ def test_two_stages_of_one_name_are_doubted() -> None:
     assert doubted(text, names("[s 2/2] RUN x", "[s 1/1] RUN y")) == {2, 4}
 
 
+NAMED_LIKE_THE_UNNAMED = """\
+FROM a AS Stage-1
+RUN install
+FROM b
+COPY --from=stage-1 x x
+RUN test
+"""
+"""BuildKit calls an unnamed stage stage-<index>, and so the second one here like the first."""
+
+
+def test_a_stage_named_as_builders_call_an_unnamed_one_leaves_both_unknown() -> None:
+    events: list[Event] = [
+        vertex("[stage-1 2/2] RUN install", digest="i", cached=True, start=1, end=1),
+        vertex("[stage-1 2/3] COPY --from=stage-1 x x", digest="c", start=2, end=3),
+        vertex("[stage-1 3/3] RUN test", digest="t", start=3, end=4),
+    ]
+    for count in range(1, len(events) + 1):  # whatever the builder says first
+        steps = observation(NAMED_LIKE_THE_UNNAMED, events[-count:]).steps(ended=True)
+        assert statuses(steps) == [(2, "unknown"), (4, "unknown"), (5, "unknown")]
+        assert {step.note for step in steps} == {
+            "the builder's output calls the stages of lines 1 and 3 both stage-1: "
+            "give that of line 3 a name (FROM … AS name)"
+        }
+
+
+def test_a_stage_that_cannot_be_told_by_its_name_is_not_blamed_for_a_failure() -> None:
+    failed = vertex("[stage-1 1/3] FROM docker.io/library/b", start=1, end=2, error="denied")
+    failure = observation(NAMED_LIKE_THE_UNNAMED, [failed]).failure()
+    assert failure is not None
+    assert failure.line is None
+    alone = observation("FROM a AS s\nRUN x\nFROM b\nCOPY --from=s x x\n", [failed]).failure()
+    assert alone is not None
+    assert alone.line == 3
+
+
 def test_the_from_vertex_of_a_concurrent_build_is_no_ambiguity() -> None:
     text = "FROM a AS s\nRUN x\nFROM a\nCOPY --from=s b c\n"
     vertices = names(
