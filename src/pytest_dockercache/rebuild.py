@@ -39,6 +39,7 @@ from .context import (
     apply_argument_edits,
     choose_source,
     environment_files,
+    named_source,
     stage,
 )
 from .dockerfile import (
@@ -216,9 +217,19 @@ class Project:
 
     @cached_property
     def source(self) -> Choice:
-        """The file that the source edit changes, and why this one. Raises Unverifiable."""
+        """The file that the source edit changes, and why this one.
+
+        Raises Unverifiable, and ConfigError for one that is named and cannot be edited.
+        """
         if self.settings.edit is not None:
-            return Choice(self.settings.edit, "named with --dockercache-edit")
+            return named_source(
+                self.settings.edit,
+                self.entries,
+                self.environment_files,
+                context=self.spec.context,
+                dockerfile=self.spec.dockerfile,
+                ignore=self.ignore,
+            )
         lines = tuple(command.line for command in self.commands)
         excluded = tuple(file.path for file in self.environment_files)
         return choose_source(
@@ -413,7 +424,7 @@ class Subject:
                 # Not only after edits: an upload over the Engine API leaves its context behind.
                 traces = engine.traces()
                 if traces:
-                    self.run.note("traces", [identity, traces])
+                    self.run.note("traces", [engine.info.name, identity, traces])
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
         changed: frozenset[int] = frozenset()

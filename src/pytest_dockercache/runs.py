@@ -272,7 +272,9 @@ def _engine_of(name: str, builder: str | None, identity: str) -> Iterator[Engine
 def _remove_cached(engine: Engine, run_id: str) -> int:
     """Remove from the build cache what a run's edits left; return the bytes that stay."""
     noted = []
-    for builder, traces in _entries(run_id, "traces"):
-        if builder == engine.info.builder:
+    # Two engines on one daemon do not understand each other's traces.
+    own = [engine.info.name, engine.info.builder]
+    for *made_by, traces in _entries(run_id, "traces"):
+        if made_by == own:
             noted += traces
     return engine.remove_traces(noted) if noted else 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_dockercache.model import EngineInfo
 from pytest_dockercache.runs import Run, cache_home, digest, locked, read_json, write_json
 
 
@@ -95,6 +96,37 @@ def test_a_dead_run_whose_engine_does_not_answer_is_kept_for_later(
     run.sweep()
     assert journal.exists()
     run.finish()
+
+
+def test_engines_of_one_builder_are_each_given_their_own_traces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, list[str]] = {}
+
+    class Listening:
+        def __init__(self, name: str) -> None:
+            self.info = EngineInfo(name, "", "", "", "unix:///the.sock")
+
+        def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+            return ()
+
+        def remove_traces(self, traces: list[str]) -> int:
+            given[self.info.name] = list(traces)
+            return 0
+
+        def close(self) -> None:
+            pass
+
+    def create(name: str, *, builder: str | None) -> Listening:
+        return Listening(name)
+
+    monkeypatch.setattr("pytest_dockercache.engines.create_engine", create)
+    run = Run.start()
+    for name in ("buildx", "classic"):
+        run.note("engine", [name, None, "unix:///the.sock"])
+        run.note("traces", [name, "unix:///the.sock", [f"of {name}"]])
+    assert run.finish().stuck == ()
+    assert given == {"buildx": ["of buildx"], "classic": ["of classic"]}
 
 
 def test_a_half_written_journal_line_costs_only_that_line(home: Path) -> None:
