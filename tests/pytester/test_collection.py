@@ -253,3 +253,22 @@ def test_a_python_file_named_like_a_dockerfile_is_a_test_file(project: Project) 
     project.files["dockerfile_test.py"] = "def test_a(): pass"
     result = project.pytest("dockerfile_test.py", "Dockerfile::builds", "--collect-only", "-q")
     assert collected(result) == ["dockerfile_test.py::test_a", "Dockerfile::builds"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [("directory", "a directory"), ("link", "no file that can be read")]
+)
+def test_a_dockerfile_that_is_no_file_is_not_said_to_be_absent(
+    project: Project, kind: str, what: str
+) -> None:
+    del project.files["Dockerfile"]
+    if kind == "directory":
+        project.files["Dockerfile/readme.txt"] = "for Docker"
+    else:
+        (project.root / "Dockerfile").symlink_to("nowhere")
+    result = project.pytest()
+    assert result.code == 4
+    assert result.has(
+        f"ERROR: --dockercache: ROOT/Dockerfile is {what}; "
+        "name a Dockerfile with --dockercache-dockerfile=PATH"
+    )

@@ -30,7 +30,7 @@ from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
 from .outcomes import cut_our_frames, first_line, place_report, translated
 from .progress import Progress, progress_for
-from .targets import Selection, Target, select
+from .targets import DEFAULT_NAMES, Selection, Target, select
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -220,7 +220,9 @@ class Gate:
                 if not named_lines(project):
                     yield f"  {self.options.env_step_given}: matches no RUN instruction here"
         except DockerCacheError as problem:
-            yield f"  {target.node}: {first_line(self.shortened(str(problem)))}"
+            said = first_line(self.shortened(str(problem)))
+            about = "" if said.startswith(target.node) else f"{target.node}: "
+            yield f"  {about}{said}"
 
     def _image_header(self, target: Target, subject: Inspection) -> str:
         known = [] if subject.base_image is None else [f"base {self.shortened(subject.base_image)}"]
@@ -286,6 +288,13 @@ class Gate:
                 f"add {node}, or mark tests with @pytest.mark.dockercache"
             )
         places = dict.fromkeys((self._config.invocation_params.dir, self._config.rootpath))
+        for path in (place / name for place in places for name in DEFAULT_NAMES):
+            if os.path.lexists(path) and not path.is_file():
+                what = "a directory" if path.is_dir() else "no file that can be read"
+                return (
+                    f"--dockercache: {path} is {what}; "
+                    "name a Dockerfile with --dockercache-dockerfile=PATH"
+                )
         return (
             "--dockercache: no Dockerfile or Containerfile in "
             f"{' or '.join(map(str, places))}, and no marked test; "

@@ -20,7 +20,7 @@ from ..errors import ConfigError, DockerCacheError
 from ..model import BuildSpec
 from .options import DockerfileChoice, Options
 
-__all__ = ["Selection", "Target", "choose_context", "node_path", "select"]
+__all__ = ["DEFAULT_NAMES", "Selection", "Target", "choose_context", "node_path", "select"]
 
 DEFAULT_NAMES = ("Dockerfile", "Containerfile")
 

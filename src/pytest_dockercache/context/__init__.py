@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .choice import Choice, EnvironmentFile, choose_source, environment_files
+from .choice import Choice, EnvironmentFile, choose_source, environment_files, named_source
 from .comments import comment_syntax
 from .digests import Digests
 from .edits import apply_argument_edits
@@ -36,6 +36,7 @@ __all__ = [
     "environment_files",
     "load_yaml",
     "missing_sources",
+    "named_source",
     "preview",
     "python_pin",
     "stage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import re
 import shlex
@@ -14,16 +15,24 @@ from typing import TYPE_CHECKING
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..errors import ConfigError, Unverifiable
 from .comments import comment_syntax, is_binary, is_source_code
+from .edits import context_path
 from .entries import ContextEntry
 from .gomatch import BadPatternError, compile_match, has_wildcard
 from .ignore import IgnoreRules
-from .missing import missing_sources
+from .missing import alike, missing_sources
 from .selection import container_paths, taken
 
 if TYPE_CHECKING:
     from ..dockerfile import EnvironmentCommand
 
-__all__ = ["Choice", "EnvironmentFile", "choose_source", "environment_files", "is_manifest"]
+__all__ = [
+    "Choice",
+    "EnvironmentFile",
+    "choose_source",
+    "environment_files",
+    "is_manifest",
+    "named_source",
+]
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,47 @@ def environment_files(
     return tuple(
         EnvironmentFile(path, _readers(path, commands, at_line), why) for path, why in found.items()
     )
+
+
+def named_source(
+    path: str,
+    entries: Iterable[ContextEntry],
+    environment: Sequence[EnvironmentFile],
+    *,
+    context: Path,
+    dockerfile: Path,
+    ignore: IgnoreRules,
+) -> Choice:
+    """The file of ``--dockercache-edit``, relative to the context.
+
+    Raises ConfigError for what no edit of can reach the image, and for one of
+    the ``environment`` files: an edit of it has to rebuild the environment.
+    """
+    option = f"--dockercache-edit={path}"
+    try:
+        cleaned = context_path(path, os.path.abspath(context))
+    except ConfigError as error:
+        raise ConfigError(f"{option}: {str(error).partition(': ')[2]}") from None
+    known = {entry.path: entry for entry in entries}
+    reader = next((file.why for file in environment if file.path == cleaned), None)
+    if reader is not None:
+        raise ConfigError(
+            f"{option}: is an environment file ({reader}), an edit of which has to rebuild the "
+            "environment; name a source file"
+        )
+    entry = known.get(cleaned)
+    if entry is not None and entry.kind == "dir":
+        raise ConfigError(f"{option}: is a directory; name a file in it")
+    if entry is None and context / cleaned != dockerfile:
+        if (context / cleaned).exists() and ignore.excludes(cleaned):
+            raise ConfigError(
+                f"{option}: is kept out of the build context by {ignore.deciding_line(cleaned)}, "
+                "so no edit of it reaches the image; name a file that the image holds"
+            )
+        meant = alike(cleaned, known)
+        hint = f"perhaps {meant} is meant" if meant else "paths are relative to the context"
+        raise ConfigError(f"{option}: no such file in the build context {context}; {hint}")
+    return Choice(cleaned, "named with --dockercache-edit")
 
 
 def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | None) -> str:

@@ -14,7 +14,7 @@ from .gomatch import has_wildcard
 from .ignore import IgnoreLine, IgnoreRules
 from .selection import follow, is_remote, rooted
 
-__all__ = ["MissingSource", "missing_sources"]
+__all__ = ["MissingSource", "alike", "missing_sources"]
 
 _VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
 
@@ -99,11 +99,11 @@ def missing_sources(
                 excluded_by=ignore.deciding_line(path) if excluded and ignore else None,
                 edited=exists and not excluded,
                 outside=posixpath.normpath(source).startswith("../"),
-                alike=_alike(path, entries),
+                alike=alike(path, entries),
             )
 
 
-def _alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
+def alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
     """A file of the same name elsewhere, else one of nearly the same name."""
     files = sorted(entry.path for entry in entries.values() if entry.kind != "dir")
     name = posixpath.basename(path)

@@ -46,29 +46,31 @@ def read_dockerfile(path: Path) -> Dockerfile:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such Dockerfile\nName an existing one with --dockercache-dockerfile=PATH."
+            f"{path}: no such Dockerfile\n"
+            "  fix    name an existing one with --dockercache-dockerfile=PATH"
         ) from None
     except IsADirectoryError:
         raise ConfigError(
             f"{path}: is a directory, not a Dockerfile\n"
-            f"Name the file in it, for example --dockercache-dockerfile={path / 'Dockerfile'}."
+            "  fix    name the file in it, for example "
+            f"--dockercache-dockerfile={path / 'Dockerfile'}"
         ) from None
     except PermissionError:
         raise ConfigError(
             f"{path}: cannot be read: permission denied\n"
-            "Make the file readable for the user who runs pytest."
+            "  fix    make the file readable for the user who runs pytest"
         ) from None
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror or error}\n"
-            "Check the path and what is mounted there."
+            "  fix    check the path and what is mounted there"
         ) from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigError(f"{path}: is UTF-16, not UTF-8\nSave the Dockerfile as UTF-8.")
+        raise ConfigError(f"{path}: is UTF-16, not UTF-8\n  fix    save the Dockerfile as UTF-8")
     if b"\0" in content:
         raise ConfigError(
             f"{path}: is a binary file, not a Dockerfile\n"
-            "Name the right file with --dockercache-dockerfile=PATH."
+            "  fix    name the right file with --dockercache-dockerfile=PATH"
         )
     return parse_dockerfile(content.decode("utf-8", errors="replace"), path)
 
@@ -85,7 +87,11 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     """
     text = text.removeprefix(_BOM)
     if not text.strip():
-        raise ConfigError(f"{path}: is empty\nA Dockerfile needs at least a FROM instruction.")
+        raise ConfigError(
+            f"{path}: is empty\n"
+            "  fix    start it with FROM image, or name another file with "
+            "--dockercache-dockerfile=PATH"
+        )
     directives, escape = _directives(text, path)
     lines = text.split("\n")
     logical = tuple(_logical_lines(lines, escape, path))
@@ -94,7 +100,8 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     if not stages:
         raise ConfigError(
             f"{path}: has no FROM instruction\n"
-            "It is not a Dockerfile, or its stages are missing: start it with FROM image."
+            "  fix    start it with FROM image, or name another file with "
+            "--dockercache-dockerfile=PATH"
         )
     return Dockerfile(path, text, instructions, stages, directives)
 
@@ -120,14 +127,13 @@ def _directives(text: str, path: Path) -> tuple[tuple[tuple[str, str], ...], str
         if name in found:
             raise ConfigError(
                 f"{path}:{number}: only one {name} parser directive can be used\n"
-                "Remove one of them."
+                "  fix    remove one of them"
             )
         found[name] = match[2]
     escape = found.get("escape", "\\")
     if escape not in ("\\", "`"):
         raise ConfigError(
-            f"{path}: invalid escape directive: {escape}\n"
-            "The valid ones are # escape=\\ and # escape=`."
+            f"{path}: invalid escape directive: {escape}\n  fix    write # escape=\\ or # escape=`"
         )
     return tuple(found.items()), escape
 
@@ -166,7 +172,7 @@ def _logical_lines(lines: list[str], escape: str, path: Path) -> Iterator[_Logic
             if body is None:
                 raise ConfigError(
                     f"{path}:{first}: unterminated heredoc: no line holds only {name}\n"
-                    f"End the document that starts with <<{name} by a line {name}."
+                    f"  fix    end the document that starts with <<{name} by a line {name}"
                 )
             heredocs.append(Heredoc(name, body, expand, chomp))
         yield _Logical(text.strip(SPACE), first, number, tuple(heredocs))

@@ -118,7 +118,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     except re.error as error:
         raise ConfigError(
             f"--dockercache-env-step={pattern}: not a regular expression: {error}\n"
-            "Escape characters such as ( + * with a backslash."
+            "  fix    escape characters such as ( + * with a backslash"
         ) from None
 
 

@@ -93,12 +93,12 @@ def _from_words(from_: Instruction, path: Path) -> tuple[str, str | None]:
         if not _STAGE_NAME.match(name):
             raise ConfigError(
                 f"{path}:{from_.line}: invalid name for a build stage: {words[2]}\n"
-                "A name starts with a letter and has letters, digits, '-', '_' and '.'."
+                "  fix    start the name with a letter, and use letters, digits, '-', '_' and '.'"
             )
         return words[0], name
     raise ConfigError(
         f"{path}:{from_.line}: FROM needs one or three arguments, not {len(words)}: {from_.text}\n"
-        "Write FROM image, or FROM image AS name."
+        "  fix    write FROM image, or FROM image AS name"
     )
 
 
@@ -190,7 +190,7 @@ def _variables(
     except SubstitutionError as error:
         raise ConfigError(
             f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}\n"
-            "Correct its default, or give it with --dockercache-build-arg=NAME=VALUE."
+            "  fix    correct its default, or give it with --dockercache-build-arg=NAME=VALUE"
         ) from None
 
 
@@ -215,8 +215,8 @@ def _connected(
             argument = needed[0] if needed else "NAME"
             raise ConfigError(
                 f"{dockerfile.path}:{stage.from_.line}: no base image from {written}: {problem}\n"
-                f"Give the argument a default, or a value with "
-                f"--dockercache-build-arg={argument}=IMAGE."
+                "  fix    give the argument a default, or a value with "
+                f"--dockercache-build-arg={argument}=IMAGE"
             )
         # Stage names are lower case; a base is compared as it is written.
         parent = names.get(base)
@@ -242,12 +242,12 @@ def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
     if not names:
         raise ConfigError(
             f"{dockerfile.path}: unknown target stage {target!r}: no stage has a name\n"
-            f"Name one with FROM image AS {target}, or leave the target out."
+            f"  fix    name one with FROM image AS {target}, or leave the target out"
         )
     raise ConfigError(
         f"{dockerfile.path}: unknown target stage {target!r}; valid: "
         f"{', '.join(dict.fromkeys(names))}\n"
-        "Name one of them with --dockercache-target=STAGE."
+        "  fix    name one of them with --dockercache-target=STAGE"
     )
 
 
