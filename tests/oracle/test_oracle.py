@@ -185,6 +185,23 @@ def test_a_command_with_a_secret_stands_on_content(buildx: Bench) -> None:
     assert seen[10] == ("miss", "miss")
 
 
+ITSELF = f"""FROM {bases.PLAIN} AS s0
+COPY nonce /.n
+FROM s0 AS s1
+ENV A=1
+FROM s0 AS s2
+COPY --from=s1 /etc /f1/
+"""
+
+
+@pytest.mark.parametrize("step", ["ENV A=2", "WORKDIR /w"])
+def test_a_copy_from_its_own_state_is_another_step(buildx: Bench, step: str) -> None:
+    case = Case(ITSELF, FILES, edits=(Edit.dockerfile(ITSELF.replace("ENV A=1", step)),))
+    found = {item.step.line: item for item in buildx.judge(case)}
+    assert found[6].verdict == "agreed", found[6]
+    assert found[6].real == ("hit" if step.startswith("ENV") else "miss")
+
+
 CLASSIC = f"""FROM {bases.PLAIN}
 COPY nonce /.n
 LABEL a=1

@@ -177,6 +177,23 @@ def _unequal(old: Sequence[Facet], new: Sequence[Facet]) -> list[tuple[Facet, Fa
     ]
 
 
+def _itself(comparison: Comparison, old: Key, new: Key) -> Reason:
+    """A stage that a step reads has become, or is no longer, the very state it stands on."""
+    pairs = zip(
+        comparison.copies_itself(old), comparison.copies_itself(new), new.contents, strict=True
+    )
+    was, stage = next((was, content.origin) for was, now, content in pairs if was != now)
+    labels = {key.step.stage.index: key.step.stage.label for key in comparison.after_keys}
+    label = labels[stage] if isinstance(stage, int) else stage
+    line = missed_line(comparison, stage) if isinstance(stage, int) else None
+    message = (
+        f"stage {label} is now another one than what this step stands on"
+        if was
+        else f"stage {label} is now the same as what this step stands on"
+    )
+    return Reason("parent", message, line or new.step.line)
+
+
 def _difference(comparison: Comparison, old: Key, new: Key) -> Reason:
     unequal = _unequal(old.operation, new.operation)
     if old.step.instruction.text == new.step.instruction.text and (
@@ -185,6 +202,8 @@ def _difference(comparison: Comparison, old: Key, new: Key) -> Reason:
         # The same words: what they stand for, or stand on, is what changed.
         for was, now in unequal:
             return _around(comparison, old, new, was, now)
+        if comparison.copies_itself(old) != comparison.copies_itself(new):
+            return _itself(comparison, old, new)
         found = _content(comparison, old, new)
         if found is not None:
             return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -98,6 +98,7 @@ class Comparison:
     _old_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
     _new_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
     _content: dict[tuple[int, int], Sameness] = field(default_factory=dict)
+    _of_itself: dict[int, tuple[bool, ...]] = field(default_factory=dict)
 
     def run(self) -> Comparison:
         """Match every step. Raises ConfigError, and BuildFailed for a COPY without its source."""
@@ -118,6 +119,7 @@ class Comparison:
         chains = self._old_chains
         for key in self.before_keys:
             below = self._below(key, chains)
+            self._look_at_itself(key, chains)
             chain = chains[key.step.stage.index]
             if not key.runs:
                 chain.append((key, below))
@@ -137,6 +139,8 @@ class Comparison:
     def _equal_here(self, one: Key, other: Key) -> bool:
         """Whether two steps of the build before read the same content, for certain."""
         if len(one.contents) != len(other.contents):
+            return False
+        if self.copies_itself(one) != self.copies_itself(other):
             return False
         for first, second in zip(one.contents, other.contents, strict=True):
             if first.origin != second.origin:
@@ -177,10 +181,31 @@ class Comparison:
             return State("unknown", (Base(token),), key.step)
         return State("hit", (Base(token),))
 
+    def _look_at_itself(self, key: Key, chains: dict[int, list[tuple[Key, State]]]) -> None:
+        """Note of each content whether it comes from the very state that the step stands on.
+
+        BuildKit then gives the operation one input instead of two, which
+        makes it another one (observed with 0.13, COPY and bind mounts).
+        """
+        if self.dialect.name != "buildkit":
+            return
+        stages = [content.origin for content in key.contents]
+        if any(isinstance(stage, int) for stage in stages):
+            own = _vertex(chains[key.step.stage.index], chains)
+            self._of_itself[id(key)] = tuple(
+                isinstance(stage, int) and _vertex(chains.get(stage, []), chains) == own
+                for stage in stages
+            )
+
+    def copies_itself(self, key: Key) -> tuple[bool, ...]:
+        """Of each content of a step, whether it comes from the state that the step stands on."""
+        return self._of_itself.get(id(key), ())
+
     # -- the build after
 
     def _judge(self, key: Key) -> None:
         below = self._below(key, self._new_chains)
+        self._look_at_itself(key, self._new_chains)
         chain = self._new_chains[key.step.stage.index]
         if not key.runs:
             chain.append((key, below))
@@ -265,6 +290,8 @@ class Comparison:
     def _same_key(self, old: Key, new: Key) -> Sameness:
         operation = same_operation(old.operation, new.operation)
         if operation == "different" or len(old.contents) != len(new.contents):
+            return "different"
+        if self.copies_itself(old) != self.copies_itself(new):
             return "different"
         found: Sameness = operation
         for first, second in zip(old.contents, new.contents, strict=True):
@@ -436,6 +463,27 @@ class Comparison:
                     return "different"
                 found = "unknown"
         return found
+
+
+def _vertex(
+    chain: Sequence[tuple[Key, State]], chains: Mapping[int, Sequence[tuple[Key, State]]]
+) -> object:
+    """What tells the end of a chain from every other vertex of the same build."""
+    for place in range(len(chain) - 1, -1, -1):
+        key = chain[place][0]
+        if key.runs:
+            contents = tuple(
+                (
+                    _vertex(chains.get(content.origin, []), chains)
+                    if isinstance(content.origin, int)
+                    else content.origin,
+                    content.source,
+                    _shape(content.transfer),
+                )
+                for content in key.contents
+            )
+            return key.operation, contents, _vertex(chain[:place], chains)
+    return chain[0][0].base if chain else None
 
 
 def predict_steps(

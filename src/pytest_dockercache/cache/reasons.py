@@ -135,7 +135,8 @@ def _root(
     steps: Sequence[PlannedStep],
 ) -> Reason:
     if planned is not None:
-        paths = edited_paths(edits)
+        # A modification time is in no key: it is nobody's reason.
+        paths = edited_paths([edit for edit in edits if edit.kind != "touch"])
         for transfer in planned.transfers:
             if transfer.origin != "context":
                 continue

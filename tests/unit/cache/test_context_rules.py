@@ -301,3 +301,35 @@ def test_a_command_with_a_secret_hits_on_a_step_that_is_only_said_otherwise(tmp_
     project = Project(tmp_path, SECRET.format(between="WORKDIR /w", mount="secret,id=token"))
     text = (tmp_path / "Dockerfile").read_text().replace("COPY src", "COPY --chmod=644 src")
     assert project.statuses(Edit.dockerfile(text))[4] != HIT
+
+
+ITSELF = """FROM base AS s0
+COPY a.txt /a.txt
+FROM s0 AS s1
+{step}
+FROM s0 AS s2
+{copy}
+"""
+
+
+@pytest.mark.parametrize(
+    "copy", ["COPY --from=s1 /etc /f/", "RUN --mount=type=bind,from=s1,source=/etc,target=/m ls /m"]
+)
+def test_a_stage_that_was_the_step_itself_is_another_source(tmp_path: Path, copy: str) -> None:
+    """BuildKit gives an operation on two equal states one input, and so another key."""
+    for number, (before, after, expected) in enumerate(
+        [
+            ("WORKDIR /", "WORKDIR /w", MISS),
+            ("WORKDIR /w", "ENV A=1", MISS),
+            ("WORKDIR /w", "WORKDIR /v", HIT),
+            ("ENV A=1", "ENV A=2", HIT),
+        ]
+    ):
+        project = Project(tmp_path / str(number), ITSELF.format(step=before, copy=copy))
+        edit = Edit.dockerfile(ITSELF.format(step=after, copy=copy))
+        said = project.after(edit)[6]
+        assert said.status == expected, (before, after)
+        if expected == MISS:
+            assert said.reason is not None
+            assert said.reason.message.startswith("stage s1 is now ")
+            assert said.reason.message.endswith("what this step stands on")

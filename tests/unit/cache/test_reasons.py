@@ -66,6 +66,13 @@ def test_a_miss_that_the_model_did_not_expect_is_explained_as_a_guess() -> None:
     )
 
 
+def test_a_modification_time_is_no_reason_whatever_the_builder_did() -> None:
+    touched = build("miss", "miss", "miss", edit=Edit.touch("src/main.py"))
+    assert reasons(touched, forecast(2, "hit"))[0] == (
+        "the builder ran it again, and the model sees no change that it depends on"
+    )
+
+
 def test_a_miss_that_was_expected_for_another_reason_is_a_guess_too() -> None:
     parent = Reason("parent", "runs on top of line 2", 2)
     assert reasons(build("hit", "miss", "miss"), forecast(3, "miss", parent))[1] == (
