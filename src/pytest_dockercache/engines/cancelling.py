@@ -26,7 +26,7 @@ START_SECONDS = 4.0
 LIMIT_SECONDS = 12.0
 """How long a build may go on altogether."""
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
 """How often it is looked whether a command has been started."""
 
 
