@@ -69,7 +69,7 @@ def judge(subject: Subject) -> Verdict:
         rows=rows,
         why=f"line {root.line} ({named_step(root)}) copies {listed}; "
         + _why_let_in(subject.project, guilty),
-        fix=f"add at the end of {_ignore_file(subject.project)}: " + "  ".join(_patterns(guilty)),
+        fix=_fix(subject.project, guilty),
         line=root.line,
     )
 
@@ -95,6 +95,15 @@ def _why_let_in(project: Project, guilty: list[Probe]) -> str:
         if line is not None:
             return f"{line} lets {probe.name} in"
     return f"no line of {name} leaves them out"
+
+
+def _fix(project: Project, guilty: list[Probe]) -> str:
+    patterns = _patterns(guilty)
+    name = _ignore_file(project)
+    lines = f"{'the line' if len(patterns) == 1 else 'these lines'}: {', '.join(patterns)}"
+    if project.ignore.source is None:
+        return f"create {name} with {lines}"
+    return f"add at the end of {name} {lines}"
 
 
 def _patterns(guilty: list[Probe]) -> list[str]:

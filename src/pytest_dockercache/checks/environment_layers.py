@@ -77,10 +77,9 @@ def _root(build: Build, step: Step) -> Step:
 
 def _cost(subject: Subject, step: Step, edits: Sequence[Edit]) -> str:
     seconds = subject.seconds(step)
-    if seconds is None:
-        return "again"
+    known = "" if seconds is None else f"{seconds:.1f} s "
     what = "change of the build argument" if edits[0].kind == "build-arg" else "source edit"
-    return f"{seconds:.1f} s again on every {what}"
+    return f"{known}again on every {what}"
 
 
 def _origin(build: Build, root: Step) -> Step | None:

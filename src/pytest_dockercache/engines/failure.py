@@ -44,28 +44,33 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
     where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
     command = _command(request, line)
     code = _EXIT_CODE.search(error)
-    details = []
+    details: list[str] = []
+    fixes: list[str] = []
     missing = None if code is not None else _missing(request, line, error)
     if _NO_SPACE.search(error) or _NO_SPACE.search("\n".join(tail)):
         verdict = f"the disk of the Docker daemon seems to be full: {where}: {command or error}"
-        details.append("  fix    free space there (see `docker system df`), then run again")
+        fixes.append("free space there (see `docker system df`), then run again")
     elif missing is not None:
-        where = f"{request.spec.dockerfile.name}:{missing.line}"
+        line = missing.line
+        where = f"{request.spec.dockerfile.name}:{line}"
         verdict = f"the image does not build: {missing.verdict(where)}"
-        details.append(f"{missing.line:>4}  {_command(request, missing.line)}")
+        details.append(f"{line:>4}  {_command(request, line)}")
         details.append(f"  why    the builder says: {_shorten(error, 300)}")
-        details.append(f"  fix    {missing.fix(request.spec.context)}")
+        fixes.append(missing.fix(request.spec.context))
     elif code is not None and command:
-        verdict = f"the image does not build: {where}: {command}: exit code {code[1]}"
+        verdict = f"the image does not build: {where} ends with exit code {code[1]}: {command}"
     elif command:
         verdict = f"the image does not build: {where}: {command}: {_shorten(error, 300)}"
     else:
         verdict = f"the image does not build: {where}: {_shorten(error, 300)}"
     if "requires BuildKit" in error:
-        details.append("  fix    use --dockercache-engine=buildkit or buildx")
+        fixes.append("use --dockercache-engine=buildkit or buildx")
     if tail:
         details.append("  log")
         details += [f"    {text}" for text in tail]
+        if line is not None and not fixes:
+            fixes.append(f"correct line {line}; `docker build` shows the whole log")
+    details += [f"  fix    {fix}" for fix in fixes]
     return BuildFailed("\n".join([verdict, *details]), line=line, log="\n".join(tail))
 
 

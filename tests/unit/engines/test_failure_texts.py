@@ -23,11 +23,12 @@ def test_a_command_that_failed_is_named_with_line_and_exit_code() -> None:
     error = 'process "/bin/sh -c conda …" did not complete successfully: exit code: 3'
     failed = build_failed(REQUEST, 2, error, "Collecting\rDone\n\nnot found\n")
     assert str(failed).splitlines() == [
-        "the image does not build: Dockerfile:2: RUN conda env update -f environment.yml: "
-        "exit code 3",
+        "the image does not build: Dockerfile:2 ends with exit code 3: "
+        "RUN conda env update -f environment.yml",
         "  log",
         "    Done",
         "    not found",
+        "  fix    correct line 2; `docker build` shows the whole log",
     ]
     assert failed.line == 2
     assert failed.log == "Done\nnot found"
