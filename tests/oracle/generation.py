@@ -608,8 +608,9 @@ def _rewritten(draw: st.DrawFn, kind: str, top: list[Line], stages: list[Stage])
     else:
         index = draw(st.integers(0, len(stages) - 1))
         body = bodies[index]
-        # The FROM and the copy of the nonce stay where they are.
-        first = 1 if stages[index].inherited else 2
+        # What stands above the copy of the nonce is the same in every case: a
+        # new step there may be in the cache since another one.
+        first = body.index("COPY nonce /.n") + 1 if "COPY nonce /.n" in body else 1
         if len(body) <= first or kind in ("insert", "comment"):
             extra = "# a comment\n" if kind == "comment" else "LABEL inserted=1"
             if kind == "insert":
