@@ -514,7 +514,7 @@ def _missing(snapshot: Snapshot, step: PlannedStep, content: Content) -> BuildFa
     path = rooted(content.source)
     context = snapshot.tree.root
     for missing in missing_sources(step, snapshot.tree.entries, snapshot.tree.ignore, context):
-        if missing.path == path:
+        if missing.source == path:
             where = f"{snapshot.dockerfile.path.name}:{step.line}"
             text = f"{missing.verdict(where)}\n  fix    {missing.fix(context)}"
             break

@@ -325,7 +325,7 @@ def _require_copied(
             continue
         for missing in missing_sources(step, known, ignore, context):
             destination = posixpath.normpath(missing.transfer.destination)
-            inside = posixpath.join(destination, posixpath.basename(missing.path))
+            inside = posixpath.join(destination, posixpath.basename(missing.source))
             if place in (destination, inside):
                 raise ConfigError(
                     f"environment file {missing.verdict(f'line {step.line}')} for line "

@@ -23,13 +23,15 @@ _VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
 class MissingSource:
     """A source of COPY, ADD or a bind mount that the build context does not hold.
 
-    ``path`` is relative to the context. ``excluded_by`` is the line of the
+    ``source`` is what the step names, ``path`` what is not there: the same,
+    or what a link leads to. Both are relative to the context. ``excluded_by`` is the line of the
     ignore file that keeps it out although it exists; ``edited`` is True for
     one that only an edit has taken away, ``outside`` for a source that climbs
     out of the context (``../conf``), which builders do not follow; ``alike``
     is a path of the context that may be meant.
     """
 
+    source: str
     path: str
     line: int
     transfer: Transfer
@@ -40,7 +42,8 @@ class MissingSource:
 
     def verdict(self, where: str) -> str:
         """What is missing and who takes it; ``where`` names that line of the Dockerfile."""
-        takes = f"but {where} {_VERBS[self.transfer.kind]} it"
+        taken = "it" if self.path == self.source else f"{self.source}, a link to it"
+        takes = f"but {where} {_VERBS[self.transfer.kind]} {taken}"
         if self.excluded_by is not None:
             return f"{self.path} is kept out of the build context by {self.excluded_by}, {takes}"
         if self.edited:
@@ -85,14 +88,16 @@ def missing_sources(
         if transfer.origin != "context" or transfer.parents:
             continue
         for source in transfer.sources:
-            path = rooted(source)
-            if not path or has_wildcard(path) or (transfer.kind == "add" and is_remote(source)):
+            named = rooted(source)
+            if not named or has_wildcard(named) or (transfer.kind == "add" and is_remote(source)):
                 continue
-            if follow(path, entries) is not None:
+            path = _lacking(named, entries)
+            if path is None:
                 continue
             exists = context is not None and (context / path).exists()
             excluded = exists and ignore is not None and ignore.excludes(path)
             yield MissingSource(
+                named,
                 path,
                 step.line,
                 transfer,
@@ -101,6 +106,34 @@ def missing_sources(
                 outside=posixpath.normpath(source).startswith("../"),
                 alike=alike(path, entries),
             )
+
+
+def _lacking(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
+    """What has to be there for ``path`` to be found; None if it is found.
+
+    That is the path itself, or the first path on the way of its links that
+    the context does not hold.
+    """
+    if follow(path, entries) is not None:
+        return None
+    for _ in range(255):
+        link = next((item for item in _upwards(path) if _is_link(item, entries)), None)
+        if link is None:
+            return path
+        text = entries[link].link or ""
+        target = posixpath.normpath("/" + posixpath.join("/" + posixpath.dirname(link), text))
+        path = posixpath.join(target.lstrip("/"), path[len(link) :].lstrip("/")).rstrip("/")
+    return path
+
+
+def _is_link(path: str, entries: Mapping[str, ContextEntry]) -> bool:
+    return path in entries and entries[path].kind == "link"
+
+
+def _upwards(path: str) -> list[str]:
+    """A path and those above it, the topmost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:

@@ -122,7 +122,7 @@ def _missing(request: BuildRequest, line: int | None, error: str) -> MissingSour
         if line in (None, step.line)
         for missing in missing_sources(step, entries, staged.ignore, spec.context)
     ]
-    named = [missing for missing in found if missing.path in error]
+    named = [missing for missing in found if missing.source in error]
     return next(iter(named if line is None else named or found), None)
 
 
