@@ -40,7 +40,7 @@ class BuildKit(DaemonSide):
             )
         info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
         super().__init__(lambda: daemon, info)
-        self._ledger = Ledger(daemon.records)
+        self._ledger = Ledger(daemon.now)
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
@@ -53,7 +53,7 @@ class BuildKit(DaemonSide):
         deadline = None if request.timeout is None else started + request.timeout
         planned = planned_steps(request, self._daemon)
         observation = Observation(planned, request.roles)
-        self._ledger.begin(edited=bool(request.edits))
+        self._ledger.begin()
         running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
         try:
             shown, news = observation.steps(), 0

@@ -185,12 +185,13 @@ class Buildx(DaemonSide):
             )
         self._buildx = found.command
         self._builder = find_builder(builder, "default" if isinstance(daemon, Reached) else None)
-        self._ledger = Ledger(self._records)
         identity = daemon.id if isinstance(daemon, Reached) else daemon.identity
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
         info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
         super().__init__(lambda: _connected(daemon), info)
+        # The clock of another builder is not known.
+        self._ledger = Ledger(daemon.now if self._in_daemon else None)
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -215,7 +216,7 @@ class Buildx(DaemonSide):
                 iidfile=iidfile,
                 metadata=metadata,
             )
-            self._ledger.begin(edited=bool(request.edits))
+            self._ledger.begin()
             child = _Child(command)
             observation = None
             try:

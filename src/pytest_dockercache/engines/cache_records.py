@@ -38,28 +38,24 @@ class CacheRecord:
 
 Trace = Mapping[str, Any]
 """A vertex that one of our builds executed, in JSON: the fields of a :class:`Made`, and as
-``known`` the IDs of the records of about its time that were there before the build."""
+``since`` the moment before which nothing can be of that build."""
 
 
 class Ledger:
     """Keeps the account of what one engine's edited builds left in a build cache.
 
-    ``records`` lists the whole cache, None if the builder cannot; with many
-    records that takes a while, so it is asked once before the first edited
-    build, and once when the traces are removed.
+    ``now`` tells the builder's time in nanoseconds since the epoch; where it
+    is None, a build begins with the first vertex that it tells of.
     """
 
-    def __init__(self, records: Callable[[], Iterable[CacheRecord] | None]) -> None:
-        self._records = records
-        self._before: Mapping[str, int] | None = None
+    def __init__(self, now: Callable[[], int] | None = None) -> None:
+        self._now = now
+        self._since: int | None = None
         self._traces: list[Trace] = []
 
-    def begin(self, *, edited: bool) -> None:
-        """Take stock before a build; what an unedited one leaves counts as there before."""
-        if not edited:
-            self._before = None
-        elif self._before is None:
-            self._before = {record.id: record.created for record in self._records() or ()}
+    def begin(self) -> None:
+        """Note when a build begins."""
+        self._since = None if self._now is None else self._now()
 
     def end(self, made: Iterable[Made], *, edited: bool) -> None:
         """Note what a build executed.
@@ -67,12 +63,14 @@ class Ledger:
         The context that an Engine API build uploads counts after every build:
         it has an address that nothing will ever ask for again.
         """
-        for item in made:
-            if edited or _uploaded(item):
-                earliest = item.started - _SLACK
-                before = (self._before or {}).items()
-                known = sorted(name for name, created in before if created >= earliest)
-                self._traces.append({**dataclasses.asdict(item), "known": known})
+        made = tuple(made)
+        first = min((item.started for item in made), default=0)
+        since = first if self._since is None else self._since
+        self._traces += [
+            {**dataclasses.asdict(item), "since": since}
+            for item in made
+            if edited or _uploaded(item)
+        ]
 
     def traces(self) -> tuple[Trace, ...]:
         """What was noted since this was last asked."""
@@ -88,19 +86,20 @@ def _uploaded(made: Made) -> bool:
 def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
     """Those of a cache's records that our builds made.
 
-    A record is ours if it was not there before the build, describes a vertex
+    A record is ours if it was made after the build began, describes a vertex
     that the build executed, and was made when it did: another build on the
     same daemon may add records at any time, and times alone are not exact
     enough (buildx shifts those it prints by up to its own latency).
     """
-    ours = [
-        (Made(**{name: value for name, value in trace.items() if name != "known"}), trace["known"])
-        for trace in traces
-    ]
+    ours = []
+    for trace in traces:
+        fields = dict(trace)
+        since = fields.pop("since")
+        ours.append((Made(**fields), since))
     return tuple(
         record
         for record in records
-        if any(_fits(made, record) and record.id not in known for made, known in ours)
+        if any(record.created >= since and _fits(made, record) for made, since in ours)
     )
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from ..errors import DockerCacheError, EngineUnavailable
 from .base import Execution
 from .cache_records import CacheRecord, prune_all
-from .docker_command import plain_version
+from .docker_command import clock_offset, plain_version
 from .progress import nanoseconds
 
 __all__ = ["Daemon", "connect", "current_context"]
@@ -183,12 +184,23 @@ class Daemon:
     os: str
 
     @cached_property
-    def identity(self) -> str:
-        """What tells this daemon from any other, the same in every process."""
+    def _facts(self) -> tuple[str, int]:
+        """The daemon's ID, and how far its clock is ahead of ours, in nanoseconds."""
+        asked = time.time_ns()
         try:
-            return str(self.client.info().get("ID") or self.endpoint)
+            info = self.client.info()
         except (DockerException, requests.RequestException) as problem:
             self.lost(problem)
+        return str(info.get("ID") or self.endpoint), clock_offset(info.get("SystemTime"), asked)
+
+    @property
+    def identity(self) -> str:
+        """What tells this daemon from any other, the same in every process."""
+        return self._facts[0]
+
+    def now(self) -> int:
+        """The daemon's time, in nanoseconds since the epoch."""
+        return time.time_ns() + self._facts[1]
 
     @property
     def has_buildkit(self) -> bool:

@@ -7,8 +7,11 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from .progress import nanoseconds
 
 __all__ = [
     "Answer",
@@ -16,6 +19,7 @@ __all__ = [
     "Reached",
     "ask_docker",
     "build_environment",
+    "clock_offset",
     "forget_answers",
     "plain_version",
     "question",
@@ -57,10 +61,19 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Reached:
-    """The daemon of this machine that the docker command reaches: its ID and version."""
+    """The daemon of this machine that the docker command reaches: its ID and version.
+
+    ``offset`` is how far its clock is ahead of ours, in nanoseconds (it may
+    run in a virtual machine).
+    """
 
     id: str
     server: str
+    offset: int = 0
+
+    def now(self) -> int:
+        """The daemon's time, in nanoseconds since the epoch."""
+        return time.time_ns() + self.offset
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ class Answer:
 
 
 _QUESTION = (
-    "{{.ClientInfo.Context}}\n{{.ID}}\n{{.ServerVersion}}\n{{.OSType}}\n"
+    "{{.ClientInfo.Context}}\n{{.ID}}\n{{.ServerVersion}}\n{{.OSType}}\n{{.SystemTime}}\n"
     '{{range .ClientInfo.Plugins}}{{if eq .Name "buildx"}}{{.Version}}\n{{.Path}}{{end}}{{end}}'
 )
 
@@ -89,21 +102,36 @@ def ask_docker() -> Answer:
     docker = shutil.which("docker")
     if docker is None:
         return Answer()
+    asked = time.time_ns()
     said = (_said(docker, "info", "--format", _QUESTION) or "").split("\n")
-    if len(said) != 6:
+    if len(said) != 7:
         text = _said(docker, "buildx", "version") or ""
         # Podman's docker command answers too, with the version of Buildah.
         version = _version_in(text) if "buildx" in text else ""
         return Answer(Plugin(version) if version else None)
-    context, name, server, system, version, path = said
+    context, name, server, system, clock, version, path = said
     usual = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
     local = context == "default" and usual and system == "linux"
     direct = os.path.isabs(path) and os.access(path, os.X_OK)
     plugin = Plugin(_version_in(version), (path,) if direct else ("docker", "buildx"))
     return Answer(
         plugin if plugin.version else None,
-        Reached(name, server) if local and name and server else None,
+        Reached(name, server, clock_offset(clock, asked)) if local and name and server else None,
     )
+
+
+def clock_offset(clock: str | None, asked: int) -> int:
+    """How far a clock is ahead of ours, in nanoseconds, if it told this since we asked.
+
+    0 as long as it may be equal: a clock is off, or it is the same one.
+    """
+    told, now = nanoseconds(clock), time.time_ns()
+    if told is None or asked - _CLOSE <= told <= now + _CLOSE:
+        return 0
+    return told - (asked + now) // 2
+
+
+_CLOSE = 100_000_000
 
 
 def _version_in(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -31,16 +32,31 @@ def script(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-def informed(docker: Path, context: str = "default", plugin: str | None = None) -> str:
+def informed(
+    docker: Path, context: str = "default", plugin: str | None = None, clock: str = "?"
+) -> str:
     """A docker command that knows all that it is asked for."""
     path = docker.parent / "docker-buildx" if plugin is None else plugin
-    return f"printf '%s\\n' {context} ID 26.1.5+dfsg1 linux v0.13.1+ds1 {path}"
+    return f"printf '%s\\n' {context} ID 26.1.5+dfsg1 linux {clock} v0.13.1+ds1 {path}"
 
 
 def test_the_usual_daemon_and_the_plugin_are_told_at_once(docker: Path) -> None:
     script(docker, informed(docker))
     plugin = Plugin("0.13.1", (str(docker.parent / "docker-buildx"),))
     assert ask_docker() == Answer(plugin, Reached("ID", "26.1.5+dfsg1"))
+
+
+def test_the_clock_of_a_daemon_in_a_virtual_machine_is_learned(docker: Path) -> None:
+    script(docker, informed(docker, clock="$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)"))
+    reached = ask_docker().reached
+    assert reached is not None
+    assert reached.offset == 0
+    hour = 3600 * 10**9
+    script(docker, informed(docker, clock="$(date -u -d '1 hour ago' +%Y-%m-%dT%H:%M:%S.%NZ)"))
+    reached = ask_docker().reached
+    assert reached is not None
+    assert abs(reached.offset + hour) < hour / 60
+    assert abs(reached.now() + hour - time.time_ns()) < hour / 60
 
 
 @pytest.mark.parametrize(
@@ -72,7 +88,7 @@ def test_podman_is_not_taken_for_buildx(docker: Path) -> None:
 
 
 def test_without_the_plugin_there_is_none(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script(docker, "[ $1 = info ] && { printf '%s\\n' default ID 26.1.5 linux; exit; }; exit 1")
+    script(docker, "[ $1 = info ] && { printf '%s\\n' default ID 26.1.5 linux ?; exit; }; exit 1")
     assert ask_docker() == Answer()
     docker.unlink()
     monkeypatch.setenv("PATH", str(docker.parent))
