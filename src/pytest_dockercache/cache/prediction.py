@@ -99,6 +99,8 @@ class Comparison:
     _new_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
     _content: dict[tuple[int, int], Sameness] = field(default_factory=dict)
     _of_itself: dict[int, tuple[bool, ...]] = field(default_factory=dict)
+    _vertices: dict[int, int] = field(default_factory=dict)
+    _numbers: dict[object, int] = field(default_factory=dict)
 
     def run(self) -> Comparison:
         """Match every step. Raises ConfigError, and BuildFailed for a COPY without its source."""
@@ -191,11 +193,41 @@ class Comparison:
             return
         stages = [content.origin for content in key.contents]
         if any(isinstance(stage, int) for stage in stages):
-            own = _vertex(chains[key.step.stage.index], chains)
+            own = self._vertex(chains[key.step.stage.index], chains)
             self._of_itself[id(key)] = tuple(
-                isinstance(stage, int) and _vertex(chains.get(stage, []), chains) == own
+                isinstance(stage, int) and self._vertex(chains.get(stage, []), chains) == own
                 for stage in stages
             )
+
+    def _vertex(
+        self,
+        chain: Sequence[tuple[Key, State]],
+        chains: Mapping[int, Sequence[tuple[Key, State]]],
+    ) -> object:
+        """What tells the end of a chain from every other vertex of the same build.
+
+        A number stands for what a step is made of: stages that copy from one
+        another several times would otherwise be described over and over.
+        """
+        end: object = chain[0][0].base if chain else None
+        for key, _ in chain:
+            if not key.runs:
+                continue
+            if id(key) not in self._vertices:
+                contents = tuple(
+                    (
+                        self._vertex(chains.get(content.origin, []), chains)
+                        if isinstance(content.origin, int)
+                        else content.origin,
+                        content.source,
+                        _shape(content.transfer),
+                    )
+                    for content in key.contents
+                )
+                made = (key.operation, contents, end)
+                self._vertices[id(key)] = self._numbers.setdefault(made, len(self._numbers))
+            end = self._vertices[id(key)]
+        return end
 
     def copies_itself(self, key: Key) -> tuple[bool, ...]:
         """Of each content of a step, whether it comes from the state that the step stands on."""
@@ -463,27 +495,6 @@ class Comparison:
                     return "different"
                 found = "unknown"
         return found
-
-
-def _vertex(
-    chain: Sequence[tuple[Key, State]], chains: Mapping[int, Sequence[tuple[Key, State]]]
-) -> object:
-    """What tells the end of a chain from every other vertex of the same build."""
-    for place in range(len(chain) - 1, -1, -1):
-        key = chain[place][0]
-        if key.runs:
-            contents = tuple(
-                (
-                    _vertex(chains.get(content.origin, []), chains)
-                    if isinstance(content.origin, int)
-                    else content.origin,
-                    content.source,
-                    _shape(content.transfer),
-                )
-                for content in key.contents
-            )
-            return key.operation, contents, _vertex(chain[:place], chains)
-    return chain[0][0].base if chain else None
 
 
 def predict_steps(

@@ -333,3 +333,16 @@ def test_a_stage_that_was_the_step_itself_is_another_source(tmp_path: Path, copy
             assert said.reason is not None
             assert said.reason.message.startswith("stage s1 is now ")
             assert said.reason.message.endswith("what this step stands on")
+
+
+def test_stages_that_copy_much_from_one_another_are_judged_at_once(tmp_path: Path) -> None:
+    """Describing each stage anew for every COPY would take four to the power of thirty."""
+    text = "FROM base AS s0\nCOPY a.txt /x/\n" + "".join(
+        f"FROM base AS s{number}\n"
+        + "".join(f"COPY --from=s{number - 1} /x/a.txt /{place}/\n" for place in "xyzw")
+        for number in range(1, 31)
+    )
+    said = Project(tmp_path, text).statuses(Edit.append("a.txt"))
+    assert len(said) == 1 + 30 * 4
+    assert said[2] == MISS
+    assert HIT not in said.values()
