@@ -19,7 +19,7 @@ from .edits import context_path
 from .entries import ContextEntry
 from .gomatch import BadPatternError, compile_match, has_wildcard
 from .ignore import IgnoreRules
-from .missing import alike, missing_sources
+from .missing import alike, is_there, missing_sources
 from .selection import container_paths, taken
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def named_source(
     if entry is not None and entry.kind == "dir":
         raise ConfigError(f"{option}: is a directory; name a file in it")
     if entry is None and context / cleaned != dockerfile:
-        if (context / cleaned).exists() and ignore.excludes(cleaned):
+        if is_there(context, cleaned) and ignore.excludes(cleaned):
             raise ConfigError(
                 f"{option}: is kept out of the build context by {ignore.deciding_line(cleaned)}, "
                 "so no edit of it reaches the image; name a file that the image holds"

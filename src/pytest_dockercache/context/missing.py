@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from .gomatch import has_wildcard
 from .ignore import IgnoreLine, IgnoreRules
 from .selection import follow, is_remote, rooted
 
-__all__ = ["MissingSource", "alike", "missing_sources"]
+__all__ = ["MissingSource", "alike", "is_there", "missing_sources"]
 
 _VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
 
@@ -94,7 +95,7 @@ def missing_sources(
             path = _lacking(named, entries)
             if path is None:
                 continue
-            exists = context is not None and (context / path).exists()
+            exists = context is not None and is_there(context, path)
             excluded = exists and ignore is not None and ignore.excludes(path)
             yield MissingSource(
                 named,
@@ -124,6 +125,23 @@ def _lacking(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
         target = posixpath.normpath("/" + posixpath.join("/" + posixpath.dirname(link), text))
         path = posixpath.join(target.lstrip("/"), path[len(link) :].lstrip("/")).rstrip("/")
     return path
+
+
+def is_there(context: Path, path: str) -> bool:
+    """Whether a directory holds something under exactly this name, links on the way followed.
+
+    Some file systems find ``readme`` under ``README``, builders do not. What
+    the user may not look into (a database's directory) counts as not there.
+    """
+    place = str(context)
+    for part in path.split("/"):
+        try:
+            if part not in os.listdir(place):
+                return False
+        except OSError:
+            return False
+        place = os.path.join(place, part)
+    return True
 
 
 def _is_link(path: str, entries: Mapping[str, ContextEntry]) -> bool:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import IgnoreRules, context_files, missing_sources
+from pytest_dockercache.context import (
+    IgnoreRules,
+    MissingSource,
+    context_files,
+    missing_sources,
+)
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
+
+
+def missing(folder: Path, copied: str) -> MissingSource:
+    """What line 2 of a Dockerfile lacks that copies this."""
+    file = folder / "Dockerfile"
+    file.write_text(f"FROM base\nCOPY {copied} /there\n")
+    ignore = IgnoreRules.load(folder, file)
+    entries = {entry.path: entry for entry in context_files(folder, ignore)}
+    (step,) = [step for step in plan(parse_dockerfile(file.read_text())) if step.line == 2]
+    (found,) = missing_sources(step, entries, ignore, folder)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -48,11 +65,31 @@ def test_the_missing_file_is_named_and_why(
     (tmp_path / "directory").symlink_to("secret")
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / ".dockerignore").write_text("secret\n")
-    file = tmp_path / "Dockerfile"
-    file.write_text(f"FROM base\nCOPY {copied} /there\n")
-    ignore = IgnoreRules.load(tmp_path, file)
-    entries = {entry.path: entry for entry in context_files(tmp_path, ignore)}
-    (step,) = [step for step in plan(parse_dockerfile(file.read_text())) if step.line == 2]
-    (missing,) = missing_sources(step, entries, ignore, tmp_path)
-    assert missing.verdict("line 2") == verdict
-    assert missing.fix(tmp_path).startswith(fix)
+    found = missing(tmp_path, copied)
+    assert found.verdict("line 2") == verdict
+    assert found.fix(tmp_path).startswith(fix)
+
+
+def test_a_directory_that_nobody_may_read_is_no_reason_to_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dockerignore").write_text("pgdata\n")
+    closed = tmp_path / "pgdata"
+    closed.mkdir()
+    listed = os.listdir
+
+    def refuse(place: str) -> list[str]:
+        if place == str(closed):
+            raise PermissionError(13, "Permission denied", place)
+        return listed(place)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    said = missing(tmp_path, "pgdata/conf").verdict("line 2")
+    assert said == "pgdata/conf is not in the build context, but line 2 copies it"
+
+
+def test_another_case_of_letters_is_another_file(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("x")
+    found = missing(tmp_path, "readme.md")
+    assert not found.edited
+    assert found.fix(tmp_path).startswith("correct line 2 (the build context has README.md)")
