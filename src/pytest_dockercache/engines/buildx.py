@@ -136,12 +136,12 @@ def find_builder(name: str | None, context: str | None = None) -> Builder:
 
 def _aliased() -> bool:
     """Whether ``docker buildx install`` made ``docker build`` a ``docker buildx build``."""
-    directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
+        directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         aliases = json.loads((directory / "config.json").read_text("utf-8"))["aliases"]
         return bool(aliases["builder"] == "buildx")
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
+        return False  # RuntimeError: a user without a home
 
 
 def _connected(daemon: Daemon | Reached) -> Daemon:
@@ -150,7 +150,11 @@ def _connected(daemon: Daemon | Reached) -> Daemon:
         return daemon
     from .daemon import connect
 
-    found = connect()
+    try:
+        found = connect()
+    except EngineUnavailable as problem:
+        # Not "absent", which would be skipped over: it was there when it was chosen.
+        raise EngineUnavailable(str(problem)) from None
     if found.identity != daemon.id:
         found.close()
         raise EngineUnavailable(
@@ -205,7 +209,10 @@ class Buildx(DaemonSide):
         started = time.monotonic()
         deadline = None if request.timeout is None else started + request.timeout
         # Beside the staged context: what a killed run leaves there, the next one sweeps.
-        with tempfile.TemporaryDirectory(dir=request.staged.root.parent) as name:
+        # A cancelled buildx may still write there while it is being removed.
+        with tempfile.TemporaryDirectory(
+            dir=request.staged.root.parent, ignore_cleanup_errors=True
+        ) as name:
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
             mark = None if self._in_daemon else uuid.uuid4().hex
             command = build_command(
@@ -216,6 +223,9 @@ class Buildx(DaemonSide):
                 iidfile=iidfile,
                 metadata=metadata,
             )
+            # Steps that it shares with a build that is being cancelled would be
+            # reported as they are in that one.
+            self._pending.wait()
             self._ledger.begin()
             child = _Child(command)
             observation = None

@@ -146,6 +146,7 @@ def _said(*command: str) -> str | None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=60,
             env=build_environment(os.environ),
         )

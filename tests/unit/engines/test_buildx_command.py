@@ -13,10 +13,17 @@ from pytest_dockercache.dockerfile import parse_dockerfile
 from pytest_dockercache.engines import BuildRequest
 from pytest_dockercache.engines.buildx import (
     Builder,
+    Buildx,
     build_command,
     find_builder,
 )
-from pytest_dockercache.engines.docker_command import build_environment, supported
+from pytest_dockercache.engines.docker_command import (
+    Plugin,
+    Reached,
+    build_environment,
+    supported,
+)
+from pytest_dockercache.errors import EngineUnavailable
 from pytest_dockercache.model import BuildSpec
 
 
@@ -105,3 +112,27 @@ def test_the_builder_is_that_of_docker_build_not_that_of_buildx_use(
 )
 def test_buildx_before_0_13_has_no_rawjson(version: str, expected: bool) -> None:
     assert supported(version) is expected
+
+
+def test_a_daemon_that_went_away_since_it_was_chosen_is_not_called_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An absent one is skipped over where nobody chose the engine."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("BUILDX_BUILDER", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/gone.sock")
+    engine = Buildx(Reached("ID", "26.1.5"), "it answers", plugin=Plugin("0.13.1"))
+    with pytest.raises(EngineUnavailable, match="no Docker daemon listens at") as caught:
+        engine.image_config("any")
+    assert not caught.value.absent
+
+
+def test_a_user_without_a_home_has_no_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOCKER_CONFIG", "BUILDX_BUILDER"):
+        monkeypatch.delenv(name, raising=False)
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert find_builder(None, "default") == Builder("default", "docker", "default")

@@ -82,6 +82,11 @@ def test_a_docker_command_that_tells_nothing_is_asked_for_the_version(docker: Pa
     assert ask_docker() == Answer(Plugin("0.21.0", ("docker", "buildx")))
 
 
+def test_words_in_no_encoding_are_no_answer(docker: Path) -> None:
+    script(docker, "printf '\\377\\n'")
+    assert ask_docker() == Answer()
+
+
 def test_podman_is_not_taken_for_buildx(docker: Path) -> None:
     script(docker, "[ $1 = info ] && exit 125; echo buildah 1.33.7")
     assert ask_docker() == Answer()
