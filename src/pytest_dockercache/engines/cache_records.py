@@ -7,6 +7,7 @@ the moment they were made, both of which the build's own events tell.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -91,11 +92,13 @@ def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[Ca
     same daemon may add records at any time, and times alone are not exact
     enough (buildx shifts those it prints by up to its own latency).
     """
-    ours = []
+    ours: list[tuple[Made, int]] = []
     for trace in traces:
         fields = dict(trace)
-        since = fields.pop("since")
-        ours.append((Made(**fields), since))
+        # A killed run of another version may have noted something else.
+        with contextlib.suppress(KeyError, TypeError):
+            since = fields.pop("since")
+            ours.append((Made(**fields), since))
     return tuple(
         record
         for record in records

@@ -81,6 +81,14 @@ def test_without_a_clock_a_build_begins_with_its_first_vertex() -> None:
     assert {trace["since"] for trace in ledger.traces()} == {9 * SECOND}
 
 
+def test_what_a_killed_run_of_another_version_noted_claims_nothing() -> None:
+    (trace,) = traces_of(COPY)
+    older = {**{name: value for name, value in trace.items() if name != "since"}, "known": []}
+    records = [CacheRecord("ours", COPY.name, 1, 10 * SECOND)]
+    assert claimed([older, {**trace, "worker": "1"}], records) == ()
+    assert ids(claimed([older, trace], records)) == {"ours"}
+
+
 def test_what_can_go_at_once_does() -> None:
     # On a daemon with ten thousand records one request takes half a second.
     wanted = [CacheRecord(name, "", 1, created) for created, name in enumerate("dacb")]
