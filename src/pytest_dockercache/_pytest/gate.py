@@ -21,7 +21,7 @@ from ..checks.layer_summary import recall_layers
 from ..errors import ConfigError, DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
-from ..rebuild import Settings, Subject
+from ..rebuild import Settings, Subject, forget_engines
 from ..report import CheckResult, ImageReport, SessionReport, terminal
 from ..report import json as json_report
 from ..runs import Leftovers, Run
@@ -380,9 +380,10 @@ class Gate:
         return self._collected if needs_some else None
 
     def pytest_unconfigure(self) -> None:
-        """Clean up if the session never came to its end."""
+        """Clean up if the session never came to its end, and let go of the daemon."""
         if not self.is_worker:
             self._finish()
+        forget_engines()
 
     def _finish(self) -> None:
         if self._run is None or self._finished is not None:

@@ -155,7 +155,8 @@ def _connected(daemon: Daemon | Reached) -> Daemon:
     except EngineUnavailable as problem:
         # Not "absent", which would be skipped over: it was there when it was chosen.
         raise EngineUnavailable(str(problem)) from None
-    if found.identity != daemon.id:
+    # Podman's service has another ID each time: it tells nothing then.
+    if found.identity != daemon.id and found.ask_id() == found.identity:
         found.close()
         raise EngineUnavailable(
             f"{found.endpoint} is another Docker daemon than the docker command reaches\n"

@@ -19,9 +19,13 @@ from .vertices import Made
 
 __all__ = ["CacheRecord", "Ledger", "Trace", "claimed", "parse_usage", "prune_all"]
 
-_SLACK = 10**9
-"""Nanoseconds that a record's time may differ from the start of its vertex (a copy's record)
-or from its end (that of a command)."""
+_SLACK = 10**8
+"""Nanoseconds by which a record may be made outside of what is said of its vertex.
+
+BuildKit makes it between start and end; what buildx prints is shifted by its
+latency, some 10 ms. The next build of the builder, which may be somebody
+else's of an equal Dockerfile, needs longer than this to make its first record.
+"""
 
 _UPLOAD = "[internal] load remote build context"
 """The vertex that takes in the tar of an Engine API build, under an address of its own."""
@@ -38,8 +42,8 @@ class CacheRecord:
 
 
 Trace = Mapping[str, Any]
-"""A vertex that one of our builds executed, in JSON: the fields of a :class:`Made`, and as
-``since`` the moment before which nothing can be of that build."""
+"""A vertex that one of our builds executed, in JSON: the fields of a :class:`Made`, and and as
+``since`` and ``until`` when its record can have been made."""
 
 
 class Ledger:
@@ -65,13 +69,15 @@ class Ledger:
         it has an address that nothing will ever ask for again.
         """
         made = tuple(made)
-        first = min((item.started for item in made), default=0)
-        since = first if self._since is None else self._since
-        self._traces += [
-            {**dataclasses.asdict(item), "since": since}
-            for item in made
-            if edited or _uploaded(item)
-        ]
+        stamps = [stamp for item in made for stamp in (item.started, item.completed) if stamp]
+        since = min(stamps, default=0) if self._since is None else self._since
+        # What had not ended when the build was stopped comes to its end about now.
+        now = max(stamps, default=0) if self._now is None else self._now()
+        for item in made:
+            if edited or _uploaded(item):
+                until = (item.completed or max(now, item.started)) + _SLACK
+                begun = max(since, item.started - _SLACK)
+                self._traces.append({**dataclasses.asdict(item), "since": begun, "until": until})
 
     def traces(self) -> tuple[Trace, ...]:
         """What was noted since this was last asked."""
@@ -87,29 +93,27 @@ def _uploaded(made: Made) -> bool:
 def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
     """Those of a cache's records that our builds made.
 
-    A record is ours if it was made after the build began, describes a vertex
-    that the build executed, and was made when it did: another build on the
-    same daemon may add records at any time, and times alone are not exact
-    enough (buildx shifts those it prints by up to its own latency).
+    A record is ours if it describes a vertex that the build executed, and was
+    made when it did: another build on the same daemon may add records at any
+    time.
     """
-    ours: list[tuple[Made, int]] = []
+    ours: list[tuple[Made, int, int]] = []
     for trace in traces:
         fields = dict(trace)
         # A killed run of another version may have noted something else.
         with contextlib.suppress(KeyError, TypeError):
-            since = fields.pop("since")
-            ours.append((Made(**fields), since))
+            since, until = fields.pop("since"), fields.pop("until")
+            ours.append((Made(**fields), since, until))
     return tuple(
         record
         for record in records
-        if any(record.created >= since and _fits(made, record) for made, since in ours)
+        if any(
+            since <= record.created <= until and _fits(made, record) for made, since, until in ours
+        )
     )
 
 
 def _fits(made: Made, record: CacheRecord) -> bool:
-    end = made.completed if made.completed is not None else made.started
-    if not made.started - _SLACK <= record.created <= end + _SLACK:
-        return False
     if made.name == _UPLOAD:
         return record.description.startswith("http url http://build-context-")
     if record.description.startswith("mount / from exec "):

@@ -183,6 +183,13 @@ class Daemon:
     builder_version: str
     os: str
 
+    def ask_id(self) -> str:
+        """The daemon's ID, asked anew."""
+        try:
+            return str(self.client.info().get("ID") or self.endpoint)
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+
     @cached_property
     def _facts(self) -> tuple[str, int]:
         """The daemon's ID, and how far its clock is ahead of ours, in nanoseconds."""

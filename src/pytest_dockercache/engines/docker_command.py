@@ -90,7 +90,7 @@ _QUESTION = (
 )
 
 
-def ask_docker() -> Answer:
+def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
     """Ask the docker command for its buildx plugin and its daemon.
 
     The plugin, run by itself as its makers provide for (docker/buildx
@@ -98,19 +98,21 @@ def ask_docker() -> Answer:
     command, without the time that it takes to get there. The daemon is only
     told where it is the usual one of this machine: elsewhere, errors of
     permission, TLS and ssh are to be met before anything is built.
+    ``environment`` is that of the process unless it is given.
     """
-    docker = shutil.which("docker")
+    variables = dict(os.environ) if environment is None else environment
+    docker = shutil.which("docker", path=variables.get("PATH"))
     if docker is None:
         return Answer()
     asked = time.time_ns()
-    said = (_said(docker, "info", "--format", _QUESTION) or "").split("\n")
+    said = (_said(variables, docker, "info", "--format", _QUESTION) or "").split("\n")
     if len(said) != 7:
-        text = _said(docker, "buildx", "version") or ""
+        text = _said(variables, docker, "buildx", "version") or ""
         # Podman's docker command answers too, with the version of Buildah.
         version = _version_in(text) if "buildx" in text else ""
         return Answer(Plugin(version) if version else None)
     context, name, server, system, clock, version, path = said
-    usual = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
+    usual = variables.get("DOCKER_HOST", "unix://").startswith("unix://")
     local = context == "default" and usual and system == "linux"
     direct = os.path.isabs(path) and os.access(path, os.X_OK)
     plugin = Plugin(_version_in(version), (path,) if direct else ("docker", "buildx"))
@@ -139,7 +141,7 @@ def _version_in(text: str) -> str:
     return found[1] if found else ""
 
 
-def _said(*command: str) -> str | None:
+def _said(variables: Mapping[str, str], *command: str) -> str | None:
     try:
         said = subprocess.run(
             command,
@@ -148,7 +150,7 @@ def _said(*command: str) -> str | None:
             text=True,
             errors="replace",
             timeout=60,
-            env=build_environment(os.environ),
+            env=build_environment(variables),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -185,11 +187,13 @@ class DockerQuestion:
 
     def __init__(self) -> None:
         self._answer = Answer()
+        # Of the moment of the question: a test may change it before the thread reads it.
+        self._environment = dict(os.environ)
         self._thread = threading.Thread(target=self._ask, name="docker info", daemon=True)
         self._thread.start()
 
     def _ask(self) -> None:
-        self._answer = ask_docker()
+        self._answer = ask_docker(self._environment)
 
     def answer(self) -> Answer:
         """What the docker command said; waits for it."""
