@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
@@ -22,12 +22,10 @@ from .cache import (
     BUILDKIT,
     CLASSIC,
     UPLOADED,
-    Forecast,
     Snapshot,
     can_be_repeated,
     doubt_repeated_edits,
     explain,
-    predict,
     stage_ancestors,
 )
 from .context import (
@@ -69,6 +67,9 @@ from .runs import (
     staging_lock,
 )
 from .runs import write_json as _write_json
+
+if TYPE_CHECKING:
+    from .cache import Forecast
 
 __all__ = [
     "RUN_LABEL",
@@ -417,6 +418,7 @@ class Subject:
                 labels=((RUN_LABEL, self.run.id),),
                 timeout=self.settings.timeout,
                 roles=roles,
+                meanwhile=_load_model if edits else None,
             )
             try:
                 build = engine.build(request, self._watch(stop, title))
@@ -460,6 +462,8 @@ class Subject:
     ) -> tuple[Forecast, ...]:
         """What the model expects of an edited build, for the reasons of its misses."""
         before = self.project.snapshot
+        from .cache import predict
+
         dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
         dialect = dialects.get(self.engine.info.name, BUILDKIT)
         try:
@@ -507,6 +511,11 @@ class Subject:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             _write_json(path, {**(read_json(path) or {}), **seen})
+
+
+def _load_model() -> None:
+    """Import what will be asked why steps missed."""
+    from .cache import forecast  # noqa: F401
 
 
 def decided(

@@ -1,10 +1,16 @@
 """Why a step hits or misses: keys, prediction, reasons, advice."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .advice import advice
 from .doubt import can_be_repeated, doubt_repeated_edits
-from .forecast import Forecast, predict
 from .reasons import explain, is_rebuilt, stage_ancestors
 from .snapshot import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot
+
+if TYPE_CHECKING:
+    from .forecast import Forecast, predict
 
 __all__ = [
     "BUILDKIT",
@@ -21,3 +27,12 @@ __all__ = [
     "predict",
     "stage_ancestors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The model itself is imported when it is first asked, not by everybody who reads a reason."""
+    if name in ("Forecast", "predict"):
+        from . import forecast
+
+        return getattr(forecast, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..context import takes
 from ..dockerfile import PlannedStep
 from ..model import Build, Edit, Reason, Step
-from .forecast import Forecast
+
+if TYPE_CHECKING:
+    from .forecast import Forecast
 
 __all__ = ["edited_paths", "explain", "is_rebuilt", "stage_ancestors"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,7 +37,8 @@ class BuildRequest:
     applied); ``labels`` go onto the image; ``timeout`` is in seconds, None
     for no limit; ``roles`` maps the first line of an instruction to its role.
     ``snapshots`` are the project before and after the edits, for the engine
-    that predicts.
+    that predicts; ``meanwhile`` is something to do that an engine may call
+    while it waits for its builder to start up.
     """
 
     spec: BuildSpec
@@ -48,6 +49,7 @@ class BuildRequest:
     timeout: float | None = None
     roles: Mapping[int, str] = field(default_factory=dict)
     snapshots: tuple[Snapshot, Snapshot] | None = None
+    meanwhile: Callable[[], None] | None = None
 
 
 def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Build:

@@ -234,6 +234,8 @@ class Buildx(DaemonSide):
                 # While buildx is starting up.
                 observation = Observation(planned_steps(request, self._daemon), request.roles)
                 child.tell(observation)
+                if request.meanwhile is not None:
+                    request.meanwhile()
                 shown, news = observation.steps(), 0
                 while child.follow(deadline):
                     if observation.news != news:
