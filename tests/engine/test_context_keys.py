@@ -14,7 +14,8 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from pytest_dockercache.context import IgnoreRules, StagedContext, context_files, stage, upload
+from pytest_dockercache.context import IgnoreRules, StagedContext, context_files, stage
+from pytest_dockercache.context.upload import upload
 from pytest_dockercache.engines.progress import RawJson, VertexEvent, decode_trace
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import BuildSpec, Edit

@@ -14,7 +14,6 @@ from .preview import EditedContext, preview
 from .selection import taken_files, takes
 from .staging import Change, StagedContext, stage
 from .tree import ContextTree
-from .upload import upload
 
 __all__ = [
     "Change",
@@ -42,5 +41,4 @@ __all__ = [
     "stage",
     "taken_files",
     "takes",
-    "upload",
 ]

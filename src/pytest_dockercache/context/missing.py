@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -156,6 +155,8 @@ def _upwards(path: str) -> list[str]:
 
 def alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
     """A file of the same name elsewhere, else one of nearly the same name."""
+    import difflib
+
     files = sorted(entry.path for entry in entries.values() if entry.kind != "dir")
     name = posixpath.basename(path)
     namesakes = [other for other in files if posixpath.basename(other) == name]

@@ -192,7 +192,7 @@ class ApiBuild:
                         self._inbox.put(record)
 
     def _body(self) -> Iterator[bytes]:
-        from ..context import upload
+        from ..context.upload import upload
 
         classic = self._parameters["version"] == "1"
         for chunk in upload(self._request.staged, classic=classic):

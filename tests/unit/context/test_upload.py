@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import StagedContext, stage, upload
+from pytest_dockercache.context import StagedContext, stage
+from pytest_dockercache.context.upload import upload
 from pytest_dockercache.model import BuildSpec
 
 
