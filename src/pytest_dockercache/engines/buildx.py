@@ -224,9 +224,6 @@ class Buildx(DaemonSide):
                 iidfile=iidfile,
                 metadata=metadata,
             )
-            # Steps that it shares with a build that is being cancelled would be
-            # reported as they are in that one.
-            self._pending.wait()
             self._ledger.begin()
             child = _Child(command)
             observation = None
