@@ -70,6 +70,9 @@ class BuildKit(DaemonSide):
             self._fail(request, observation, str(refusal))
         finally:
             self._pending.add(cancel(running))
+            # Of steps that it shares with a build that is still being cancelled
+            # the next one, in this process or another, may hear nothing.
+            self._pending.wait()
             self._ledger.end(observation.made(), edited=bool(request.edits))
         if running.complaint is not None:
             self._fail(request, observation, running.complaint)

@@ -246,6 +246,9 @@ class Buildx(DaemonSide):
                 code = child.wait()
             finally:
                 self._pending.add(cancel(child))
+                # Of steps that it shares with a build that is still being cancelled
+                # the next one, in this process or another, may hear nothing.
+                self._pending.wait()
                 made = observation.made() if observation is not None else ()
                 self._ledger.end(made, edited=bool(request.edits))
             if code != 0:

@@ -3,8 +3,8 @@
 BuildKit up to 0.13 at least kills a RUN only if its process had started when
 the build was cancelled (executor/runcexecutor, ``runcProcessHandle``: "nothing
 to kill"): cancelled a moment earlier, a minutes-long install goes on in the
-daemon with nobody waiting for it. The verdict is known before that moment,
-so the caller gets it at once, and the build is cancelled a little later.
+daemon with nobody waiting for it. The verdict is known before that moment;
+the build is cancelled a little later.
 """
 
 from __future__ import annotations
