@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -428,11 +428,12 @@ class Subject:
                 if traces:
                     self.run.note("traces", [engine.info.name, identity, traces])
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-        explained = explain(build, built, lambda: self._forecast(spec, edits, nonce))
+        # Asked at most once: it may have to look at thousands of files.
+        forecast = lru_cache(1)(lambda: self._forecast(spec, edits, nonce))
+        explained = explain(build, built, forecast)
         changed: frozenset[int] = frozenset()
         if any(can_be_repeated(edit) or self._changes_dockerfile(edit) for edit in edits):
-            forecasts = self._forecast(spec, edits, nonce)
-            changed = frozenset(item.step.line for item in forecasts if item.status == "miss")
+            changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
         build = doubt_repeated_edits(explained, built, changed)
         self._remember(build)
         return build
@@ -461,9 +462,9 @@ class Subject:
         self, spec: BuildSpec, edits: tuple[Edit, ...], nonce: str
     ) -> tuple[Forecast, ...]:
         """What the model expects of an edited build, for the reasons of its misses."""
-        before = self.project.snapshot
         from .cache import predict
 
+        before = self.project.snapshot
         dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
         dialect = dialects.get(self.engine.info.name, BUILDKIT)
         try:
