@@ -69,10 +69,7 @@ class BuildKit(DaemonSide):
         except RefusedError as refusal:
             self._fail(request, observation, str(refusal))
         finally:
-            self._pending.add(cancel(running))
-            # Of steps that it shares with a build that is still being cancelled
-            # the next one, in this process or another, may hear nothing.
-            self._pending.wait()
+            cancel(running)
             self._ledger.end(observation.made(), edited=bool(request.edits))
         if running.complaint is not None:
             self._fail(request, observation, running.complaint)
@@ -100,7 +97,6 @@ class BuildKit(DaemonSide):
 
     def remove_traces(self, traces: Sequence[Trace]) -> int:
         """Remove the records of these; return how many bytes could not be removed."""
-        self._pending.wait()
         return self._daemon.remove_records(lambda records: claimed(traces, records))
 
 
@@ -132,10 +128,6 @@ class _Trace:
     def silent(self) -> Mapping[str, str]:
         """The commands that run and have printed nothing."""
         return self._observation.silent() if self.alive() else {}
-
-    def reads_context(self) -> bool:
-        """Never: a step runs only once the context has been uploaded."""
-        return False
 
     def stop(self) -> None:
         """Cancel the build by closing its connection."""

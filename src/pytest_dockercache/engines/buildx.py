@@ -245,10 +245,7 @@ class Buildx(DaemonSide):
                         raise build_timeout(request, observation.steps())
                 code = child.wait()
             finally:
-                self._pending.add(cancel(child))
-                # Of steps that it shares with a build that is still being cancelled
-                # the next one, in this process or another, may hear nothing.
-                self._pending.wait()
+                cancel(child)
                 made = observation.made() if observation is not None else ()
                 self._ledger.end(made, edited=bool(request.edits))
             if code != 0:
@@ -314,7 +311,6 @@ class Buildx(DaemonSide):
 
         Nothing can be removed where the builder cannot list its cache.
         """
-        self._pending.wait()
         if self._in_daemon:
             return self._daemon.remove_records(lambda records: claimed(traces, records))
         ours = claimed(traces, self._records() or ())
@@ -429,10 +425,6 @@ class _Child:
         if self._observation is None or not self.alive():
             return {}
         return self._observation.silent()
-
-    def reads_context(self) -> bool:
-        """Whether the staged context is still being read."""
-        return self._observation is not None and self._observation.reads_context()
 
     def wait(self) -> int:
         """The exit code, once the output has ended."""

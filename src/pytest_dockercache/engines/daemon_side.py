@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..model import EngineInfo
 from .base import Execution
-from .cancelling import Pending
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -22,7 +21,6 @@ class DaemonSide:
     def __init__(self, connect: Callable[[], Daemon], info: EngineInfo) -> None:
         self._connect = connect
         self._info = info
-        self._pending = Pending()
 
     @cached_property
     def _daemon(self) -> Daemon:
@@ -58,11 +56,9 @@ class DaemonSide:
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove containers and images that carry ``label=value``; return what could not go."""
-        self._pending.wait()
         return self._daemon.remove_labelled(label, value)
 
     def close(self) -> None:
-        """Wait for cancelled builds to end, and close the connections."""
-        self._pending.wait()
+        """Close the connections."""
         if "_daemon" in vars(self):
             self._daemon.close()

@@ -592,15 +592,6 @@ class Observation:
             and name.text.removeprefix("ONBUILD ").startswith("RUN")
         }
 
-    def reads_context(self) -> bool:
-        """Whether the build context is still on its way to the builder."""
-        return any(
-            vertex.name == "[internal] load build context"
-            and not vertex.error
-            and any(end is None for _, end in vertex.executions)
-            for vertex in self._vertices.values()
-        )
-
     def _commands(self) -> dict[str, str]:
         return {
             digest: _command(self._planned[position])

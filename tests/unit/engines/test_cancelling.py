@@ -7,7 +7,9 @@ import sys
 import uuid
 from pathlib import Path
 
-from pytest_dockercache.engines.cancelling import Pending, cancel
+import pytest
+
+from pytest_dockercache.engines.cancelling import LIMIT_SECONDS, START_SECONDS, cancel
 from pytest_dockercache.errors import BuildFailed
 
 COMMAND = "a command that no process of this machine runs"
@@ -16,12 +18,11 @@ COMMAND = "a command that no process of this machine runs"
 class Scripted:
     """A build whose next news are known; each leaves these commands silent."""
 
-    def __init__(self, *silent: set[str], error: bool = False) -> None:
+    def __init__(self, *silent: set[str], error: BaseException | None = None) -> None:
         self.news = [dict.fromkeys(steps, COMMAND) for steps in silent]
         self.error = error
         self.stopped_after: int | None = None
         self.followed = 0
-        self.reading = False
 
     def alive(self) -> bool:
         return self.stopped_after is None
@@ -29,13 +30,10 @@ class Scripted:
     def silent(self) -> dict[str, str]:
         return self.news[0]
 
-    def reads_context(self) -> bool:
-        return self.reading
-
     def follow(self, deadline: float) -> bool:
         self.followed += 1
-        if self.error:
-            raise BuildFailed("it fails while nobody looks")
+        if self.error is not None:
+            raise self.error
         self.news.pop(0)
         return True
 
@@ -45,23 +43,20 @@ class Scripted:
 
 def test_a_build_that_runs_no_silent_command_is_cancelled_at_once() -> None:
     build = Scripted(set())
-    pending = Pending()
-    pending.add(cancel(build))
-    pending.wait()
+    cancel(build)
     assert build.stopped_after == 0
 
 
 def test_a_build_that_has_ended_is_not_waited_for() -> None:
     build = Scripted({"run"})
     build.stop()
-    assert cancel(build) is None
+    cancel(build)
+    assert build.followed == 0
 
 
 def test_a_command_that_has_not_printed_is_first_given_time_to_start() -> None:
     build = Scripted({"run"}, {"run"}, set())
-    pending = Pending()
-    pending.add(cancel(build))
-    pending.wait()
+    cancel(build)
     assert build.stopped_after == 2
 
 
@@ -73,24 +68,28 @@ def test_a_command_that_can_be_seen_running_needs_no_more_time() -> None:
             assert process.stdout is not None
             process.stdout.readline()
             build.news[0] = {"run": command}
-            thread = cancel(build)
-            assert thread is not None
-            thread.join()
+            cancel(build)
         finally:
             process.kill()
     assert build.stopped_after == (0 if Path("/proc/self/cmdline").exists() else 2)
 
 
-def test_the_caller_is_held_up_while_the_context_is_still_read() -> None:
-    build = Scripted({"run"}, set())
-    build.reading = True
+def test_a_build_that_fails_meanwhile_is_nobodys_concern() -> None:
+    build = Scripted({"run"}, error=BuildFailed("it fails while nobody looks"))
     cancel(build)
     assert build.stopped_after == 1
 
 
-def test_a_build_that_fails_meanwhile_is_nobodys_concern() -> None:
-    build = Scripted({"run"}, error=True)
-    thread = cancel(build)
-    assert thread is not None
-    thread.join()
+def test_a_command_that_never_shows_is_waited_for_only_so_long() -> None:
+    build = Scripted(*[{"run"}] * 100)
+    times = iter(range(1000))
+    cancel(build, clock=lambda: float(next(times)))
+    assert build.stopped_after is not None
+    assert START_SECONDS / 2 <= build.stopped_after <= LIMIT_SECONDS
+
+
+def test_an_interrupt_of_the_wait_still_cancels_the_build() -> None:
+    build = Scripted({"run"}, error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        cancel(build)
     assert build.stopped_after == 1
