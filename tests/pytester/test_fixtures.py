@@ -153,7 +153,10 @@ def test_fixtures_can_be_overridden(project: Project) -> None:
         "docker_file='x'",
         "'Dockerfile'",
         "dockerfile='missing/Dockerfile'",
+        "dockerfile=3",
         "context='missing'",
+        "context=['.']",
+        "target=['runtime']",
         "build_args=['VERSION=3']",
         "edit=3",
         "engine='dcoker'",
@@ -173,6 +176,19 @@ def test_a_wrong_marker_is_an_error_that_says_what_is_valid(
     assert result.counts == {"errors": 1}
     assert "Traceback" not in result.text
     assert result.stable == snapshot
+
+
+@pytest.mark.parametrize("keywords", ["dockerfile=3", "target=['runtime']"])
+def test_a_wrong_marker_is_one_error_beside_an_env_step(project: Project, keywords: str) -> None:
+    project.files["test_image.py"] = f"""
+        import pytest
+
+        @pytest.mark.dockercache({keywords})
+        def test_image(dockercache): pass
+        """
+    result = project.pytest("--dockercache-env-step=conda", "test_image.py")
+    assert "INTERNALERROR" not in result.text
+    assert result.counts == {"errors": 1}
 
 
 def test_what_a_test_cannot_know_skips_it_and_fails_it_when_strict(project: Project) -> None:

@@ -90,7 +90,7 @@ def _spec(item: pytest.Item) -> BuildSpec:
     named = keywords.get("dockerfile")
     context = keywords.get("context")
     if named is not None:
-        path = _below(root, named)
+        path = _below(root, "dockerfile", named, item)
         if not path.is_file():
             raise ConfigError(
                 f"@pytest.mark.dockercache(dockerfile={str(named)!r}) of {item.nodeid}: "
@@ -108,16 +108,22 @@ def _spec(item: pytest.Item) -> BuildSpec:
             "name one with @pytest.mark.dockercache(dockerfile=PATH)"
         )
     if context is not None:
-        where = _below(root, context)
+        where = _below(root, "context", context, item)
         if not where.is_dir():
             raise ConfigError(
                 f"@pytest.mark.dockercache(context={str(context)!r}) of {item.nodeid}: "
                 f"no directory {where}; the path is relative to {root}"
             )
+    target = keywords.get("target", target)
+    if target is not None and not isinstance(target, str):
+        raise ConfigError(
+            f"@pytest.mark.dockercache(target=…) of {item.nodeid}: "
+            f"{target!r} is not the name of a stage"
+        )
     return BuildSpec(
         dockerfile=path,
         context=where,
-        target=keywords.get("target", target),
+        target=target,
         build_args=tuple(build_args.items()),
         platform=options.platform,
         secrets=options.secrets,
@@ -157,5 +163,10 @@ def _edit(value: object) -> Edit:
     )
 
 
-def _below(root: Path, path: str | os.PathLike[str]) -> Path:
+def _below(root: Path, keyword: str, path: object, item: pytest.Item) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(
+            f"@pytest.mark.dockercache({keyword}=…) of {item.nodeid}: {path!r} is not a path; "
+            f"give one relative to {root}"
+        )
     return Path(os.path.abspath(root / path))
