@@ -29,7 +29,16 @@ from .base import BuildRequest, stopped
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import cancel
 from .daemon_side import DaemonSide
-from .docker_command import Plugin, Reached, ask_docker, build_environment, plain_version, supported
+from .docker_command import (
+    Plugin,
+    Reached,
+    ask_docker,
+    build_environment,
+    plain_version,
+    run_docker,
+    said_by_docker,
+    supported,
+)
 from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
 from .inbox import Inbox
 from .planning import planned_steps
@@ -106,14 +115,7 @@ def find_builder(name: str | None, context: str | None = None) -> Builder:
         return Builder(context, "docker", context)
     command = ["docker", "buildx", "inspect", *([wanted] if wanted else [])]
     try:
-        said = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=build_environment(os.environ),
-        )
+        said = run_docker(command)
     except subprocess.TimeoutExpired:
         raise EngineUnavailable(
             f"the buildx builder {wanted or 'in use'} did not answer within 60 s\n"
@@ -331,18 +333,8 @@ class Buildx(DaemonSide):
         return None if said is None else parse_usage(said)
 
     def _command(self, name: str, *arguments: str) -> str | None:
-        try:
-            said = subprocess.run(
-                [*self._buildx, name, f"--builder={self._builder.name}", *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                env=build_environment(os.environ),
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return said.stdout if said.returncode == 0 else None
+        command = [*self._buildx, name, f"--builder={self._builder.name}", *arguments]
+        return said_by_docker(command, timeout=120)
 
 
 _EXCERPT = re.compile(r"^\s*(\d+) \| >>> ")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .progress import nanoseconds
@@ -23,6 +23,8 @@ __all__ = [
     "forget_answers",
     "plain_version",
     "question",
+    "run_docker",
+    "said_by_docker",
     "supported",
 ]
 
@@ -105,9 +107,9 @@ def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
     if docker is None:
         return Answer()
     asked = time.time_ns()
-    said = (_said(variables, docker, "info", "--format", _QUESTION) or "").split("\n")
+    said = (said_by_docker([docker, "info", "--format", _QUESTION], variables) or "").split("\n")
     if len(said) != 7:
-        text = _said(variables, docker, "buildx", "version") or ""
+        text = said_by_docker([docker, "buildx", "version"], variables) or ""
         # Podman's docker command answers too, with the version of Buildah.
         version = _version_in(text) if "buildx" in text else ""
         return Answer(Plugin(version) if version else None)
@@ -141,20 +143,40 @@ def _version_in(text: str) -> str:
     return found[1] if found else ""
 
 
-def _said(variables: Mapping[str, str], *command: str) -> str | None:
+def run_docker(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 60.0,
+) -> subprocess.CompletedProcess[str]:
+    """Run a short docker command to its end, and return what it said.
+
+    ``environment`` is that of the process unless it is given; ``timeout`` is
+    in seconds. Raises OSError and subprocess.TimeoutExpired.
+    """
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        env=build_environment(os.environ if environment is None else environment),
+    )
+
+
+def said_by_docker(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 60.0,
+) -> str | None:
+    """What :func:`run_docker` gets from a command that succeeds, else None."""
     try:
-        said = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=60,
-            env=build_environment(variables),
-        )
+        done = run_docker(command, environment, timeout=timeout)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return said.stdout.strip() if said.returncode == 0 else None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def plain_version(text: str) -> str:
