@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +10,8 @@ from pathlib import Path
 
 import docker
 import pytest
+
+from plugin_process import environment, only_image, run_pytest
 
 pytestmark = pytest.mark.engine
 
@@ -34,19 +33,10 @@ class Shipped:
     client: docker.DockerClient
 
     def pytest(self, *options: str, host: str | None = None) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        environment = {**kept, "XDG_CACHE_HOME": str(self.root / ".cache"), "COLUMNS": "100"}
+        env = environment(XDG_CACHE_HOME=str(self.root / ".cache"), COLUMNS="100")
         if host is not None:
-            environment["DOCKER_HOST"] = host
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-rA", "--dockercache", *options],
-            cwd=self.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+            env["DOCKER_HOST"] = host
+        return run_pytest(self.root, "-rA", *options, env=env, stderr=subprocess.STDOUT)
 
 
 @pytest.fixture
@@ -87,7 +77,7 @@ def test_a_daemons_image_is_judged_and_stays(shipped: Shipped) -> None:
     assert "20.0 MB" in done.stdout
     assert f"image  {shipped.tag}" in done.stdout
 
-    (image,) = json.loads((shipped.root / "out.json").read_text())["images"]
+    image = only_image(shipped.root / "out.json")
     assert (image["image"], image["dockerfile"], image["builds"]) == (shipped.tag, None, [])
     assert [layer["base"] for layer in image["layers"]] == [True, False, False, False]
     assert [layer["hidden_bytes"] for layer in image["layers"]] == [0, 0, 20_000_000, 0]

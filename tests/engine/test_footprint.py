@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import textwrap
 import uuid
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from plugin_process import environment, only_image, run_pytest, start_pytest
 from pytest_dockercache.runs import RUN_LABEL
 
 pytestmark = pytest.mark.engine
@@ -32,25 +31,12 @@ class Home:
     client: docker.DockerClient
     name: str
 
-    def command(self, *options: str) -> list[str]:
-        return [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider"),
-            *options,
-        ]
-
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        return {**kept, "XDG_CACHE_HOME": str(self.cache), "COLUMNS": "150", **more}
+        return environment(XDG_CACHE_HOME=str(self.cache), COLUMNS="150", **more)
 
     def pytest(self, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*options),
-            cwd=self.root,
-            env=self.environment(**more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+        env = self.environment(**more)
+        return run_pytest(self.root, "-p", "no:cacheprovider", *options, env=env)
 
     def docker_build(self, *options: str, buildkit: bool = True) -> str:
         """The user's own build; returns what the builder printed."""
@@ -131,15 +117,8 @@ def slow(home: Home, seconds: int) -> None:
 
 def started(home: Home, step: str, *options: str) -> subprocess.Popen[str]:
     """A run in the background that has begun to execute ``step``."""
-    run = subprocess.Popen(
-        home.command("-s", *options),
-        cwd=home.root,
-        env=home.environment(CI="true"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    env = home.environment(CI="true")
+    run = start_pytest(home.root, "-p", "no:cacheprovider", "-s", *options, env=env)
     assert run.stdout is not None
     for line in run.stdout:
         if step in line:
@@ -248,7 +227,7 @@ def test_workers_make_each_distinct_build_once(home: Home, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stdout + done.stderr
     builds = [line for line in log.read_text().splitlines() if line.startswith("buildx build")]
-    (image,) = json.loads(report.read_text())["images"]
+    image = only_image(report)
     # The first build, the source edit, the environment edit, and the ignored paths.
     assert len(builds) == len(image["builds"]) == 4, done.stdout
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from plugin_process import environment, only_image, run_pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
@@ -24,24 +22,17 @@ def test_packages_and_size_are_held_against_what_was_asked_for(
     dockerfile.write_text(dockerfile.read_text().replace("--all --force-pkgs-dirs", "--all"))
     (project / "wanted.yml").write_text("name: app\ndependencies:\n  - numpy=1.25\n  - pandas\n")
     report = tmp_path / "report.json"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider"),
-            *("-k", "caches or matches or size"),
-            f"--dockercache-build-arg=BASE={miniconda}",
-            f"--dockercache-report=json:{report}",
-            "--dockercache-environment=wanted.yml",
-            "--dockercache-max-size=1MB",
-        ],
-        cwd=project,
-        env={**kept, "COLUMNS": "150"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    done = run_pytest(
+        project,
+        *("-p", "no:cacheprovider", "-k", "caches or matches or size"),
+        f"--dockercache-build-arg=BASE={miniconda}",
+        f"--dockercache-report=json:{report}",
+        "--dockercache-environment=wanted.yml",
+        "--dockercache-max-size=1MB",
+        env=environment(COLUMNS="150"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    (image,) = json.loads(report.read_text())["images"]
+    image = only_image(report)
     checks = {check["id"]: check for check in image["checks"]}
     assert checks["no-package-caches"]["outcome"] == "passed", done.stdout
     matches, size = checks["environment-matches"], checks["image-size"]
@@ -75,22 +66,16 @@ def test_a_rebuild_that_spends_every_second_again_saves_nothing(
     text = DOCKERFILE.format(base=tiny, nonce=uuid.uuid4().hex)
     (project / "Dockerfile").write_text(text)
     report = tmp_path / "report.json"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-k", "rebuild-saving"),
-            f"--dockercache-engine={engine}",
-            f"--dockercache-report=json:{report}",
-            "--dockercache-min-saving=80%",
-        ],
-        cwd=project,
-        env={**kept, "COLUMNS": "150", "XDG_CACHE_HOME": str(tmp_path / "cache")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    done = run_pytest(
+        project,
+        *("-k", "rebuild-saving"),
+        f"--dockercache-engine={engine}",
+        f"--dockercache-report=json:{report}",
+        "--dockercache-min-saving=80%",
+        env=environment(COLUMNS="150", XDG_CACHE_HOME=str(tmp_path / "cache")),
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    (image,) = json.loads(report.read_text())["images"]
+    image = only_image(report)
     (check,) = image["checks"]
     assert (check["id"], check["outcome"]) == ("rebuild-saving", "failed"), done.stdout
     verdict, edit, *rows, why, fix, judge = check["message"].splitlines()

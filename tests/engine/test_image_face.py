@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from plugin_process import environment, run_pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
@@ -47,18 +46,12 @@ def test_an_image_answers_for_its_files_packages_and_server(
 ) -> None:
     project = sample("jupyter")
     (project / "test_image.py").write_text(TEST)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider"),
-            f"--dockercache-build-arg=BASE={miniconda}",
-            "test_image.py",
-        ],
-        cwd=project,
-        env=kept,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    done = run_pytest(
+        project,
+        *("-p", "no:cacheprovider"),
+        f"--dockercache-build-arg=BASE={miniconda}",
+        "test_image.py",
+        env=environment(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

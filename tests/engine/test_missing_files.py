@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from plugin_process import environment, run_pytest
 
 pytestmark = pytest.mark.engine
 
@@ -47,16 +46,8 @@ def test_the_missing_file_is_the_first_line_then_the_builder_speaks_then_the_fix
     else:
         (project / "environment.yml").write_text("name: app\n")
         (project / ".dockerignore").write_text(ignored)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--dockercache", f"--dockercache-engine={engine}", "-rs"],
-        cwd=project,
-        env={**kept, "COLUMNS": "100", "XDG_CACHE_HOME": str(tmp_path / "cache")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    said = done.stdout
+    env = environment(COLUMNS="100", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    said = run_pytest(project, f"--dockercache-engine={engine}", "-rs", env=env).stdout
     lines = [line.strip() for line in said.splitlines()]
     place = lines.index(f"the image does not build: {answer}")
     assert lines[place + 1] == "2  COPY environment.yml /"

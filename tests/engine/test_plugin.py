@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import uuid
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from plugin_process import environment, run_pytest, start_pytest
 from pytest_dockercache.runs import RUN_LABEL
 
 pytestmark = pytest.mark.engine
@@ -43,23 +43,12 @@ class Team:
     root: Path
     cache: Path
 
-    def command(self, *options: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", "--dockercache", *options]
-
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        return {**kept, "XDG_CACHE_HOME": str(self.cache), "COLUMNS": "100"}
+    def environment(self, **more: str) -> dict[str, str]:
+        return environment(XDG_CACHE_HOME=str(self.cache), COLUMNS="100", **more)
 
     def pytest(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*options),
-            cwd=self.root,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        env = self.environment()
+        return run_pytest(self.root, *options, env=env, stderr=subprocess.STDOUT)
 
 
 @pytest.fixture
@@ -142,16 +131,11 @@ def test_an_interrupt_of_a_session_with_workers_leaves_nothing(
     wrapper.chmod(0o755)
     with (team.root / "pip").open("a") as script:
         script.write("sleep 600\n")
-    environment = {**team.environment(), "PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
-    run = subprocess.Popen(
-        team.command("-n", "2", "Dockerfile[app]::builds", "Dockerfile[app]::env-layer-cached"),
-        cwd=team.root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+    run = start_pytest(
+        team.root,
+        *("-n", "2", "Dockerfile[app]::builds", "Dockerfile[app]::env-layer-cached"),
+        env=team.environment(PATH=f"{wrapper.parent}:{os.environ['PATH']}"),
+        new_session=True,
     )
     (tmp_path / "started").read_text()
     (run_directory,) = (team.cache / "pytest-dockercache" / "runs").glob("*/journal")

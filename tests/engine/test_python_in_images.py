@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from plugin_process import environment, run_pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
@@ -20,17 +19,10 @@ NOTHING = "ENV PATH=/nowhere"
 
 def judge(project: Path, base: str, lines: str, pin: str) -> str:
     (project / "Dockerfile").write_text(f"FROM {base}\n{lines}\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider", "-rs"),
-            *("-k", "python-version", f"--dockercache-python={pin}"),
-        ],
-        cwd=project,
-        env={**kept, "COLUMNS": "200"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    done = run_pytest(
+        project,
+        *("-p", "no:cacheprovider", "-rs", "-k", "python-version", f"--dockercache-python={pin}"),
+        env=environment(COLUMNS="200"),
     )
     return done.stdout + done.stderr
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from plugin_process import environment, run_pytest
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 SAMPLES: dict[str, dict[str, Any]] = json.loads((FIXTURES / "samples.json").read_text())
@@ -25,19 +24,13 @@ def run_plugin(project: Path, base: str, engine: str) -> tuple[int, list[dict[st
     """Run `pytest --dockercache` in a project: exit status, the report's checks, the output."""
     report = project.parent / f"{project.name}-{engine}.json"
     report.unlink(missing_ok=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider"),
-            f"--dockercache-engine={engine}",
-            f"--dockercache-build-arg=BASE={base}",
-            f"--dockercache-report=json:{report}",
-        ],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    ended = run_pytest(
+        project,
+        *("-p", "no:cacheprovider"),
+        f"--dockercache-engine={engine}",
+        f"--dockercache-build-arg=BASE={base}",
+        f"--dockercache-report=json:{report}",
+        env=environment(),
     )
     output = ended.stdout + ended.stderr
     assert report.exists(), output

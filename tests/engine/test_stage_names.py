@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from plugin_process import environment, only_image, run_pytest
 
 pytestmark = pytest.mark.engine
 
@@ -26,23 +24,16 @@ COPY src/ /src/
 
 def judged(project: Path, engine: str) -> tuple[dict[str, Any], str]:
     report = project.parent / "report.json"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-k", "layer-cached"),
-            f"--dockercache-engine={engine}",
-            "--dockercache-env-step=pip install",
-            f"--dockercache-report=json:{report}",
-        ],
-        cwd=project,
-        env={**kept, "XDG_CACHE_HOME": str(project.parent / "cache")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    done = run_pytest(
+        project,
+        *("-k", "layer-cached"),
+        f"--dockercache-engine={engine}",
+        "--dockercache-env-step=pip install",
+        f"--dockercache-report=json:{report}",
+        env=environment(XDG_CACHE_HOME=str(project.parent / "cache")),
     )
     assert report.exists(), done.stdout + done.stderr
-    (image,) = json.loads(report.read_text())["images"]
-    return image, done.stdout
+    return only_image(report), done.stdout
 
 
 @pytest.mark.parametrize("engine", ["buildx", "buildkit", "classic"])

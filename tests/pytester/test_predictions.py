@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example import CACHE_CHECKS, IMAGE_CHECKS
 
+from plugin_process import environment, run_pytest
 from pytest_dockercache.checks.predicted import PREFIX
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -25,19 +23,10 @@ def run(
     """Run pytest in a project without a daemon: exit status, the report's checks, the output."""
     report = project.parent / "report.json"
     report.unlink(missing_ok=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    environment.update(DOCKER_HOST=host, XDG_CACHE_HOME=str(project.parent / "cache"))
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "--dockercache", "-p", "no:cacheprovider"),
-            f"--dockercache-report=json:{report}",
-            *options,
-        ],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    ended = run_pytest(
+        project,
+        *("-p", "no:cacheprovider", f"--dockercache-report=json:{report}", *options),
+        env=environment(DOCKER_HOST=host, XDG_CACHE_HOME=str(project.parent / "cache")),
     )
     output = ended.stdout + ended.stderr
     images = json.loads(report.read_text())["images"] if report.exists() else []

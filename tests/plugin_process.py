@@ -1,0 +1,57 @@
+"""The plugin in a pytest process of its own, in a project's directory, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "pytest", "--dockercache")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without what this pytest tells its own processes, and what a test adds."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return {**kept, **more}
+
+
+def run_pytest(
+    project: Path, *options: str, env: Mapping[str, str], stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run the plugin to its end; ``stderr=STDOUT`` puts what it prints together, in order."""
+    return subprocess.run(
+        [*COMMAND, *options],
+        cwd=project,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+
+
+def start_pytest(
+    project: Path, *options: str, env: Mapping[str, str], new_session: bool = False
+) -> subprocess.Popen[str]:
+    """Start the plugin; all that it prints comes from ``stdout``."""
+    return subprocess.Popen(
+        [*COMMAND, *options],
+        cwd=project,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=new_session,
+    )
+
+
+def only_image(report: Path) -> dict[str, Any]:
+    """The image of a JSON report on no more than one."""
+    images: list[dict[str, Any]] = json.loads(report.read_text())["images"]
+    (image,) = images
+    return image
