@@ -61,8 +61,8 @@ from .runs import (
     builder_lock,
     cache_home,
     digest,
+    in_turn,
     known_engines,
-    locked,
     read_json,
     staging_lock,
 )
@@ -400,8 +400,8 @@ class Subject:
         )
         where.parent.mkdir(parents=True, exist_ok=True)
         with (
-            locked(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
-            locked(staging_lock(where)),
+            in_turn(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
+            FileLock(staging_lock(where)),
         ):
             self.run.note("staging", str(where))
             staged = stage(spec, where, edits, nonce=nonce)

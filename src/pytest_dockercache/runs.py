@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,15 +149,31 @@ def builder_lock(builder: str) -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a file lock; ``waiting`` is called once if it is not free within a second."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        if waiting is not None:
+def in_turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a file lock; who waits for it comes before one that had it and wants it again.
+
+    ``waiting`` is called once if it is not free within a second.
+    """
+    lock, turn = FileLock(path), FileLock(path.with_suffix(".turn"))
+    patience = time.monotonic() + 1
+
+    def acquire(wanted: BaseFileLock) -> None:
+        nonlocal waiting
+        try:
+            wanted.acquire(timeout=max(0.0, patience - time.monotonic()) if waiting else None)
+        except Timeout:
+            assert waiting is not None
             waiting()
-        lock.acquire()
+            waiting = None
+            wanted.acquire()
+
+    # A file lock is looked at twenty times a second: one that is let go for a
+    # moment between two builds would hardly ever be found free.
+    acquire(turn)
+    try:
+        acquire(lock)
+    finally:
+        turn.release()
     try:
         yield
     finally:
@@ -247,7 +264,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
         except DockerCacheError as problem:
             stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
     for path in _entries(run_id, "staging"):
-        with locked(staging_lock(Path(path))):
+        with FileLock(staging_lock(Path(path))):
             shutil.rmtree(path, ignore_errors=True)
         if Path(path).exists():
             stuck.append(path)

@@ -21,7 +21,7 @@ from pytest_dockercache.dockerfile import BaseImage, read_dockerfile
 from pytest_dockercache.engines import BuildRequest, Engine, create_engine
 from pytest_dockercache.errors import BuildFailed, ConfigError
 from pytest_dockercache.model import Build, BuildSpec, Step
-from pytest_dockercache.runs import RUN_LABEL, builder_lock, locked
+from pytest_dockercache.runs import RUN_LABEL, builder_lock, in_turn
 
 __all__ = ["Bench", "Finding", "InapplicableError", "Table", "bench"]
 
@@ -143,7 +143,7 @@ class Bench:
         else:
             failure = None
         where.mkdir(parents=True)
-        with locked(builder_lock(self.engine.info.builder)):
+        with in_turn(builder_lock(self.engine.info.builder)):
             try:
                 self._build(case, spec, spec, where, nonce, edited=False)
             except BuildFailed as problem:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dockercache.model import EngineInfo
-from pytest_dockercache.runs import Run, cache_home, digest, locked, read_json, write_json
+from pytest_dockercache.runs import Run, cache_home, digest, in_turn, read_json, write_json
 
 
 @pytest.fixture(autouse=True)
@@ -177,10 +177,34 @@ def test_whoever_waits_for_a_lock_is_told_so_once(tmp_path: Path) -> None:
         told.append("waiting")
         holder.stdin.close()  # type: ignore[union-attr]
 
-    with locked(path, waiting):
+    with in_turn(path, waiting):
         assert told == ["waiting"]
     holder.wait()
     holder.stdout.close()
+
+
+def test_who_waits_comes_before_one_that_wants_the_lock_again(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from pytest_dockercache.runs import in_turn\n"
+        "path = Path(sys.argv[1])\n"
+        "for number in range(400):\n"
+        "  with in_turn(path):\n"
+        "    path.with_suffix('.held').write_text(str(number)); print(flush=True); time.sleep(0.05)"
+    )
+    path = tmp_path / "builder.lock"
+    held = path.with_suffix(".held")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+    ) as builder:
+        assert builder.stdout is not None
+        builder.stdout.readline()
+        began = int(held.read_text())
+        with in_turn(path):
+            meanwhile = int(held.read_text()) - began
+        builder.kill()
+    # The build that was going on, and one that may have been before us in the queue.
+    assert meanwhile <= 3
 
 
 def test_a_relative_cache_home_is_ignored_as_the_standard_says(
