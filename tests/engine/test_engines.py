@@ -396,6 +396,26 @@ def test_a_stopped_step_is_a_miss_again_the_next_time(make: Make, engine: Engine
         assert build.outcome == "stopped"
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.01, 0.02, 0.04])
+def test_a_command_does_not_begin_after_its_build_was_stopped(
+    make: Make, engine: Engine, pause: float
+) -> None:
+    project = make(
+        {"Dockerfile": "FROM {tiny}\nCOPY a /\nRUN sleep 615; : {nonce}\n", "a": "{nonce}"}
+    )
+
+    def copied(steps: Sequence[Step]) -> bool:
+        if steps[0].status != "miss":
+            return False
+        # Which falls into the moment when the command is about to begin.
+        time.sleep(pause)
+        return True
+
+    build = project.build(engine, watch=copied)
+    assert build.outcome == "stopped"
+    assert ended(project.nonce), "the command goes on in the daemon"
+
+
 def test_a_watcher_that_raises_cancels_the_build(make: Make, engine: Engine) -> None:
     project = make({"Dockerfile": "FROM {tiny}\nRUN echo {nonce}; sleep 619\n"})
 

@@ -32,14 +32,14 @@ _HEREDOC = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)\Z")
 _JSON_KEYWORDS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
 
 
-def split_instruction(text: str, escape: str) -> tuple[str, tuple[Flag, ...], str]:
+def split_instruction(text: str) -> tuple[str, tuple[Flag, ...], str]:
     """Keyword, flags and value of one instruction's text."""
     keyword, *rest = WHITESPACE.split(text.strip(SPACE), maxsplit=1)
-    flags, value = split_flags(rest[0], escape) if rest else ((), "")
+    flags, value = split_flags(rest[0]) if rest else ((), "")
     return keyword, flags, value
 
 
-def split_flags(text: str, escape: str) -> tuple[tuple[Flag, ...], str]:
+def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
     """Take ``--name=value`` words from the front; quotes and escapes in them are resolved."""
     flags: list[Flag] = []
     position = 0
@@ -48,7 +48,7 @@ def split_flags(text: str, escape: str) -> tuple[tuple[Flag, ...], str]:
             position += 1
         if not text.startswith("--", position):
             return tuple(flags), text[position:].strip(SPACE)
-        word, position = _flag_word(text, position, escape)
+        word, position = _flag_word(text, position)
         if word == "--":
             return tuple(flags), text[position:].strip(SPACE)
         # BuildKit reads flags byte by byte (parser/split_command.go): beyond ASCII
@@ -58,7 +58,7 @@ def split_flags(text: str, escape: str) -> tuple[tuple[Flag, ...], str]:
         flags.append(Flag(name, value if equals else None))
 
 
-def _flag_word(text: str, position: int, escape: str) -> tuple[str, int]:
+def _flag_word(text: str, position: int) -> tuple[str, int]:
     word = ""
     quote = ""
     while position < len(text):
@@ -70,7 +70,7 @@ def _flag_word(text: str, position: int, escape: str) -> tuple[str, int]:
             quote = ""
         elif not quote and char in "'\"":
             quote = char
-        elif char == escape:
+        elif char == "\\":  # whatever the escape directive says (extractBuilderFlags)
             word += text[position : position + 1]
             position += 1
         else:
@@ -111,12 +111,12 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def onbuild_trigger(instruction: Instruction, escape: str = "\\") -> Instruction:
+def onbuild_trigger(instruction: Instruction) -> Instruction:
     """The instruction that ``ONBUILD`` postpones, with the lines and heredocs of the ONBUILD.
 
     Raises ConfigError for a trigger that no builder can read.
     """
-    keyword, flags, value = split_instruction(instruction.value, escape)
+    keyword, flags, value = split_instruction(instruction.value)
     return replace(
         instruction,
         keyword=keyword.upper(),

@@ -210,7 +210,7 @@ def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> 
     environment = base.environment
     if "PATH" not in dict(environment):
         environment += path
-    triggers = tuple(_parsed_trigger(build, stage, text) for text in base.onbuild)
+    triggers = tuple(_parsed_trigger(stage, text) for text in base.onbuild)
     return _State(
         environment=environment,
         cwd=base.workdir or "/",
@@ -220,9 +220,9 @@ def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> 
     )
 
 
-def _parsed_trigger(build: _Build, stage: Stage, text: str) -> Instruction:
+def _parsed_trigger(stage: Stage, text: str) -> Instruction:
     postponed = replace(stage.from_, keyword="ONBUILD", text=f"ONBUILD {text}", value=text)
-    return onbuild_trigger(postponed, build.escape)
+    return onbuild_trigger(postponed)
 
 
 def _variables(build: _Build, state: _State) -> tuple[tuple[str, str], ...]:
@@ -291,7 +291,7 @@ def _after(
     if keyword == "USER":
         return replace(state, user=expand(instruction.value, variables, escape))
     if keyword == "ONBUILD" and instruction.value:
-        trigger = onbuild_trigger(instruction, escape)
+        trigger = onbuild_trigger(instruction)
         return replace(state, triggers=(*state.triggers, trigger))
     return state
 

@@ -95,7 +95,7 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     directives, escape = _directives(text, path)
     lines = text.split("\n")
     logical = tuple(_logical_lines(lines, escape, path))
-    instructions = tuple(_instructions(logical, escape, path))
+    instructions = tuple(_instructions(logical, path))
     instructions, stages = group_stages(instructions, escape, path)
     if not stages:
         raise ConfigError(
@@ -167,7 +167,7 @@ def _logical_lines(lines: list[str], escape: str, path: Path) -> Iterator[_Logic
         if number == len(lines) and not lines[-1] and number > first:
             number -= 1
         heredocs = []
-        for name, expand, chomp in _heredoc_marks(text, escape):
+        for name, expand, chomp in _heredoc_marks(text):
             body, number = _heredoc_body(lines, number, name, chomp)
             if body is None:
                 raise ConfigError(
@@ -178,13 +178,13 @@ def _logical_lines(lines: list[str], escape: str, path: Path) -> Iterator[_Logic
         yield _Logical(text.strip(SPACE), first, number, tuple(heredocs))
 
 
-def _heredoc_marks(text: str, escape: str) -> tuple[tuple[str, bool, bool], ...]:
+def _heredoc_marks(text: str) -> tuple[tuple[str, bool, bool], ...]:
     """Name, expand and chomp of every heredoc that an instruction opens."""
     if "<<" not in text:
         return ()
-    keyword, _, value = split_instruction(text, escape)
+    keyword, _, value = split_instruction(text)
     if keyword.upper() == "ONBUILD":
-        keyword, _, value = split_instruction(value, escape)
+        keyword, _, value = split_instruction(value)
     if keyword.upper() not in _HEREDOC_KEYWORDS or json_strings(value) is not None:
         return ()
     raw = Lexer(raw_quotes=True, raw_escapes=True, keep_unset=True)
@@ -209,11 +209,11 @@ def _heredoc_body(lines: list[str], number: int, name: str, chomp: bool) -> tupl
     return None, number
 
 
-def _instructions(logical: tuple[_Logical, ...], escape: str, path: Path) -> Iterator[Instruction]:
+def _instructions(logical: tuple[_Logical, ...], path: Path) -> Iterator[Instruction]:
     for part, (keyword, rest) in zip(logical, _keywords(logical), strict=True):
-        flags, value = split_flags(rest, escape)
+        flags, value = split_flags(rest)
         if keyword == "ONBUILD":
-            trigger, _, words = split_instruction(value, escape)
+            trigger, _, words = split_instruction(value)
             exec_form(trigger.upper(), words, path, part.line)  # refused where it is written
         yield Instruction(
             keyword=keyword,

@@ -2,7 +2,9 @@
 
 Both engines that need no ``docker`` command use it. The request runs in a
 thread of its own, so that a build can be cancelled and has a time limit even
-while the daemon says nothing: closing the connection cancels the build.
+while the daemon says nothing. BuildKit cancels a build that it is asked to by
+its ID (``POST /build/cancel``) and ends the answer when the build is gone; the
+classic builder cancels one whose connection is closed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["ApiBuild", "RefusedError", "build_parameters", "refuse_secrets"]
 
 _JOIN_SECONDS = 10.0
+
+_ASK_SECONDS = 0.2
+"""How often the daemon is asked to cancel: one that has not begun yet hears nothing."""
 
 
 class RefusedError(DockerCacheError):
@@ -93,8 +100,12 @@ class ApiBuild:
         self._request = request
         self._images = base_images(planned)
         self._parameters = build_parameters(request, daemon, version)
+        self._id = uuid.uuid4().hex if version == "2" else None
+        if self._id is not None:
+            self._parameters["buildid"] = self._id
         self._inbox: Inbox[dict[str, Any]] = Inbox()
         self._cancelled = threading.Event()
+        self._cut = threading.Event()
         self._stream: CancellableStream[bytes] | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name="docker build")
 
@@ -118,8 +129,12 @@ class ApiBuild:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Cancel the build if it still runs, and wait until the connection is closed."""
+        """Cancel the build if it still runs, and wait until it is gone."""
         self._cancelled.set()
+        deadline = time.monotonic() + _JOIN_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline and self._asked_to_cancel():
+            self._thread.join(timeout=_ASK_SECONDS)
+        self._cut.set()
         stream = self._stream
         if stream is not None and self._thread.is_alive():
             # The answer may end under us; a transport that cannot be shut down
@@ -127,6 +142,19 @@ class ApiBuild:
             with contextlib.suppress(DockerException, OSError, AttributeError):
                 stream.close()
         self._thread.join(timeout=_JOIN_SECONDS)
+
+    def _asked_to_cancel(self) -> bool:
+        """Whether the daemon takes a request to cancel this build."""
+        if self._id is None:
+            return False
+        api = self._daemon.client.api
+        try:
+            answer = api.post(
+                api._url("/build/cancel"), params={"id": self._id}, timeout=_JOIN_SECONDS
+            )
+        except (DockerException, requests.RequestException, OSError):
+            return False
+        return bool(answer.status_code < 400)
 
     # -- the thread
 
@@ -183,7 +211,7 @@ class ApiBuild:
                 raise RefusedError(_message(response))
             stream = CancellableStream(response.iter_lines(chunk_size=65536), response)
             self._stream = stream
-            if self._cancelled.is_set():
+            if self._cut.is_set():
                 stream.close()
             for line in stream:
                 if line:

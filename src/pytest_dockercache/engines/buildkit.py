@@ -125,9 +125,9 @@ class _Trace:
         """Whether the daemon still builds."""
         return self._build.alive()
 
-    def silent(self) -> Mapping[str, str]:
-        """The commands that run and have printed nothing."""
-        return self._observation.silent() if self.alive() else {}
+    def starting(self) -> Mapping[str, str]:
+        """The commands that may begin after a cancellation."""
+        return self._observation.starting() if self.alive() else {}
 
     def stop(self) -> None:
         """Cancel the build by closing its connection."""

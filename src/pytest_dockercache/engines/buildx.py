@@ -412,11 +412,11 @@ class _Child:
         """Whether buildx still runs."""
         return self._process.poll() is None
 
-    def silent(self) -> Mapping[str, str]:
-        """The commands that run and have printed nothing."""
+    def starting(self) -> Mapping[str, str]:
+        """The commands that may begin after a cancellation."""
         if self._observation is None or not self.alive():
             return {}
-        return self._observation.silent()
+        return self._observation.starting()
 
     def wait(self) -> int:
         """The exit code, once the output has ended."""

@@ -2,9 +2,10 @@
 
 BuildKit up to 0.13 at least kills a RUN only if its process had started when
 the build was cancelled (executor/runcexecutor, ``runcProcessHandle``: "nothing
-to kill"): cancelled a moment earlier, a minutes-long install goes on in the
-daemon with nobody waiting for it. The verdict is known before that moment;
-the build is cancelled a little later.
+to kill"). Cancelled a moment earlier, or while the step before it is coming to
+its end, a minutes-long install goes on in the daemon with nobody waiting for
+it. The verdict is known before that moment; the build is cancelled a little
+later.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class _Running(Protocol):
     def alive(self) -> bool:
         """Whether the build still goes on."""
 
-    def silent(self) -> Mapping[str, str]:
-        """The steps that run a command and have printed nothing, with their commands."""
+    def starting(self) -> Mapping[str, str]:
+        """The steps whose commands may begin after a cancellation, with their commands."""
 
     def follow(self, deadline: float) -> bool:
         """Take in what the build says until the deadline; False when it has ended."""
@@ -57,7 +58,7 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
             while build.alive() and (now := clock()) < limit:
                 waiting = [
                     command
-                    for step, command in build.silent().items()
+                    for step, command in build.starting().items()
                     if first_seen.setdefault(step, now) + START_SECONDS > now
                 ]
                 if not waiting or _have_started(waiting):

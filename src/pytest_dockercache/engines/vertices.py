@@ -141,6 +141,18 @@ class Vertex:
         return not self.error and any(end is None for _, end in self.runs)
 
     @property
+    def ended(self) -> bool:
+        """Whether it has done what it had to do, or need not do it."""
+        ran = bool(self.executions) and all(end is not None for _, end in self.executions)
+        return ran or self.cached_at is not None or bool(self.error)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it executes a command."""
+        name = parse_name(self.name)
+        return name is not None and name.text.removeprefix("ONBUILD ").startswith("RUN")
+
+    @property
     def seconds(self) -> float | None:
         """How long its executions took, None unless all have ended."""
         spans = [(end - start) for start, end in self.runs if end is not None]
@@ -577,20 +589,33 @@ class Observation:
                 return f"the name of its vertex says line {step.line}, its provenance line {said}"
         return None
 
-    def silent(self) -> dict[str, str]:
-        """The RUN vertices that are executing and have printed nothing yet, with their commands.
+    def starting(self) -> dict[str, str]:
+        """The RUN vertices whose commands may begin after a cancellation, with their commands.
 
-        A command is as the Dockerfile has it, "" if that is not known.
+        Those that have begun and printed nothing yet, and those that can begin
+        at any moment: no other RUN has to end before them. A command is as
+        the Dockerfile has it, "" if that is not known.
         """
         commands = self._commands()
+        behind: dict[str, bool] = {}
         return {
             digest: commands.get(digest, "")
             for digest, vertex in self._vertices.items()
-            if vertex.running
+            if vertex.is_run
+            and not vertex.ended
             and digest not in self._logs
-            and (name := parse_name(vertex.name)) is not None
-            and name.text.removeprefix("ONBUILD ").startswith("RUN")
+            and (vertex.running or not self._behind_run(digest, behind))
         }
+
+    def _behind_run(self, digest: str, known: dict[str, bool]) -> bool:
+        """Whether a RUN has to end before this vertex can begin."""
+        if digest not in known:
+            known[digest] = any(
+                not vertex.ended and (vertex.is_run or self._behind_run(name, known))
+                for name in self._vertices[digest].inputs
+                if (vertex := self._vertices.get(name)) is not None
+            )
+        return known[digest]
 
     def _commands(self) -> dict[str, str]:
         return {

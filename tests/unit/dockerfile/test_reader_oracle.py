@@ -40,7 +40,7 @@ def ours(text: str) -> list[tuple[Any, ...]]:
 def _record(item: Instruction, escape: str) -> tuple[Any, ...]:
     sub, inner = None, item
     if item.keyword == "ONBUILD" and item.value:
-        inner = onbuild_trigger(item, escape)
+        inner = onbuild_trigger(item)
         sub = inner.keyword
     flags = tuple(
         f"--{flag.name}" if flag.value is None else f"--{flag.name}={flag.value}"
@@ -298,5 +298,7 @@ def dockerfiles(draw: st.DrawFn) -> str:
 @example("FROM a\nRUN\u00a0x\nRUN x\u00a0\n")
 @example("FROM a\nRUN a\x0bb\x0cc\x1cd\u2028e\n")
 @example("FROM a\nRUN <<EOF\r\nx\r\nEOF\r\n")
+@example("# escape=`\nFROM b AS a\nRUN --from=a\\\n[]\n")
+@example('# escape=`\nFROM a\nRUN --mount=a`b \'--x=\\ y` z\nCOPY --from="b` c" d e\n')
 def test_generated_dockerfiles_read_as_buildkit_reads_them(text: str) -> None:
     agree(text)

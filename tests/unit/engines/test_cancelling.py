@@ -27,7 +27,7 @@ class Scripted:
     def alive(self) -> bool:
         return self.stopped_after is None
 
-    def silent(self) -> dict[str, str]:
+    def starting(self) -> dict[str, str]:
         return self.news[0]
 
     def follow(self, deadline: float) -> bool:

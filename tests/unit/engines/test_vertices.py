@@ -199,11 +199,29 @@ def test_a_step_that_the_builder_never_mentioned_is_unknown_at_the_end() -> None
     assert steps[1].note == "the builder said nothing about this step"
 
 
-def test_a_command_that_printed_is_no_longer_silent() -> None:
+def test_a_command_that_printed_has_started() -> None:
     found = observation("FROM a\nRUN x\nCOPY a b\n", [vertex("[2/3] RUN x", digest="r", start=1)])
-    assert found.silent() == {"r": "x"}
+    assert found.starting() == {"r": "x"}
     found.take([LogEvent("r", "hello")])
-    assert found.silent() == {}
+    assert found.starting() == {}
+
+
+def test_a_command_may_start_when_no_other_has_to_end_before() -> None:
+    names = ("[2/5] COPY a b", "[3/5] RUN x", "[4/5] COPY c d", "[5/5] RUN y")
+    copied, x, again, _ = announced = [
+        vertex(name, digest=name, inputs=(before,))
+        for before, name in zip(("base", *names), names, strict=False)
+    ]
+    found = observation("FROM a\nCOPY a b\nRUN x\nCOPY c d\nRUN y\n", announced)
+    assert found.starting() == {names[1]: "x"}
+    found.take([replace(copied, started=SECOND)])
+    assert found.starting() == {names[1]: "x"}
+    found.take([replace(copied, started=SECOND, completed=2 * SECOND)])
+    assert found.starting() == {names[1]: "x"}
+    found.take([replace(x, started=2 * SECOND, cached=True)])
+    assert found.starting() == {names[3]: "y"}
+    found.take([replace(again, started=2 * SECOND, error="missing")])
+    assert found.starting() == {names[3]: "y"}
 
 
 # -- mapping
