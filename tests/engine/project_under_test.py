@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,3 +70,20 @@ class ProjectUnderTest:
 def by_line(build: Build) -> dict[int, str]:
     """Line to status of every step."""
     return {step.line: step.status for step in build.steps}
+
+
+def ended(text: str) -> bool:
+    """Whether no process of this machine has a text in its command line any more.
+
+    A daemon kills what it cancels in its own time, so this looks more than once.
+    """
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        running = False
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                running = running or text.encode() in path.read_bytes()
+        if not running:
+            return True
+        time.sleep(0.2)
+    return False

@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import APIError, ImageNotFound
-from project_under_test import LABEL, ProjectUnderTest, by_line, never
+from project_under_test import LABEL, ProjectUnderTest, by_line, ended, never
 
 from pytest_dockercache.engines import Engine, create_engine
 from pytest_dockercache.engines.buildx import Builder, Buildx
@@ -369,23 +368,6 @@ def test_a_build_stops_at_the_verdict_and_leaves_no_command_behind(
     ]
     assert build.seconds < 60
     assert ended(project.nonce), "the command goes on in the daemon"
-
-
-def ended(nonce: str) -> bool:
-    """Whether no process of this machine has that in its command line, or will soon have.
-
-    A daemon kills what it cancels in its own time, so this looks more than once.
-    """
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        running = False
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                running = running or nonce.encode() in path.read_bytes()
-        if not running:
-            return True
-        threading.Event().wait(0.2)
-    return False
 
 
 def test_a_stopped_step_is_a_miss_again_the_next_time(make: Make, engine: Engine) -> None:

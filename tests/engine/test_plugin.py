@@ -13,6 +13,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from project_under_test import ended
 
 from plugin_process import environment, run_pytest, start_pytest
 from pytest_dockercache.runs import RUN_LABEL
@@ -144,6 +145,7 @@ def test_an_interrupt_of_a_session_with_workers_leaves_nothing(
     output, _ = run.communicate(timeout=60)
     assert run.returncode == 2, output
     assert not run_directory.exists()
+    assert ended(str(team.cache)), "the build goes on without us"
     label = {"label": f"{RUN_LABEL}={run_directory.parent.name}"}
     assert docker_daemon.api.images(all=True, filters=label) == []
     assert docker_daemon.api.containers(all=True, filters=label) == []

@@ -27,7 +27,7 @@ from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
-from .cancelling import cancel
+from .cancelling import cancel, uninterrupted
 from .daemon_side import DaemonSide
 from .docker_command import (
     Plugin,
@@ -227,9 +227,10 @@ class Buildx(DaemonSide):
                 metadata=metadata,
             )
             self._ledger.begin()
-            child = _Child(command)
-            observation = None
+            child = observation = None
             try:
+                with uninterrupted():
+                    child = _Child(command)
                 # While buildx is starting up.
                 observation = Observation(planned_steps(request, self._daemon), request.roles)
                 child.tell(observation)
@@ -247,9 +248,10 @@ class Buildx(DaemonSide):
                         raise build_timeout(request, observation.steps())
                 code = child.wait()
             finally:
-                cancel(child)
-                made = observation.made() if observation is not None else ()
-                self._ledger.end(made, edited=bool(request.edits))
+                if child is not None:
+                    cancel(child)
+                    made = observation.made() if observation is not None else ()
+                    self._ledger.end(made, edited=bool(request.edits))
             if code != 0:
                 self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata, mark)
@@ -353,6 +355,8 @@ class _Child:
     """A running ``docker buildx build``, and what it has said so far."""
 
     _GRACE_SECONDS = 10.0
+    _PATIENCE_SECONDS = 1.5
+    _TERMINATIONS = 6
 
     def __init__(self, command: Sequence[str]) -> None:
         self._observation: Observation | None = None
@@ -429,12 +433,17 @@ class _Child:
     def stop(self) -> None:
         """Cancel the build: buildx cancels it at the daemon when it is told to end."""
         if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            # Its last word comes just before its end, which cannot be waited
-            # for with a time limit but by looking again and again.
-            self._reader.join(timeout=self._GRACE_SECONDS)
+            # The docker command, while it is starting, may take the first for one that
+            # its plugin has heard too; each of them gives up at the third.
+            for _ in range(self._TERMINATIONS):
+                self._signal(signal.SIGTERM)
+                # Its last word comes just before its end, which cannot be waited
+                # for with a time limit but by looking again and again.
+                self._reader.join(timeout=self._PATIENCE_SECONDS)
+                if not self._reader.is_alive():
+                    break
             try:
-                self._process.wait(timeout=self._GRACE_SECONDS)
+                self._process.wait(timeout=self._PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self._process.wait()

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import DockerCacheError
 
-__all__ = ["cancel"]
+__all__ = ["cancel", "uninterrupted"]
 
 START_SECONDS = 4.0
 """How long a command that cannot be seen, and prints nothing, is given to have been started."""
@@ -69,6 +71,26 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
                     break
     finally:
         build.stop()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C wait until the end of this block.
+
+    For beginning what has to be ended again: an interrupt between the two
+    would leave a build that nobody knows.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is interrupted
+        return
+    missed: list[Any] = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: missed.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+        if missed and callable(handler):
+            handler(*missed[0])
 
 
 def _have_started(commands: list[str]) -> bool:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.engines.cancelling import LIMIT_SECONDS, START_SECONDS, cancel
+from pytest_dockercache.engines.cancelling import (
+    LIMIT_SECONDS,
+    START_SECONDS,
+    cancel,
+    uninterrupted,
+)
 from pytest_dockercache.errors import BuildFailed
 
 COMMAND = "a command that no process of this machine runs"
@@ -93,3 +100,31 @@ def test_an_interrupt_of_the_wait_still_cancels_the_build() -> None:
     with pytest.raises(KeyboardInterrupt):
         cancel(build)
     assert build.stopped_after == 1
+
+
+def test_an_interrupt_waits_until_what_was_begun_is_known() -> None:
+    begun: list[str] = []
+
+    def begin() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            begun.append("the build")
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    assert begun == ["the build"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_only_the_main_thread_is_interrupted() -> None:
+    done: list[bool] = []
+
+    def begin() -> None:
+        with uninterrupted():
+            done.append(True)
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join()
+    assert done == [True]
