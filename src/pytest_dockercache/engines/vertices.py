@@ -597,25 +597,32 @@ class Observation:
         the Dockerfile has it, "" if that is not known.
         """
         commands = self._commands()
-        behind: dict[str, bool] = {}
+        behind = self._behind_runs()
         return {
             digest: commands.get(digest, "")
             for digest, vertex in self._vertices.items()
             if vertex.is_run
             and not vertex.ended
             and digest not in self._logs
-            and (vertex.running or not self._behind_run(digest, behind))
+            and (vertex.running or digest not in behind)
         }
 
-    def _behind_run(self, digest: str, known: dict[str, bool]) -> bool:
-        """Whether a RUN has to end before this vertex can begin."""
-        if digest not in known:
-            known[digest] = any(
-                not vertex.ended and (vertex.is_run or self._behind_run(name, known))
-                for name in self._vertices[digest].inputs
-                if (vertex := self._vertices.get(name)) is not None
-            )
-        return known[digest]
+    def _behind_runs(self) -> set[str]:
+        """The vertices that cannot begin before a RUN has ended."""
+        users: dict[str, list[str]] = {}
+        for digest, vertex in self._vertices.items():
+            for name in vertex.inputs:
+                users.setdefault(name, []).append(digest)
+        behind: set[str] = set()
+        ahead = [digest for digest, vertex in self._vertices.items() if vertex.is_run]
+        while ahead:
+            digest = ahead.pop()
+            if self._vertices[digest].ended:
+                continue
+            found = [user for user in users.get(digest, ()) if user not in behind]
+            behind.update(found)
+            ahead += found
+        return behind
 
     def _commands(self) -> dict[str, str]:
         return {

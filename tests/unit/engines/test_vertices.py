@@ -224,6 +224,16 @@ def test_a_command_may_start_when_no_other_has_to_end_before() -> None:
     assert found.starting() == {names[3]: "y"}
 
 
+def test_a_long_chain_of_steps_is_no_matter() -> None:
+    names = [f"[{k}/1500] COPY a b" for k in range(2, 1500)] + ["[1500/1500] RUN x"]
+    announced = [
+        vertex(name, digest=name, inputs=(before,))
+        for before, name in zip(("base", *names), names, strict=False)
+    ]
+    found = observation("FROM a\n" + "COPY a b\n" * 1498 + "RUN x\n", announced)
+    assert found.starting() == {names[-1]: "x"}
+
+
 # -- mapping
 
 
