@@ -78,12 +78,14 @@ def ended(text: str) -> bool:
     A daemon kills what it cancels in its own time, so this looks more than once.
     """
     deadline = time.monotonic() + 30
+    free = 0
     while time.monotonic() < deadline:
         running = False
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 running = running or text.encode() in path.read_bytes()
-        if not running:
+        free = 0 if running else free + 1
+        if free == 6:  # for a second: what is about to begin is seen too
             return True
         time.sleep(0.2)
     return False

@@ -188,9 +188,11 @@ def test_who_waits_comes_before_one_that_wants_the_lock_again(tmp_path: Path) ->
         "import sys, time; from pathlib import Path\n"
         "from pytest_dockercache.runs import in_turn\n"
         "path = Path(sys.argv[1])\n"
-        "for number in range(400):\n"
+        "for number in range(100):\n"
         "  with in_turn(path):\n"
-        "    path.with_suffix('.held').write_text(str(number)); print(flush=True); time.sleep(0.05)"
+        "    path.with_suffix('.next').write_text(str(number))\n"
+        "    path.with_suffix('.next').replace(path.with_suffix('.held'))\n"
+        "    print(flush=True); time.sleep(0.3)"
     )
     path = tmp_path / "builder.lock"
     held = path.with_suffix(".held")

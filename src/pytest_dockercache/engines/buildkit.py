@@ -12,7 +12,7 @@ from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, stopped
 from .cache_records import Ledger, Trace, claimed
-from .cancelling import cancel
+from .cancelling import Starting, cancel, uninterrupted
 from .daemon import Daemon
 from .daemon_side import DaemonSide
 from .failure import build_failed, build_timeout, daemon_gone
@@ -54,8 +54,10 @@ class BuildKit(DaemonSide):
         planned = planned_steps(request, self._daemon)
         observation = Observation(planned, request.roles)
         self._ledger.begin()
-        running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
+        running = None
         try:
+            with uninterrupted():
+                running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
             shown, news = observation.steps(), 0
             while running.follow(deadline):
                 if observation.news != news:
@@ -69,8 +71,11 @@ class BuildKit(DaemonSide):
         except RefusedError as refusal:
             self._fail(request, observation, str(refusal))
         finally:
-            cancel(running)
-            self._ledger.end(observation.made(), edited=bool(request.edits))
+            if running is not None:
+                try:
+                    cancel(running)
+                finally:
+                    self._ledger.end(observation.made(), edited=bool(request.edits))
         if running.complaint is not None:
             self._fail(request, observation, running.complaint)
         image = running.image
@@ -125,12 +130,12 @@ class _Trace:
         """Whether the daemon still builds."""
         return self._build.alive()
 
-    def starting(self) -> Mapping[str, str]:
+    def starting(self) -> Mapping[str, Starting]:
         """The commands that may begin after a cancellation."""
         return self._observation.starting() if self.alive() else {}
 
     def stop(self) -> None:
-        """Cancel the build by closing its connection."""
+        """Cancel the build, and wait until it is gone."""
         self._build.stop()
 
 

@@ -1,7 +1,7 @@
 """The engine behind ``docker buildx build``: the builder that most people's ``docker build`` is.
 
 It runs the ``docker`` command in a process group of its own, so that the
-terminal's Ctrl-C reaches pytest first and a build can be cancelled at once.
+terminal's Ctrl-C reaches pytest first, which then cancels the build.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
-from .cancelling import cancel, uninterrupted
+from .cancelling import Starting, cancel, uninterrupted
 from .daemon_side import DaemonSide
 from .docker_command import (
     Plugin,
@@ -249,9 +249,11 @@ class Buildx(DaemonSide):
                 code = child.wait()
             finally:
                 if child is not None:
-                    cancel(child)
-                    made = observation.made() if observation is not None else ()
-                    self._ledger.end(made, edited=bool(request.edits))
+                    try:
+                        cancel(child)
+                    finally:
+                        made = observation.made() if observation is not None else ()
+                        self._ledger.end(made, edited=bool(request.edits))
             if code != 0:
                 self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata, mark)
@@ -355,8 +357,7 @@ class _Child:
     """A running ``docker buildx build``, and what it has said so far."""
 
     _GRACE_SECONDS = 10.0
-    _PATIENCE_SECONDS = 1.5
-    _TERMINATIONS = 6
+    _PATIENCE_SECONDS = (1.5, 8.0, 1.5)
 
     def __init__(self, command: Sequence[str]) -> None:
         self._observation: Observation | None = None
@@ -416,7 +417,7 @@ class _Child:
         """Whether buildx still runs."""
         return self._process.poll() is None
 
-    def starting(self) -> Mapping[str, str]:
+    def starting(self) -> Mapping[str, Starting]:
         """The commands that may begin after a cancellation."""
         if self._observation is None or not self.alive():
             return {}
@@ -435,15 +436,15 @@ class _Child:
         if self._process.poll() is None:
             # The docker command, while it is starting, may take the first for one that
             # its plugin has heard too; each of them gives up at the third.
-            for _ in range(self._TERMINATIONS):
+            for patience in self._PATIENCE_SECONDS:
                 self._signal(signal.SIGTERM)
                 # Its last word comes just before its end, which cannot be waited
                 # for with a time limit but by looking again and again.
-                self._reader.join(timeout=self._PATIENCE_SECONDS)
+                self._reader.join(timeout=patience)
                 if not self._reader.is_alive():
                     break
             try:
-                self._process.wait(timeout=self._PATIENCE_SECONDS)
+                self._process.wait(timeout=1.0)
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self._process.wait()

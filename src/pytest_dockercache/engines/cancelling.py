@@ -2,10 +2,11 @@
 
 BuildKit up to 0.13 at least kills a RUN only if its process had started when
 the build was cancelled (executor/runcexecutor, ``runcProcessHandle``: "nothing
-to kill"). Cancelled a moment earlier, or while the step before it is coming to
-its end, a minutes-long install goes on in the daemon with nobody waiting for
-it. The verdict is known before that moment; the build is cancelled a little
-later.
+to kill"; moby/buildkit#5106). Cancelled a moment earlier, or while a COPY
+before it is coming to its end, a minutes-long install goes on in the daemon
+with nobody waiting for it. The verdict is known before that moment; the build
+is cancelled a little later. A RUN that comes to its end while its build is
+being cancelled may still be followed by the next.
 """
 
 from __future__ import annotations
@@ -16,28 +17,35 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 from ..errors import DockerCacheError
 
-__all__ = ["cancel", "uninterrupted"]
+__all__ = ["Starting", "cancel", "uninterrupted"]
 
 START_SECONDS = 4.0
 """How long a command that cannot be seen, and prints nothing, is given to have been started."""
 
-LIMIT_SECONDS = 12.0
+LIMIT_SECONDS = 6.0
 """How long a build may go on altogether."""
 
 _LOOK_SECONDS = 0.01
 """How often it is looked whether a command has been started, at most."""
 
 
+class Starting(NamedTuple):
+    """A step whose command cannot be killed yet; ``begun`` if the builder has started it."""
+
+    command: str
+    begun: bool
+
+
 class _Running(Protocol):
     def alive(self) -> bool:
         """Whether the build still goes on."""
 
-    def starting(self) -> Mapping[str, str]:
-        """The steps whose commands may begin after a cancellation, with their commands."""
+    def starting(self) -> Mapping[str, Starting]:
+        """The steps whose commands may begin after a cancellation."""
 
     def follow(self, deadline: float) -> bool:
         """Take in what the build says until the deadline; False when it has ended."""
@@ -51,26 +59,37 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
 
     Of steps that it shares with a build that is still being cancelled, the
     next build on the same builder may hear nothing: no other may begin before.
+    What the build says until then is taken in.
     """
-    first_seen: dict[str, float] = {}
-    limit = clock() + LIMIT_SECONDS
     try:
-        # What the build still has to say, an error of its own too, concerns nobody.
         with contextlib.suppress(DockerCacheError):
-            while build.alive() and (now := clock()) < limit:
-                waiting = [
-                    command
-                    for step, command in build.starting().items()
-                    if first_seen.setdefault(step, now) + START_SECONDS > now
-                ]
-                if not waiting or _have_started(waiting):
-                    break
-                # A machine with thousands of processes is not kept busy with looking.
-                looked = clock() - now
-                if not build.follow(now + looked + max(_LOOK_SECONDS, 2 * looked)):
-                    break
+            _until_safe(build, clock)
     finally:
-        build.stop()
+        try:
+            build.stop()
+        finally:
+            # What it still had to say, an error of its own too, concerns nobody.
+            with contextlib.suppress(DockerCacheError, ValueError):
+                build.follow(clock())
+
+
+def _until_safe(build: _Running, clock: Callable[[], float]) -> None:
+    limit = clock() + LIMIT_SECONDS
+    first_seen: dict[tuple[str, bool], float] = {}
+    build.follow(clock())
+    while build.alive() and (now := clock()) < limit:
+        # One that begins only now has its time from now on.
+        waiting = [
+            step.command
+            for name, step in build.starting().items()
+            if first_seen.setdefault((name, step.begun), now) + START_SECONDS > now
+        ]
+        if not waiting or _have_started(waiting):
+            return
+        # A machine with thousands of processes is not kept busy with looking.
+        looked = clock() - now
+        if not build.follow(now + looked + max(_LOOK_SECONDS, 2 * looked)):
+            return
 
 
 @contextlib.contextmanager
@@ -83,14 +102,14 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is interrupted
         return
-    missed: list[Any] = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: missed.append(arguments))
+    missed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: missed.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
-        if missed and callable(handler):
-            handler(*missed[0])
+        if missed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _have_started(commands: list[str]) -> bool:

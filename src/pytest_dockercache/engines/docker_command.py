@@ -201,7 +201,7 @@ def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
     # Only feeds the provenance, and runs git over the context at every build.
     kept["BUILDX_GIT_INFO"] = "false"
-    # It lives for one build: what its garbage collector frees is not missed below that.
+    # It lives for one build: below 256 MiB nobody misses what its garbage collector would free.
     if "GOGC" not in kept and "GOMEMLIMIT" not in kept:
         kept |= {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
     return kept

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from ..model import Role, Status, Step
+from .cancelling import Starting
 from .progress import Event, LogEvent, VertexEvent
 
 if TYPE_CHECKING:
@@ -307,7 +308,12 @@ def _command(planned: PlannedStep) -> str:
         return ""
     if instruction.exec_form is not None:
         return " ".join(instruction.exec_form)
-    return "".join(heredoc.body for heredoc in instruction.heredocs) or instruction.value
+    documents = instruction.heredocs
+    if len(documents) == 1 and len(instruction.value.split()) == 1:
+        # The document alone is the script, or a file that is run (convert.go, dispatchRun).
+        (document,) = documents
+        return f"/dev/pipes/{document.name}" if document.body.startswith("#!") else document.body
+    return "\n".join([instruction.value, *(f"{one.body}{one.name}" for one in documents)])
 
 
 def _stage_key(step: PlannedStep) -> str:
@@ -589,8 +595,8 @@ class Observation:
                 return f"the name of its vertex says line {step.line}, its provenance line {said}"
         return None
 
-    def starting(self) -> dict[str, str]:
-        """The RUN vertices whose commands may begin after a cancellation, with their commands.
+    def starting(self) -> dict[str, Starting]:
+        """The RUN vertices whose commands may begin after a cancellation.
 
         Those that have begun and printed nothing yet, and those that can begin
         at any moment: no other RUN has to end before them. A command is as
@@ -599,7 +605,7 @@ class Observation:
         commands = self._commands()
         behind = self._behind_runs()
         return {
-            digest: commands.get(digest, "")
+            digest: Starting(commands.get(digest, ""), vertex.running)
             for digest, vertex in self._vertices.items()
             if vertex.is_run
             and not vertex.ended
@@ -608,16 +614,16 @@ class Observation:
         }
 
     def _behind_runs(self) -> set[str]:
-        """The vertices that cannot begin before a RUN has ended."""
+        """The vertices that cannot begin before a RUN has ended, or because a step failed."""
         users: dict[str, list[str]] = {}
         for digest, vertex in self._vertices.items():
             for name in vertex.inputs:
                 users.setdefault(name, []).append(digest)
         behind: set[str] = set()
-        ahead = [digest for digest, vertex in self._vertices.items() if vertex.is_run]
+        ahead = [name for name, vertex in self._vertices.items() if vertex.is_run or vertex.error]
         while ahead:
             digest = ahead.pop()
-            if self._vertices[digest].ended:
+            if self._vertices[digest].ended and not self._vertices[digest].error:
                 continue
             found = [user for user in users.get(digest, ()) if user not in behind]
             behind.update(found)

@@ -14,6 +14,7 @@ import pytest
 from pytest_dockercache.engines.cancelling import (
     LIMIT_SECONDS,
     START_SECONDS,
+    Starting,
     cancel,
     uninterrupted,
 )
@@ -22,97 +23,132 @@ from pytest_dockercache.errors import BuildFailed
 COMMAND = "a command that no process of this machine runs"
 
 
-class Scripted:
-    """A build whose next news are known; each leaves these commands silent."""
+Commands = dict[str, Starting]
 
-    def __init__(self, *silent: set[str], error: BaseException | None = None) -> None:
-        self.news = [dict.fromkeys(steps, COMMAND) for steps in silent]
+
+def begun(*steps: str) -> Commands:
+    return {step: Starting(COMMAND, begun=True) for step in steps}
+
+
+class Scripted:
+    """A build whose next news are known; each says which commands may begin.
+
+    ``heard`` counts the news that were taken in before it was stopped.
+    """
+
+    def __init__(self, *news: Commands, error: BaseException | None = None) -> None:
+        self.news = iter(news)
+        self.now: Commands = begun("what nobody has been told yet")
         self.error = error
-        self.stopped_after: int | None = None
-        self.followed = 0
+        self.heard = 0
+        self.stopped = False
 
     def alive(self) -> bool:
-        return self.stopped_after is None
+        return not self.stopped
 
-    def starting(self) -> dict[str, str]:
-        return self.news[0]
+    def starting(self) -> Commands:
+        return self.now
 
     def follow(self, deadline: float) -> bool:
-        self.followed += 1
-        if self.error is not None:
+        if self.stopped:
+            return False
+        if self.error is not None and self.heard:
             raise self.error
-        self.news.pop(0)
+        self.now = next(self.news)
+        self.heard += 1
         return True
 
     def stop(self) -> None:
-        self.stopped_after = self.followed
+        self.stopped = True
 
 
 def test_a_build_that_runs_no_silent_command_is_cancelled_at_once() -> None:
-    build = Scripted(set())
+    build = Scripted({})
     cancel(build)
-    assert build.stopped_after == 0
-
-
-def test_a_build_that_has_ended_is_not_waited_for() -> None:
-    build = Scripted({"run"})
-    build.stop()
-    cancel(build)
-    assert build.followed == 0
+    assert build.stopped
+    assert build.heard == 1
 
 
 def test_a_command_that_has_not_printed_is_first_given_time_to_start() -> None:
-    build = Scripted({"run"}, {"run"}, set())
+    build = Scripted(begun("run"), begun("run"), {})
     cancel(build)
-    assert build.stopped_after == 2
+    assert build.stopped
+    assert build.heard == 3
 
 
 def test_a_command_that_can_be_seen_running_needs_no_more_time() -> None:
-    build = Scripted({"run"}, {"run"}, set())
     command = f"import time\nprint('{uuid.uuid4()}', flush=True)\ntime.sleep(60)"
+    build = Scripted({"run": Starting(command, begun=True)}, {"run": Starting(command, True)}, {})
     with subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
-            build.news[0] = {"run": command}
             cancel(build)
         finally:
             process.kill()
-    assert build.stopped_after == (0 if Path("/proc/self/cmdline").exists() else 2)
+    assert build.heard == (1 if Path("/proc/self/cmdline").exists() else 3)
 
 
 def test_a_build_that_fails_meanwhile_is_nobodys_concern() -> None:
-    build = Scripted({"run"}, error=BuildFailed("it fails while nobody looks"))
+    build = Scripted(begun("run"), error=BuildFailed("it fails while nobody looks"))
     cancel(build)
-    assert build.stopped_after == 1
+    assert build.stopped
 
 
 def test_a_command_that_never_shows_is_waited_for_only_so_long() -> None:
-    build = Scripted(*[{"run"}] * 100)
-    times = iter(range(1000))
-    cancel(build, clock=lambda: float(next(times)))
-    assert build.stopped_after is not None
-    assert START_SECONDS / 2 <= build.stopped_after <= LIMIT_SECONDS
+    build = Scripted(*[begun("run")] * 100)
+    cancel(build, clock=Seconds())
+    assert build.stopped
+    assert START_SECONDS / 2 <= build.heard <= START_SECONDS + 1
+
+
+def test_a_command_that_begins_late_has_its_time_from_then_on() -> None:
+    pending = {"run": Starting(COMMAND, begun=False)}
+    build = Scripted(pending, pending, *[begun("run")] * 100)
+    cancel(build, clock=Seconds(step=0.6))
+    late = build.heard
+    build = Scripted(*[begun("run")] * 100)
+    cancel(build, clock=Seconds(step=0.6))
+    assert late > build.heard
+
+
+def test_commands_that_begin_one_after_the_other_are_waited_for_only_so_long() -> None:
+    build = Scripted(*[begun(str(number)) for number in range(100)])
+    cancel(build, clock=Seconds())
+    assert build.stopped
+    assert build.heard <= LIMIT_SECONDS
+
+
+class Seconds:
+    """A clock that goes on whenever it is looked at."""
+
+    def __init__(self, step: float = 1.0) -> None:
+        self.step = step
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        self.time += self.step
+        return self.time
 
 
 def test_an_interrupt_of_the_wait_still_cancels_the_build() -> None:
-    build = Scripted({"run"}, error=KeyboardInterrupt())
+    build = Scripted(begun("run"), error=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         cancel(build)
-    assert build.stopped_after == 1
+    assert build.stopped
 
 
 def test_an_interrupt_waits_until_what_was_begun_is_known() -> None:
-    begun: list[str] = []
+    known: list[str] = []
 
     def begin() -> None:
         with uninterrupted():
             signal.raise_signal(signal.SIGINT)
-            begun.append("the build")
+            known.append("the build")
 
     with pytest.raises(KeyboardInterrupt):
         begin()
-    assert begun == ["the build"]
+    assert known == ["the build"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 

@@ -9,6 +9,7 @@ import pytest
 from recorded import RECORDINGS, dockerfile, observation, rawjson, statuses, trace
 
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.engines.cancelling import Starting
 from pytest_dockercache.engines.progress import Event, LogEvent, VertexEvent
 from pytest_dockercache.engines.vertices import Observation, Vertex, VertexName, match, parse_name
 from pytest_dockercache.model import Step
@@ -201,7 +202,7 @@ def test_a_step_that_the_builder_never_mentioned_is_unknown_at_the_end() -> None
 
 def test_a_command_that_printed_has_started() -> None:
     found = observation("FROM a\nRUN x\nCOPY a b\n", [vertex("[2/3] RUN x", digest="r", start=1)])
-    assert found.starting() == {"r": "x"}
+    assert found.starting() == {"r": Starting("x", begun=True)}
     found.take([LogEvent("r", "hello")])
     assert found.starting() == {}
 
@@ -213,15 +214,29 @@ def test_a_command_may_start_when_no_other_has_to_end_before() -> None:
         for before, name in zip(("base", *names), names, strict=False)
     ]
     found = observation("FROM a\nCOPY a b\nRUN x\nCOPY c d\nRUN y\n", announced)
-    assert found.starting() == {names[1]: "x"}
+    assert found.starting() == {names[1]: Starting("x", begun=False)}
     found.take([replace(copied, started=SECOND)])
-    assert found.starting() == {names[1]: "x"}
+    assert found.starting() == {names[1]: Starting("x", begun=False)}
     found.take([replace(copied, started=SECOND, completed=2 * SECOND)])
-    assert found.starting() == {names[1]: "x"}
+    assert found.starting() == {names[1]: Starting("x", begun=False)}
     found.take([replace(x, started=2 * SECOND, cached=True)])
-    assert found.starting() == {names[3]: "y"}
+    assert found.starting() == {names[3]: Starting("y", begun=False)}
     found.take([replace(again, started=2 * SECOND, error="missing")])
-    assert found.starting() == {names[3]: "y"}
+    assert found.starting() == {}
+
+
+@pytest.mark.parametrize(
+    ("run", "command"),
+    [
+        ("RUN <<EOF\nmake\nEOF", "make\n"),
+        ("RUN <<EOF\n#!/bin/python\nx\nEOF", "/dev/pipes/EOF"),
+        ("RUN python - <<A && cat <<B\nx\nA\ny\nB", "python - <<A && cat <<B\nx\nA\ny\nB"),
+        ('RUN ["make", "all"]', "make all"),
+    ],
+)
+def test_the_command_is_what_the_builder_executes(run: str, command: str) -> None:
+    found = observation(f"FROM a\n{run}\n", [vertex(f"[2/2] {run}", digest="r", start=1)])
+    assert found.starting() == {"r": Starting(command, begun=True)}
 
 
 def test_a_long_chain_of_steps_is_no_matter() -> None:
@@ -231,7 +246,7 @@ def test_a_long_chain_of_steps_is_no_matter() -> None:
         for before, name in zip(("base", *names), names, strict=False)
     ]
     found = observation("FROM a\n" + "COPY a b\n" * 1498 + "RUN x\n", announced)
-    assert found.starting() == {names[-1]: "x"}
+    assert found.starting() == {names[-1]: Starting("x", begun=False)}
 
 
 # -- mapping
