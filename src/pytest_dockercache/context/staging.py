@@ -132,7 +132,9 @@ class _Staging:
         self.spec = spec
         self.source = os.path.abspath(spec.context)
         self.home = Path(os.path.abspath(root))
-        self.target = os.path.join(self.home, "context")
+        # Named as the user's: BuildKit keeps one copy of all contexts of a name, and the
+        # root directory of another's gives a `COPY .` another cache key.
+        self.target = os.path.join(self.home, "context", os.path.basename(self.source))
         self.written = Path(os.path.abspath(spec.dockerfile))
         self.memory = _Memory(self.home / "state.json")
         self.dockerfile = self._dockerfile_place()
