@@ -19,11 +19,15 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def run_pytest(
-    project: Path, *options: str, env: Mapping[str, str], stderr: int = subprocess.PIPE
-) -> subprocess.CompletedProcess[str]:
-    """Run the plugin to its end; ``stderr=STDOUT`` puts what it prints together, in order."""
-    return subprocess.run(
+def start_pytest(
+    project: Path,
+    *options: str,
+    env: Mapping[str, str],
+    stderr: int = subprocess.STDOUT,
+    new_session: bool = False,
+) -> subprocess.Popen[str]:
+    """Start the plugin; by default all that it prints comes from ``stdout``, in order."""
+    return subprocess.Popen(
         [*COMMAND, *options],
         cwd=project,
         env=env,
@@ -31,23 +35,17 @@ def run_pytest(
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
-    )
-
-
-def start_pytest(
-    project: Path, *options: str, env: Mapping[str, str], new_session: bool = False
-) -> subprocess.Popen[str]:
-    """Start the plugin; all that it prints comes from ``stdout``."""
-    return subprocess.Popen(
-        [*COMMAND, *options],
-        cwd=project,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=new_session,
     )
+
+
+def run_pytest(
+    project: Path, *options: str, env: Mapping[str, str], stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run the plugin to its end; ``stderr=STDOUT`` puts what it prints together."""
+    with start_pytest(project, *options, env=env, stderr=stderr) as run:
+        said, complaints = run.communicate()
+    return subprocess.CompletedProcess(run.args, run.returncode, said, complaints)
 
 
 def only_image(report: Path) -> dict[str, Any]:

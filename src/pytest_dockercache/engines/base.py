@@ -123,4 +123,4 @@ class Engine(Protocol):
         """Remove from the build cache what these say; return how many bytes could not go."""
 
     def close(self) -> None:
-        """Close the connections, and release connections."""
+        """Close the connections."""

@@ -122,6 +122,13 @@ def test_the_staged_copy_is_the_tree_without_what_is_ignored(
     assert staged.dockerfile_name == "Dockerfile"
 
 
+def test_the_staged_copy_bears_the_name_of_the_context(
+    project: Path, spec: BuildSpec, home: Path
+) -> None:
+    """BuildKit tells contexts apart by the names of their directories."""
+    assert stage(spec, home, nonce="n").root.name == project.name
+
+
 def test_a_call_without_edits_returns_to_the_unedited_state(spec: BuildSpec, home: Path) -> None:
     unedited = snapshot(stage(spec, home, nonce="a").root)
     edited = snapshot(stage(spec, home, EVERY_EDIT, nonce="b").root)

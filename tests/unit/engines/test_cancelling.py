@@ -22,7 +22,6 @@ from pytest_dockercache.errors import BuildFailed
 
 COMMAND = "a command that no process of this machine runs"
 
-
 Commands = dict[str, Starting]
 
 
@@ -67,6 +66,13 @@ def test_a_build_that_runs_no_silent_command_is_cancelled_at_once() -> None:
     cancel(build)
     assert build.stopped
     assert build.heard == 1
+
+
+def test_a_build_that_has_ended_is_not_waited_for() -> None:
+    build = Scripted()
+    build.stop()
+    cancel(build)
+    assert build.heard == 0
 
 
 def test_a_command_that_has_not_printed_is_first_given_time_to_start() -> None:
