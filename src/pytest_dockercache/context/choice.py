@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -363,6 +364,11 @@ _TEST = re.compile(
     r"(^|/)(tests?|testing|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test\.[^/]*|conftest\.py)$"
 )
 
+# Tests, and what a project is installed with before its code is there.
+_BESIDE_THE_CODE = re.compile(
+    rf"{_TEST.pattern}|(^|/)(__(init|about|version)__|_?version|versioneer)\.py$"
+)
+
 _DATA_SUFFIXES = """
 csv tsv tab psv json ipynb jsonl ndjson geojson lock pem crt key pub
 """
@@ -386,13 +392,15 @@ def choose_source(
 ) -> Choice:
     """Choose the file whose edit stands for "somebody changed the code".
 
-    First a source file that only steps after the environment copy; else the
-    file of CMD or ENTRYPOINT; else the first sorted source file, then the
-    first file that takes a comment, outside tests, that any COPY, ADD or bind
-    mount takes. ``environment_lines`` are the first lines of the environment
-    steps, ``exclude`` the environment files; no manifest, lock, Dockerfile or
-    ignore file is ever chosen. With ``context`` files are looked into, and
-    binary ones passed over.
+    First source code that an environment step stands on although neither a
+    command up to it nor an environment file names it: whatever is copied
+    later cannot show what an edit of that costs. Else a source file that only
+    steps after the environment copy; else the file of CMD or ENTRYPOINT; else
+    the first sorted source file, then the first file that takes a comment,
+    outside tests, that any COPY, ADD or bind mount takes. ``environment_lines``
+    are the first lines of the environment steps, ``exclude`` the environment
+    files; no manifest, lock, Dockerfile or ignore file is ever chosen. With
+    ``context`` files are looked into, and binary ones passed over.
 
     Raises Unverifiable when no file qualifies.
     """
@@ -413,6 +421,12 @@ def choose_source(
 
     program = _program(plan, ends, known)
     runnable = program[0] if program is not None and qualifies(program[0]) else None
+    above = _above_environment(views, environment_lines, excluded, known, context)
+    for path in sorted(above, key=lambda path: (path != runnable, _preference(path))):
+        if (
+            is_source_code(path) and not _BESIDE_THE_CODE.search(path) and qualifies(path)
+        ) or _is_notebook(path, known):
+            return Choice(path, f"line {above[path]} copies it before the environment")
     after = sorted(late.keys() - early.keys(), key=_preference)
     if runnable in after and runnable is not None:
         return Choice(runnable, f"line {late[runnable]} copies it after the environment")
@@ -469,6 +483,92 @@ def _around_environment(
             else:
                 late.setdefault(path, view.step.line)
     return late, early
+
+
+def _above_environment(
+    views: Mapping[int, _View],
+    environment_lines: Collection[int],
+    environment: Collection[str],
+    known: Mapping[str, ContextEntry],
+    context: Path | None,
+) -> dict[str, int]:
+    """Context files that an environment step stands on without a known need: path to line.
+
+    A need is known for what a command or a SHELL up to that step names, and
+    for the local packages of an ``environment`` file.
+    """
+    parents = {view.step.stage.index: view.step.stage.parent for view in views.values()}
+    needed = _local_packages(environment, known, context)
+    found: dict[str, int] = {}
+    for last, environment_view in views.items():
+        if environment_view.step.line not in environment_lines:
+            continue
+        chain: list[int] = []
+        stage: int | None = environment_view.step.stage.index
+        while stage is not None and stage not in chain:
+            chain.append(stage)
+            stage = parents.get(stage)
+        below = [
+            view
+            for position, view in views.items()
+            if position <= last and view.step.stage.index in chain
+        ]
+        words, patterns = _names_said(view.step for view in below)
+        for view in below:
+            named = {
+                path
+                for place, path in view.own.at.items()
+                if posixpath.basename(place) in words
+                or any(fnmatchcase(place, pattern) for pattern in patterns)
+            }
+            for path in view.own.present - named:
+                if posixpath.basename(path) not in words and not path.startswith(needed):
+                    found.setdefault(path, view.step.line)
+    return found
+
+
+# Commands that name a file without a need for what is in it.
+_CARELESS = re.compile(r"\b(ch(mod|own|grp)|rm|ls|mkdir)\b[^;&|\n]*")
+
+
+def _names_said(steps: Iterable[PlannedStep]) -> tuple[frozenset[str], frozenset[str]]:
+    """The words of the commands and shells among the steps, and their container path patterns."""
+    words: set[str] = set()
+    patterns: set[str] = set()
+    for step in steps:
+        if step.instruction.keyword in ("RUN", "SHELL"):
+            said = _CARELESS.sub("", step.instruction.text)
+            words.update(re.findall(r"[\w.+-]+", said))
+            for word in re.findall(r"""[^\s;&|()'"=]*[*?][^\s;&|()'"]*""", said):
+                patterns.add(posixpath.normpath(posixpath.join(step.workdir or "/", word)))
+    return frozenset(words), frozenset(patterns)
+
+
+def _is_notebook(path: str, known: Mapping[str, ContextEntry]) -> bool:
+    """Whether it is a notebook, which is somebody's code although it takes no comment."""
+    entry = known.get(path)
+    return path.endswith(".ipynb") and entry is not None and entry.kind == "file"
+
+
+def _local_packages(
+    environment: Collection[str], known: Mapping[str, ContextEntry], context: Path | None
+) -> tuple[str, ...]:
+    """The directories, with a slash at the end, that environment files install packages from."""
+    found = set()
+    for manifest in environment:
+        if context is None:
+            continue
+        try:
+            text = (context / manifest).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for word in re.findall(r"(?:-e|--editable)[ =]*(\S+)|([\w.-]*/\S*)", text):
+            place = (word[0] or word[1]).removeprefix("file:").partition("[")[0].strip("\"'")
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(manifest), place))
+            entry = known.get(path)
+            if entry is not None and entry.kind == "dir":
+                found.add(path + "/")
+    return tuple(sorted(found))
 
 
 def _preference(path: str) -> tuple[bool, bool, str]:

@@ -93,12 +93,17 @@ def test_the_program_is_preferred_among_files_copied_after_it(make: Make) -> Non
 )
 def test_the_program_is_next_when_everything_is_copied_before(make: Make, program: str) -> None:
     example = make(f"FROM a\nWORKDIR /w\nCOPY . .\n{ENVIRONMENT}{program}\n", *FILES, "aaa.py")
-    assert example.source() == Choice("src/main.py", "line 6 runs it")
+    assert example.source() == Choice("src/main.py", "line 3 copies it before the environment")
+
+
+def test_the_program_is_chosen_where_there_is_no_environment(make: Make) -> None:
+    example = make("FROM a\nWORKDIR /w\nCOPY . .\nCMD python src/main.py\n", *FILES, "aaa.py")
+    assert example.source() == Choice("src/main.py", "line 4 runs it")
 
 
 def test_source_code_is_preferred_to_a_text_when_nothing_runs_it(make: Make) -> None:
     chosen = make(f"FROM a\nCOPY . .\n{ENVIRONMENT}").source()
-    assert chosen == Choice("src/main.py", "line 2 copies it")
+    assert chosen == Choice("src/main.py", "line 2 copies it before the environment")
 
 
 def test_a_text_copied_after_the_environment_does_not_hide_source_copied_before_it(
@@ -106,11 +111,76 @@ def test_a_text_copied_after_the_environment_does_not_hide_source_copied_before_
 ) -> None:
     """Editing the README would pass, although every source edit rebuilds the environment."""
     example = make(f"FROM a\nCOPY src src\n{ENVIRONMENT}COPY README.md ./\n")
-    assert example.source() == Choice("src/main.py", "line 2 copies it")
+    assert example.source() == Choice("src/main.py", "line 2 copies it before the environment")
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "line"),
+    [
+        (f"FROM a\nCOPY src src\n{ENVIRONMENT}COPY start.sh /\nENTRYPOINT /start.sh\n", 2),
+        (f"FROM a\nCOPY src src\n{ENVIRONMENT}COPY tools tools\nCMD python src/main.py\n", 2),
+        (
+            f"FROM a AS e\nCOPY src src\n{ENVIRONMENT}FROM w AS w\nCOPY tools t\n"
+            "FROM e\nCOPY --from=w t t\n",
+            2,
+        ),
+        (f"FROM a AS s\nCOPY src src\nFROM s\n{ENVIRONMENT}COPY tools tools\n", 2),
+        (f"FROM a AS s\nCOPY src /s\nFROM b\nCOPY --from=s /s /s\n{ENVIRONMENT}COPY tools t\n", 4),
+        (f"FROM a\nRUN --mount=source=src,target=/s make -C /s\n{ENVIRONMENT}COPY tools t\n", 2),
+        (f"FROM a\nCOPY src src\nRUN chmod +x src/main.py\n{ENVIRONMENT}COPY tools tools\n", 2),
+        (f"FROM a\nCOPY src /s/\nRUN rm -rf /s/*\n{ENVIRONMENT}COPY tools tools\n", 2),
+    ],
+    ids=["entry point", "a tool", "stage", "parent", "through a stage", "mount", "chmod", "rm"],
+)
+def test_what_is_copied_after_the_environment_hides_no_source_copied_before_it(
+    make: Make, dockerfile: str, line: int
+) -> None:
+    """Editing the late file would pass, although every edit of src/ makes the environment anew."""
+    example = make(dockerfile, *FILES, "start.sh", "tools/tool.py")
+    why = f"line {line} copies it before the environment"
+    assert example.source() == Choice("src/main.py", why)
+
+
+def test_a_notebook_copied_before_the_environment_is_source_too(make: Make) -> None:
+    example = make(
+        f"FROM a\nCOPY notebooks n\n{ENVIRONMENT}COPY src src\n", *FILES, "notebooks/a.ipynb"
+    )
+    assert example.source().path == "notebooks/a.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("before", "file"),
+    [
+        ("COPY setup.sh /\nRUN /setup.sh\n", "setup.sh"),
+        ("COPY setup.sh /i.sh\nRUN sh /i.sh\n", "setup.sh"),
+        ("COPY docker /d\nRUN for each in /d/*.sh; do $each; done\n", "docker/setup.sh"),
+        ('COPY shell.sh /\nSHELL ["/shell.sh"]\n', "shell.sh"),
+        ("COPY src/__init__.py src/\n", "src/__init__.py"),
+        ("COPY src/_version.py src/\n", "src/_version.py"),
+        ("COPY tests tests\n", "tests/test_a.py"),
+        ("COPY setup.py ./\n", "setup.py"),
+    ],
+)
+def test_what_the_environment_needs_is_not_the_source_in_front_of_it(
+    make: Make, before: str, file: str
+) -> None:
+    example = make(f"FROM a\n{before}{ENVIRONMENT}COPY src/main.py src/\n", *FILES, file)
+    assert example.source().path == "src/main.py"
+
+
+def test_a_local_package_of_the_environment_file_is_no_source_in_front_of_it(make: Make) -> None:
+    example = make(
+        f"FROM a\nCOPY libs libs\n{ENVIRONMENT}COPY src src\n", *FILES, "libs/common/code.py"
+    )
+    assert example.source().path == "libs/common/code.py"
+    (example.root / "environment.yml").write_text("dependencies:\n- pip:\n  - -e ./libs/common\n")
+    assert example.source().path == "src/main.py"
 
 
 def test_a_file_copied_twice_is_not_one_copied_after(make: Make) -> None:
-    example = make(f"FROM a\nCOPY setup.sh ./\n{ENVIRONMENT}COPY . .\n", *FILES, "setup.sh")
+    example = make(
+        f"FROM a\nCOPY setup.sh ./\nRUN ./setup.sh\n{ENVIRONMENT}COPY . .\n", *FILES, "setup.sh"
+    )
     assert example.source().path == "src/main.py"
 
 
