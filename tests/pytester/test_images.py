@@ -147,6 +147,28 @@ def test_what_is_base_is_not_guessed(project: Project) -> None:
     assert project.pytest(*arguments, "--dockercache-base-layers=check").counts == {"passed": 1}
 
 
+def test_a_squashed_image_is_not_judged_by_the_lines_of_its_dockerfile(project: Project) -> None:
+    project.files["Dockerfile"] = "FROM base\nRUN conda env update\nCOPY src/ ./src/\n"
+    layers = (BASE, conda("3.10.4", add("opt/app/a.pyc", b"x" * 10)))
+    config = json.loads(config_of(layers, Env=["PATH=/opt/conda/bin:/bin"]))
+    config["history"] = [
+        {"created_by": "ADD base"},
+        {"created_by": "/bin/sh -c conda env update", "empty_layer": True},
+        {"created_by": "/bin/sh -c #(nop) COPY dir:1 in ./src/ ", "empty_layer": True},
+        {"created_by": "", "comment": "merge sha256:1 to sha256:2"},
+    ]
+    archive = docker_archive(layers, config=json.dumps(config).encode())
+    for name in ("app.tar", "based.tar"):
+        (project.root / name).write_bytes(archive)
+    result = project.pytest("--dockercache-image=app.tar", "app.tar::no-bytecode", "-rs")
+    assert result.counts == {"skipped": 1}
+    assert result.has("layer 2 lies above line 2, and no line made it", "merge sha256:1")
+    named = project.pytest(
+        "--dockercache-image=based.tar", "--dockercache-base-image=base.tar", "-k", "no-bytecode"
+    )
+    assert named.counts == {"failed": 1, "deselected": len(IMAGE) - 1}
+
+
 def test_an_image_that_is_not_the_base_is_an_error(project: Project) -> None:
     (project.root / "base.tar").write_bytes(docker_archive([CODE]))
     result = project.pytest(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..cache import is_rebuilt
-from ..context import takes
+from ..context import taken_files
 from ..dockerfile import Transfer
 from ..model import Edit, Step
 from ..rebuild import Project, Stop, Subject, named_step
@@ -125,10 +125,14 @@ def _context_transfers(project: Project) -> list[Transfer]:
 
 def _bytecode_directories(project: Project) -> list[str]:
     """``__pycache__`` beside every copied Python file: where an interpreter would make it."""
-    transfers = _context_transfers(project)
+    copied = {
+        path
+        for transfer in _context_transfers(project)
+        for path in taken_files(transfer, project.entries)
+    }
     folders: dict[str, None] = {}
     for entry in project.entries:
-        if entry.path.endswith(".py") and any(takes(item, entry.path) for item in transfers):
+        if entry.path.endswith(".py") and entry.path in copied:
             folders[posixpath.join(posixpath.dirname(entry.path), "__pycache__")] = None
     return list(folders)
 

@@ -5,22 +5,31 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
-from ..context import python_pin
+from ..context import EnvironmentFile, load_yaml, python_pin
+from ..dockerfile import reachable_stages
+from ..dockerfile.running import step_commands
+from ..dockerfile.script import Command
 from ..engines import Execution
 from ..errors import Unverifiable
-from ..image import environment, prefixes, version_matches
+from ..image import View, environment, find_prefix, prefixes, version_matches
 from ..inspection import Inspection
-from ..rebuild import Subject
+from ..rebuild import Project, Subject
 from ..runs import RUN_LABEL
 from .contents import Contents
-from .reading import contents_of
+from .reading import contents_of, final_chain
 from .verdict import Verdict, broken
 
 __all__ = [
+    "Pin",
+    "Python",
     "expected_python",
     "judge",
     "judge_image",
+    "pins",
     "recorded_python",
     "reported_python",
     "satisfies",
@@ -28,88 +37,257 @@ __all__ = [
 ]
 
 _COMMAND = ("python", "--version")
+_RUNNERS = ("conda", "mamba", "micromamba")
+"""Tools whose ``run`` starts a program in an environment."""
+
+
+class Pin(NamedTuple):
+    """A wanted version as a match spec, and the file or option in which it stands."""
+
+    spec: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Python:
+    """The Python that an image runs.
+
+    ``version`` is what it reports, for an image in a file what conda records
+    (``ran`` is False). ``prefix`` is its conda environment, and ``recorded``
+    the version in that environment's records; None where there are none.
+    ``named`` is True where the ENTRYPOINT or the SHELL names the environment,
+    False where it comes first on PATH.
+    """
+
+    version: str
+    prefix: str | None = None
+    recorded: str | None = None
+    named: bool = False
+    ran: bool = True
 
 
 def judge(subject: Subject) -> Verdict:
     """Hold the conda records and what ``python --version`` reports against the pin."""
     image = subject.image()  # first, because files that are missing make the build fail
-    expected, origin = expected_python(subject)
-    return judge_image(subject, image, expected, origin)
+    wanted = pins(subject)
+    python = _python(subject, image)
+    return _judge(subject, python, expected_python(subject, wanted, python))
 
 
 def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:
     """Hold the Python of one image against a match spec that stands in ``origin``."""
-    try:
-        recorded = recorded_python(contents_of(subject, image))
-    except Unverifiable:
-        # The layers cannot be read or matched to lines; the container still answers.
-        recorded = None
-        if _is_file(subject):
-            raise
-    if _is_file(subject):
-        return _judge_record(subject, recorded, expected, origin)
-    version = reported_python(subject, image)
+    return _judge(subject, _python(subject, image), Pin(expected, origin))
+
+
+def _judge(subject: Subject, python: Python, pin: Pin) -> Verdict:
+    expected, origin = pin
+    version, prefix = python.version, python.prefix
+    unrun = "" if python.ran else " (conda-meta, not run)"
     if not satisfies(expected, version):
-        rows = [f"  image  python --version reports {version}"]
-        if recorded is not None:
-            rows.append(f"  image  {recorded[0]} comes first on PATH and records {recorded[1]}")
+        rows = [f"  image  python --version reports {version}"] if python.ran else []
+        if prefix is not None:
+            place = "is named by the image" if python.named else "comes first on PATH"
+            rows.append(f"  image  {prefix} {place} and records {python.recorded}{unrun}")
         raise broken(
             f"python is {version}, not {expected}",
             subject=subject,
             rows=[*rows, f"  pinned {expected} in {origin}"],
-            why="the environment in the image does not follow the pin, "
-            "or another python comes first on PATH",
-            fix=f"install python {expected} in the environment and put its bin directory "
-            "first on PATH (ENV PATH)",
+            why="the environment in the image does not follow the pin, or "
+            + (
+                "the ENTRYPOINT or SHELL names another environment"
+                if python.named
+                else "another python comes first on PATH"
+            ),
+            fix=f"install python {expected} in the environment and "
+            + (
+                "name that one in the ENTRYPOINT or SHELL"
+                if python.named
+                else "put its bin directory first on PATH (ENV PATH)"
+            ),
         )
-    if recorded is not None and recorded[1] != version:
+    if python.recorded not in (None, version):
         raise Unverifiable(
-            f"{recorded[0]} records python {recorded[1]}, but python --version reports {version}: "
+            f"{prefix} records python {python.recorded}, but python --version reports {version}: "
             "something else runs under that name"
         )
-    return Verdict(f"python {version} satisfies {expected} ({origin})")
+    remark = "" if python.ran else "; from conda-meta, not run"
+    return Verdict(f"python {version} satisfies {expected} ({origin}){remark}")
 
 
-def _judge_record(
-    subject: Subject, recorded: tuple[str, str] | None, expected: str, origin: str
-) -> Verdict:
-    """Judge by the conda records alone: an image in a file cannot be run."""
-    if recorded is None:
+def _python(subject: Subject, image: str) -> Python:
+    """Run an image's Python; of an image in a file, take what conda records.
+
+    Raises CacheAssertionError if there is no python to run, Unverifiable if a
+    file has no record of it.
+    """
+    if isinstance(subject, Inspection) and subject.is_file:
+        return _python_of_file(contents_of(subject, image))
+    version, through = _ask(subject, image)
+    try:
+        found = None if through is None else recorded_python(contents_of(subject, image), through)
+    except Unverifiable:
+        # The layers cannot be read, or lack that environment; the container has answered.
+        found = None
+    return Python(version) if found is None else replace(found, version=version, ran=True)
+
+
+def _python_of_file(contents: Contents) -> Python:
+    config = contents.layers.config
+    through = wrapper(config.entrypoint)
+    found = recorded_python(contents, through)
+    if found is None:
+        on_path = _activated(through, config.env) == ""
+        place = "comes first on its PATH" if on_path else "its ENTRYPOINT starts"
         raise Unverifiable(
             "the image is a file, in which nothing can be run, and no conda record names the "
-            "python that comes first on its PATH: load it into a daemon and name it there"
+            f"python that {place}: load it into a daemon and name it there"
         )
-    prefix, version = recorded
-    if satisfies(expected, version):
-        return Verdict(
-            f"python {version} satisfies {expected} ({origin}); from conda-meta, not run"
-        )
-    raise broken(
-        f"python is {version}, not {expected}",
-        subject=subject,
-        rows=[
-            f"  image  {prefix} comes first on PATH and records {version} (conda-meta, not run)",
-            f"  pinned {expected} in {origin}",
-        ],
-        why="the environment in the image does not follow the pin, "
-        "or another python comes first on PATH",
-        fix=f"install python {expected} in the environment and put its bin directory "
-        "first on PATH (ENV PATH)",
-    )
+    return found
 
 
-def expected_python(subject: Subject) -> tuple[str, str]:
-    """The wanted version as a match spec, and where it stands. Raises Unverifiable."""
+# --- which version is wanted --------------------------------------------------------------------
+
+
+def pins(subject: Subject) -> tuple[Pin, ...]:
+    """What asks for a version: ``--dockercache-python``, else the environment files' pins.
+
+    Files that ``--dockercache-environment`` names leave out the others.
+    Raises Unverifiable if there is none.
+    """
     if subject.settings.python:
-        return subject.settings.python, "--dockercache-python"
+        return (Pin(subject.settings.python, "--dockercache-python"),)
+    found = []
     for file in subject.project.environment_files:
         pin = python_pin(subject.spec.context / file.path)
         if pin:
-            return pin, file.path
-    raise Unverifiable(
-        "no python pin found in an environment file: name the version with "
-        "--dockercache-python=3.10"
-    )
+            found.append(Pin(pin, file.path))
+    if not found:
+        raise Unverifiable(
+            "no python pin found in an environment file: name the version with "
+            "--dockercache-python=3.10"
+        )
+    chosen = {posixpath.normpath(path) for path in subject.settings.environment}
+    return tuple(pin for pin in found if pin.origin in chosen) or tuple(found)
+
+
+def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> Pin:
+    """Which of several pins is for the Python that runs.
+
+    That of the file which describes its environment, else of a file whose
+    environment is not known; among these, one that the final stage reads
+    before one of the other stages that the build needs. Raises Unverifiable
+    where several are left that judge the version differently.
+    """
+    if len({pin.spec for pin in wanted}) == 1:
+        return wanted[0]
+    files = {file.path: file for file in subject.project.environment_files}
+    matches: dict[bool | None, list[Pin]] = {}
+    for pin in wanted:
+        fits = _is_for(_environments(subject, files[pin.origin]), python.prefix)
+        matches.setdefault(fits, []).append(pin)
+    candidates = matches.get(True) or matches.get(None) or list(wanted)
+    ranks = [_rank(subject.project, files[pin.origin]) for pin in candidates]
+    nearest = [pin for pin, rank in zip(candidates, ranks, strict=True) if rank == min(ranks)]
+    if len({satisfies(pin.spec, python.version) for pin in nearest}) > 1:
+        place = f" in {python.prefix}" if python.prefix else ""
+        listed = ", ".join(f"{pin.spec} in {pin.origin}" for pin in nearest)
+        raise Unverifiable(
+            f"several files pin python, and which pin is for the one that runs{place} "
+            f"is not known: {listed}; name the version with --dockercache-python=3.10"
+        )
+    return nearest[0]
+
+
+def _is_for(names: frozenset[str], prefix: str | None) -> bool | None:
+    """Whether one of these environments is the one below ``prefix``; None if nobody knows."""
+    if prefix is None or not names:
+        return None
+    folder, _, last = prefix.rpartition("/")
+    called = {last} if folder.endswith("/envs") else {"base", "root"}
+    return bool(names & {prefix, *called})
+
+
+def _rank(project: Project, file: EnvironmentFile) -> int:
+    """How near to the image a file is read: 0 in its stage and those it is built FROM, 1 in
+    stages that it needs besides, 2 nowhere in them."""
+    near = {step.line for step in final_chain(project.steps, project.final_stage)}
+    if near.intersection(file.readers):
+        return 0
+    spec = project.spec
+    stages = reachable_stages(project.dockerfile, spec.target, dict(spec.build_args), spec.platform)
+    needed = {stage.index for stage in stages}
+    lines = {step.line for step in project.steps if step.stage.index in needed}
+    return 1 if lines.intersection(file.readers) else 2
+
+
+_CONDA = re.compile(r"(?:conda|mamba|micromamba)[0-9]*|conda-env|conda-lock")
+
+
+def _environments(subject: Subject, file: EnvironmentFile) -> frozenset[str]:
+    """The environments that are made from a file, as names and absolute prefixes.
+
+    As the commands say that read it (``-n``, ``-p``), else as its own
+    ``name:`` says. Empty if that is not known.
+    """
+    own = _own_name(subject.spec.context / file.path)
+    found = set() if file.readers or own is None else {own}
+    for command in _commands_that_read(subject.project, file):
+        given = _environment_option([word.text if word.known else "" for word in command.words])
+        name = own if given is None else given
+        if name == "":
+            return frozenset()
+        if name is not None:
+            found.add(name)
+    return frozenset(found)
+
+
+def _commands_that_read(project: Project, file: EnvironmentFile) -> list[Command]:
+    """conda's commands that name a file; if none does, because it was copied under another
+    name, those that name some file which is no other environment file."""
+    commands = [
+        command
+        for step in project.steps
+        if step.line in file.readers
+        for command in step_commands(step)
+        if _CONDA.fullmatch(command.name)
+        and any(word.text in ("create", "install", "update") for word in command.words)
+    ]
+    named = [_base_names(command) for command in commands]
+    others = {posixpath.basename(other.path) for other in project.environment_files}
+    name = posixpath.basename(file.path)
+    reading = [command for command, names in zip(commands, named, strict=True) if name in names]
+    return reading or [
+        command
+        for command, names in zip(commands, named, strict=True)
+        if not names & others
+        and any(re.match(r"-f|--file|env\Z", word.text) for word in command.words[1:])
+    ]
+
+
+def _base_names(command: Command) -> set[str]:
+    return {posixpath.basename(word.text.rpartition("=")[2]) for word in command.words[1:]}
+
+
+def _own_name(path: Path) -> str | None:
+    if path.suffix.lower() not in (".yml", ".yaml"):
+        return None
+    document = load_yaml(path.read_bytes(), path)
+    name = document.get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def _environment_option(words: Sequence[str]) -> str | None:
+    """The value of ``-n`` or ``-p`` among a conda command's words, None if it has neither."""
+    for position, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in ("-n", "--name", "-p", "--prefix"):
+            if not equals:
+                value = words[position + 1] if position + 1 < len(words) else ""
+            return "/" + value.strip("/") if value.startswith("/") else value
+    return None
+
+
+# --- which version is there ---------------------------------------------------------------------
 
 
 def reported_python(subject: Subject, image: str) -> str:
@@ -117,22 +295,32 @@ def reported_python(subject: Subject, image: str) -> str:
 
     Raises CacheAssertionError if there is no python to run.
     """
+    return _ask(subject, image)[0]
+
+
+def _ask(subject: Subject, image: str) -> tuple[str, tuple[str, ...] | None]:
+    """The version that is reported, and the wrapper through which python was run.
+
+    None instead of a wrapper where a shell has run it, which may set a PATH of its own.
+    """
     config = _config(subject.engine.image_config(image))
     entrypoint = _words(config.get("Entrypoint"))
     through = wrapper(entrypoint)
-    attempts: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(through, _COMMAND)]
+    attempts: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...] | None]] = [
+        (through, _COMMAND, through)
+    ]
     shell = _words(config.get("Shell"))
     if shell:
-        attempts.append((shell, (" ".join(_COMMAND),)))
+        attempts.append((shell, (" ".join(_COMMAND),), wrapper(shell) or None))
     tried = []
-    for prefix, command in attempts:
+    for prefix, command, activates in attempts:
         words = (*prefix, *command)
         result = subject.engine.run(
             image, words[1:], entrypoint=words[:1], labels={RUN_LABEL: subject.run.id}
         )
         version = _version(result)
         if version is not None:
-            return version
+            return version, activates
         tried.append(f"  tried  {' '.join(words)}: {_complaint(result)}")
     raise broken(
         "python does not run in the image",
@@ -152,23 +340,47 @@ def satisfies(spec: str, version: str) -> bool:
     return version_matches(f"={spec}" if bare else spec, version)
 
 
-def recorded_python(contents: Contents) -> tuple[str, str] | None:
-    """The environment whose ``python`` comes first on the image's PATH, and the version that its
-    conda records name; None if there is no such record."""
+def recorded_python(contents: Contents, through: Sequence[str] = ()) -> Python | None:
+    """The Python that runs, as far as conda's records know it; None if they do not.
+
+    It is that of the environment which the wrapper ``through`` names (see
+    :func:`wrapper`), else of the one that comes first on the image's PATH.
+    Raises Unverifiable if the image has no environment of that name.
+    """
     view = contents.layers.view
-    for directory in contents.layers.config.env.get("PATH", "").split(":"):
-        if not directory.startswith("/") or view.resolve(f"{directory}/python") is None:
-            continue
-        prefix = directory.rstrip("/").removesuffix("/bin")
-        if prefix not in prefixes(view):
-            return None
-        version = environment(view, prefix).python
-        return None if version is None else (prefix, version)
+    env = contents.layers.config.env
+    name = _activated(through, env)
+    if name is None:
+        return None
+    prefix = find_prefix(view, name, env) if name else _first_on_path(view, env)
+    version = environment(view, prefix).python if prefix is not None else None
+    if version is None:
+        return None
+    return Python(version, prefix, version, named=name != "", ran=False)
+
+
+def _first_on_path(view: View, env: Mapping[str, str]) -> str | None:
+    """The conda environment whose ``python`` comes first on PATH; None if another's does."""
+    for directory in env.get("PATH", "").split(":"):
+        if directory.startswith("/") and view.resolve(f"{directory}/python") is not None:
+            prefix = directory.rstrip("/").removesuffix("/bin")
+            return prefix if prefix in prefixes(view) else None
     return None
 
 
-def _is_file(subject: Subject) -> bool:
-    return isinstance(subject, Inspection) and subject.is_file
+def _activated(through: Sequence[str], env: Mapping[str, str]) -> str | None:
+    """The environment that a wrapper puts first on PATH, by name or prefix.
+
+    "" if it leaves PATH alone, None if it does not say which.
+    """
+    for position, word in enumerate(through):
+        name = posixpath.basename(word)
+        if name == "_entrypoint.sh":
+            # Of mambaorg/micromamba: activates $ENV_NAME.
+            return env.get("ENV_NAME") or None
+        if name in _RUNNERS and list(through[position + 1 : position + 2]) == ["run"]:
+            return _environment_option(through[position + 2 :]) or None
+    return ""
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
@@ -184,7 +396,7 @@ def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
         name = posixpath.basename(words[0])
         if name in ("tini", "dumb-init", "catatonit"):
             taken = _options(words, values=("-p",))
-        elif name in ("conda", "mamba", "micromamba") and words[1:2] == ["run"]:
+        elif name in _RUNNERS and words[1:2] == ["run"]:
             taken = 1 + _options(words[1:], values=("-n", "--name", "-p", "--prefix", "--cwd"))
         elif name == "_entrypoint.sh":
             taken = 1

@@ -166,7 +166,7 @@ def _toml_pin(text: str) -> str | None:
             r"""\s*["']?([\w-]+)["']?\s*=\s*(?:\{.*?version\s*=\s*)?["']([^"']*)["']""", line
         )
         if assigned:
-            pins.setdefault(f"{section}:{assigned[1]}", assigned[2].replace(" ", ""))
+            pins.setdefault(f"{section}:{assigned[1]}", assigned[2].strip())
     for key in (
         "dependencies:python",
         "tool.pixi.dependencies:python",
@@ -181,11 +181,29 @@ def _toml_pin(text: str) -> str | None:
             else (pins[key])
         )
         if pin and pin != "*":
-            return _caret(pin)
+            return _match_spec(pin)
     return None
 
 
-def _caret(pin: str) -> str:
-    """Poetry's ``^3.10`` as ``>=3.10,<4``; everything else as it is."""
-    caret = re.fullmatch(r"\^(\d+)((?:\.\d+)*)", pin)
-    return f">={caret[1]}{caret[2]},<{int(caret[1]) + 1}" if caret else pin
+def _match_spec(pin: str) -> str:
+    """A constraint of PEP 440, Poetry or pixi as the version of a match spec.
+
+    Poetry separates alternatives by ``||``, and conditions by a comma or a
+    blank; a blank before anything else stands before pixi's build.
+    """
+    pin = re.sub(r"([=<>!~^])\s+", r"\1", pin)
+    choices = []
+    for choice in re.split(r"\|+", pin):
+        parts = re.split(r"\s*,\s*|\s+(?=[=<>!~^])", choice.strip().strip(","))
+        choices.append(",".join(_condition(part.split()[0]) for part in parts if part.strip()))
+    return "|".join(choices)
+
+
+def _condition(part: str) -> str:
+    """Poetry's ``^3.10`` as ``>=3.10,<4`` and ``~3.10`` as ``>=3.10,<3.11``; all else as it is."""
+    found = re.fullmatch(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)*", part)
+    if found is None:
+        return part
+    operator, major, minor = found.groups()
+    last = f"{major}.{int(minor) + 1}" if operator == "~" and minor else int(major) + 1
+    return f">={part[1:]},<{last}"

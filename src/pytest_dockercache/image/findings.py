@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -249,6 +250,24 @@ _VARIABLES: dict[str, CacheKind] = {
 
 _ARCHIVES = (b".conda", b".tar.bz2", b".conda.partial", b".tar.bz2.partial")
 
+_RECORDS = (b"/info/index.json", b"/info/repodata_record.json")
+"""What conda and mamba write into every package that they extract."""
+
+# libmamba 2.6 (mamba-org/mamba#4163) lays packages out by where they come from:
+# pkgs/https/conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py310h_0.conda.
+_SCHEMES = frozenset({b"https", b"http", b"file", b"ftp", b"oci", b"s3"})
+_PLATFORM = re.compile(rb"noarch|(?:linux|osx|win|freebsd|zos|emscripten|wasi)-\w+")
+
+
+def _package_name(relative: bytes) -> bytes:
+    """The part of a path below a conda cache that names a package, or a file that lies beside."""
+    parts = relative.split(b"/")
+    if parts[0] in _SCHEMES:
+        for position, part in enumerate(parts):
+            if _PLATFORM.fullmatch(part):
+                return b"/".join(parts[: position + 2])
+    return parts[0]
+
 
 class _CacheSearch:
     def __init__(self, view: View, own: Collection[int], env: dict[str, str]) -> None:
@@ -286,6 +305,7 @@ class _CacheSearch:
             if item.strip("/")
         }
         xdg = self._env.get("XDG_CACHE_HOME", "").strip("/").encode("utf-8", "surrogateescape")
+        nested = self._nested_caches()
         inside = b"\0"
         for path, code in self._view.codes():
             if path.startswith(inside):
@@ -299,7 +319,9 @@ class _CacheSearch:
                 other = _HOME_CACHES.get(name)
             if other is not None:
                 self._others.append((path, other))
-            elif path in conda or (name == b"pkgs" and self._is_conda_cache(path)):
+            elif (
+                path in conda or path in nested or (name == b"pkgs" and self._is_conda_cache(path))
+            ):
                 self._conda.append(path)
             else:
                 continue
@@ -315,13 +337,36 @@ class _CacheSearch:
             for name in names
         ) or any(name.endswith(b".json") for name in self._view.names(directory + b"/cache"))
 
-    def _own_files(self, directory: bytes) -> Iterable[tuple[bytes, int, int]]:
+    def _nested_caches(self) -> set[bytes]:
+        """The directories called ``pkgs`` that hold packages by channel and platform."""
+        found: set[bytes] = set()
+        for path, _ in self._view.codes():
+            if b"pkgs/" not in path or not path.endswith(_ARCHIVES + _RECORDS):
+                continue
+            parts = path.split(b"/")[: -3 if path.endswith(_RECORDS) else -1]
+            if not parts or not _PLATFORM.fullmatch(parts[-1]):
+                continue
+            # A platform's directory with an index of its own is a channel that somebody serves.
+            if self._view.get(b"/".join((*parts, b"repodata.json"))) is not None:
+                continue
+            last = len(parts) - 1 - parts[::-1].index(b"pkgs") if b"pkgs" in parts else len(parts)
+            for position, part in enumerate(parts[:-2]):
+                # The URL of a channel may have a part "pkgs" too: repo.anaconda.com/pkgs/main.
+                if part == b"pkgs" and (position == last or parts[position + 1] in _SCHEMES):
+                    found.add(b"/".join(parts[: position + 1]))
+                    break
+        return found
+
+    def _own_files(self, directory: bytes) -> Iterator[tuple[bytes, int, int]]:
         for path, code in self._view.codes(directory):
             number, position = split_code(code)
-            if number in self._own:
-                kind = self._view.layers[number].kinds[position] & ~OPAQUE
-                if kind != Kind.DIRECTORY:
-                    yield path, number, position
+            if self._is_own_file(number, position):
+                yield path, number, position
+
+    def _is_own_file(self, number: int, position: int) -> bool:
+        if number not in self._own:
+            return False
+        return self._view.layers[number].kinds[position] & ~OPAQUE != Kind.DIRECTORY
 
     def _linked_groups(self) -> set[tuple[int, int]]:
         """Hard-link groups of own layers with a name outside every package cache."""
@@ -335,16 +380,38 @@ class _CacheSearch:
                     found.add((number, group))
         return found
 
+    def _packaged_files(self, directory: bytes) -> Iterator[tuple[bytes | None, bytes, int, int]]:
+        """The own files of a conda cache, each with the directory of its extracted package.
+
+        That is the highest directory which holds such a package's records;
+        None outside of them.
+        """
+        extracted = {
+            path.rpartition(b"/info/")[0]
+            for path, _ in self._view.codes(directory)
+            if path.endswith(_RECORDS)
+        }
+        package: bytes | None = None
+        for path, code in self._view.codes(directory):
+            # Parents come first, and what is below a directory directly after it.
+            if package is None or not path.startswith(package + b"/"):
+                package = path if path in extracted else None
+            number, position = split_code(code)
+            if self._is_own_file(number, position):
+                yield package, path, number, position
+
     def _judge_conda(self, directory: bytes, linked: set[tuple[int, int]]) -> None:
         start = len(directory) + 1
         packages: dict[bytes, list[tuple[bytes, int, int]]] = {}
-        for path, number, position in self._own_files(directory):
-            name, slash, _ = path[start:].partition(b"/")
-            if not slash:
-                kind: CacheKind = "conda-archives" if name.endswith(_ARCHIVES) else "record"
-                self._add(kind, number, directory, path, position)
-            elif name == b"cache":
+        for package, path, number, position in self._packaged_files(directory):
+            relative = path[start:]
+            name = _package_name(relative) if package is None else package[start:]
+            if relative.startswith(b"cache/"):
                 self._add("conda-index", number, directory + b"/cache", path, position)
+            elif package is None and relative.endswith(_ARCHIVES):
+                self._add("conda-archives", number, directory, path, position)
+            elif name == relative:
+                self._add("record", number, directory, path, position)
             else:
                 packages.setdefault(name, []).append((path, number, position))
         layers = self._view.layers

@@ -312,7 +312,8 @@ def map_layers_to_lines(
     builder (26.1.5). Everything below is the base's, ONBUILD triggers included.
 
     Raises Unverifiable when the history does not end in these steps (a
-    squashed image, a history that a tool has cut).
+    history that a tool has cut), or has a layer among or above them that none
+    of them made (a squashed image).
     """
     wanted: list[tuple[int, str]] = []
     for step in steps:
@@ -335,7 +336,28 @@ def map_layers_to_lines(
             )
         if entry.layer is not None:
             lines[entry.layer] = line
+    if top:
+        lowest = next(number for number, entry in enumerate(history) if entry is top[0])
+        for entry in history[lowest:]:
+            if entry.layer is not None and entry.layer not in lines:
+                raise Unverifiable(_nobodys_layer(entry, wanted[0][0]))
     return LayerLines(frozenset(lines), lines)
+
+
+def _nobodys_layer(entry: HistoryEntry, line: int) -> str:
+    """Why a layer cannot be told from the base's.
+
+    ``docker build --squash`` (moby) empties the entries of the steps and
+    appends one without an instruction; a tool that writes one layer a stage
+    (buildah without ``--layers``) gives it to the last instruction.
+    """
+    assert entry.layer is not None
+    text = " ".join((entry.created_by or entry.comment).split())
+    remark = f" (history: {text[:60]})" if text else ""
+    return (
+        f"layer {entry.layer + 1} lies above line {line}, and no line made it{remark}: "
+        "the image was squashed, or a tool has put a layer on top"
+    )
 
 
 def parse_config(content: bytes, what: str) -> ImageConfig:

@@ -303,6 +303,23 @@ def test_an_ignore_line_that_lets_a_path_in_is_named(
     assert str(failure(IGNORE, judged)) == snapshot
 
 
+def test_bytecode_behind_a_link_that_is_the_source_is_tried_where_the_link_leads(
+    tmp_path: Path,
+) -> None:
+    judged = subject(tmp_path, {"Dockerfile": "FROM c\nCOPY app /app\n", "real/app/main.py": "x\n"})
+    (tmp_path / "app").symlink_to("real/app")
+    IGNORE.judge(judged)
+    assert "real/app/__pycache__/pytest-dockercache-probe" in judged.asked[0].split()
+
+
+def test_a_link_inside_a_copied_directory_is_not_followed(tmp_path: Path) -> None:
+    files = {"Dockerfile": "FROM c\nCOPY app /app\n", "app/main.py": "x\n", "lib/other.py": "x\n"}
+    judged = subject(tmp_path, files)
+    (tmp_path / "app" / "lib").symlink_to("../lib")
+    IGNORE.judge(judged)
+    assert "lib/__pycache__" not in judged.asked[0]
+
+
 def test_a_git_file_of_a_worktree_is_changed_in_place(tmp_path: Path) -> None:
     judged = subject(tmp_path, {**FILES, "Dockerfile": GOOD, ".git": "gitdir: ../x\n"})
     IGNORE.judge(judged)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from layer_maker import Member, add, config_of, index, tar_of
 from scripted import Terminal, subject
 from syrupy.assertion import SnapshotAssertion
 
+from pytest_dockercache.checks import python_version
+from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.checks.python_version import (
-    expected_python,
+    pins,
     reported_python,
     satisfies,
     wrapper,
 )
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.errors import CacheAssertionError, Unverifiable
+from pytest_dockercache.image import ImageConfig, ImageLayers
+from pytest_dockercache.inspection import Inspection
 from pytest_dockercache.rebuild import Settings
 
 DOCKERFILE = "FROM x\nCOPY environment.yml .\nRUN conda env update -f environment.yml\n"
@@ -105,12 +112,240 @@ def test_an_image_without_python_fails_with_what_was_tried(
 
 def test_an_option_beats_the_pin_of_the_environment_file(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [python=3.10]\n"}
-    assert expected_python(subject(tmp_path, files)) == ("3.10", "environment.yml")
+    assert pins(subject(tmp_path, files)) == (("3.10", "environment.yml"),)
     named = subject(tmp_path, files, settings=Settings(python="3.11"))
-    assert expected_python(named) == ("3.11", "--dockercache-python")
+    assert pins(named) == (("3.11", "--dockercache-python"),)
 
 
 def test_without_a_pin_the_version_is_unverifiable(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [numpy]\n"}
     with pytest.raises(Unverifiable, match=r"--dockercache-python=3\.10"):
-        expected_python(subject(tmp_path, files))
+        pins(subject(tmp_path, files))
+
+
+# --- an environment beside base ---------------------------------------------------------------
+
+APP = "opt/conda/envs/app"
+BASE = "opt/conda"
+RUN_IN_APP = ("conda", "run", "--no-capture-output", "-n", "app", "python", "main.py")
+
+
+def environment_of(prefix: str, version: str) -> list[Member]:
+    """A conda environment that holds Python alone."""
+    record = json.dumps({"name": "python", "version": version, "build": "0"}).encode()
+    return [
+        add(f"{prefix}/conda-meta/python-{version}-0.json", record),
+        add(f"{prefix}/bin/python", b"ELF", mode=0o755),
+    ]
+
+
+@pytest.fixture
+def image(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has the checks find an image with base's Python 3.12.1 and the app's 3.10.4."""
+
+    def holds(**config: object) -> None:
+        members = [*environment_of(BASE, "3.12.1"), *environment_of(APP, "3.10.4")]
+        content = tar_of(members)
+        document = json.loads(config_of([content], **config))
+        layers = ImageLayers("it", "sha256:0", "test", ImageConfig(document), (), (index(content),))
+        contents = Contents(layers, None, {})
+        monkeypatch.setattr(python_version, "contents_of", lambda *_: contents)
+
+    return holds
+
+
+def judged(root: Path, files: Mapping[str, str], answers: Mapping[str, str], **config: object):  # type: ignore[no-untyped-def]
+    engine = Terminal({words: says(version) for words, version in answers.items()}, config)
+    return python_version.judge(subject(root, files, engine=engine))
+
+
+BASE_PATH = "PATH=/opt/conda/bin:/bin"
+APP_PATH = "PATH=/opt/conda/envs/app/bin:/opt/conda/bin:/bin"
+PINNED = {"Dockerfile": DOCKERFILE, "environment.yml": "name: app\ndependencies: [python=3.10]\n"}
+
+
+def test_behind_conda_run_the_environment_that_it_names_is_judged(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=[BASE_PATH])
+    answers = {
+        "conda run --no-capture-output -n app python --version": "3.10.4",
+        "python --version": "3.12.1",
+    }
+    verdict = judged(tmp_path, PINNED, answers, Entrypoint=list(RUN_IN_APP))
+    assert verdict.message == "python 3.10.4 satisfies 3.10 (environment.yml)"
+
+
+def test_behind_conda_run_a_wrong_version_names_its_environment(
+    tmp_path: Path, image: Callable[..., None], snapshot: SnapshotAssertion
+) -> None:
+    image(Env=[BASE_PATH])
+    files = {**PINNED, "environment.yml": "name: app\ndependencies: [python=3.12]\n"}
+    with pytest.raises(CacheAssertionError) as caught:
+        judged(
+            tmp_path,
+            files,
+            {"conda run -n app python --version": "3.10.4"},
+            Entrypoint=["conda", "run", "-n", "app"],
+        )
+    assert str(caught.value) == snapshot
+
+
+def test_another_python_under_the_name_is_still_seen(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=[APP_PATH])
+    with pytest.raises(Unverifiable, match=r"/opt/conda/envs/app records python 3\.10\.4, but"):
+        judged(tmp_path, PINNED, {"python --version": "3.10.9"})
+
+
+def test_what_a_shell_runs_is_not_held_against_path(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=[BASE_PATH])
+    verdict = judged(
+        tmp_path, PINNED, {"bash -lc python --version": "3.10.9"}, Shell=["bash", "-lc"]
+    )
+    assert verdict.message == "python 3.10.9 satisfies 3.10 (environment.yml)"
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "env", "prefix"),
+    [
+        (RUN_IN_APP, [], "/opt/conda/envs/app"),
+        (("tini", "--", "mamba", "run", "--name=app"), [], "/opt/conda/envs/app"),
+        (("conda", "run", "-p", "/opt/conda/envs/app/"), [], "/opt/conda/envs/app"),
+        (("_entrypoint.sh",), ["ENV_NAME=app"], "/opt/conda/envs/app"),
+        (("tini", "--"), [], "/opt/conda"),
+        (("conda", "run", "-n", "base"), [], "/opt/conda"),
+        (("gunicorn",), [], "/opt/conda"),
+    ],
+)
+def test_of_a_file_the_record_of_the_environment_that_runs_is_judged(
+    tmp_path: Path,
+    image: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    entrypoint: tuple[str, ...],
+    env: list[str],
+    prefix: str,
+) -> None:
+    image(Env=[BASE_PATH, *env], Entrypoint=list(entrypoint))
+    app = inspection(tmp_path, monkeypatch, PINNED)
+    version = "3.10.4" if prefix.endswith("app") else "3.12.1"
+    with pytest.raises(CacheAssertionError) as caught:
+        python_version.judge_image(app, "app.tar", "3.9", "the test")
+    assert f"{prefix} " in str(caught.value)
+    assert f"records {version} (conda-meta, not run)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "reason"),
+    [
+        (("conda", "run"), "no conda record names the python that its ENTRYPOINT starts"),
+        (("conda", "run", "-n", "other"), "the image has no environment other; it has: "),
+    ],
+)
+def test_of_a_file_whose_wrapper_names_no_known_environment_nothing_is_known(
+    tmp_path: Path,
+    image: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    entrypoint: tuple[str, ...],
+    reason: str,
+) -> None:
+    image(Env=[BASE_PATH], Entrypoint=list(entrypoint))
+    with pytest.raises(Unverifiable, match=reason):
+        python_version.judge(inspection(tmp_path, monkeypatch, PINNED))
+
+
+def inspection(root: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, str]) -> Inspection:
+    """A subject that is the archive ``app.tar`` beside these files."""
+    made = subject(root, files)
+    monkeypatch.chdir(root)
+    (root / "app.tar").write_bytes(b"")
+    return Inspection(made.spec, made.settings, made.run, reference="app.tar")
+
+
+TOOLS = "name: tools\ndependencies: [python=3.12]\n"
+OURS = "name: app\ndependencies: [python=3.10]\n"
+BOTH = "RUN conda env create -f tools.yml\nRUN conda env create -f environment.yml\n"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "tools", "ours"),
+    [
+        (f"FROM c\nCOPY *.yml ./\n{BOTH}", TOOLS, OURS),
+        (
+            "FROM c\nCOPY *.yml ./\nRUN conda env create -n tools -f tools.yml && "
+            "conda env create -p /opt/conda/envs/app --file=environment.yml\n",
+            TOOLS.replace("name: tools\n", ""),
+            OURS.replace("name: app", "name: else"),
+        ),
+        (
+            "FROM c\nARG ENV=app\nCOPY tools.yml ./\nCOPY environment.yml e.yml\n"
+            "RUN conda create -n other click && conda env create -f tools.yml\n"
+            "RUN conda env create -n $ENV -f e.yml && conda clean -afy\n",
+            TOOLS,
+            OURS.replace("name: app", "name: else"),
+        ),
+        (
+            "FROM c AS ci\nCOPY tools.yml ./\nRUN conda env update -f tools.yml\n"
+            "FROM c\nCOPY --from=ci /report /report\nCOPY environment.yml ./\n"
+            "RUN conda env update -f environment.yml\n",
+            TOOLS.replace("name: tools\n", ""),
+            OURS.replace("name: app\n", ""),
+        ),
+    ],
+    ids=["own names", "options", "argument", "another stage"],
+)
+def test_the_pin_is_that_of_the_file_which_describes_the_environment_that_runs(
+    tmp_path: Path, image: Callable[..., None], dockerfile: str, tools: str, ours: str
+) -> None:
+    image(Env=[APP_PATH])
+    files = {"Dockerfile": dockerfile, "tools.yml": tools, "environment.yml": ours}
+    verdict = judged(tmp_path, files, {"python --version": "3.10.4"})
+    assert verdict.message == "python 3.10.4 satisfies 3.10 (environment.yml)"
+
+
+def test_pins_of_which_none_is_known_to_be_the_one_are_both_named(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=[APP_PATH])
+    files = {
+        "Dockerfile": f"FROM c\nCOPY *.yml ./\n{BOTH.replace('create', 'update')}",
+        "tools.yml": TOOLS.replace("name: tools\n", ""),
+        "environment.yml": OURS.replace("name: app\n", ""),
+    }
+    with pytest.raises(
+        Unverifiable, match=r"3\.12 in tools\.yml, 3\.10 in environment\.yml; name the version"
+    ):
+        judged(tmp_path, files, {"python --version": "3.10.4"})
+    # Neither of them is followed, whichever is meant.
+    with pytest.raises(CacheAssertionError, match=r"^python is 3\.11\.2, not 3\.12"):
+        judged(tmp_path, files, {"python --version": "3.11.2"})
+
+
+def test_a_file_that_is_named_by_option_leaves_out_the_pins_of_others(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": f"FROM c\nCOPY *.yml ./\n{BOTH}",
+        "tools.yml": TOOLS,
+        "environment.yml": OURS,
+    }
+    named = subject(tmp_path, files, settings=Settings(environment=("./environment.yml",)))
+    assert pins(named) == (("3.10", "environment.yml"),)
+
+
+def test_an_alternative_of_poetry_is_a_pin_like_any_other(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": "FROM c\nCOPY pyproject.toml poetry.lock ./\nRUN poetry install --no-root\n",
+        "pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.10 || ~3.11"\n',
+        "poetry.lock": "",
+    }
+    (pin,) = pins(subject(tmp_path, files))
+    assert [
+        satisfies(pin.spec, version) for version in ("3.9.1", "3.10.4", "3.11.2", "3.12.0")
+    ] == [
+        False,
+        True,
+        True,
+        False,
+    ]

@@ -112,6 +112,85 @@ def test_caches_that_a_later_layer_removed_are_not_in_the_image() -> None:
     assert found([add(f"{PKGS}/a.conda", b"1")], [add("opt/conda/.wh.pkgs")]) == set()
 
 
+NESTED = f"{PKGS}/https/conda.anaconda.org/conda-forge/linux-64"
+"""Where libmamba 2.6 puts packages (mamba-org/mamba#4163)."""
+
+
+def nested_package(name: str, place: str = NESTED) -> list[Member]:
+    """An extracted package that is linked into an environment, in that layout."""
+    return [
+        add(f"{place}/{name}/info/repodata_record.json", b"{}"),
+        add(f"{place}/{name}/lib/{name}.so", b"x" * 1000),
+        add(f"{ENV}/lib/{name}.so", kind=tarfile.LNKTYPE, link=f"{place}/{name}/lib/{name}.so"),
+    ]
+
+
+@pytest.mark.parametrize("records", [("urls.txt",), ()], ids=["urls.txt", "no urls.txt"])
+def test_packages_laid_out_by_channel_and_platform_are_judged_one_by_one(
+    records: tuple[str, ...],
+) -> None:
+    assert found(
+        [
+            *(add(f"{PKGS}/{name}") for name in records),
+            *nested_package("numpy-1-0"),
+            add(f"{NESTED}/numpy-1-0.conda", b"1" * 50),
+            add(f"{NESTED}/old-1-0/lib/old.so", b"1" * 300),
+            add(f"{NESTED}/old-1-0/info/index.json", b"{}"),
+            add(f"{NESTED}/broken-1-0/lib/broken.so", b"1" * 7),
+        ]
+    ) - {("record", 0, "/opt/conda/pkgs", 1, 0)} == {
+        ("conda-archives", 0, "/opt/conda/pkgs", 1, 50),
+        ("conda-packages", 0, f"/{NESTED}/old-1-0", 2, 302),
+        ("conda-packages", 0, f"/{NESTED}/broken-1-0", 1, 7),
+        ("linked", 0, "/opt/conda/pkgs", 1, 2),
+    }
+
+
+@pytest.mark.parametrize(
+    "channel", ["https/repo.anaconda.com/pkgs/main", "http/localhost_8000/ours", "conda-forge"]
+)
+def test_the_cache_of_a_channel_is_its_pkgs_directory_whatever_the_channels_url(
+    channel: str,
+) -> None:
+    place = f"{PKGS}/{channel}/noarch"
+    assert found([*nested_package("six-1-0", place), add(f"{place}/six-1-0.conda", b"1")]) == {
+        ("conda-archives", 0, "/opt/conda/pkgs", 1, 1),
+        ("linked", 0, "/opt/conda/pkgs", 1, 2),
+    }
+
+
+def test_packages_laid_out_by_channel_that_are_all_linked_cost_nothing() -> None:
+    members = [
+        add(f"{PKGS}/urls.txt"),
+        *nested_package("numpy-1-0"),
+        add(f"{NESTED}/linux-64.lock"),
+        add(f"{NESTED}/numpy-1-0/share/test/data.tar.bz2", b"1"),
+        add(f"{NESTED}/numpy-1-0/share/recipe/info/index.json", b"{}"),
+    ]
+    caches = package_caches(replay([layer(*members)]), {0})
+    assert {(item.kind, item.files) for item in caches} == {("record", 2), ("linked", 3)}
+    assert not any(item.fails for item in caches)
+
+
+def test_the_pkgs_directory_next_to_the_packages_is_the_cache() -> None:
+    below = "home/pkgs/conda/pkgs"
+    assert found(
+        [
+            *nested_package("numpy-1-0", f"{below}/conda-forge/linux-64"),
+            add(f"{below}/conda-forge/linux-64/numpy-1-0.conda", b"1"),
+            add("home/pkgs/notes.txt", b"12"),
+        ]
+    ) == {
+        ("conda-archives", 0, f"/{below}", 1, 1),
+        ("linked", 0, f"/{below}", 1, 2),
+    }
+
+
+def test_a_channel_that_is_served_from_a_directory_called_pkgs_is_no_cache() -> None:
+    place = "srv/pkgs/main/linux-64"
+    assert found([add(f"{place}/repodata.json", b"{}"), add(f"{place}/a-1-0.conda", b"2")]) == set()
+
+
 def test_a_directory_called_pkgs_that_is_not_condas_is_left_alone() -> None:
     assert (
         found([add("srv/pkgs/readme.md", b"1"), add("srv/channel/linux-64/a.conda", b"2")]) == set()
@@ -238,6 +317,24 @@ def test_a_history_that_does_not_end_in_the_dockerfiles_steps_is_not_guessed_at(
         map_layers_to_lines(history(("RUN all of it", True)), [(5, "COPY"), (6, "RUN")])
     with pytest.raises(Unverifiable, match="history has 0 steps"):
         map_layers_to_lines((), [(5, "COPY")])
+
+
+def test_layers_that_were_made_one_are_nobodys_line() -> None:
+    # moby's image_squash empties the steps' own entries and appends one of its own.
+    squashed = [
+        ("", True),
+        ("COPY conda /opt/conda # buildkit", True),
+        ("/bin/sh -c #(nop) COPY file:1 in . ", False),
+        ("/bin/sh -c conda env update", False),
+        ("", True),
+    ]
+    steps = [(2, "COPY"), (3, "RUN")]
+    with pytest.raises(Unverifiable, match="layer 3 lies above line 2, and no line made it"):
+        map_layers_to_lines(history(*squashed), steps)
+    # Tools that write one layer for the whole stage give it to its last instruction.
+    single = [*squashed[:4], ('/bin/sh -c #(nop)  CMD ["x"]', True)]
+    with pytest.raises(Unverifiable, match=r'no line made it \(history: .*CMD \["x"\]\): '):
+        map_layers_to_lines(history(*single), [*steps, (4, "CMD")])
 
 
 def test_a_history_that_does_not_fit_the_layers_is_none() -> None:
