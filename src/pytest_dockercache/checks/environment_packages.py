@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ..context import EnvironmentFile
+from ..context import environment_files
+from ..dockerfile import EnvironmentCommand, Installation, carried
+from ..dockerfile.script import Word
+from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
 from ..image import (
     Environment,
+    Match,
     Requirements,
+    View,
     compare_environments,
     difference_table,
     environment,
+    every_prefix,
     find_prefix,
+    is_comparable,
     matches,
     read_requirements,
 )
@@ -28,30 +37,281 @@ __all__ = ["installed", "judge", "judge_requirements", "judge_same"]
 def judge(subject: Subject) -> Verdict:
     """Hold what the image's layers record as installed against every environment file.
 
-    ``environment.yml`` and requirement files are satisfied; the output of
-    ``conda env export``, an explicit list and ``conda-lock.yml`` are equalled.
+    ``environment.yml``, requirement files and lists of match specs are
+    satisfied; the output of ``conda env export``, an explicit list and
+    ``conda-lock.yml`` are equalled. A file is held against the environment
+    that the commands name which install from it. Constraints, and files from
+    which only stages install that the image has no environment of, do not
+    describe the image.
     """
     image = subject.image()  # first, because files that are missing make the build fail
     files = subject.project.environment_files
     if not files:
         raise Unverifiable("no environment file found to hold the image against")
     contents = contents_of(subject, image)
-    unread: list[str] = []
+    readers = _readers(subject)
     verified: list[str] = []
+    unverified: list[str] = []
+    left_out: list[str] = []
+    doubts: list[str] = []
     for file in files:
-        if not _is_readable(file.path):
-            unread.append(file.path)
-            continue
-        path = subject.spec.context / file.path
-        platform = contents.layers.config.platform or "linux/amd64"
-        wanted = read_requirements(path, platform=platform)
-        packages = installed(contents, _environment_name(subject, file, wanted))
-        judge_requirements(subject, contents, packages, wanted, file.path)
-        verified.append(file.path)
+        if not is_comparable(subject.spec.context / file.path):
+            left_out.append(f"{file.path} (not a format whose packages can be compared)")
+        elif file.path in readers.constraints and file.path not in readers.manifests:
+            left_out.append(f"{file.path} (it only limits versions)")
+        else:
+            try:
+                found = _judge_file(subject, contents, file.path, readers)
+            except Unverifiable as problem:
+                doubts.append(str(problem))
+                continue
+            if found is None:
+                left_out.append(f"{file.path} (its environment is not in the image)")
+                continue
+            verified.append(file.path)
+            unverified += found
+    if doubts:
+        raise Unverifiable("; ".join(dict.fromkeys(doubts)))
     if not verified:
-        raise Unverifiable(f"{', '.join(unread)}: not a format whose packages can be compared")
-    remark = f"; not compared: {', '.join(unread)}" if unread else ""
+        raise Unverifiable(f"no environment file can be held against the image: {_list(left_out)}")
+    remark = f"; not verified: {_list(unverified)}" if unverified else ""
+    remark += f"; not compared: {_list(left_out)}" if left_out else ""
     return Verdict(f"the image holds what {', '.join(verified)} asks for{remark}")
+
+
+def _list(items: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(items))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """A command that installs: its line, and the stage and PATH of its step."""
+
+    line: int
+    stage: int
+    path: str
+    installation: Installation
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """Which commands install from a context file, and which files only limit versions.
+
+    ``by_name`` is what makes the only environment that conda installs packages
+    into by their names, None if there are several or none.
+    """
+
+    manifests: Mapping[str, tuple[_Reader, ...]]
+    constraints: frozenset[str]
+    by_name: _Reader | None
+
+
+def _readers(subject: Subject) -> _Readers:
+    project = subject.project
+    steps = {step.line: step for step in project.steps if step.instruction.keyword == "RUN"}
+    manifests: dict[str, tuple[_Reader, ...]] = {}
+    constraints: set[str] = set()
+    by_name: dict[str, _Reader] = {}
+
+    def files(command: EnvironmentCommand) -> Iterator[str]:
+        if not command.manifests and not command.unresolved:
+            return iter(())
+        found = environment_files(
+            project.steps,
+            project.entries,
+            [command],
+            context=subject.spec.context,
+            ignore=project.ignore,
+        )
+        return (file.path for file in found)
+
+    for command in project.commands:
+        for item in command.installations:
+            limiting = item.constraints
+            given = replace(
+                command,
+                named=False,
+                manifests=tuple(path for path in item.manifests if path not in limiting),
+                unresolved=tuple(text for text in item.unresolved if text not in limiting),
+            )
+            step = steps[command.line]
+            variables = dict(step.environment)
+            reader = _Reader(command.line, step.stage.index, variables.get("PATH", ""), item)
+            if item.specs and item.named and item.environment is not None:
+                by_name[item.environment.text] = reader
+            for path in files(given):
+                manifests[path] = (*manifests.get(path, ()), reader)
+            if limiting:
+                constraints.update(files(replace(given, manifests=limiting, unresolved=())))
+    only = next(iter(by_name.values())) if len(by_name) == 1 else None
+    return _Readers(manifests, frozenset(constraints), only)
+
+
+def _judge_file(
+    subject: Subject,
+    contents: Contents,
+    path: str,
+    known: _Readers,
+) -> tuple[str, ...] | None:
+    """Hold the image against one file; what of it was not verified.
+
+    None if its environment is not in the image. Raises CacheAssertionError,
+    and Unverifiable where it is not known which environment the file describes.
+    """
+    readers: Sequence[_Reader | None] = known.manifests.get(path, ())
+    direct = [reader for reader in readers if reader and not _is_indirect(reader.installation)]
+    readers = direct or readers or (None,)
+    forms = {reader is not None and reader.installation.specs for reader in readers}
+    found: dict[tuple[bool, str], tuple[Requirements, bool, int | None]] = {}
+    for reader in readers:
+        specs = reader is not None and reader.installation.specs
+        platform = contents.layers.config.platform or "linux/amd64"
+        source = subject.spec.context / path
+        wanted = read_requirements(source, platform=platform, specs=specs)
+        if reader is None and not wanted.name and wanted.kind != "pip":
+            reader = known.by_name
+        prefixes, certain = _places(subject, contents, reader, wanted.name)
+        certain = certain and len(forms) == 1
+        for prefix in prefixes:
+            before = found.get((specs, prefix), (wanted, False, None))
+            line = reader.line if reader is not None else None
+            found[specs, prefix] = (wanted, certain or before[1], before[2] or line)
+    if not found:
+        return None
+    unverified: list[str] = []
+    for (_, prefix), (wanted, certain, line) in found.items():
+        packages = environment(contents.layers.view, prefix)
+        if not certain and not _matches(contents, packages, wanted).holds:
+            raise Unverifiable(
+                f"{prefix} does not hold what {path} asks for, but whether line {line} installs "
+                "into it is not known"
+            )
+        unverified += _held(subject, contents, packages, wanted, path, line).unverified
+    return tuple(unverified)
+
+
+def _is_indirect(installation: Installation) -> bool:
+    """Whether another command installs what this one makes of a file."""
+    return installation.exports or installation.wheels
+
+
+def _places(
+    subject: Subject, contents: Contents, reader: _Reader | None, name: str
+) -> tuple[Sequence[str], bool]:
+    """The prefixes in the image that a command has installed into, and whether that is certain.
+
+    ``name`` is the environment that the file names, "" if it names none.
+    """
+    view, env = contents.layers.view, contents.layers.config.env
+    if reader is None:
+        return [find_prefix(view, name or None, env)], True
+    item = reader.installation
+    pairs = carried(subject.project.steps, reader.stage, subject.project.final_stage)
+    if not pairs:
+        return [], True
+    if _is_indirect(item):
+        return [find_prefix(view, None, env)], False
+    word = item.environment or (Word(name) if name else item.active)
+    if ("/", "/") not in pairs:
+        return _copied(view, env, reader, word, pairs)
+    if item.target:
+        raise Unverifiable(
+            f"line {reader.line} installs into {item.target}, outside of any environment: "
+            "which packages are there is not recorded for one"
+        )
+    word = _with_values(word, env)
+    every = every_prefix(view)
+    users = [prefix for prefix in every if prefix.endswith("/.local")]
+    if word is None and users and not item.specs:
+        # pip falls back to it where it may not write to the environment in use.
+        raise Unverifiable(f"line {reader.line} may install into {users[0]}, or beside it")
+    if word is None or word.known:
+        return [find_prefix(view, None if word is None else word.text, env)], True
+    if len(every) == 1:
+        return every, True
+    raise Unverifiable(
+        f"line {reader.line} installs into an environment that only the running container knows; "
+        f"the image has: {', '.join(every) or 'none'}"
+    )
+
+
+def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
+    """The word with the image's own variables, which a base image may have set."""
+    if word is None or word.known or "$" not in word.text:
+        return word
+    names = re.findall(r"\$\{?(\w+)", word.text)
+    text = re.sub(
+        r"\$\{(\w+)\}|\$(\w+)", lambda found: env.get(found[1] or found[2], ""), word.text
+    )
+    return Word(text) if all(name in env for name in names) and "$" not in text else word
+
+
+def _copied(
+    view: View,
+    env: Mapping[str, str],
+    reader: _Reader,
+    word: Word | None,
+    pairs: Sequence[tuple[str, str]],
+) -> tuple[Sequence[str], bool]:
+    """:func:`_places` of a command in a stage that the image only copies from."""
+    wanted = _installed_prefix(reader, word)
+    unknown = word is not None and not word.known
+    target = reader.installation.target
+    certain: list[str] = []
+    possible: dict[str, str] = {}
+    for there, here in pairs:
+        if not here:
+            possible[find_prefix(view, None, env)] = ""
+            continue
+        for prefix in every_prefix(view):
+            source = _source(prefix, there, here)
+            if source is None:
+                continue
+            if wanted and (source == wanted or source.endswith(f"/envs/{wanted}")):
+                certain.append(prefix)
+            elif unknown or not posixpath.dirname(source).endswith("/envs"):
+                possible[prefix] = source
+    if not certain and not possible and any(_holds(there, wanted, target) for there, _ in pairs):
+        raise Unverifiable(
+            f"line {reader.line} installs into {wanted}, which the image has a copy of: "
+            "which packages are there is not recorded for an environment"
+        )
+    if word is None and not wanted and list(possible.values()) == ["/usr/local"]:
+        certain = list(possible)  # where pip installs that no environment is active for
+    return list(dict.fromkeys(certain or possible)), bool(certain) and not target
+
+
+def _installed_prefix(reader: _Reader, word: Word | None) -> str:
+    """Where a command installs in its own stage: a prefix, a name, or "" if that is not known."""
+    if target := reader.installation.target:
+        return target if target.startswith("/") else ""
+    if word is not None:
+        return word.text if word.known and word.text not in ("base", "root") else ""
+    directories = (directory.rstrip("/") for directory in reader.path.split(":"))
+    prefixes = [item.removesuffix("/bin") for item in directories if item.endswith("/bin")]
+    return next((item for item in prefixes if item not in ("", "/usr", "/usr/local")), "")
+
+
+def _source(prefix: str, there: str, here: str) -> str | None:
+    """The path in the other stage of a prefix that ``there`` was copied to or into.
+
+    "" if it is not known, None if the prefix is not of that copy.
+    """
+    rest = path_below(prefix, here)
+    if rest is not None:
+        return path_at(there, rest) if there else ""
+    rest = path_below(here, prefix)
+    if rest is None or not rest.startswith("/lib"):
+        return None
+    return there.removesuffix(rest) if there.endswith(rest) else ""
+
+
+def _holds(there: str, wanted: str, target: str) -> bool:
+    """Whether a copied path holds an environment, or some of a directory of packages."""
+    if not wanted.startswith("/"):
+        return False
+    whole = bool(there) and path_below(wanted, there) is not None
+    return whole or bool(target and (not there or path_below(there, wanted) is not None))
 
 
 def installed(contents: Contents, name: str | None) -> Environment:
@@ -68,14 +328,41 @@ def judge_requirements(
     name: str,
 ) -> Verdict:
     """Hold one environment against one file, which messages call ``name``."""
-    outcome = matches(wanted, packages)
+    outcome = _held(subject, contents, packages, wanted, name)
+    remark = f"; not verified: {_list(outcome.unverified)}" if outcome.unverified else ""
+    return Verdict(f"{packages.prefix} holds what {name} asks for{remark}")
+
+
+def _matches(contents: Contents, packages: Environment, wanted: Requirements) -> Match:
+    platform = contents.layers.config.platform or "linux/amd64"
+    return matches(wanted, packages, platform=platform)
+
+
+def _held(
+    subject: Subject,
+    contents: Contents,
+    packages: Environment,
+    wanted: Requirements,
+    name: str,
+    line: int | None = None,
+) -> Match:
+    """What holding an environment against a file gave; ``line`` is that which installs from it.
+
+    Raises CacheAssertionError where they differ, and Unverifiable where
+    nothing that the file asks for could be verified.
+    """
+    outcome = _matches(contents, packages, wanted)
     if outcome.holds:
         if packages.unread:
             raise Unverifiable(f"package records cannot be read: {', '.join(packages.unread)}")
-        remark = f"; not verified: {', '.join(outcome.unverified)}" if outcome.unverified else ""
-        return Verdict(f"{packages.prefix} holds what {name} asks for{remark}")
-    readers = [file.readers for file in subject.project.environment_files if file.path == name]
-    line = readers[0][0] if readers and readers[0] else None
+        if outcome.unverified and not outcome.verified:
+            raise Unverifiable(
+                f"nothing that {name} asks for can be verified: {_list(outcome.unverified)}"
+            )
+        return outcome
+    if line is None:
+        files = subject.project.environment_files
+        line = next((file.readers[0] for file in files if file.path == name and file.readers), None)
     count = len(outcome.differences)
     packages_word = "package differs" if count == 1 else "packages differ"
     raise broken(
@@ -109,27 +396,3 @@ def judge_same(subject: Subject, one: Environment, other: Environment, name: str
         why="the records of the two images' layers name other packages, versions or builds",
         fix="build both from the same lock file",
     )
-
-
-def _is_readable(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    if name in ("pixi.lock", "uv.lock", "poetry.lock", "pdm.lock"):
-        return False
-    return name.endswith((".yml", ".yaml", ".txt", ".in"))
-
-
-_NAMED = re.compile(r"(?:^|\s)(?:-n|--name|-p|--prefix)[ =]\s*([^\s;&|]+)")
-
-
-def _environment_name(subject: Subject, file: EnvironmentFile, wanted: Requirements) -> str | None:
-    """Which environment the file describes: as the command says, else the file, else in use."""
-    for command in _texts(subject, file.readers):
-        found = _NAMED.search(command)
-        if found:
-            return found[1].strip("\"'")
-    return wanted.name or None
-
-
-def _texts(subject: Subject, lines: Sequence[int]) -> list[str]:
-    """The commands of the steps that read a file, those that name it first."""
-    return [step.instruction.text for step in subject.project.steps if step.line in lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
+from .installers import Installation
 from .instructions import declared
 from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
@@ -16,7 +17,7 @@ from .roles import (
     role_of,
     roles_of,
 )
-from .stages import reachable_stages, resolve_stage, resolved_stages, stage_label
+from .stages import carried, reachable_stages, resolve_stage, resolved_stages, stage_label
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "EnvironmentCommand",
     "Flag",
     "Heredoc",
+    "Installation",
     "Instruction",
     "PlannedStep",
     "Stage",
     "SubstitutionError",
     "Transfer",
+    "carried",
     "declared",
     "environment_command",
     "environment_commands",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from .running import named_environment
 from .script import Command, Word, joined_path, known_text
 from .syntax import PlannedStep
 
@@ -23,6 +24,16 @@ class Installation:
     ``with_project`` when the dependencies and the project, ``without_project``
     when it was told to leave the project out; ``exports`` when it installs
     nothing but writes a list of requirements out of a lock file.
+
+    ``constraints`` are those of the files, resolved or not, that only limit
+    versions. ``environment`` is the one that the command's own arguments name,
+    by name or absolute prefix; ``active`` the one that it runs in as far as
+    the Dockerfile says so (``conda run``, ``activate``, the path of ``pip``).
+    Of either a word that is not ``known`` is one that only the running
+    container knows. ``target`` is where packages go that are installed into
+    no environment (``--target``, ``--prefix``, ``--root``, ``--user``);
+    ``wheels`` whether they are only made (``pip wheel``); ``specs`` whether
+    the lines of a plain list are conda's match specs.
     """
 
     tool: str
@@ -33,6 +44,12 @@ class Installation:
     with_project: bool = False
     without_project: bool = False
     exports: bool = False
+    constraints: tuple[str, ...] = ()
+    environment: Word | None = None
+    active: Word | None = None
+    target: str = ""
+    wheels: bool = False
+    specs: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,13 +124,28 @@ def _conventional(directory: str | None, *names: str) -> tuple[tuple[str, ...], 
 
 def recognised(command: Command, step: PlannedStep) -> Installation | None:
     """The installation that a simple command is, None for any other command."""
+    program = command.words[0] if command.words else Word("")
     command = _module_run(command)
     name = command.name
     for expression, recognise in _TOOLS:
         if expression.fullmatch(name):
             found = recognise(command, step)
-            return None if found is None else _with_fed(command, found)
+            if found is None:
+                return None
+            own = _prefix_of(program, command.directory) if name.startswith("pip") else None
+            return _with_fed(command, replace(found, active=own or command.active))
     return None
+
+
+_SYSTEM_PREFIXES = re.compile(r"(?:/usr(?:/local)?)?|.*/\.local|.*/shims")
+
+
+def _prefix_of(program: Word, directory: str | None) -> Word | None:
+    """The environment whose ``bin`` holds a program; None for those of the system and the user."""
+    prefix, slash, _ = program.text.rpartition("/bin/")
+    if not slash or _SYSTEM_PREFIXES.fullmatch(prefix):
+        return None
+    return joined_path(directory, replace(program, text=prefix))
 
 
 def _module_run(command: Command) -> Command:
@@ -182,7 +214,10 @@ def _pip(command: Command, step: PlannedStep) -> Installation | None:
     if not given.words or given.words[0].text not in ("install", "wheel"):
         return None
     environment = {**dict(step.environment), **dict(command.assignments)}
-    return _pip_install("pip", command.directory, given, environment)
+    found = _pip_install("pip", command.directory, given, environment)
+    if found is not None and given.words[0].text == "wheel":
+        return replace(found, wheels=True)
+    return found
 
 
 def _pip_install(
@@ -212,7 +247,47 @@ def _pip_install(
             return None
         return Installation(tool, project=True)
     manifests, unresolved = _read(directory, (*required, *groups, *constraints))
-    return Installation(tool, manifests, unresolved, named=named)
+    return Installation(
+        tool,
+        manifests,
+        unresolved,
+        named=named,
+        constraints=_only(constraints, (*required, *groups), directory),
+        environment=_interpreter(tool, directory, given, environment),
+        target=_target(given, environment),
+    )
+
+
+def _only(
+    constraints: Sequence[Word], others: Sequence[Word], directory: str | None
+) -> tuple[str, ...]:
+    """Paths and unresolvable texts of constraints, without those of the files required too."""
+    limiting, required = (sum(_read(directory, words), ()) for words in (constraints, others))
+    return tuple(path for path in limiting if path not in required)
+
+
+def _target(given: _Arguments, environment: Mapping[str, str]) -> str:
+    found = given.values("-t", "--target", "--prefix", "--root")
+    if found:
+        return found[-1].text or "$(…)"
+    by_variable = environment.get("PIP_TARGET") or environment.get("PIP_PREFIX")
+    user = given.has("--user") or _is_true(environment.get("PIP_USER", ""))
+    return by_variable or ("~/.local" if user else "")
+
+
+def _interpreter(
+    tool: str, directory: str | None, given: _Arguments, environment: Mapping[str, str]
+) -> Word | None:
+    """The environment that ``--python`` names by a path, or the one that uv finds by variable."""
+    names = ("-p", "--python") if tool == "uv" else ("--python",)
+    paths = [word for word in given.values(*names) if "/" in word.text or not word.known]
+    if paths:
+        path = joined_path(directory, paths[-1])
+        return replace(path, text=re.sub(r"/bin/[^/]+\Z", "", path.text))
+    if tool != "uv" or given.has("--system") or _is_true(environment.get("UV_SYSTEM_PYTHON", "")):
+        return None
+    venv = environment.get("VIRTUAL_ENV")
+    return joined_path(directory, Word(venv)) if venv else None
 
 
 def _is_local(word: Word) -> bool:
@@ -251,10 +326,16 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
         if given.words[1].text == "install":
             return _pip_install("uv", directory, rest, environment)
         if given.words[1].text == "sync":
-            manifests, unresolved = _read(
-                directory, (*given.words[2:], *given.values("-c", "--constraint", "--constraints"))
+            constraints = given.values("-c", "--constraint", "--constraints")
+            manifests, unresolved = _read(directory, (*given.words[2:], *constraints))
+            return Installation(
+                "uv",
+                manifests,
+                unresolved,
+                constraints=_only(constraints, given.words[2:], directory),
+                environment=_interpreter("uv", directory, given, environment),
+                target=_target(given, {}),
             )
-            return Installation("uv", manifests, unresolved)
         if given.words[1].text == "compile":
             manifests, unresolved = _read(directory, given.words[2:])
             return Installation("uv", manifests, unresolved, exports=True)
@@ -321,7 +402,22 @@ def _conda(command: Command, step: PlannedStep) -> Installation | None:
     everything = given.has("--all", "-a", "--update-all", "--clone", "--revision", "--rev")
     if not files and not packages and not everything:
         return None
-    return Installation(tool, manifests, unresolved, named=bool(packages) or everything)
+    return Installation(
+        tool,
+        manifests,
+        unresolved,
+        named=bool(packages) or everything,
+        environment=_conda_environment(command, given),
+        specs=True,
+    )
+
+
+def _conda_environment(command: Command, given: _Arguments) -> Word | None:
+    prefix = given.values("-p", "--prefix")
+    if prefix:
+        return joined_path(command.directory, prefix[-1])
+    name = given.values("-n", "--name")
+    return named_environment(command.directory, name[-1]) if name else None
 
 
 def _conda_env(
@@ -335,7 +431,8 @@ def _conda_env(
         manifests, unresolved = _conventional(
             command.directory, "environment.yml", "environment.yaml"
         )
-    return Installation(tool, manifests, unresolved)
+    environment = _conda_environment(command, given)
+    return Installation(tool, manifests, unresolved, environment=environment, specs=True)
 
 
 def _is_manifest(word: Word) -> bool:
@@ -363,7 +460,8 @@ def _lock_install(
         manifests, unresolved = _read(command.directory, files)
     else:
         manifests, unresolved = _conventional(command.directory, "conda-lock.yml")
-    return Installation("conda-lock", manifests, unresolved)
+    environment = _conda_environment(command, given)
+    return Installation("conda-lock", manifests, unresolved, environment=environment)
 
 
 def _anaconda_project(command: Command, step: PlannedStep) -> Installation | None:

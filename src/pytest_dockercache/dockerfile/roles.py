@@ -45,6 +45,8 @@ class EnvironmentCommand:
     given by name only. ``unresolved`` holds manifest arguments whose path only
     the running container knows. ``without_project`` is True for the dependency
     half of a split installation (``uv sync --no-install-project``).
+    ``installations`` are the commands one by one, with the files and the
+    environment of each.
     """
 
     tool: str
@@ -53,6 +55,7 @@ class EnvironmentCommand:
     named: bool = False
     unresolved: tuple[str, ...] = ()
     without_project: bool = False
+    installations: tuple[Installation, ...] = ()
 
 
 def environment_command(
@@ -195,4 +198,5 @@ def _joined(
         named=not manifests and not unresolved and any(item.named for item in installs),
         unresolved=unresolved,
         without_project=any(item.without_project for item in installs),
+        installations=tuple(every),
     )

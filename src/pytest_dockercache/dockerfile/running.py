@@ -2,19 +2,73 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from .instructions import heredoc_mark
 from .script import Command, Word, commands, joined_path, known_text
 from .syntax import PlannedStep
 
-__all__ = ["step_commands"]
+__all__ = ["named_environment", "step_commands"]
 
 
 def step_commands(step: PlannedStep) -> Iterator[Command]:
-    """The commands that a RUN executes, those inside ``sh -c`` and the like included."""
+    """The commands that a RUN executes, those inside ``sh -c`` and the like included.
+
+    Each with the environment that is active for it.
+    """
+    active = None if step.instruction.exec_form is not None else _of_shell(step.shell)
+    for command in _executed(step):
+        if command.active is None:
+            command = replace(command, active=active)
+        yield command
+        if _switches(command):
+            active = _activated(command)
+
+
+def _of_shell(shell: Sequence[str]) -> Word | None:
+    """The environment of a SHELL: ``conda run`` names it, a login shell may have any."""
+    words = tuple(Word(text) for text in shell)
+    inner = _unwrapped(Command(words, "/"))
+    if inner.active is not None:
+        return inner.active
+    plain = inner.name in ("sh", "bash", "dash", "ash", "zsh", "ksh")
+    login = any(re.match(r"--login\Z|-[a-zA-Z]*[li]", word.text) for word in inner.words[1:])
+    return Word("", known=False) if login or not plain else None
+
+
+def _switches(command: Command) -> bool:
+    second = command.words[1].text if len(command.words) > 1 else ""
+    if command.name in ("conda", "mamba", "micromamba"):
+        return second in ("activate", "deactivate")
+    if command.name in (".", "source"):
+        return posixpath.basename(second) in ("activate", "deactivate")
+    return command.name == "deactivate"
+
+
+def _activated(command: Command) -> Word | None:
+    """What is active after ``conda activate NAME``, ``source activate`` or ``. PREFIX/bin/…``."""
+    if any(posixpath.basename(word.text) == "deactivate" for word in command.words[:2]):
+        return None
+    given = [word for word in command.words[2:] if not word.text.startswith("-")]
+    if given:
+        return named_environment(command.directory, given[0])
+    script = command.words[1]
+    if "/" not in script.text:
+        return Word("base")
+    path = joined_path(command.directory, script)
+    return replace(path, text=path.text.removesuffix("/activate").removesuffix("/bin") or "/")
+
+
+def named_environment(directory: str | None, word: Word) -> Word:
+    """An environment as conda takes it: a name, or a prefix where there is a slash in it."""
+    return joined_path(directory, word) if "/" in word.text else word
+
+
+def _executed(step: PlannedStep) -> Iterator[Command]:
     instruction = step.instruction
     variables = dict(step.environment)
     if step.user in ("", "root", "0") and "HOME" not in variables:
@@ -49,9 +103,17 @@ def _inner(command: Command, variables: Mapping[str, str], depth: int = 0) -> It
         yield command
         return
     inner_variables = {**variables, **dict(command.assignments)}
+    login = any(re.match(r"--login\Z|-[a-zA-Z]*[li]", w.text) for w in _leading(command.words))
+    active = Word("", known=False) if login and command.active is None else command.active
     for inner in commands(script, command.directory, inner_variables):
         feeding = (*command.feeding, *inner.feeding)
-        yield from _inner(replace(inner, feeding=feeding), inner_variables, depth + 1)
+        inner = replace(inner, feeding=feeding, active=active)
+        yield from _inner(inner, inner_variables, depth + 1)
+
+
+def _leading(words: Sequence[Word]) -> Iterator[Word]:
+    """The options before the first other word."""
+    return takewhile(lambda word: word.text.startswith("-"), words[1:])
 
 
 def _shell_script(command: Command) -> str | None:
@@ -172,6 +234,11 @@ def _without_wrapper(command: Command) -> Command | None:
             command = replace(
                 command, directory=known_text(joined_path(command.directory, directory))
             )
+        if name in ("conda", "mamba", "micromamba"):
+            own = words[: len(words) - len(inner)]
+            given = _option(own, ("-n", "--name", "-p", "--prefix"))
+            if given is not None:
+                command = replace(command, active=named_environment(command.directory, given))
         return replace(command, words=inner)
     return None
 

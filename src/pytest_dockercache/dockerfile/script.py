@@ -63,7 +63,9 @@ class Command:
     directory, None when unknown; ``feeding`` the commands whose output it
     reads, through a pipe or as ``$(…)`` arguments; ``stdin`` the file that
     ``<`` connects; ``document`` the text of a heredoc on its input;
-    ``assignments`` the ``NAME=value`` words before it.
+    ``assignments`` the ``NAME=value`` words before it; ``active`` the
+    environment it runs in, by name or prefix, as far as the script says so
+    (``conda run``, ``activate``).
     """
 
     words: tuple[Word, ...]
@@ -72,6 +74,7 @@ class Command:
     stdin: Word | None = None
     document: str | None = None
     assignments: tuple[tuple[str, str], ...] = ()
+    active: Word | None = None
 
     @property
     def name(self) -> str:

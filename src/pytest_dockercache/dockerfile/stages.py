@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import platform as machine_platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
 from .expansion import Lexer, SubstitutionError, expand
 from .instructions import WHITESPACE, declared, mounts, onbuild_trigger
-from .syntax import Dockerfile, Instruction, Stage
+from .syntax import Dockerfile, Instruction, PlannedStep, Stage
 
 __all__ = [
+    "carried",
     "escape_of",
     "global_arguments",
     "reachable_stages",
@@ -328,3 +329,56 @@ def _other_states(stages: tuple[Stage, ...]) -> bool:
             if mounts(instruction):
                 return True
     return False
+
+
+def carried(steps: Sequence[PlannedStep], stage: int, final: int) -> tuple[tuple[str, str], ...]:
+    """What the final stage holds of another: pairs of the path there and the path in the final one.
+
+    ``("/", "/")`` where it is that stage or is built FROM it; else what COPY
+    ``--from`` brings, through stages in between as well. The first of a pair
+    is "" where a wildcard leaves it open, the second where a RUN only mounts
+    the other stage and may have taken anything from it.
+    """
+    held: dict[int, tuple[tuple[str, str], ...]] = {stage: (("/", "/"),)}
+    for step in steps:
+        index, parent = step.stage.index, step.stage.parent
+        if index not in held:
+            held[index] = held.get(parent, ()) if parent is not None else ()
+        for transfer in step.transfers:
+            there = held.get(transfer.origin, ()) if isinstance(transfer.origin, int) else ()
+            for source in transfer.sources if there and index != stage else ():
+                here = "" if transfer.kind == "bind" else transfer.destination
+                if here and transfer.parents:
+                    here = path_at(here, path_at(source, ""))
+                held[index] += tuple(_taken(there, source, here))
+    return tuple(dict.fromkeys(held.get(final, ())))
+
+
+def _taken(pairs: Sequence[tuple[str, str]], source: str, here: str) -> Iterator[tuple[str, str]]:
+    fixed = re.split(r"[^/]*[*?\[]", source)[0]
+    for there, middle in pairs:
+        above, below = path_below(middle, fixed), path_below(fixed, middle)
+        if not middle or not here:
+            if above is not None or below is not None or not middle:
+                yield there, ""
+        elif fixed != source and (above is not None or below is not None):
+            yield "", path_at(here, "")
+        elif above is not None:
+            yield there, path_at(here, above)
+        elif below is not None:
+            yield there and path_at(there, below), path_at(here, "")
+
+
+def path_below(path: str, directory: str) -> str | None:
+    """What follows ``directory`` in an absolute path: "" if they are equal, None if it is not
+    below it."""
+    path, directory = "/" + path.strip("/"), "/" + directory.strip("/")
+    if path == directory:
+        return ""
+    head = directory.rstrip("/") + "/"
+    return "/" + path.removeprefix(head) if path.startswith(head) else None
+
+
+def path_at(directory: str, rest: str) -> str:
+    """The path below ``directory`` that :func:`path_below` gives ``rest`` for."""
+    return ("/" + directory.strip("/")).rstrip("/") + rest or "/"

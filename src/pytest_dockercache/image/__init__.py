@@ -20,7 +20,15 @@ from .layers import (
     map_layers_to_lines,
 )
 from .opening import is_file_reference, open_image
-from .packages import Environment, Package, environment, find_prefix, normalised, prefixes
+from .packages import (
+    Environment,
+    Package,
+    environment,
+    every_prefix,
+    find_prefix,
+    normalised,
+    prefixes,
+)
 from .replay import Found, HiddenFile, LayerChanges, View, replay
 from .requirements import (
     Difference,
@@ -28,6 +36,7 @@ from .requirements import (
     Requirements,
     compare_environments,
     difference_table,
+    is_comparable,
     matches,
     parse_requirements,
     read_requirements,
@@ -66,8 +75,10 @@ __all__ = [
     "difference_table",
     "display",
     "environment",
+    "every_prefix",
     "find_prefix",
     "hidden",
+    "is_comparable",
     "is_file_reference",
     "map_layers_to_lines",
     "matches",

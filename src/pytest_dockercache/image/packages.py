@@ -21,6 +21,7 @@ __all__ = [
     "Environment",
     "Package",
     "environment",
+    "every_prefix",
     "find_prefix",
     "normalised",
     "prefixes",
@@ -60,13 +61,16 @@ class Environment:
     ``prefix`` is absolute; ``distributions`` maps the normalised name of every
     Python distribution to its version, those that conda installed included.
     ``unread`` names records that are there and cannot be used: what they
-    would say is not known.
+    would say is not known. ``interpreters`` are the directories of ``lib``
+    that hold distributions (``python3.10``, ``pypy3.10``; Debian's
+    ``python3`` tells no version).
     """
 
     prefix: str
     packages: tuple[Package, ...]
     distributions: Mapping[str, str]
     unread: tuple[str, ...] = ()
+    interpreters: tuple[str, ...] = ()
 
     def get(self, name: str, manager: str = "conda") -> Package | None:
         """The package of this name, None if it is not installed."""
@@ -114,8 +118,9 @@ def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
     """The prefix of an environment by name or absolute path; without either, the one in use.
 
     In use is what the image's ``CONDA_PREFIX`` or ``CONDA_DEFAULT_ENV`` says,
-    else the first environment whose ``bin`` is on ``PATH``, else the only
-    one besides base. Raises Unverifiable, naming the environments there are.
+    else the first environment whose ``bin`` is on ``PATH``, base included,
+    else the only one besides base. Raises Unverifiable, naming the
+    environments there are.
     """
     found = prefixes(view)
     roots = [prefix for prefix in found if not _is_named(prefix)]
@@ -124,8 +129,8 @@ def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
         if wanted in found or wanted in _python_prefixes(view):
             return wanted
     elif name in ("base", "root"):
-        for prefix in roots:
-            return prefix
+        if base := _base(view, roots, env):
+            return base
     elif name is not None:
         fitting = [prefix for prefix in found if prefix.endswith(f"/envs/{name}")]
         if len(fitting) == 1:
@@ -136,6 +141,29 @@ def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
     raise Unverifiable(f"the image has no environment {name}; it has: {names}")
 
 
+def every_prefix(view: View) -> tuple[str, ...]:
+    """The prefixes of all environments: conda's, and those that hold Python distributions."""
+    return tuple(sorted({*prefixes(view), *_python_prefixes(view)}))
+
+
+def _base(view: View, roots: Sequence[str], env: Mapping[str, str]) -> str | None:
+    """The root that conda runs from: only there are ``condabin`` and the named environments."""
+    running = [root for root in roots if f"{root}/condabin" in view or f"{root}/envs" in view]
+    candidates = running or list(roots)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    on_path = [prefix for prefix in _on_path(env) if prefix in candidates]
+    if on_path:
+        return on_path[0]
+    raise Unverifiable(f"which environment is base cannot be told: {', '.join(candidates)}")
+
+
+def _on_path(env: Mapping[str, str]) -> list[str]:
+    """The prefixes whose ``bin`` directory is on PATH, in its order."""
+    directories = (directory.rstrip("/") for directory in env.get("PATH", "").split(":"))
+    return [directory.removesuffix("/bin") for directory in directories if directory]
+
+
 def _prefix_in_use(
     view: View, found: Sequence[str], roots: Sequence[str], env: Mapping[str, str]
 ) -> str:
@@ -143,13 +171,10 @@ def _prefix_in_use(
     if (prefix := env.get("CONDA_PREFIX", "").rstrip("/")) in found:
         return prefix
     if default:
-        return find_prefix(view, default, {})
+        return find_prefix(view, default, {"PATH": env.get("PATH", "")})
     python = _python_prefixes(view)
-    for directory in env.get("PATH", "").split(":"):
-        prefix = directory.rstrip("/").removesuffix("/bin")
-        if prefix in found and _is_named(prefix):
-            return prefix
-        if prefix in python and (prefix + "/pyvenv.cfg") in view:
+    for prefix in _on_path(env):
+        if prefix in found or (prefix in python and f"{prefix}/pyvenv.cfg" in view):
             return prefix
     named = [prefix for prefix in found if _is_named(prefix)]
     candidates = named or list(roots) or list(python)
@@ -193,12 +218,15 @@ def environment(view: View, prefix: str) -> Environment:
             below + name.encode("utf-8", "surrogateescape") for name in record.get("owns", ())
         )
     distributions: dict[str, str] = {}
+    interpreters: set[str] = set()
+    # Fedora's pip puts what is compiled into lib64. A venv's lib64 is a link and not followed.
+    records = [*_records(view, below + b"lib"), *_records(view, below + b"lib64")]
     urls = {
         path.rpartition(b"/")[0]: content
-        for path, content in _records(view, below + b"lib")
+        for path, content in records
         if path.endswith(b"/direct_url.json")
     }
-    for path, content in _records(view, below + b"lib"):
+    for path, content in records:
         found = _SITE.fullmatch(path)
         if found is None or display(found["prefix"]) != ("/" + prefix.strip("/")):
             continue
@@ -209,6 +237,7 @@ def environment(view: View, prefix: str) -> Environment:
             unread.append(display(path))
             continue
         distributions[normalised(name)] = version
+        interpreters.add(display(found["interpreter"]).lstrip("/"))
         if directory not in owned:
             url = json.loads(urls.get(directory) or b"{}")
             packages.append(
@@ -220,11 +249,17 @@ def environment(view: View, prefix: str) -> Environment:
                 )
             )
     ordered = sorted(packages, key=lambda package: (package.manager, package.name))
-    return Environment("/" + prefix.strip("/"), tuple(ordered), distributions, tuple(unread))
+    return Environment(
+        "/" + prefix.strip("/"),
+        tuple(ordered),
+        distributions,
+        tuple(unread),
+        tuple(sorted(interpreters)),
+    )
 
 
 _SITE = re.compile(
-    rb"(?P<prefix>.*?)/?\blib(?:64)?/(?:python[0-9.]+|python3|pypy[0-9.]+)/(?:site|dist)-packages/"
+    rb"(?P<prefix>.*?)/?\blib(?:64)?/(?P<interpreter>python[0-9.]+|pypy[0-9.]+)/(?:site|dist)-packages/"
     rb"[^/]+\.(?:dist-info(?P<file>/METADATA)|egg-info(?P<egg>/PKG-INFO)?)"
 )
 

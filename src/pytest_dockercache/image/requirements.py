@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,7 @@ from .packages import Environment, Package, normalised
 from .versions import MatchSpec, parse_package_url, parse_spec
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+    from packaging.markers import Marker
 
 __all__ = [
     "Difference",
@@ -22,6 +23,7 @@ __all__ = [
     "Requirements",
     "compare_environments",
     "difference_table",
+    "is_comparable",
     "matches",
     "parse_requirements",
     "read_requirements",
@@ -79,10 +81,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Match:
-    """The outcome: the differences, and what could not be verified either way."""
+    """The outcome: the differences, and what could not be verified either way.
+
+    ``verified`` is the number of entries that were held against what is installed.
+    """
 
     differences: tuple[Difference, ...] = ()
     unverified: tuple[str, ...] = ()
+    verified: int = 0
 
     @property
     def holds(self) -> bool:
@@ -93,9 +99,30 @@ class Match:
 # --- reading files ----------------------------------------------------------------------------
 
 
-def read_requirements(path: Path, *, platform: str = "linux/amd64") -> Requirements:
+def is_comparable(path: Path) -> bool:
+    """Whether a file is of a form that :func:`read_requirements` reads.
+
+    An ``@EXPLICIT`` list is, whatever its name; other locks than conda-lock's are not.
+    """
+    if path.name in ("pixi.lock", "uv.lock", "poetry.lock", "pdm.lock"):
+        return False
+    if path.suffix.lower() in (".yml", ".yaml", ".txt", ".in"):
+        return True
+    try:
+        return _is_explicit(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _is_explicit(text: str) -> bool:
+    return re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) is not None
+
+
+def read_requirements(
+    path: Path, *, platform: str = "linux/amd64", specs: bool = False
+) -> Requirements:
     """Read ``environment.yml``, the output of ``conda env export``, an ``@EXPLICIT`` list,
-    ``conda-lock.yml`` or a pip requirements file.
+    ``conda-lock.yml``, or a plain list: requirements of pip, with ``specs`` conda's match specs.
 
     ``platform`` is the image's: a conda-lock file has one list for each.
     Raises ConfigError with the position for what cannot be read.
@@ -104,13 +131,19 @@ def read_requirements(path: Path, *, platform: str = "linux/amd64") -> Requireme
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    return parse_requirements(text, path, platform=platform)
+    return parse_requirements(text, path, platform=platform, specs=specs)
 
 
-def parse_requirements(text: str, path: Path, *, platform: str = "linux/amd64") -> Requirements:
+def parse_requirements(
+    text: str, path: Path, *, platform: str = "linux/amd64", specs: bool = False
+) -> Requirements:
     """The same for text; ``path`` names it, and is where ``-r`` lines of its pip part start."""
-    if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
+    if _is_explicit(text):
         return _parse_explicit(text, path)
+    if path.suffix.lower() in (".txt", ".in") and specs:
+        lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
+        listed = tuple(parse_spec(line) for line in lines if line)
+        return Requirements(str(path), "environment", listed)
     if path.suffix.lower() in (".txt", ".in"):
         pip, unverified = _pip_lines(text.splitlines(), path.parent, str(path))
         return Requirements(str(path), "pip", pip=pip, unverified=unverified)
@@ -238,7 +271,8 @@ def _pip_lines(
         text = re.sub(r"(^|\s)#.*$", "", line).strip()
         if not text:
             continue
-        if nested := re.match(r"(?:-r|--requirement)[ =]\s*(\S+)", text):
+        nested = re.match(r"(?:-r[ =]?|--requirements?[ =])\s*(\S+)", text)
+        if nested and "://" not in nested[1]:
             if depth > 20:
                 raise ConfigError(f"{source} includes itself")
             path = directory / nested[1]
@@ -251,7 +285,7 @@ def _pip_lines(
             unverified += doubtful
             continue
         if text.startswith("-"):
-            if text.startswith(("-e", "--editable", "-c", "--constraint")):
+            if not _BRINGS_NOTHING.match(text):
                 unverified.append(text)
             continue
         text = re.split(r"\s--(?:hash|config-settings|global-option)\b", text)[0].strip()
@@ -271,6 +305,17 @@ def _pip_lines(
     return tuple(found), tuple(unverified)
 
 
+_BRINGS_NOTHING = re.compile(
+    r"""-i | -f | --(?:
+      index-url | pypi-url | extra-index-url | no-index | find-links | no-binary | only-binary
+    | prefer-binary | require-hashes | hash | pre | trusted-host | use-feature | index-strategy
+    | default-index | index | exclude-newer | always-unzip | process-dependency-links
+    )(?![\w-])""",
+    re.VERBOSE,
+)
+"""Option lines that say where from and in which form, and name no requirement."""
+
+
 def _joined(lines: Iterable[str]) -> Iterable[str]:
     pending = ""
     for line in lines:
@@ -286,11 +331,16 @@ def _joined(lines: Iterable[str]) -> Iterable[str]:
 # --- holding them against what is installed ------------------------------------------------------
 
 
-def matches(requirements: Requirements, environment: Environment) -> Match:
+def matches(
+    requirements: Requirements, environment: Environment, *, platform: str = "linux/amd64"
+) -> Match:
     """Hold an environment against a file; differences are sorted by manager and name.
 
     A requirement of the pip part is satisfied by a distribution of any
-    origin, as pip itself sees it.
+    origin, as pip itself sees it. Its marker is evaluated for the Python of
+    the environment and the image's ``platform``, never for those of this
+    process; where it depends on more than is known of them, the line is
+    unverified unless it is satisfied.
     """
     differences: list[Difference] = []
     by_name: dict[str, list[MatchSpec]] = {}
@@ -306,17 +356,22 @@ def matches(requirements: Requirements, environment: Environment) -> Match:
             differences.append(Difference("differing", name, wanted, _found_text(package)))
         elif digest := _other_digest(package, requirements.digests.get(name)):
             differences.append(Difference("differing", name, requirements.digests[name], digest))
-    pip_names = _judge_pip(requirements, environment, differences)
+    machine = _Machine.of(environment, platform)
+    judged = _judge_pip(requirements, environment, machine, differences)
     if requirements.exact:
         for package in environment.packages:
-            listed = by_name if package.manager == "conda" else pip_names
+            listed = by_name if package.manager == "conda" else judged.names
             if package.manager in requirements.managers and package.name not in listed:
                 differences.append(
                     Difference("extra", package.name, "", _found_text(package), package.manager)
                 )
     unread = tuple(f"{path} cannot be read" for path in environment.unread)
     ordered = sorted(differences, key=lambda item: (item.manager, item.name, item.kind))
-    return Match(tuple(ordered), requirements.unverified + unread)
+    return Match(
+        tuple(ordered),
+        requirements.unverified + judged.undecided + unread,
+        len(by_name) + judged.verified,
+    )
 
 
 def _fits(spec: MatchSpec, package: Package, requirements: Requirements) -> bool:
@@ -332,44 +387,146 @@ def _other_digest(package: Package, wanted: str | None) -> str:
     return found if found.lower() != wanted.lower() else ""
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What came of the pip part: its names, how many lines decide, and those that do not."""
+
+    names: frozenset[str]
+    verified: int
+    undecided: tuple[str, ...]
+
+
 def _judge_pip(
-    requirements: Requirements, environment: Environment, differences: list[Difference]
-) -> set[str]:
+    requirements: Requirements,
+    environment: Environment,
+    machine: _Machine,
+    differences: list[Difference],
+) -> _Judged:
     from packaging.requirements import Requirement
     from packaging.version import InvalidVersion, Version
 
     names: set[str] = set()
+    undecided: list[str] = []
+    verified = 0
     for line in requirements.pip:
         requirement = Requirement(line)
         name = normalised(requirement.name)
-        if not _applies(requirement, environment):
+        applies = machine.fulfils(requirement.marker)
+        if applies is False:
             continue
         names.add(name)
         version = environment.distributions.get(name)
+        wanted = str(requirement.specifier)
         if version is None:
-            if name not in requirements.optional:
-                wanted = str(requirement.specifier) or "any version"
-                differences.append(Difference("missing", name, wanted, manager="pip"))
-            continue
+            if name in requirements.optional:
+                continue
+            difference = Difference("missing", name, wanted or "any version", manager="pip")
+        else:
+            try:
+                fits = requirement.specifier.contains(Version(version), prereleases=True)
+            except InvalidVersion:
+                fits = wanted in ("", f"=={version}", f"==={version}")
+            if fits:
+                verified += 1
+                continue
+            difference = Difference("differing", name, wanted, version, "pip")
+        if applies is None:
+            undecided.append(line)
+        else:
+            verified += 1
+            differences.append(difference)
+    return _Judged(frozenset(names), verified, tuple(undecided))
+
+
+_MACHINES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "ppc64le": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+"""``uname -m`` by the architecture of an image; for 32 bits it depends on the host's kernel."""
+
+_PATCHES = range(60)
+"""Third parts of a Python version that may be there where only the first two are known."""
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What markers ask of the Python that an environment has and of the machine it runs on.
+
+    ``pythons`` are the versions that its Python may have, empty if nothing is
+    known of it; ``values`` are the other values that are known.
+    """
+
+    pythons: tuple[str, ...]
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, environment: Environment, platform: str) -> _Machine:
+        """The machine of an environment in an image of this platform (``linux/amd64``)."""
+        system, _, rest = platform.partition("/")
+        values = {"extra": ""}
+        if system == "linux":
+            values |= {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"}
+            if machine := _MACHINES.get(rest.partition("/")[0]):
+                values["platform_machine"] = machine
+        pypy = any(name.startswith("pypy") for name in environment.interpreters)
+        values["implementation_name"] = "pypy" if pypy else "cpython"
+        values["platform_python_implementation"] = "PyPy" if pypy else "CPython"
+        if environment.python:
+            return cls((environment.python,), values)
+        series = {re.sub(r"^[a-z]+", "", name) for name in environment.interpreters}
+        known = series.pop() if len(series) == 1 else ""
+        if "." not in known:
+            return cls((), values)
+        return cls(tuple(f"{known}.{patch}" for patch in _PATCHES), values)
+
+    def fulfils(self, marker: Marker | None) -> bool | None:
+        """Whether a requirement with this marker is meant; None where that is not known."""
+        from packaging.markers import UndefinedComparison
+        from packaging.version import InvalidVersion
+
+        if marker is None:
+            return True
         try:
-            fits = requirement.specifier.contains(Version(version), prereleases=True)
-        except InvalidVersion:
-            fits = str(requirement.specifier) in ("", f"=={version}", f"==={version}")
-        if not fits:
-            differences.append(
-                Difference("differing", name, str(requirement.specifier), version, "pip")
-            )
-    return names
+            found = {bool(marker.evaluate(dict(values))) for values in self._worlds(str(marker))}
+        except (InvalidVersion, UndefinedComparison):
+            return None
+        return found.pop() if len(found) == 1 else None
+
+    def _worlds(self, marker: str) -> Iterator[Mapping[str, str]]:
+        """Every set of values that may be so, as far as this marker can tell them apart."""
+        literals = re.findall(r"'([^']*)'|\"([^\"]*)\"", marker)
+        anything = ["0", "999999", *(one or other for one, other in literals)]
+        free = [name for name in _FREE if name not in self.values and name in marker]
+        given = dict.fromkeys(_FREE, "0") | dict(self.values)
+        versions = self.pythons or _PYTHONS
+        if "python_full_version" not in marker and "implementation_version" not in marker:
+            versions = tuple({_series(version): version for version in versions}.values())
+        pythons = [_python_values(version) for version in versions]
+        for python, *values in product(pythons, *([anything] * len(free))):
+            world = {**given, **python, **dict(zip(free, values, strict=True))}
+            if world["implementation_name"] == "cpython":
+                world["implementation_version"] = world["python_full_version"]
+            yield world
 
 
-def _applies(requirement: Requirement, environment: Environment) -> bool:
-    if requirement.marker is None:
-        return True
-    values = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}
-    if environment.python:
-        values["python_full_version"] = environment.python
-        values["python_version"] = ".".join(environment.python.split(".")[:2])
-    return bool(requirement.marker.evaluate(values))
+_FREE = (
+    "implementation_version", "platform_machine", "platform_release", "platform_version",
+    "os_name", "sys_platform", "platform_system",
+)  # fmt: skip
+
+_PYTHONS = ("2.7.18", *(f"3.{minor}.{patch}" for minor in range(4, 30) for patch in (0, 1, 59)))
+"""What an unknown Python may be."""
+
+
+def _python_values(version: str) -> Mapping[str, str]:
+    return {"python_full_version": version, "python_version": _series(version)}
+
+
+def _series(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _spec_text(spec: MatchSpec) -> str:

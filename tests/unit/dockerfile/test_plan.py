@@ -10,6 +10,7 @@ from pytest_dockercache.dockerfile import (
     BaseImage,
     PlannedStep,
     Transfer,
+    carried,
     may_be_named,
     parse_dockerfile,
     plan,
@@ -316,3 +317,29 @@ def test_on_a_known_base_a_name_fits_exactly() -> None:
     assert may_be_named(trigger, "ONBUILD RUN x")
     assert may_be_named(trigger, "RUN x")
     assert vertex_name(steps("FROM a\nENV X=1\n")[-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a AS b\n", [("/", "/")]),
+        ("FROM a AS b\nFROM b\n", [("/", "/")]),
+        ("FROM a AS b\nFROM a\n", []),
+        ("FROM a AS b\nFROM a\nCOPY --from=b /x /y\n", [("/x", "/y")]),
+        ("FROM a AS b\nFROM a\nCOPY --from=b /x/ /z /y/\n", [("/x", "/y"), ("/z", "/y")]),
+        ("FROM a AS b\nFROM a\nCOPY --from=b --parents /x/z /y/\n", [("/x/z", "/y/x/z")]),
+        ("FROM a AS b\nFROM a\nCOPY --from=b /x/* /y\n", [("", "/y")]),
+        ("FROM a AS b\nFROM a AS c\nCOPY --from=b /x /y\nFROM a\nCOPY --from=c /y/d /z\n",
+         [("/x/d", "/z")]),
+        ("FROM a AS b\nFROM a AS c\nCOPY --from=b /x /y\nFROM a\nCOPY --from=c / /z\n",
+         [("/x", "/z/y")]),
+        ("FROM a AS b\nFROM a AS c\nCOPY --from=b /x /y\nFROM a\nCOPY --from=c /w /z\n", []),
+        ("FROM a AS b\nFROM b AS c\nFROM a AS d\nCOPY --from=c /x /y\nFROM d\n", [("/x", "/y")]),
+        ("FROM a AS b\nFROM a\nRUN --mount=type=bind,from=b,target=/b cp -r /b/x /\n",
+         [("/", "")]),
+    ],
+)  # fmt: skip
+def test_what_the_final_stage_holds_of_another(text: str, expected: list[tuple[str, str]]) -> None:
+    dockerfile = parse_dockerfile("# syntax=docker/dockerfile:1-labs\n" + text)
+    steps = plan(dockerfile, all_stages=True)
+    assert list(carried(steps, 0, dockerfile.stages[-1].index)) == expected

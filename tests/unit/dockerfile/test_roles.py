@@ -665,3 +665,86 @@ def test_every_step_has_a_role() -> None:
         "other",
         "other",
     )
+
+
+@pytest.mark.parametrize(
+    ("run", "environment"),
+    [
+        ("conda env create -n app -f e.yml", "app"),
+        ("conda env update --name=app --file e.yml", "app"),
+        ("mamba env create -qp env -f e.yml", "/app/env"),
+        ("micromamba install -yn base -f e.yml", "base"),
+        ("conda-lock install -n app e.yml", "app"),
+        ("conda env create -f e.yml", None),
+        ("NAME=app; conda env create -n $NAME -f e.yml", "app"),
+        ("pip --python /venv install -r e.txt", "/venv"),
+        ("uv pip install -p 3.12 -r e.txt", None),
+        ("VIRTUAL_ENV=/venv uv pip sync e.txt", "/venv"),
+        ("VIRTUAL_ENV=/venv uv pip install --system -r e.txt", None),
+    ],
+)
+def test_a_command_names_the_environment_it_installs_into(
+    run: str, environment: str | None
+) -> None:
+    found = only(f"RUN {run}")
+    assert found is not None
+    (installation,) = found.installations
+    named = installation.environment
+    assert (named.text if named else None) == environment
+    assert named is None or named.known
+
+
+@pytest.mark.parametrize(
+    ("run", "active"),
+    [
+        ("conda run -n app pip install -r r.txt", "app"),
+        ("conda run -p ./env pip install -r r.txt", "/app/env"),
+        ("conda run pip install -r r.txt", None),
+        ("conda activate app && pip install -r r.txt", "app"),
+        ("conda activate && pip install -r r.txt", "base"),
+        ("conda activate --stack app && pip install -r r.txt", "app"),
+        ("source activate app && pip install -r r.txt", "app"),
+        (". /opt/conda/bin/activate app; pip install -r r.txt", "app"),
+        (". /opt/conda/bin/activate; pip install -r r.txt", "/opt/conda"),
+        (". .venv/bin/activate; pip install -r r.txt", "/app/.venv"),
+        (". .venv/bin/activate; deactivate; pip install -r r.txt", None),
+        ("conda activate app; conda deactivate; pip install -r r.txt", None),
+        (".venv/bin/pip install -r r.txt", "/app/.venv"),
+        ("/venv/bin/python -m pip install -r r.txt", "/venv"),
+        ("/usr/local/bin/pip install -r r.txt", None),
+        ("/root/.local/bin/pip install -r r.txt", None),
+        ("/opt/conda/bin/conda install --file r.txt", None),
+    ],
+)
+def test_a_command_runs_in_the_environment_that_the_script_activates(
+    run: str, active: str | None
+) -> None:
+    found = only(f"RUN {run}")
+    assert found is not None
+    (installation,) = found.installations
+    assert (installation.active.text if installation.active else None) == active
+
+
+@pytest.mark.parametrize(
+    ("run", "before"),
+    [
+        ("bash -lc 'pip install -r r.txt'", ""),
+        ("pip install -r r.txt", 'SHELL ["/bin/bash", "--login", "-c"]'),
+        ("pip install -r r.txt", 'SHELL ["/usr/local/bin/_dockerfile_shell.sh"]'),
+        ("$VENV/bin/pip install -r r.txt", ""),
+        ("conda activate $(cat name) && pip install -r r.txt", ""),
+    ],
+)
+def test_what_only_the_container_activates_is_not_known(run: str, before: str) -> None:
+    found = only(f"RUN {run}", before)
+    assert found is not None
+    active = found.installations[0].active
+    assert active is not None
+    assert not active.known
+
+
+def test_constraints_are_read_and_kept_apart() -> None:
+    found = only("RUN pip install -r r.txt -r both.txt -c c.txt -c both.txt -c $WHO/k.txt")
+    assert found is not None
+    assert found.manifests == ("/app/r.txt", "/app/both.txt", "/app/c.txt")
+    assert found.installations[0].constraints == ("/app/c.txt", "$WHO/k.txt")

@@ -14,7 +14,18 @@ from pytest_dockercache.image.index import LayerIndex
 from pytest_dockercache.image.stream import ByteStream, Limits
 from pytest_dockercache.image.tar import index_tar
 
-__all__ = ["add", "chunked", "docker_archive", "index", "layer", "oci_blobs", "oci_index", "tar_of"]
+__all__ = [
+    "add",
+    "chunked",
+    "conda",
+    "dist",
+    "docker_archive",
+    "index",
+    "layer",
+    "oci_blobs",
+    "oci_index",
+    "tar_of",
+]
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -63,6 +74,22 @@ def index(content: bytes, *, chunk: int = 1000, limits: Limits | None = None) ->
 def layer(*members: Member) -> LayerIndex:
     """The index of a layer of these members."""
     return index(tar_of(members))
+
+
+APP = "opt/conda/envs/app"
+
+
+def conda(name: str, version: str, build: str = "0", prefix: str = APP, **more: object) -> Member:
+    """conda's record of a package that is installed below ``prefix``."""
+    record = {"name": name, "version": version, "build": build, "channel": "conda-forge", **more}
+    content = json.dumps({**record, "paths_data": {"paths": []}}).encode()
+    return add(f"{prefix}/conda-meta/{name}-{version}-{build}.json", content)
+
+
+def dist(name: str, version: str, site: str = f"{APP}/lib/python3.10/site-packages") -> Member:
+    """What pip records of a distribution in a ``site-packages`` directory."""
+    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nVersion: no header\n"
+    return add(f"{site}/{name.replace('-', '_')}-{version}.dist-info/METADATA", text.encode())
 
 
 def digest(content: bytes) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from layer_maker import Member, add, layer
+from layer_maker import add, conda, dist, layer
 
 from pytest_dockercache.errors import ConfigError, Unverifiable
 from pytest_dockercache.image import (
@@ -28,18 +29,6 @@ from pytest_dockercache.image import (
 from pytest_dockercache.image.versions import compare
 
 ENV = "opt/conda/envs/app"
-SITE = f"{ENV}/lib/python3.10/site-packages"
-
-
-def conda(name: str, version: str, build: str = "0", prefix: str = ENV, **more: object) -> Member:
-    record = {"name": name, "version": version, "build": build, "channel": "conda-forge", **more}
-    content = json.dumps({**record, "paths_data": {"paths": []}}).encode()
-    return add(f"{prefix}/conda-meta/{name}-{version}-{build}.json", content)
-
-
-def dist(name: str, version: str, site: str = SITE) -> Member:
-    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nVersion: no header\n"
-    return add(f"{site}/{name.replace('-', '_')}-{version}.dist-info/METADATA", text.encode())
 
 
 INSTALLED = layer(
@@ -115,6 +104,40 @@ def test_several_environments_are_not_guessed_among_unless_path_decides() -> Non
     assert find_prefix(view, None, {"PATH": path}) == "/opt/conda/envs/tools"
 
 
+def test_base_on_path_is_in_use_although_another_environment_has_a_name() -> None:
+    path = "/usr/local/bin:/opt/conda/bin:/usr/bin"
+    assert find_prefix(VIEW, None, {"PATH": path}) == "/opt/conda"
+    assert find_prefix(VIEW, None, {"PATH": "/usr/bin"}) == "/opt/conda/envs/app"
+
+
+def test_base_is_not_the_first_environment_outside_of_envs() -> None:
+    one, other = conda("numpy", "1", prefix="app/env"), conda("conda", "24", prefix="opt/conda")
+    view = replay([layer(one, other)])
+    assert find_prefix(view, "base", {"PATH": "/opt/conda/bin:/bin"}) == "/opt/conda"
+    with pytest.raises(Unverifiable, match=r"which environment is base .*: /app/env, /opt/conda$"):
+        find_prefix(view, "base", {"PATH": "/bin"})
+    for proof in ("opt/conda/condabin/conda", "opt/conda/envs/.conda_envs_dir_test"):
+        assert find_prefix(replay([layer(one, other, add(proof))]), "base", {}) == "/opt/conda"
+    assert find_prefix(replay([layer(one)]), "base", {}) == "/app/env"
+
+
+def test_compiled_distributions_in_lib64_are_installed() -> None:
+    lib, lib64 = (f"usr/local/{name}/python3.12/site-packages" for name in ("lib", "lib64"))
+    view = replay([layer(dist("flask", "3.0", lib), dist("numpy", "1.26", lib64))])
+    found = environment(view, "/usr/local")
+    assert [str(package) for package in found.packages] == ["flask==3.0", "numpy==1.26"]
+    assert found.interpreters == ("python3.12",)
+
+
+def test_the_link_lib64_of_a_venv_counts_nothing_twice() -> None:
+    members = (
+        dist("numpy", "1.26", "v/lib/python3.12/site-packages"),
+        add("v/lib64", kind=tarfile.SYMTYPE, link="lib"),
+    )
+    found = environment(replay([layer(*members)]), "/v")
+    assert [str(package) for package in found.packages] == ["numpy==1.26"]
+
+
 def test_a_project_without_conda_has_its_distributions() -> None:
     view = replay([layer(dist("flask", "3.0", "usr/local/lib/python3.10/site-packages"))])
     assert find_prefix(view, None, {}) == "/usr/local"
@@ -158,6 +181,75 @@ def test_the_pip_part_is_judged_as_pip_sees_it() -> None:
     assert differences(yml("python", pip=("gone; python_version > '3.8'",))) == [
         ("missing", "gone")
     ]
+
+
+@pytest.mark.parametrize(
+    ("site", "platform", "marker", "meant"),
+    [
+        ("lib/python3.10/site-packages", "linux/amd64", "python_version >= '3.11'", False),
+        ("lib/python3.10/site-packages", "linux/amd64", "python_version < '3.11'", True),
+        ("lib/python3.10/site-packages", "linux/amd64", "python_full_version < '3.11.2'", True),
+        ("lib/python3.10/site-packages", "linux/amd64", "python_full_version < '3.10.2'", None),
+        ("lib/python3.10/site-packages", "linux/amd64", "implementation_version < '3.10.2'", None),
+        ("lib/python3.10/site-packages", "linux/amd64", "platform_machine == 'x86_64'", True),
+        ("lib/python3.10/site-packages", "linux/arm64/v8", "platform_machine == 'x86_64'", False),
+        ("lib/python3.10/site-packages", "linux/arm64/v8", "platform_machine == 'aarch64'", True),
+        ("lib/python3.10/site-packages", "linux/arm/v7", "platform_machine == 'armv7l'", None),
+        ("lib/python3.10/site-packages", "linux/arm/v7",
+         "os_name != 'nt' or platform_machine == 'x'", True),
+        ("lib/python3.10/site-packages", "linux/amd64", "platform_release >= '5.15'", None),
+        ("lib/python3.10/site-packages", "linux/amd64",
+         "sys_platform == 'win32' and platform_release >= '10'", False),
+        ("lib/python3.10/site-packages", "linux/amd64", "platform_system == 'Linux'", True),
+        ("lib/python3.10/site-packages", "linux/amd64", "implementation_name == 'pypy'", False),
+        ("lib/pypy3.10/site-packages", "linux/amd64", "implementation_name == 'pypy'", True),
+        ("lib/pypy3.10/site-packages", "linux/amd64",
+         "platform_python_implementation == 'CPython'", False),
+        ("lib/python3/dist-packages", "linux/amd64", "python_version >= '3.11'", None),
+        ("lib/python3/dist-packages", "linux/amd64", "python_version >= '2.7'", True),
+        ("lib/python3.10/site-packages", "linux/amd64", "os_name ~= 'posix'", None),
+        ("lib/python3.10/site-packages", "windows/amd64", "sys_platform == 'linux'", None),
+    ],
+)  # fmt: skip
+def test_a_marker_is_evaluated_for_the_image_and_not_for_this_process(
+    site: str, platform: str, marker: str, meant: bool | None
+) -> None:
+    installed = environment(replay([layer(dist("pip", "24", f"usr/{site}"))]), "/usr")
+    wanted = parse_requirements(f"absent; {marker}", Path("requirements.txt"))
+    found = matches(wanted, installed, platform=platform)
+    assert [item.name for item in found.differences] == (["absent"] if meant else [])
+    assert bool(found.unverified) is (meant is None)
+    assert found.verified == int(meant is True)
+
+
+def test_a_requirement_that_is_satisfied_needs_no_marker() -> None:
+    text = "flask-login==3.0.2; platform_release >= '5'"
+    found = matches(parse_requirements(text, Path("requirements.txt")), APP)
+    assert (found.holds, found.unverified, found.verified) == (True, (), 1)
+
+
+OPTIONS = """\
+-i https://i
+-fhttps://f
+--index-url=https://i
+--extra-index-url https://i
+--find-links /wheels
+--no-binary :all:
+--only-binary=:all:
+--trusted-host i
+--pre
+--require-hashes
+--prefer-binary
+"""
+
+
+def test_options_that_bring_no_requirement_leave_nothing_open() -> None:
+    assert parse_requirements(OPTIONS, Path("requirements.txt")).unverified == ()
+
+
+@pytest.mark.parametrize("line", ["--mystery", "-e .", "-r https://i/r.txt", "-c limits.txt"])
+def test_options_that_may_bring_a_requirement_are_unverified(line: str) -> None:
+    assert parse_requirements(line, Path("requirements.txt")).unverified == (line,)
 
 
 def test_what_metadata_cannot_confirm_is_said_to_be_unverified() -> None:
