@@ -46,6 +46,7 @@ from .dockerfile import (
     PlannedStep,
     declared,
     environment_commands,
+    is_predefined,
     plan,
     read_dockerfile,
     resolve_stage,
@@ -410,6 +411,7 @@ class Subject:
             if any(self._changes_dockerfile(edit) for edit in edits):
                 dockerfile = replace(read_dockerfile(staged.dockerfile), path=self.spec.dockerfile)
                 roles = self._roles(dockerfile, spec)
+            _require_declared(edits, dockerfile)
             request = BuildRequest(
                 spec=spec,
                 dockerfile=dockerfile,
@@ -447,6 +449,7 @@ class Subject:
         before = self.project.snapshot
         after = before.after(spec, edits, nonce=nonce) if edits else before
         changed = after.dockerfile is not before.dockerfile
+        _require_declared(edits, after.dockerfile)
         request = BuildRequest(
             spec=spec,
             dockerfile=after.dockerfile,
@@ -620,6 +623,24 @@ def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
                 if value is not None:
                     defaults.setdefault(name, value.strip("\"'"))
     return defaults
+
+
+def _require_declared(edits: Sequence[Edit], dockerfile: Dockerfile) -> None:
+    """Refuse another value of a build argument that no ARG declares: nothing would change."""
+    names = {
+        name: None
+        for instruction in dockerfile.instructions
+        if instruction.keyword == "ARG"
+        for name, _ in declared(instruction)
+    }
+    for edit in edits:
+        name = edit.path or ""
+        if edit.kind == "build-arg" and name not in names and not is_predefined(name):
+            listed = f"it declares {', '.join(names)}" if names else "it declares none"
+            raise ConfigError(
+                f"edit of build argument {name}: no ARG of {dockerfile.path.name} declares it; "
+                f"{listed}"
+            )
 
 
 def _describe(problem: DockerCacheError) -> dict[str, Any]:

@@ -547,10 +547,12 @@ def _edited(
             return replace(case, kind=kind, edits=(Edit.replace(path, content[:2], "zz"),))
         if kind == "chmod":
             target = draw(st.sampled_from([path, path, "src", "data"]))
-            mode = draw(st.sampled_from([0o755, 0o600, 0o644, 0o4755]))
+            modes = [0o755, 0o600, 0o644, 0o4755]
+            present = case.files[path].mode
             if target in ("src", "data"):
-                mode |= 0o700
+                modes, present = [mode | 0o700 for mode in modes], 0o755
                 kind = "chmod of a directory"
+            mode = draw(st.sampled_from([mode for mode in modes if mode != present]))
             return replace(case, kind=kind, edits=(Edit.chmod(target, mode),))
         if kind == "touch":
             return replace(case, kind=kind, edits=(Edit.touch(path),))

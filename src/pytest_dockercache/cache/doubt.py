@@ -46,6 +46,9 @@ def doubt_repeated_edits(
     if not repeatable and not changed:
         return build
     named = ", ".join(map(str, repeatable or build.edits))
+    chmod = any(edit.kind == "chmod" for edit in repeatable)
+    # docs/cache-model.md: where BuildKit keeps a copy of the context, it may do so.
+    overlooked = ", or the mode of a directory was overlooked" if chmod else ""
     planned = {step.line: step for step in steps}
     ancestors = stage_ancestors(steps)
     labels = {step.stage.index: step.stage.label for step in steps}
@@ -62,7 +65,7 @@ def doubt_repeated_edits(
                 doubtful.add(step.stage)
                 note = (
                     f"it depends on the edit ({named}), so its hit "
-                    "can only come from an earlier build of the same edit"
+                    f"can only come from an earlier build of the same edit{overlooked}"
                 )
                 judged.append(replace(step, status="unknown", note=note))
                 continue

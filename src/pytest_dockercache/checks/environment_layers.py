@@ -6,10 +6,18 @@ import re
 from collections.abc import Sequence
 
 from ..cache import is_rebuilt
-from ..errors import CacheAssertionError, DockerCacheError
+from ..dockerfile import PlannedStep, role_of
+from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit, Step
 from ..rebuild import Stop, Subject, named_step
-from .verdict import Verdict, broken, environment_steps, require_known, step_row
+from .verdict import (
+    Verdict,
+    broken,
+    environment_steps,
+    require_known,
+    require_reached,
+    step_row,
+)
 
 __all__ = ["judge", "rebuilt_environment"]
 
@@ -20,20 +28,98 @@ def judge(subject: Subject) -> Verdict:
     edit = subject.project.source_edit
     build = subject.after([edit], Stop("miss"))
     installed = environment_steps(subject, build.steps)
-    if not any(is_rebuilt(step) for step in build.steps):
-        require_known(build.steps)
-        raise DockerCacheError(
-            f"the edit never reached the image: no step copies {edit.path}\n"
-            f"  edit   {edit}\n"
-            "  fix    name a file that the image holds with --dockercache-edit=PATH"
-        )
+    require_reached(build, edit)
     rebuilt = [step for step in installed if is_rebuilt(step)]
     if rebuilt:
         raise rebuilt_environment(subject, build, [edit], rebuilt[0])
     require_known(installed)
+    _require_survived(subject, build, edit, installed)
     kept = ", ".join(str(step.line) for step in installed)
     lines = "line" if len(installed) == 1 else "lines"
     return Verdict(f"{lines} {kept} hit after {edit}", installed[0].line)
+
+
+def _require_survived(
+    subject: Subject, build: Build, edit: Edit, installed: Sequence[Step]
+) -> None:
+    """Raise Unverifiable where a command of another stage may have lost the edit on its way.
+
+    A stage that was made again hands on what it makes. If an environment step
+    stands on that and it came out as before, either it has nothing to do with
+    the edited file, or a comment does not show in it: a minifier and a
+    compiler drop comments, and would not drop code.
+    """
+    planned = subject.project.steps
+    again = {step.line for step in build.steps if is_rebuilt(step)}
+    lines = {step.line for step in installed}
+    for position, environment in enumerate(planned):
+        if environment.line not in lines:
+            continue
+        chain = subject.project.ancestors.get(environment.stage.label, frozenset())
+        for step in planned[: position + 1]:
+            if step.stage.label not in chain:
+                continue
+            for transfer in step.transfers:
+                if not isinstance(transfer.origin, int):
+                    continue
+                for made in _makers(planned, transfer.origin):
+                    if made.line in again and not _is_apart(planned, made, transfer.sources):
+                        raise Unverifiable(
+                            f"whether an edit of {edit.path} rebuilds the environment is not "
+                            f"known: line {made.line} ran again, and what line {step.line} "
+                            "copies of its stage came out as before, perhaps because a comment "
+                            f"does not show in it; move line {step.line} below line "
+                            f"{environment.line}, or name another file with --dockercache-edit"
+                        )
+
+
+def _makers(planned: Sequence[PlannedStep], stage: int) -> list[PlannedStep]:
+    """The RUN steps of a stage, of those that it is built FROM, and of those that they copy."""
+    parents = {step.stage.index: step.stage.parent for step in planned}
+    waiting, reached = [stage], set()
+    while waiting:
+        index = waiting.pop()
+        if index in reached:
+            continue
+        reached.add(index)
+        parent = parents.get(index)
+        waiting += [] if parent is None else [parent]
+        for step in planned:
+            if step.stage.index == index:
+                waiting += [t.origin for t in step.transfers if isinstance(t.origin, int)]
+    return [
+        step
+        for step in planned
+        if step.stage.index in reached and step.instruction.keyword == "RUN"
+    ]
+
+
+_INSTALLED = re.compile(r"conda|mamba|envs?\b|site-packages|/lib/python|\.local\b|\.pixi\b")
+
+
+def _is_apart(planned: Sequence[PlannedStep], made: PlannedStep, sources: Sequence[str]) -> bool:
+    """Whether a RUN plainly has no part in these paths of its stage.
+
+    Another command of that stage names them, or installs what lies in such
+    places; and this one neither names them nor works in or above them.
+    """
+    others = [
+        step
+        for step in planned
+        if step.stage.index == made.stage.index
+        and step.instruction.keyword == "RUN"
+        and step.line != made.line
+    ]
+    installs = any(role_of(step) == "environment" for step in others)
+    for source in sources:
+        path = "/" + source.strip("/")
+        here = made.workdir.rstrip("/") or "/"
+        if here == path or here.startswith(f"{path}/") or path.startswith(f"{here}/"):
+            return False
+        named = any(path in step.instruction.text for step in others)
+        if path in made.instruction.text or not (named or (installs and _INSTALLED.search(path))):
+            return False
+    return True
 
 
 def rebuilt_environment(

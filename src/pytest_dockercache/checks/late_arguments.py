@@ -6,7 +6,7 @@ import re
 
 from ..cache import is_rebuilt
 from ..context import takes
-from ..dockerfile import PlannedStep, declared
+from ..dockerfile import PlannedStep, declared, is_predefined
 from ..errors import BuildFailed, Unverifiable
 from ..model import Edit
 from ..rebuild import Project, Stop, Subject
@@ -20,10 +20,6 @@ _TOOL_VARIABLE = re.compile(
     r"^(PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+)$"
 )
 """Variables that an installer reads from its environment: changing them may rightly reinstall."""
-
-_PREDEFINED = re.compile(
-    r"^(HTTP|HTTPS|FTP|NO|ALL)_PROXY$|^(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT)$", re.IGNORECASE
-)
 
 
 def unrelated_arguments(project: Project) -> tuple[str, ...]:
@@ -45,7 +41,7 @@ def unrelated_arguments(project: Project) -> tuple[str, ...]:
     return tuple(
         name
         for name in declared
-        if name not in used and not _TOOL_VARIABLE.search(name) and not _PREDEFINED.search(name)
+        if name not in used and not _TOOL_VARIABLE.search(name) and not is_predefined(name)
     )
 
 

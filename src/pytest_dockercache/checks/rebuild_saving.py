@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import Unverifiable
 from ..rebuild import Subject, named_step
-from .verdict import Verdict, broken, require_known, step_row
+from .verdict import Verdict, broken, require_known, require_reached, step_row
 
 __all__ = ["judge"]
 
@@ -20,6 +20,7 @@ def judge(subject: Subject) -> Verdict:
     subject.first()
     edit = subject.project.source_edit
     build = subject.after([edit])
+    require_reached(build, edit)
     require_known(build.steps)
     seconds = {step.line: subject.seconds(step) for step in build.steps}
     total = sum(value or 0.0 for value in seconds.values())

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cache import is_rebuilt
-from ..errors import CacheAssertionError, Unverifiable
-from ..model import Edit, Step
+from ..errors import CacheAssertionError, DockerCacheError, Unverifiable
+from ..model import Build, Edit, Step
 from ..rebuild import Settings, Subject, named_step
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "broken",
     "environment_steps",
     "require_known",
+    "require_reached",
     "step_row",
 ]
 
@@ -98,3 +99,18 @@ def require_known(steps: Sequence[Step]) -> None:
         if step.status == "unknown":
             note = step.note or "the builder's report of it is ambiguous"
             raise Unverifiable(f"line {step.line} ({named_step(step)}) is unknown: {note}")
+
+
+def require_reached(build: Build, edit: Edit) -> None:
+    """Raise DockerCacheError if no step of the build after this edit ran again.
+
+    Unverifiable, if that is not certain.
+    """
+    if any(is_rebuilt(step) for step in build.steps):
+        return
+    require_known(build.steps)
+    raise DockerCacheError(
+        f"the edit never reached the image: no step copies {edit.path}\n"
+        f"  edit   {edit}\n"
+        "  fix    name a file that the image holds with --dockercache-edit=PATH"
+    )

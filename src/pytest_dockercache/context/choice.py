@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -394,7 +394,8 @@ def choose_source(
 
     First source code that an environment step stands on although neither a
     command up to it nor an environment file names it: whatever is copied
-    later cannot show what an edit of that costs. Else a source file that only
+    later cannot show what an edit of that costs. Next what a stage takes of
+    which an environment step copies something made. Else a source file that only
     steps after the environment copy; else the file of CMD or ENTRYPOINT; else
     the first sorted source file, then the first file that takes a comment,
     outside tests, that any COPY, ADD or bind mount takes. ``environment_lines``
@@ -422,11 +423,16 @@ def choose_source(
     program = _program(plan, ends, known)
     runnable = program[0] if program is not None and qualifies(program[0]) else None
     above = _above_environment(views, environment_lines, excluded, known, context)
-    for path in sorted(above, key=lambda path: (path != runnable, _preference(path))):
-        if (
-            is_source_code(path) and not _BESIDE_THE_CODE.search(path) and qualifies(path)
-        ) or _is_notebook(path, known):
-            return Choice(path, f"line {above[path]} copies it before the environment")
+    made = _made_into_environment(views, environment_lines)
+    for standing_on, where in (
+        (above, "before the environment"),
+        (made, "into a stage that the environment stands on"),
+    ):
+        for path in sorted(standing_on, key=lambda path: (path != runnable, _preference(path))):
+            if (
+                is_source_code(path) and not _BESIDE_THE_CODE.search(path) and qualifies(path)
+            ) or _is_notebook(path, known):
+                return Choice(path, f"line {standing_on[path]} copies it {where}")
     after = sorted(late.keys() - early.keys(), key=_preference)
     if runnable in after and runnable is not None:
         return Choice(runnable, f"line {late[runnable]} copies it after the environment")
@@ -497,22 +503,9 @@ def _above_environment(
     A need is known for what a command or a SHELL up to that step names, and
     for the local packages of an ``environment`` file.
     """
-    parents = {view.step.stage.index: view.step.stage.parent for view in views.values()}
     needed = _local_packages(environment, known, context)
     found: dict[str, int] = {}
-    for last, environment_view in views.items():
-        if environment_view.step.line not in environment_lines:
-            continue
-        chain: list[int] = []
-        stage: int | None = environment_view.step.stage.index
-        while stage is not None and stage not in chain:
-            chain.append(stage)
-            stage = parents.get(stage)
-        below = [
-            view
-            for position, view in views.items()
-            if position <= last and view.step.stage.index in chain
-        ]
+    for below in _chains(views, environment_lines):
         words, patterns = _names_said(view.step for view in below)
         for view in below:
             named = {
@@ -525,6 +518,54 @@ def _above_environment(
                 if posixpath.basename(path) not in words and not path.startswith(needed):
                     found.setdefault(path, view.step.line)
     return found
+
+
+def _made_into_environment(
+    views: Mapping[int, _View], environment_lines: Collection[int]
+) -> dict[str, int]:
+    """Context files of other stages with a RUN, of which an environment step copies: path to line.
+
+    What such a RUN makes of them cannot be followed from file to file.
+    """
+    found: dict[str, int] = {}
+    for below in _chains(views, environment_lines):
+        waiting = [t.origin for view in below for t in view.step.transfers]
+        own = {view.step.stage.index for view in below}
+        reached: set[int] = set()
+        while waiting:
+            index = waiting.pop()
+            if not isinstance(index, int) or index in own | reached:
+                continue
+            reached.add(index)
+            steps = [view.step for view in views.values() if view.step.stage.index == index]
+            waiting += [t.origin for step in steps for t in step.transfers]
+            waiting += [step.stage.parent for step in steps[:1] if step.stage.parent is not None]
+        inside = [view for view in views.values() if view.step.stage.index in reached]
+        if any(view.step.instruction.keyword == "RUN" for view in inside):
+            for view in inside:
+                for path in view.own.present:
+                    found.setdefault(path, view.step.line)
+    return found
+
+
+def _chains(
+    views: Mapping[int, _View], environment_lines: Collection[int]
+) -> Iterator[list[_View]]:
+    """For each environment step the steps that it runs on top of, and itself."""
+    parents = {view.step.stage.index: view.step.stage.parent for view in views.values()}
+    for last, environment in views.items():
+        if environment.step.line not in environment_lines:
+            continue
+        chain: list[int] = []
+        stage: int | None = environment.step.stage.index
+        while stage is not None and stage not in chain:
+            chain.append(stage)
+            stage = parents.get(stage)
+        yield [
+            view
+            for position, view in views.items()
+            if position <= last and view.step.stage.index in chain
+        ]
 
 
 # Commands that name a file without a need for what is in it.

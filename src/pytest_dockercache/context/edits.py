@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import posixpath
 import re
+import stat
 from collections.abc import Mapping, Sequence
 
 from ..errors import ConfigError
@@ -16,6 +17,7 @@ __all__ = [
     "appended",
     "apply_argument_edits",
     "argument_value",
+    "changed_mode",
     "context_path",
     "created",
     "replaced",
@@ -89,6 +91,17 @@ def created(path: str, text: str | None, nonce: str) -> bytes:
     if is_binary(content):
         return content + nonce_line(None, nonce).encode()
     return appended(path, content, None, nonce)
+
+
+def changed_mode(edit: Edit, present: int) -> int:
+    """The permission bits that a chmod edit sets. Raises ConfigError if they are there already."""
+    mode = stat.S_IMODE(edit.mode or 0)
+    if mode == present:
+        raise ConfigError(
+            f"edit of {edit.path}: its mode is {mode:04o} already, so nothing would change; "
+            "give another mode"
+        )
+    return mode
 
 
 def _encoding(content: bytes) -> str:

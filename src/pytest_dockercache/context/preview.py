@@ -97,7 +97,8 @@ class _Draft:
         elif edit.kind == "chmod":
             if entry.kind == "link":
                 raise ConfigError(f"edit of {written}: a symbolic link has no mode of its own")
-            self.changes[path] = replace(entry, mode=stat.S_IMODE(edit.mode or 0))
+            mode = editing.changed_mode(edit, stat.S_IMODE(entry.mode))
+            self.changes[path] = replace(entry, mode=mode)
         elif edit.kind == "delete":
             for below in (path, *(item.path for item in self._below(path, entry))):
                 self._drop(below)

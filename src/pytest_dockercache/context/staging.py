@@ -496,7 +496,8 @@ class _Staging:
             self._touch(full)
             self._note(path, edit.detail, "mtime")
         elif edit.kind == "chmod":
-            mode = edit.mode if edit.mode is not None else 0
+            present = self.modes.get(full, stat.S_IMODE(status.st_mode))
+            mode = editing.changed_mode(edit, present)
             if not stat.S_ISDIR(status.st_mode):
                 self._touch(full)
             os.chmod(full, mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
 from .installers import Installation
-from .instructions import declared
+from .instructions import declared, is_predefined
 from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
@@ -38,6 +38,7 @@ __all__ = [
     "environment_commands",
     "expand",
     "is_named",
+    "is_predefined",
     "may_be_named",
     "parse_dockerfile",
     "plan",

@@ -18,6 +18,7 @@ __all__ = [
     "declared",
     "exec_form",
     "heredoc_mark",
+    "is_predefined",
     "json_strings",
     "mounts",
     "onbuild_trigger",
@@ -145,6 +146,16 @@ def heredoc_mark(word: str) -> tuple[str, bool, bool] | None:
 
 def _quotes(word: str) -> int:
     return word.count("'") + word.count('"')
+
+
+_PREDEFINED = re.compile(
+    r"(HTTP|HTTPS|FTP|NO|ALL)_PROXY|(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT)", re.IGNORECASE
+)
+
+
+def is_predefined(argument: str) -> bool:
+    """Whether a build argument is one that the builder knows without an ARG."""
+    return _PREDEFINED.fullmatch(argument) is not None
 
 
 def declared(instruction: Instruction, escape: str = "\\") -> tuple[tuple[str, str | None], ...]:

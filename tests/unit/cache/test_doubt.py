@@ -105,3 +105,12 @@ def test_another_text_is_doubted_where_it_certainly_changes_a_key() -> None:
     edit = Edit.dockerfile(DOCKERFILE.replace("make", "make all"))
     assert unknown(edit, changed=(4,)) == [4, 6, 7]
     assert unknown(Edit.dockerfile(f"# a comment\n{DOCKERFILE}")) == []
+
+
+def test_a_mode_that_shows_nowhere_may_be_that_of_a_directory() -> None:
+    steps = plan(parse_dockerfile(DOCKERFILE))
+    doubted = doubt_repeated_edits(hits(steps, (Edit.chmod("src", 0o700),)), steps)
+    assert {step.note.partition("so its hit ")[2] for step in doubted.steps if step.note} == {
+        "can only come from an earlier build of the same edit, "
+        "or the mode of a directory was overlooked"
+    }

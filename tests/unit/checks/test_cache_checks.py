@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted import Scripted, subject
@@ -73,8 +74,9 @@ Make = Callable[..., Scripted]
 def make(tmp_path: Path) -> Make:
     """Make a subject of the usual files and this Dockerfile."""
 
-    def made(dockerfile: str, **given: object) -> Scripted:
-        return subject(tmp_path, {**FILES, "Dockerfile": dockerfile}, **given)
+    def made(dockerfile: str, **given: Any) -> Scripted:
+        files = {**FILES, **given.pop("files", {}), "Dockerfile": dockerfile}
+        return subject(tmp_path, files, **given)
 
     return made
 
@@ -133,6 +135,59 @@ def test_a_miss_that_the_edit_does_not_explain_is_not_given_a_wrong_cause(
     problem = failure(LAYER, make(GOOD, misses={"src/main.py": [3, 4]}))
     assert "does not explain" in str(problem)
     assert str(problem) == snapshot
+
+
+BUNDLED = """\
+FROM node AS web
+COPY web/ /web/
+RUN minify /web/app.js > /dist/app.js
+FROM continuumio/miniconda3
+COPY --from=web /dist static/
+COPY environment.yml ./
+RUN conda env update --name app --file environment.yml
+COPY src/ src/
+"""
+
+BUILDER = """\
+FROM continuumio/miniconda3 AS builder
+WORKDIR /work
+COPY environment.yml ./
+RUN conda env update --prefix /env --file environment.yml
+COPY src/ src/
+RUN pytest
+FROM continuumio/miniconda3
+COPY --from=builder /env /env
+RUN conda install --name base jupyterlab
+COPY src/ src/
+"""
+
+
+def test_a_comment_that_another_stage_may_drop_proves_nothing(make: Make) -> None:
+    files = {"web/app.js": "x()\n"}
+    bundled = make(BUNDLED, misses={"web/app.js": [2, 3]}, files=files)
+    with pytest.raises(Unverifiable) as unknown:
+        LAYER.judge(bundled)
+    assert str(unknown.value) == (
+        "whether an edit of web/app.js rebuilds the environment is not known: line 3 ran again, "
+        "and what line 5 copies of its stage came out as before, perhaps because a comment does "
+        "not show in it; move line 5 below line 7, or name another file with --dockercache-edit"
+    )
+    bundled = make(BUNDLED, misses={"web/app.js": [2, 3, 5, 6, 7, 8]}, files=files)
+    assert "web/ reaches it through stage web" in str(failure(LAYER, bundled))
+
+
+def test_an_environment_that_a_builder_makes_apart_from_the_source_is_kept(make: Make) -> None:
+    judged = make(BUILDER, misses={"src/main.py": [5, 6, 10]})
+    assert LAYER.judge(judged).message == "lines 4, 9 hit after src/main.py (+1 comment line)"
+    working_in_it = BUILDER.replace("/work", "/env/app")
+    with pytest.raises(Unverifiable, match="line 6 ran again, and what line 8 copies"):
+        LAYER.judge(make(working_in_it, misses={"src/main.py": [5, 6, 10]}))
+
+
+def test_a_saving_is_not_measured_with_an_edit_that_never_reached_the_image(make: Make) -> None:
+    judged = make(GOOD, known_seconds={3: 9.0}, settings=Settings(min_saving=0.8))
+    with pytest.raises(DockerCacheError, match=r"the edit never reached the image: .*src/main.py"):
+        CHECKS["rebuild-saving"].judge(judged)
 
 
 def test_an_edit_that_misses_nothing_is_an_error_and_no_pass(make: Make) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from pytest_dockercache.checks import CHECKS
 from pytest_dockercache.checks.predicted import PREFIX
-from pytest_dockercache.errors import CacheAssertionError, Unverifiable
-from pytest_dockercache.model import BuildSpec
+from pytest_dockercache.errors import CacheAssertionError, ConfigError, Unverifiable
+from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.rebuild import Settings, Subject, forget_engines
 from pytest_dockercache.runs import Run
 
@@ -68,3 +68,15 @@ def test_what_looks_into_an_image_is_not_judged(check: Any, run: Run) -> None:
 def test_that_the_image_builds_is_not_claimed(run: Run) -> None:
     with pytest.raises(Unverifiable, match="nothing was built: --dockercache-engine=model"):
         CHECKS["builds"].judge(subject("optimized", run))
+
+
+def test_an_argument_that_no_arg_declares_is_refused(run: Run) -> None:
+    judged = subject("broken-build-arg-early", run)
+    with pytest.raises(ConfigError) as refused:
+        judged.after([Edit.build_arg("GIT_SAH")])
+    assert str(refused.value) == (
+        "edit of build argument GIT_SAH: no ARG of Dockerfile declares it; "
+        "it declares BASE, GIT_SHA"
+    )
+    assert judged.after([Edit.build_arg("GIT_SHA")]).steps
+    assert judged.after([Edit.build_arg("HTTP_PROXY", "http://proxy")]).steps

@@ -141,6 +141,33 @@ def test_what_is_copied_after_the_environment_hides_no_source_copied_before_it(
     assert example.source() == Choice("src/main.py", why)
 
 
+@pytest.mark.parametrize(
+    "copies",
+    ["COPY --from=w /dist static/\n", "RUN --mount=from=w,source=/dist,target=/d cp -r /d /s\n"],
+)
+def test_what_another_stage_makes_for_the_environment_is_made_of_source(
+    make: Make, copies: str
+) -> None:
+    example = make(
+        f"FROM n AS w\nCOPY web web\nRUN build web > /dist/app.js\nFROM a\n{copies}{ENVIRONMENT}"
+        "COPY src src\n",
+        *FILES,
+        "web/app.js",
+    )
+    why = "line 2 copies it into a stage that the environment stands on"
+    assert example.source() == Choice("web/app.js", why)
+
+
+def test_a_stage_that_is_copied_after_the_environment_hides_nothing(make: Make) -> None:
+    example = make(
+        f"FROM n AS w\nCOPY web web\nRUN build web > /dist/app.js\nFROM a\n{ENVIRONMENT}"
+        "COPY --from=w /dist static/\nCOPY src src\n",
+        *FILES,
+        "web/app.js",
+    )
+    assert example.source() == Choice("src/main.py", "line 8 copies it after the environment")
+
+
 def test_a_notebook_copied_before_the_environment_is_source_too(make: Make) -> None:
     example = make(
         f"FROM a\nCOPY notebooks n\n{ENVIRONMENT}COPY src src\n", *FILES, "notebooks/a.ipynb"

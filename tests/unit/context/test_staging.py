@@ -247,6 +247,7 @@ def test_an_edit_left_by_a_killed_process_is_undone(spec: BuildSpec, home: Path)
         (Edit.rename("src", "src/inner"), "into itself"),
         (Edit.chmod("away", 0o600), "leads out of the build context"),
         (Edit.delete("absent"), "no such file"),
+        (Edit.chmod("src/run.sh", 0o755), "its mode is 0755 already, so nothing would change"),
     ],
 )
 def test_an_edit_that_cannot_be_made_is_refused_in_one_line(
