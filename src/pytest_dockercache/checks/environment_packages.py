@@ -7,8 +7,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..context import environment_files
-from ..dockerfile import EnvironmentCommand, Installation, carried
+from ..context import environment_files, environment_name
+from ..dockerfile import (
+    EnvironmentCommand,
+    Installation,
+    PlannedStep,
+    carried,
+    declared,
+    expand,
+)
 from ..dockerfile.script import Word
 from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
@@ -26,12 +33,12 @@ from ..image import (
     matches,
     read_requirements,
 )
-from ..rebuild import Subject
+from ..rebuild import Project, Subject
 from .contents import Contents
 from .reading import contents_of
 from .verdict import Verdict, broken
 
-__all__ = ["installed", "judge", "judge_requirements", "judge_same"]
+__all__ = ["installed", "judge", "judge_requirements", "judge_same", "named_prefixes"]
 
 
 def judge(subject: Subject) -> Verdict:
@@ -85,12 +92,15 @@ def _list(items: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class _Reader:
-    """A command that installs: its line, and the stage and PATH of its step."""
+    """A command that installs, and its step."""
 
-    line: int
-    stage: int
-    path: str
+    step: PlannedStep
     installation: Installation
+
+    @property
+    def line(self) -> int:
+        """The first line of the step."""
+        return self.step.line
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,12 @@ class _Readers:
     manifests: Mapping[str, tuple[_Reader, ...]]
     constraints: frozenset[str]
     by_name: _Reader | None
+
+    def of(self, path: str) -> Sequence[_Reader | None]:
+        """The commands that install from a file, directly if any does; None if none does."""
+        readers = self.manifests.get(path, ())
+        direct = [reader for reader in readers if not _is_indirect(reader.installation)]
+        return direct or readers or (None,)
 
 
 def _readers(subject: Subject) -> _Readers:
@@ -134,9 +150,7 @@ def _readers(subject: Subject) -> _Readers:
                 manifests=tuple(path for path in item.manifests if path not in limiting),
                 unresolved=tuple(text for text in item.unresolved if text not in limiting),
             )
-            step = steps[command.line]
-            variables = dict(step.environment)
-            reader = _Reader(command.line, step.stage.index, variables.get("PATH", ""), item)
+            reader = _Reader(steps[command.line], item)
             if item.specs and item.named and item.environment is not None:
                 by_name[item.environment.text] = reader
             for path in files(given):
@@ -158,9 +172,7 @@ def _judge_file(
     None if its environment is not in the image. Raises CacheAssertionError,
     and Unverifiable where it is not known which environment the file describes.
     """
-    readers: Sequence[_Reader | None] = known.manifests.get(path, ())
-    direct = [reader for reader in readers if reader and not _is_indirect(reader.installation)]
-    readers = direct or readers or (None,)
+    readers = known.of(path)
     forms = {reader is not None and reader.installation.specs for reader in readers}
     found: dict[tuple[bool, str], tuple[Requirements, bool, int | None]] = {}
     for reader in readers:
@@ -190,6 +202,43 @@ def _judge_file(
     return tuple(unverified)
 
 
+def named_prefixes(
+    subject: Subject, contents: Contents, paths: Sequence[str]
+) -> Mapping[str, frozenset[str]]:
+    """The prefixes in the image of the environments that files describe, by context path.
+
+    Only of files for which the commands that install from them, or the files
+    themselves, say it; without a prefix where that environment is not in the image.
+    """
+    known = _readers(subject)
+    found: dict[str, frozenset[str]] = {}
+    for path in paths:
+        name = environment_name(subject.spec.context / path)
+        places = [_named_places(subject, contents, reader, name) for reader in known.of(path)]
+        said = [place for place in places if place is not None]
+        if len(said) == len(places):
+            found[path] = frozenset().union(*said)
+    return found
+
+
+def _named_places(
+    subject: Subject, contents: Contents, reader: _Reader | None, name: str
+) -> Sequence[str] | None:
+    """:func:`_places` where something names the environment and it is certain, else None."""
+    if not name and (reader is None or _word(reader.installation, name) is None):
+        return None
+    try:
+        prefixes, certain = _places(subject, contents, reader, name)
+    except Unverifiable:
+        return None
+    return prefixes if certain or not prefixes else None
+
+
+def _word(installation: Installation, name: str) -> Word | None:
+    """The environment that a command installs a file into which names ``name``, "" if none."""
+    return installation.environment or (Word(name) if name else installation.active)
+
+
 def _is_indirect(installation: Installation) -> bool:
     """Whether another command installs what this one makes of a file."""
     return installation.exports or installation.wheels
@@ -206,12 +255,12 @@ def _places(
     if reader is None:
         return [find_prefix(view, name or None, env)], True
     item = reader.installation
-    pairs = carried(subject.project.steps, reader.stage, subject.project.final_stage)
+    pairs = carried(subject.project.steps, reader.step.stage.index, subject.project.final_stage)
     if not pairs:
         return [], True
     if _is_indirect(item):
         return [find_prefix(view, None, env)], False
-    word = item.environment or (Word(name) if name else item.active)
+    word = _word(item, name)
     if ("/", "/") not in pairs:
         return _copied(view, env, reader, word, pairs)
     if item.target:
@@ -222,17 +271,36 @@ def _places(
     word = _with_values(word, env)
     every = every_prefix(view)
     users = [prefix for prefix in every if prefix.endswith("/.local")]
-    if word is None and users and not item.specs:
+    if (word is None or word.text == "/usr/local") and users and not item.specs:
         # pip falls back to it where it may not write to the environment in use.
         raise Unverifiable(f"line {reader.line} may install into {users[0]}, or beside it")
-    if word is None or word.known:
-        return [find_prefix(view, None if word is None else word.text, env)], True
+    if word is None:
+        return _default_places(subject.project, view, env, reader)
+    if word.known:
+        return [find_prefix(view, word.text, env)], True
     if len(every) == 1:
         return every, True
     raise Unverifiable(
         f"line {reader.line} installs into an environment that only the running container knows; "
         f"the image has: {', '.join(every) or 'none'}"
     )
+
+
+def _default_places(
+    project: Project, view: View, env: Mapping[str, str], reader: _Reader
+) -> tuple[Sequence[str], bool]:
+    """:func:`_places` of a command for which nothing names an environment."""
+    tool = reader.installation.tool
+    then, certain = _variables_then(project, reader.step, env)
+    venv = path_at(reader.step.workdir, "/.venv")
+    if tool == "uv" and venv in every_prefix(view):
+        return [venv], False  # unless it was told to use another
+    if tool.startswith("pip"):
+        then = {"PATH": then.get("PATH", "")}
+    active = then.get("CONDA_PREFIX") or then.get("CONDA_DEFAULT_ENV")
+    # Whatever is first on PATH: conda's default is the environment that conda runs from.
+    default = "base" if tool in ("conda", "mamba") and not active else None
+    return [find_prefix(view, default, then)], certain
 
 
 def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
@@ -244,6 +312,40 @@ def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
         r"\$\{(\w+)\}|\$(\w+)", lambda found: env.get(found[1] or found[2], ""), word.text
     )
     return Word(text) if all(name in env for name in names) and "$" not in text else word
+
+
+_SETS_VARIABLES = re.compile(
+    r"\b(?:PATH|CONDA_PREFIX|CONDA_DEFAULT_ENV)=|(?:^|RUN|[;&(])\s*(?:source|\.)\s", re.MULTILINE
+)
+
+
+def _variables_then(
+    project: Project, step: PlannedStep, env: Mapping[str, str]
+) -> tuple[Mapping[str, str], bool]:
+    """The image's variables that name an environment as they were in a step.
+
+    And whether that is certain: it is not where PATH was written anew since, or in the step.
+    """
+    texts = [step.instruction.text, *(document.body for document in step.instruction.heredocs)]
+    if any(_SETS_VARIABLES.search(text) for text in texts):
+        return env, False
+    last = [later for later in project.steps if later.stage.index == project.final_stage][-1]
+    before, after = dict(step.environment), dict(last.environment)
+    if last.instruction.keyword == "ENV":
+        for name, value in declared(last.instruction, last.escape):
+            after[name] = expand(value or "", after, last.escape)
+    changed = {
+        name: before.get(name, "")
+        for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV")
+        if before.get(name) != after.get(name)
+    }
+    # What the base image has on PATH is not in the plan: an empty item stands for it.
+    now, old, new = (found.get("PATH", "").split(":") for found in (env, before, after))
+    for start in range(len(new) - len(old) + 1):
+        if new[start : start + len(old)] == old:
+            path = now[start : len(now) - (len(new) - len(old) - start)]
+            return {**env, **changed, "PATH": ":".join(path)}, True
+    return {**env, **changed}, False
 
 
 def _copied(
@@ -287,7 +389,10 @@ def _installed_prefix(reader: _Reader, word: Word | None) -> str:
         return target if target.startswith("/") else ""
     if word is not None:
         return word.text if word.known and word.text not in ("base", "root") else ""
-    directories = (directory.rstrip("/") for directory in reader.path.split(":"))
+    if reader.installation.specs:
+        return ""
+    path = dict(reader.step.environment).get("PATH", "")
+    directories = (directory.rstrip("/") for directory in path.split(":"))
     prefixes = [item.removesuffix("/bin") for item in directories if item.endswith("/bin")]
     return next((item for item in prefixes if item not in ("", "/usr", "/usr/local")), "")
 

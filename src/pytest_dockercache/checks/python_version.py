@@ -6,13 +6,12 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
-from ..context import EnvironmentFile, load_yaml, python_pin
-from ..dockerfile import reachable_stages
-from ..dockerfile.running import step_commands
-from ..dockerfile.script import Command
+from ..context import EnvironmentFile, python_pin
+from ..dockerfile import carried
+from ..dockerfile.running import without_wrapper
+from ..dockerfile.script import Command, Word
 from ..engines import Execution
 from ..errors import Unverifiable
 from ..image import View, environment, find_prefix, prefixes, version_matches
@@ -20,7 +19,8 @@ from ..inspection import Inspection
 from ..rebuild import Project, Subject
 from ..runs import RUN_LABEL
 from .contents import Contents
-from .reading import contents_of, final_chain
+from .environment_packages import named_prefixes
+from .reading import contents_of
 from .verdict import Verdict, broken
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
 _COMMAND = ("python", "--version")
 _RUNNERS = ("conda", "mamba", "micromamba")
 """Tools whose ``run`` starts a program in an environment."""
+_WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
 
 
 class Pin(NamedTuple):
@@ -181,9 +182,14 @@ def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> 
     if len({pin.spec for pin in wanted}) == 1:
         return wanted[0]
     files = {file.path: file for file in subject.project.environment_files}
+    known: Mapping[str, frozenset[str]] = {}
+    if python.prefix is not None:
+        contents = contents_of(subject, subject.image())
+        known = named_prefixes(subject, contents, [pin.origin for pin in wanted])
     matches: dict[bool | None, list[Pin]] = {}
     for pin in wanted:
-        fits = _is_for(_environments(subject, files[pin.origin]), python.prefix)
+        prefixes = known.get(pin.origin)
+        fits = None if prefixes is None else python.prefix in prefixes
         matches.setdefault(fits, []).append(pin)
     candidates = matches.get(True) or matches.get(None) or list(wanted)
     ranks = [_rank(subject.project, files[pin.origin]) for pin in candidates]
@@ -198,93 +204,12 @@ def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> 
     return nearest[0]
 
 
-def _is_for(names: frozenset[str], prefix: str | None) -> bool | None:
-    """Whether one of these environments is the one below ``prefix``; None if nobody knows."""
-    if prefix is None or not names:
-        return None
-    folder, _, last = prefix.rpartition("/")
-    called = {last} if folder.endswith("/envs") else {"base", "root"}
-    return bool(names & {prefix, *called})
-
-
 def _rank(project: Project, file: EnvironmentFile) -> int:
     """How near to the image a file is read: 0 in its stage and those it is built FROM, 1 in
-    stages that it needs besides, 2 nowhere in them."""
-    near = {step.line for step in final_chain(project.steps, project.final_stage)}
-    if near.intersection(file.readers):
-        return 0
-    spec = project.spec
-    stages = reachable_stages(project.dockerfile, spec.target, dict(spec.build_args), spec.platform)
-    needed = {stage.index for stage in stages}
-    lines = {step.line for step in project.steps if step.stage.index in needed}
-    return 1 if lines.intersection(file.readers) else 2
-
-
-_CONDA = re.compile(r"(?:conda|mamba|micromamba)[0-9]*|conda-env|conda-lock")
-
-
-def _environments(subject: Subject, file: EnvironmentFile) -> frozenset[str]:
-    """The environments that are made from a file, as names and absolute prefixes.
-
-    As the commands say that read it (``-n``, ``-p``), else as its own
-    ``name:`` says. Empty if that is not known.
-    """
-    own = _own_name(subject.spec.context / file.path)
-    found = set() if file.readers or own is None else {own}
-    for command in _commands_that_read(subject.project, file):
-        given = _environment_option([word.text if word.known else "" for word in command.words])
-        name = own if given is None else given
-        if name == "":
-            return frozenset()
-        if name is not None:
-            found.add(name)
-    return frozenset(found)
-
-
-def _commands_that_read(project: Project, file: EnvironmentFile) -> list[Command]:
-    """conda's commands that name a file; if none does, because it was copied under another
-    name, those that name some file which is no other environment file."""
-    commands = [
-        command
-        for step in project.steps
-        if step.line in file.readers
-        for command in step_commands(step)
-        if _CONDA.fullmatch(command.name)
-        and any(word.text in ("create", "install", "update") for word in command.words)
-    ]
-    named = [_base_names(command) for command in commands]
-    others = {posixpath.basename(other.path) for other in project.environment_files}
-    name = posixpath.basename(file.path)
-    reading = [command for command, names in zip(commands, named, strict=True) if name in names]
-    return reading or [
-        command
-        for command, names in zip(commands, named, strict=True)
-        if not names & others
-        and any(re.match(r"-f|--file|env\Z", word.text) for word in command.words[1:])
-    ]
-
-
-def _base_names(command: Command) -> set[str]:
-    return {posixpath.basename(word.text.rpartition("=")[2]) for word in command.words[1:]}
-
-
-def _own_name(path: Path) -> str | None:
-    if path.suffix.lower() not in (".yml", ".yaml"):
-        return None
-    document = load_yaml(path.read_bytes(), path)
-    name = document.get("name") if isinstance(document, dict) else None
-    return name if isinstance(name, str) and name else None
-
-
-def _environment_option(words: Sequence[str]) -> str | None:
-    """The value of ``-n`` or ``-p`` among a conda command's words, None if it has neither."""
-    for position, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name in ("-n", "--name", "-p", "--prefix"):
-            if not equals:
-                value = words[position + 1] if position + 1 < len(words) else ""
-            return "/" + value.strip("/") if value.startswith("/") else value
-    return None
+    stages that it takes something of, 2 nowhere in them."""
+    stages = {step.line: step.stage.index for step in project.steps}
+    held = [carried(project.steps, stages[line], project.final_stage) for line in file.readers]
+    return min((0 if ("/", "/") in pairs else 1 if pairs else 2 for pairs in held), default=2)
 
 
 # --- which version is there ---------------------------------------------------------------------
@@ -373,14 +298,14 @@ def _activated(through: Sequence[str], env: Mapping[str, str]) -> str | None:
 
     "" if it leaves PATH alone, None if it does not say which.
     """
-    for position, word in enumerate(through):
-        name = posixpath.basename(word)
-        if name == "_entrypoint.sh":
-            # Of mambaorg/micromamba: activates $ENV_NAME.
-            return env.get("ENV_NAME") or None
-        if name in _RUNNERS and list(through[position + 1 : position + 2]) == ["run"]:
-            return _environment_option(through[position + 2 :]) or None
-    return ""
+    active = _started(through).active
+    if active is not None:
+        return active.text or None
+    names = [posixpath.basename(word) for word in through]
+    if "_entrypoint.sh" in names:
+        # Of mambaorg/micromamba: activates $ENV_NAME.
+        return env.get("ENV_NAME") or None
+    return None if any(name in _RUNNERS for name in names) else ""
 
 
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
@@ -390,31 +315,15 @@ def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
     ``["/usr/local/bin/_entrypoint.sh"]`` are such; what follows the wrapper's
     own words is the application and left out.
     """
-    words = list(entrypoint)
-    kept: list[str] = []
-    while words:
-        name = posixpath.basename(words[0])
-        if name in ("tini", "dumb-init", "catatonit"):
-            taken = _options(words, values=("-p",))
-        elif name in _RUNNERS and words[1:2] == ["run"]:
-            taken = 1 + _options(words[1:], values=("-n", "--name", "-p", "--prefix", "--cwd"))
-        elif name == "_entrypoint.sh":
-            taken = 1
-        else:
-            break
-        kept += words[:taken]
-        words = words[taken:]
-    return tuple(kept)
+    return tuple(entrypoint[: len(entrypoint) + 1 - len(_started(entrypoint).words)])
 
 
-def _options(words: Sequence[str], values: Sequence[str]) -> int:
-    """How many words a command and its options take; ``values`` are options with a value."""
-    position = 1
-    while position < len(words) and words[position].startswith("-"):
-        if words[position] == "--":
-            return position + 1
-        position += 2 if words[position] in values else 1
-    return min(position, len(words))
+def _started(entrypoint: Sequence[str]) -> Command:
+    """The application of an entry point that is given ``python``, without its wrappers."""
+    command = Command((*map(Word, entrypoint), Word("python")), "/")
+    while command.name in _WRAPPERS and (inner := without_wrapper(command)) is not None:
+        command = inner
+    return command
 
 
 def _version(result: Execution) -> str | None:

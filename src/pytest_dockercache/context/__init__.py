@@ -7,7 +7,7 @@ from .comments import comment_syntax
 from .digests import Digests
 from .edits import apply_argument_edits
 from .entries import ContextEntry, context_files
-from .environment import check_environment_file, load_yaml, python_pin
+from .environment import check_environment_file, environment_name, load_yaml, python_pin
 from .ignore import IgnoreLine, IgnoreRules
 from .missing import MissingSource, missing_sources
 from .preview import EditedContext, preview
@@ -33,6 +33,7 @@ __all__ = [
     "comment_syntax",
     "context_files",
     "environment_files",
+    "environment_name",
     "load_yaml",
     "missing_sources",
     "named_source",

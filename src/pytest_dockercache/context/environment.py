@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError
 
-__all__ = ["check_environment_file", "load_yaml", "python_pin"]
+__all__ = ["check_environment_file", "environment_name", "load_yaml", "python_pin"]
 
 _YAML = (".yml", ".yaml")
 
@@ -76,6 +76,18 @@ def _place(content: bytes | str, position: int, encoding: str) -> str:
         content = content.decode("utf-8" if encoding == "unicode" else "latin-1", "replace")
     before = content[:position]
     return f"{before.count(chr(10)) + 1}:{position - before.rfind(chr(10))}"
+
+
+def environment_name(path: Path) -> str:
+    """The ``name:`` of a conda environment file, "" for a file without one.
+
+    Raises ConfigError for a file that cannot be read or parsed.
+    """
+    if path.suffix.lower() not in _YAML:
+        return ""
+    document = load_yaml(_content(path), path)
+    name = document.get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def python_pin(path: Path) -> str | None:

@@ -137,14 +137,19 @@ def recognised(command: Command, step: PlannedStep) -> Installation | None:
     return None
 
 
-_SYSTEM_PREFIXES = re.compile(r"(?:/usr(?:/local)?)?|.*/\.local|.*/shims")
+_NO_PREFIXES = re.compile(r".*/\.local|.*/shims")
 
 
 def _prefix_of(program: Word, directory: str | None) -> Word | None:
-    """The environment whose ``bin`` holds a program; None for those of the system and the user."""
+    """The environment whose ``bin`` holds a program; None for what only starts another's.
+
+    Not ``known`` for the system's: Debian's pip installs into /usr/local, others' into /usr.
+    """
     prefix, slash, _ = program.text.rpartition("/bin/")
-    if not slash or _SYSTEM_PREFIXES.fullmatch(prefix):
+    if not slash or _NO_PREFIXES.fullmatch(prefix):
         return None
+    if prefix in ("", "/usr"):
+        return Word("", known=False)
     return joined_path(directory, replace(program, text=prefix))
 
 

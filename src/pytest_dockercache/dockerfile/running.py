@@ -12,7 +12,7 @@ from .instructions import heredoc_mark
 from .script import Command, Word, commands, joined_path, known_text
 from .syntax import PlannedStep
 
-__all__ = ["named_environment", "step_commands"]
+__all__ = ["named_environment", "step_commands", "without_wrapper"]
 
 
 def step_commands(step: PlannedStep) -> Iterator[Command]:
@@ -150,6 +150,7 @@ _WRAPPERS: Mapping[str, str] = {
     # name: its options that take a value
     "arch": "",
     "builtin": "",
+    "catatonit": "",
     "command": "",
     "dumb-init": "",
     "env": "-u --unset -C --chdir -S",
@@ -192,7 +193,7 @@ _RUNNERS: Mapping[str, str] = {
 def _unwrapped(command: Command) -> Command:
     """Strip what stands before the command that is really run."""
     for _ in range(20):
-        inner = _without_wrapper(command)
+        inner = without_wrapper(command)
         if inner is None:
             return command
         command = inner
@@ -203,7 +204,8 @@ def _unwrapped(command: Command) -> Command:
     return command
 
 
-def _without_wrapper(command: Command) -> Command | None:
+def without_wrapper(command: Command) -> Command | None:
+    """What a wrapper (``tini --``, ``conda run``, ``env``) runs; None for any other command."""
     name, words = command.name, command.words
     if name in _WRAPPERS:
         options = _WRAPPERS[name].split()

@@ -104,12 +104,15 @@ def prefixes(view: View) -> tuple[str, ...]:
 
 
 def _python_prefixes(view: View) -> tuple[str, ...]:
-    """Prefixes whose ``site-packages`` or ``dist-packages`` hold distributions."""
+    """Prefixes whose ``site-packages`` or ``dist-packages`` hold distributions.
+
+    Not the packages that lie extracted in conda's cache.
+    """
     found = set()
     for path, _ in view.codes():
         if path.endswith((b".dist-info/METADATA", b".egg-info/PKG-INFO")):
             match = _SITE.fullmatch(path)
-            if match:
+            if match and not match["prefix"].rpartition(b"/")[0].endswith(b"/pkgs"):
                 found.add(display(match["prefix"]))
     return tuple(sorted(found))
 

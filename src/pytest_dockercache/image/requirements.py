@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..context import load_yaml
-from ..errors import ConfigError
+from ..errors import ConfigError, Unverifiable
 from .packages import Environment, Package, normalised
 from .versions import MatchSpec, parse_package_url, parse_spec
 
@@ -125,7 +125,8 @@ def read_requirements(
     ``conda-lock.yml``, or a plain list: requirements of pip, with ``specs`` conda's match specs.
 
     ``platform`` is the image's: a conda-lock file has one list for each.
-    Raises ConfigError with the position for what cannot be read.
+    Raises ConfigError with the position for what cannot be read, Unverifiable
+    where a file that it includes is missing.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -278,6 +279,11 @@ def _pip_lines(
             path = directory / nested[1]
             try:
                 inner = path.read_text(encoding="utf-8-sig").splitlines()
+            except FileNotFoundError:
+                # Where it was installed from, it may well have been.
+                raise Unverifiable(
+                    f"{source} includes {nested[1]}, which is not beside it"
+                ) from None
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(f"{source} includes {nested[1]}: {error}") from error
             more, doubtful = _pip_lines(inner, path.parent, str(path), depth + 1)

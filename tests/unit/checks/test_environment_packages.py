@@ -86,6 +86,17 @@ def test_a_nested_file_is_read_however_it_is_named(judge: Judge, line: str) -> N
         judge(PIP, {"requirements.txt": f"{line}\n", "base.txt": "django\n"}, *PLAIN)
 
 
+def test_a_nested_file_that_lies_elsewhere_in_the_context_is_not_an_error(judge: Judge) -> None:
+    text = "FROM x\nCOPY conda/environment.yml requirements.txt ./\n"
+    text += "RUN conda env create -f environment.yml\n"
+    yml = "name: app\ndependencies: [python=3.10, pip: [-r requirements.txt]]\n"
+    files = {"conda/environment.yml": yml, "requirements.txt": "flask\n"}
+    with pytest.raises(
+        Unverifiable, match=r"environment\.yml includes requirements\.txt, which is"
+    ):
+        judge(text, files, *BASE, *APP)
+
+
 # --- which environment ------------------------------------------------------------------------
 
 CONDA = "FROM continuumio/miniconda3\nCOPY *.yml ./\n"
@@ -140,6 +151,13 @@ def test_an_environment_that_only_the_container_knows_is_not_guessed(judge: Judg
         judge(text, {"environment.yml": YML}, *BASE, *APP)
 
 
+def test_a_package_in_conda_s_cache_is_no_environment(judge: Judge) -> None:
+    text = f"{CONDA}RUN conda env create -n $(cat name) -f environment.yml\n"
+    cached = "opt/conda/pkgs/pip-24.0-0/lib/python3.10/site-packages"
+    files = {"environment.yml": YML}
+    assert "environment.yml" in judge(text, files, *APP, dist("pip", "24.0", cached))
+
+
 def test_a_variable_of_the_base_image_is_known_from_the_image(judge: Judge) -> None:
     text = f"{CONDA}RUN conda env create -p ${{CONDA_DIR}}/envs/app -f environment.yml\n"
     env = {**CONDA_PATH, "CONDA_DIR": "/opt/conda"}
@@ -173,6 +191,7 @@ INTO = "FROM continuumio/miniconda3\nCOPY requirements.txt .\n{}\n"
         ("RUN conda activate app && conda deactivate && pip install -r requirements.txt", "base"),
         ("RUN /opt/conda/bin/pip install -r requirements.txt", "base"),
         ("RUN uv pip install -p /opt/conda/envs/app/bin/python -r requirements.txt", "app"),
+        ("RUN /usr/local/bin/pip install -r requirements.txt", "/usr/local"),
         ('SHELL ["conda", "run", "-n", "app", "sh", "-c"]\nRUN pip install -r requirements.txt',
          "app"),
     ],
@@ -181,12 +200,108 @@ def test_pip_installs_into_the_environment_that_is_active(
     judge: Judge, run: str, where: str
 ) -> None:
     text, files = INTO.format(run), {"requirements.txt": "flask\n"}
-    there, other = (IN_BASE, IN_APP) if where == "base" else (IN_APP, IN_BASE)
+    places = {"base": IN_BASE, "app": IN_APP, "/usr/local": PLAIN[1]}
+    there = places.pop(where)
     message = "the image holds what requirements.txt asks for"
-    assert judge(text, files, *BASE, *APP, there) == message
-    prefix = "/opt/conda" if where == "base" else "/opt/conda/envs/app"
+    assert judge(text, files, *BASE, *APP, PLAIN[0], there) == message
+    prefix = {"base": "/opt/conda", "app": "/opt/conda/envs/app"}.get(where, where)
     with pytest.raises(CacheAssertionError, match=rf"1 package differs in {prefix}\n"):
-        judge(text, files, *BASE, *APP, other)
+        judge(text, files, *BASE, *APP, PLAIN[0], *places.values())
+
+
+def test_the_pip_of_a_distribution_may_install_into_either_of_its_directories(
+    judge: Judge,
+) -> None:
+    text = INTO.format("RUN /usr/bin/pip install -r requirements.txt")
+    files = {"requirements.txt": "flask\n"}
+    debian = dist("wheel", "0.38", "usr/lib/python3/dist-packages")
+    with pytest.raises(Unverifiable, match="an environment that only the running container knows"):
+        judge(text, files, *BASE, *PLAIN, debian)
+    assert "requirements.txt" in judge(
+        text, files, debian, dist("flask", "3", "usr/lib/python3/dist-packages")
+    )
+
+
+APP_PATH = {"PATH": "/opt/conda/envs/app/bin:/opt/conda/bin:/usr/bin:/bin"}
+
+
+@pytest.mark.parametrize(
+    ("run", "where"),
+    [
+        ("{}\nENV PATH=/opt/conda/envs/app/bin:$PATH", "/opt/conda"),
+        ("{}\nENV PATH=/opt/conda/envs/app/bin:$PATH CONDA_DEFAULT_ENV=app", "/opt/conda"),
+        ("{}\nENV PATH=/opt/conda/envs/app/bin:$PATH\nCMD python", "/opt/conda"),
+        ("ENV PATH=/opt/conda/envs/app/bin:$PATH\n{}", "/opt/conda/envs/app"),
+        ("ENV PATH=/opt/conda/envs/app/bin:$PATH\n{}\nENV PATH=$PATH:/srv", "/opt/conda/envs/app"),
+    ],
+)
+def test_pip_installs_into_the_environment_that_was_first_on_path_in_its_step(
+    judge: Judge, run: str, where: str
+) -> None:
+    text = INTO.format(run.format("RUN pip install -r requirements.txt"))
+    files = {"requirements.txt": "flask\n"}
+    env = APP_PATH | ({"CONDA_DEFAULT_ENV": "app"} if "DEFAULT" in run else {})
+    env["PATH"] += ":/srv" if run.endswith("/srv") else ""
+    there, other = (IN_BASE, IN_APP) if where == "/opt/conda" else (IN_APP, IN_BASE)
+    message = "the image holds what requirements.txt asks for"
+    assert judge(text, files, *BASE, *APP, there, env=env) == message
+    with pytest.raises(CacheAssertionError, match=rf"1 package differs in {where}\n"):
+        judge(text, files, *BASE, *APP, other, env=env)
+
+
+def test_uv_installs_into_the_venv_of_the_directory(judge: Judge) -> None:
+    run = "RUN uv venv && uv pip install -r requirements.txt\nENV PATH=/srv/.venv/bin:$PATH"
+    text = f"FROM python:3.10\nWORKDIR /srv\nCOPY requirements.txt .\n{run}\n"
+    files = {"requirements.txt": "flask\n"}
+    site = "srv/.venv/lib/python3.10/site-packages"
+    message = "the image holds what requirements.txt asks for"
+    assert judge(text, files, PLAIN[0], dist("flask", "3.0.0", site)) == message
+    with pytest.raises(Unverifiable, match=r"/srv/\.venv does not hold what requirements\.txt"):
+        judge(text, files, *PLAIN, dist("wheel", "0.45", site))
+
+
+LATE = "ENV PATH=/opt/conda/envs/app/bin:$PATH"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        f"RUN pip install -r requirements.txt\nENV PATH={APP_PATH['PATH']}",
+        f"RUN PATH=/opt/conda/envs/app/bin:$PATH pip install -r requirements.txt\n{LATE}",
+        "RUN export PATH=/opt/conda/envs/app/bin:$PATH && pip install -r requirements.txt\n" + LATE,
+        f"RUN true; . ~/.bashrc && pip install -r requirements.txt\n{LATE}",
+        f"RUN <<END\nsource ~/.bashrc\npip install -r requirements.txt\nEND\n{LATE}",
+    ],
+)
+def test_where_path_is_written_anew_the_place_is_not_certain(judge: Judge, run: str) -> None:
+    files = {"requirements.txt": "flask\n"}
+    message = "the image holds what requirements.txt asks for"
+    assert judge(INTO.format(run), files, *BASE, *APP, IN_APP, env=APP_PATH) == message
+    with pytest.raises(Unverifiable, match=r"does not hold what requirements\.txt asks for, but"):
+        judge(INTO.format(run), files, *BASE, *APP, IN_BASE, env=APP_PATH)
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "where"),
+    [
+        ("", {}, "/opt/conda"),
+        ("ENV CONDA_DEFAULT_ENV=app\n", {"CONDA_DEFAULT_ENV": "app"}, "/opt/conda/envs/app"),
+    ],
+)
+def test_conda_without_a_name_installs_into_base_whatever_is_first_on_path(
+    judge: Judge, before: str, then: dict[str, str], where: str
+) -> None:
+    text = INTO.format(
+        f"ENV PATH=/opt/conda/envs/app/bin:$PATH\n{before}RUN conda install --file requirements.txt"
+    )
+    files = {"requirements.txt": "flask\n"}
+    base, app = conda("flask", "3.0.0", prefix="opt/conda"), conda("flask", "3.0.0")
+    there, other = (base, app) if where == "/opt/conda" else (app, base)
+    env = APP_PATH | then
+    message = "the image holds what requirements.txt asks for"
+    assert judge(text, files, *BASE, *APP, there, env=env) == message
+    with pytest.raises(CacheAssertionError, match=rf"1 package differs in {where}\n"):
+        judge(text, files, *BASE, *APP, other, env=env)
 
 
 @pytest.mark.parametrize(
@@ -230,9 +345,10 @@ def test_packages_beside_the_environments_are_not_looked_for_in_them(
         judge(text, {"requirements.txt": "flask\n"}, *PLAIN)
 
 
-def test_a_user_site_makes_the_place_of_an_installation_unknown(judge: Judge) -> None:
+@pytest.mark.parametrize("pip", ["pip", "/usr/local/bin/pip"])
+def test_a_user_site_makes_the_place_of_an_installation_unknown(judge: Judge, pip: str) -> None:
     user = dist("flask", "3.0.0", "home/app/.local/lib/python3.12/site-packages")
-    text = INTO.format("USER app\nRUN pip install -r requirements.txt")
+    text = INTO.format(f"USER app\nRUN {pip} install -r requirements.txt")
     with pytest.raises(Unverifiable, match=r"line 4 may install into /home/app/\.local"):
         judge(text, {"requirements.txt": "flask\n"}, *BASE, user)
 
@@ -330,6 +446,19 @@ def test_pips_packages_are_followed_through_copies(judge: Judge, run: str, copy:
     assert judge(text, files, *PLAIN) == message
     with pytest.raises(CacheAssertionError, match="1 package differs in /usr/local\n"):
         judge(text, files, PLAIN[0])
+
+
+def test_of_a_stage_too_conda_without_a_name_is_not_held_against_the_first_on_path(
+    judge: Judge,
+) -> None:
+    run = "ENV PATH=/opt/conda/envs/app/bin:$PATH\nRUN conda install --file requirements.txt"
+    text = BUILDER.format(run, "COPY --from=builder /opt/conda /opt/conda")
+    files = {"requirements.txt": "flask\n", "environment.yml": ""}
+    base = conda("flask", "3.0.0", prefix="opt/conda")
+    message = "the image holds what requirements.txt asks for"
+    assert judge(text, files, *BASE, *APP, base) == message
+    with pytest.raises(Unverifiable, match="/opt/conda does not hold what requirements"):
+        judge(text, files, *BASE, *APP)
 
 
 @pytest.mark.parametrize(

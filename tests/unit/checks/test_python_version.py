@@ -39,6 +39,12 @@ def says(version: str) -> Execution:
         (["python", "app.py"], ()),
         (["/usr/bin/tini", "--"], ("/usr/bin/tini", "--")),
         (["tini", "-g", "--", "jupyter", "lab"], ("tini", "-g", "--")),
+        (["catatonit", "--", "jupyter"], ("catatonit", "--")),
+        (
+            ["micromamba", "run", "-r", "/m", "-n", "a", "b"],
+            ("micromamba", "run", "-r", "/m", "-n", "a"),
+        ),
+        (["sudo", "-u", "app", "conda", "run", "-n", "a"], ()),
         (["/usr/local/bin/_entrypoint.sh"], ("/usr/local/bin/_entrypoint.sh",)),
         (["conda", "run", "-n", "app"], ("conda", "run", "-n", "app")),
         (
@@ -143,8 +149,8 @@ def environment_of(prefix: str, version: str) -> list[Member]:
 def image(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Has the checks find an image with base's Python 3.12.1 and the app's 3.10.4."""
 
-    def holds(**config: object) -> None:
-        members = [*environment_of(BASE, "3.12.1"), *environment_of(APP, "3.10.4")]
+    def holds(*more: Member, **config: object) -> None:
+        members = [*environment_of(BASE, "3.12.1"), *environment_of(APP, "3.10.4"), *more]
         content = tar_of(members)
         document = json.loads(config_of([content], **config))
         layers = ImageLayers("it", "sha256:0", "test", ImageConfig(document), (), (index(content),))
@@ -214,6 +220,11 @@ def test_what_a_shell_runs_is_not_held_against_path(
     [
         (RUN_IN_APP, [], "/opt/conda/envs/app"),
         (("tini", "--", "mamba", "run", "--name=app"), [], "/opt/conda/envs/app"),
+        (
+            ("_entrypoint.sh", "micromamba", "run", "-n", "app"),
+            ["ENV_NAME=base"],
+            "/opt/conda/envs/app",
+        ),
         (("conda", "run", "-p", "/opt/conda/envs/app/"), [], "/opt/conda/envs/app"),
         (("_entrypoint.sh",), ["ENV_NAME=app"], "/opt/conda/envs/app"),
         (("tini", "--"), [], "/opt/conda"),
@@ -302,6 +313,24 @@ def test_the_pin_is_that_of_the_file_which_describes_the_environment_that_runs(
 ) -> None:
     image(Env=[APP_PATH])
     files = {"Dockerfile": dockerfile, "tools.yml": tools, "environment.yml": ours}
+    verdict = judged(tmp_path, files, {"python --version": "3.10.4"})
+    assert verdict.message == "python 3.10.4 satisfies 3.10 (environment.yml)"
+
+
+@pytest.mark.parametrize("made", ["-n app", "-p /opt/env"])
+def test_the_pin_of_an_environment_follows_it_to_where_it_is_copied(
+    tmp_path: Path, image: Callable[..., None], made: str
+) -> None:
+    image(*environment_of("srv/env", "3.10.4"), Env=["PATH=/srv/env/bin:/opt/conda/bin:/bin"])
+    there = "/opt/env" if "-p" in made else "/opt/conda/envs/app"
+    files = {
+        "Dockerfile": "FROM c AS builder\nCOPY environment.yml .\n"
+        f"RUN conda env create {made} -f environment.yml\n"
+        "FROM c\nCOPY base.yml .\nRUN conda env update -n base -f base.yml\n"
+        f"COPY --from=builder {there} /srv/env\n",
+        "base.yml": "dependencies: [python=3.12]\n",
+        "environment.yml": OURS,
+    }
     verdict = judged(tmp_path, files, {"python --version": "3.10.4"})
     assert verdict.message == "python 3.10.4 satisfies 3.10 (environment.yml)"
 

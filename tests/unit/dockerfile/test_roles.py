@@ -711,7 +711,7 @@ def test_a_command_names_the_environment_it_installs_into(
         ("conda activate app; conda deactivate; pip install -r r.txt", None),
         (".venv/bin/pip install -r r.txt", "/app/.venv"),
         ("/venv/bin/python -m pip install -r r.txt", "/venv"),
-        ("/usr/local/bin/pip install -r r.txt", None),
+        ("/usr/local/bin/pip install -r r.txt", "/usr/local"),
         ("/root/.local/bin/pip install -r r.txt", None),
         ("/opt/conda/bin/conda install --file r.txt", None),
     ],
@@ -732,6 +732,7 @@ def test_a_command_runs_in_the_environment_that_the_script_activates(
         ("pip install -r r.txt", 'SHELL ["/bin/bash", "--login", "-c"]'),
         ("pip install -r r.txt", 'SHELL ["/usr/local/bin/_dockerfile_shell.sh"]'),
         ("$VENV/bin/pip install -r r.txt", ""),
+        ("/usr/bin/pip install -r r.txt", ""),
         ("conda activate $(cat name) && pip install -r r.txt", ""),
     ],
 )
