@@ -204,8 +204,8 @@ def dockercache_engine(pytestconfig: pytest.Config) -> str:
 def dockercache_spec(request: pytest.FixtureRequest) -> BuildSpec:
     """What the ``dockercache`` fixture builds; override it to build something else.
 
-    By default the Dockerfile of the test's marker, else the first that
-    ``--dockercache`` judges. Paths in the marker are relative to the rootdir.
+    By default the Dockerfile of the test's marker, else the one nearest above
+    the test's file. Paths in the marker are relative to the rootdir.
     """
     if not is_active(request.config):
         pytest.skip(OFF)

@@ -23,7 +23,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from .engines import Engine
-from .errors import DockerCacheError, EngineUnavailable
+from .errors import ConfigError, DockerCacheError, EngineUnavailable
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "cache_home", "digest", "read_json", "write_json"]
 
@@ -36,11 +36,30 @@ known_engines: dict[str, Engine] = {}
 """This process's engines by their builder's identity: clean-up need not connect anew."""
 
 
+_REMEDY = "set XDG_CACHE_HOME to a directory that can be written"
+
+
 def cache_home() -> Path:
-    """Our directory below the user's cache directory (``XDG_CACHE_HOME``, else ``~/.cache``)."""
+    """Our directory below the user's cache directory (``XDG_CACHE_HOME``, else ``~/.cache``).
+
+    Raises ConfigError if the user has no home directory either.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or ""
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    try:
+        root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        raise ConfigError(f"this user has no home directory; {_REMEDY}") from None
     return root / "pytest-dockercache"
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn the refusal to write below the cache directory into a ConfigError."""
+    try:
+        yield
+    except OSError as problem:
+        why = problem.strerror or problem
+        raise ConfigError(f"cannot write to {path}: {why}; {_REMEDY}") from None
 
 
 def digest(*parts: str) -> str:
@@ -91,12 +110,15 @@ class Run:
 
         ``directory`` is where its processes share build records (made if
         missing); by default a directory of its own below :func:`cache_home`.
+
+        Raises ConfigError if the cache directory cannot be written.
         """
         run_id = secrets.token_hex(6)
         own = cache_home() / "runs" / run_id
-        own.mkdir(parents=True)
         lock = FileLock(_life_lock(run_id))
-        lock.acquire(timeout=0)
+        with _writing(own.parent):
+            own.mkdir(parents=True)
+            lock.acquire(timeout=0)
         _held[run_id] = lock
         shared = own if directory is None else directory
         shared.mkdir(parents=True, exist_ok=True)
@@ -142,9 +164,10 @@ def staging_lock(path: Path) -> Path:
 
 
 def builder_lock(builder: str) -> Path:
-    """The lock file that serialises builds on one builder."""
+    """The lock file that serialises builds on one builder. Raises ConfigError."""
     folder = cache_home() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{digest(builder)}.lock"
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from .cache import advice, is_rebuilt
 from .checks.image_face import Image
+from .context import apply_argument_edits
+from .dockerfile import plan
 from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
 from .model import Build, Edit, EngineInfo, Step
 from .rebuild import Stop, Subject, find_steps, named_step
@@ -20,18 +22,25 @@ class DockerCache:
 
     Nothing is built before something is asked for. ``edits`` are the changes
     between the first build and the rebuild; without any, the rebuild is the
-    first build.
+    first build. None is the source edit, which is chosen when it is needed.
     """
 
-    def __init__(self, subject: Subject, edits: Sequence[Edit], stop: Stop | None = None) -> None:
+    def __init__(
+        self, subject: Subject, edits: Sequence[Edit] | None = None, stop: Stop | None = None
+    ) -> None:
         self._subject = subject
-        self._edits = tuple(edits)
+        self._given = edits
         self._stop = stop
 
-    @property
+    @cached_property
     def edits(self) -> tuple[Edit, ...]:
-        """What was changed before the rebuild."""
-        return self._edits
+        """What was changed before the rebuild.
+
+        Raises Unverifiable if no edit is named and the project has no file to edit.
+        """
+        if self._given is None:
+            return (self._subject.project.source_edit,)
+        return tuple(self._given)
 
     @property
     def engine(self) -> EngineInfo:
@@ -46,9 +55,9 @@ class DockerCache:
     @cached_property
     def build(self) -> Build:
         """The build after the edit. Raises BuildFailed, BuildTimeout, EngineUnavailable."""
-        if not self._edits:
+        if not self.edits:
             return self._subject.first()
-        return self._subject.after(self._edits, self._stop)
+        return self._subject.after(self.edits, self._stop)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -57,8 +66,19 @@ class DockerCache:
 
     @property
     def image(self) -> Image:
-        """The image of the last build that was made to its end."""
-        build = self.build if self.build.image is not None else self.first
+        """The image of the last build that was made to its end.
+
+        That of the first build where no edit is named and the project has no
+        file to edit. Raises Unverifiable if the engine builds no image.
+        """
+        if self._subject.predicts:
+            why = self.engine.why
+            raise Unverifiable(f"needs an image, and the model builds none: {why}")
+        try:
+            edited = bool(self.edits)
+        except Unverifiable:
+            edited = False
+        build = self.build if edited and self.build.image is not None else self.first
         if build.image is None:
             raise DockerCacheError(
                 "no build of this project was made to its end: there is no image"
@@ -75,7 +95,7 @@ class DockerCache:
         """
         if not edits:
             raise ConfigError("rebuild() needs an edit, for example Edit.append('src/main.py')")
-        return DockerCache(self._subject, edits, self._resolve(stop))
+        return DockerCache(self._subject, edits, self._resolve(stop, edits))
 
     def assert_hit(self, step: str | int | None = None, *, role: str | None = None) -> None:
         """Assert that every named step was reused.
@@ -101,13 +121,36 @@ class DockerCache:
     def _steps(self, step: str | int | None, role: str | None) -> tuple[Step, ...]:
         return find_steps(self.build.steps, step, role=role)
 
-    def _resolve(self, stop: str | int | None) -> Stop | None:
+    def _resolve(self, stop: str | int | None, edits: Sequence[Edit]) -> Stop | None:
         if stop is None:
             return None
         if stop == "environment":
             return Stop("decided")
-        found = find_steps(self.first.steps, stop)
-        return Stop("decided", tuple(step.line for step in found))
+        steps = self._rewritten(edits) or self.first.steps
+        return Stop("decided", tuple(step.line for step in find_steps(steps, stop)))
+
+    def _rewritten(self, edits: Sequence[Edit]) -> tuple[Step, ...]:
+        """The steps of the Dockerfile that some edits write; none if they leave it as it is."""
+        spec = self._subject.spec
+        if not any(
+            edit.kind == "dockerfile"
+            or (edit.context_path and spec.context / edit.context_path == spec.dockerfile)
+            for edit in edits
+        ):
+            return ()
+        spec = apply_argument_edits(spec, edits, "stop", {})
+        dockerfile = self._subject.project.snapshot.after(spec, edits).dockerfile
+        every = self.engine.name == "classic"
+        return tuple(
+            Step(
+                line=step.line,
+                stage=step.stage.label,
+                instruction=step.instruction.keyword,
+                text=step.instruction.text,
+                end_line=step.instruction.end_line,
+            )
+            for step in plan(dockerfile, spec.target, dict(spec.build_args), all_stages=every)
+        )
 
     def _require_known(self, step: Step) -> None:
         if step.status == "not-reached":
@@ -138,7 +181,7 @@ class DockerCache:
         return broken(
             f"{verdict}: {named_step(step, 60)}",
             subject=self._subject,
-            edits=self._edits,
+            edits=self.edits,
             rows=rows,
             why=why,
             fix=advice((root or step).reason) if is_rebuilt(step) else None,

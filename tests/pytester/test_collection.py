@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from example import CACHE_CHECKS, DOCKERFILE, Outcome, Project
 
+from pytest_dockercache.checks import CHECKS
+
 TWO_STAGES = """\
 FROM continuumio/miniconda3:latest AS builder
 COPY environment.yml ./
@@ -271,4 +273,27 @@ def test_a_dockerfile_that_is_no_file_is_not_said_to_be_absent(
     assert result.has(
         f"ERROR: --dockercache: ROOT/Dockerfile is {what}; "
         "name a Dockerfile with --dockercache-dockerfile=PATH"
+    )
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_leaving_out_every_check_is_said_to_be_that(project: Project, workers: str) -> None:
+    project.image_checks = True
+    skips = [f"--dockercache-skip={check}" for check in CHECKS]
+    result = project.pytest(*skips, "-n", workers, process=True)
+    assert result.code == 4
+    assert result.has(
+        "ERROR: --dockercache: --dockercache-skip leaves out every check of Dockerfile, "
+        "and there is no marked test; leave out fewer checks"
+    )
+    named = project.pytest("--dockercache-skip=builds", "Dockerfile::builds")
+    assert named.has("ERROR: --dockercache: --dockercache-skip leaves out Dockerfile::builds, and")
+
+
+def test_a_check_that_wants_an_option_is_said_to_want_it(project: Project) -> None:
+    result = project.pytest("Dockerfile::rebuild-saving")
+    assert result.code == 4
+    assert result.has(
+        "ERROR: --dockercache: Dockerfile::rebuild-saving is judged only where "
+        "its own option is given"
     )

@@ -191,12 +191,93 @@ def test_a_wrong_marker_is_one_error_beside_an_env_step(project: Project, keywor
     assert result.counts == {"errors": 1}
 
 
+NO_SOURCE = "FROM debian:12\nRUN true\n"
+"""A Dockerfile that takes nothing from its build context: no file stands for an edit."""
+
+
 def test_what_a_test_cannot_know_skips_it_and_fails_it_when_strict(project: Project) -> None:
-    del project.files["src/main.py"]
-    project.files["Dockerfile"] = "FROM debian:12\nRUN true\n"
-    project.files["test_image.py"] = "def test_image(dockercache): pass"
-    assert project.pytest("test_image.py").counts == {"skipped": 1}
-    assert project.pytest("test_image.py", "--dockercache-strict").counts == {"errors": 1}
+    project.files["Dockerfile"] = NO_SOURCE
+    project.files["test_image.py"] = "def test_image(dockercache): dockercache.assert_hit('RUN')"
+    result = project.pytest("test_image.py", "-rs")
+    assert result.counts == {"skipped": 1}
+    assert result.has("no file of the build context that a comment could be added to")
+    assert project.pytest("test_image.py", "--dockercache-strict").counts == {"failed": 1}
+
+
+def test_what_needs_no_edit_is_judged_in_a_project_without_a_file_to_edit(
+    project: Project,
+) -> None:
+    project.files["Dockerfile"] = NO_SOURCE
+    project.script = {"None": {"miss": {"2": 0.1}}}
+    project.files["test_image.py"] = """
+        from pytest_dockercache import Edit
+
+        def test_id(dockercache):
+            assert dockercache.image.id == "another"
+
+        def test_command(dockercache):
+            assert dockercache.image.run(["false"]).code == 1
+
+        def test_rebuild(dockercache):
+            again = dockercache.rebuild(Edit.dockerfile("FROM debian:12\\nRUN false\\n"))
+            again.assert_hit("RUN")
+
+        def test_first(dockercache):
+            assert dockercache.first.steps[-1].status == "hit"
+        """
+    result = project.pytest("test_image.py")
+    assert result.counts == {"failed": 3, "passed": 1}
+    assert result.has("== 'another'", "assert 0 == 1", "line 2 was rebuilt: RUN false")
+
+
+def test_an_edit_that_cannot_be_made_is_an_error_before_anything_is_built(
+    project: Project,
+) -> None:
+    project.files["test_image.py"] = "def test_image(dockercache): dockercache.image"
+    result = project.pytest("test_image.py", "--dockercache-edit=src/nosuch.py")
+    assert result.counts == {"errors": 1}
+    assert result.has("--dockercache-edit=src/nosuch.py")
+    assert project.builds == []
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_without_a_daemon_a_test_of_the_image_is_skipped_with_the_reason(
+    project: Project, strict: bool
+) -> None:
+    project.files["test_image.py"] = "def test_image(dockercache): dockercache.image"
+    options = ["--dockercache-strict"] if strict else []
+    result = project.pytest("--dockercache-engine=model", "-rs", "test_image.py", *options)
+    assert result.counts == ({"failed": 1} if strict else {"skipped": 1})
+    assert result.has("needs an image, and the model builds none: ")
+
+
+REWRITTEN = """
+    import pytest
+    from pytest_dockercache import Edit
+
+    TEXT = "FROM debian:12\\nCOPY src/ two/\\nCOPY src/ one/\\nCOPY src/ three/\\n"
+    EDIT = Edit.replace("Dockerfile", "COPY src/ one/", "COPY src/ two/\\nCOPY src/ one/")
+
+    @pytest.mark.parametrize("edit", [Edit.dockerfile(TEXT), EDIT])
+    @pytest.mark.parametrize(("stop", "last"), [("two/", 2), ("one/", 3), (3, 3)])
+    def test_image(dockercache, edit, stop, last):
+        again = dockercache.rebuild(edit, stop=stop)
+        assert [step.line for step in again.steps if step.status == "miss"][-1] == last
+        again.assert_miss(stop)
+
+    def test_nothing_matches(dockercache):
+        with pytest.raises(pytest.UsageError, match="no step of this build matches 'one/'"):
+            dockercache.rebuild(Edit.dockerfile("FROM debian:12\\nCOPY src/ two/\\n"), stop="one/")
+    """
+
+
+def test_stop_names_a_step_of_the_text_that_is_built(project: Project) -> None:
+    project.files["Dockerfile"] = "FROM debian:12\nCOPY src/ one/\nCOPY src/ three/\n"
+    every = {"miss": {"2": 0.1, "3": 0.1, "4": 0.1}}
+    project.script = {"None": every, "Dockerfile": every}
+    project.files["test_image.py"] = REWRITTEN
+    result = project.pytest("test_image.py")
+    assert result.counts == {"passed": 7}, result.text
 
 
 def test_without_a_daemon_a_marked_test_is_skipped_with_the_reason(project: Project) -> None:

@@ -260,3 +260,48 @@ def test_the_quiet_report_has_the_table_and_no_header(
     result = project.pytest("-q", "-k", "env-layer-cached")
     assert "first build: line" not in result.text
     assert result.has("line  step")
+
+
+@pytest.mark.parametrize("marker", ["skip(reason='not today')", "xfail(reason='known')"])
+def test_a_check_can_be_marked_like_any_test(project: Project, marker: str) -> None:
+    project.script = BAD
+    project.files["conftest.py"] = f"""
+        import pytest
+        import scripted_engine
+        scripted_engine.install()
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                if item.name == "env-layer-cached":
+                    item.add_marker(pytest.mark.{marker})
+        """
+    result = project.pytest("Dockerfile::env-layer-cached", "-rsx")
+    assert "INTERNALERROR" not in result.text
+    assert result.counts == {
+        marker.partition("(")[0].replace("xfail", "xfailed").replace("skip", "skipped"): 1
+    }
+
+
+@pytest.mark.parametrize("arguments", [(), ("-q",), ("-n", "2")])
+def test_a_cache_directory_that_cannot_be_written_is_one_usage_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    project.files["home"] = "a file, and no directory"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "home"))
+    result = project.pytest(*arguments, process=True)
+    assert result.code == 4
+    assert "Traceback" not in result.text
+    said = "ERROR: cannot write to ROOT/home/pytest-dockercache/runs: Not a directory; set XDG_"
+    assert result.text.count(said) == 1
+    assert result.text.count("cannot write to") == 1
+
+
+def test_a_cache_directory_that_cannot_be_written_does_not_matter_to_other_tests(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.files["home"] = "a file, and no directory"
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    project.ini = "dockercache = true"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "home"))
+    assert project.pytest("tests", off=True).counts == {"passed": 1}
+    assert project.pytest("--collect-only").code == 0

@@ -86,3 +86,54 @@ def test_a_project_that_does_not_build_has_one_failed_build(project: Project) ->
     (build,) = report(project)["images"][0]["builds"]
     assert (build["edit"], build["outcome"]) == (None, "failed")
     assert result.has("Dockerfile  (scripted)\nfirst build: failed\n")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_first_line_of_a_message_is_the_verdict_also_from_a_worker(
+    project: Project, workers: str
+) -> None:
+    project.script = {**BAD, "environment.yml": {"fail": [4, "solver failed"]}}
+    project.pytest("--dockercache-report=json:out/report.json", "-n", workers, process=True)
+    checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
+    assert checks["env-layer-cached"]["message"].startswith("env layer was rebuilt")
+    assert checks["env-change-rebuilds"]["outcome"] == "error"
+    assert checks["env-change-rebuilds"]["message"].startswith("line 4 failed: ")
+
+
+@pytest.mark.parametrize("keywords", ["build_args={'FOO': '1'}", "engine='model'"])
+def test_what_a_marked_test_builds_otherwise_has_no_check_of_the_dockerfile(
+    project: Project, keywords: str
+) -> None:
+    project.files["test_image.py"] = f"""
+        import pytest
+
+        @pytest.mark.dockercache({keywords})
+        def test_image(dockercache):
+            dockercache.first
+        """
+    report_to = "--dockercache-report=json:out/report.json"
+    project.pytest(report_to, "test_image.py", "Dockerfile::builds")
+    judged, marked = report(project)["images"]
+    assert [check["nodeid"] for check in judged["checks"]] == ["Dockerfile::builds"]
+    assert (marked["dockerfile"], marked["checks"]) == ("Dockerfile", [])
+    assert len(marked["builds"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("-q", "-k", "nosuch"), ("-k", "nosuch"), ("-q", "tests"), ("-q", "-n", "2", "tests")],
+)
+def test_a_session_that_judges_nothing_leaves_no_report_of_an_earlier_one(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    project.files["out/report.json"] = "yesterday's"
+    project.files["tests/test_a.py"] = "def test_a(): pass"
+    project.pytest("--dockercache-report=json:out/report.json", *arguments, process=True)
+    assert not [check for image in report(project)["images"] for check in image["checks"]]
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--fixtures", "--markers"])
+def test_what_runs_no_tests_leaves_a_report_as_it_is(project: Project, option: str) -> None:
+    project.files["out/report.json"] = "yesterday's"
+    project.pytest("--dockercache-report=json:out/report.json", option, "-q")
+    assert (project.root / "out" / "report.json").read_text() == "yesterday's"

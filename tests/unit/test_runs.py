@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import EngineInfo
-from pytest_dockercache.runs import Run, cache_home, digest, in_turn, read_json, write_json
+from pytest_dockercache.runs import (
+    Run,
+    builder_lock,
+    cache_home,
+    digest,
+    in_turn,
+    read_json,
+    write_json,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -218,3 +227,29 @@ def test_a_relative_cache_home_is_ignored_as_the_standard_says(
 
 def test_a_digest_tells_parts_apart() -> None:
     assert len({digest("a", "b"), digest("ab"), digest("b", "a")}) == 3
+
+
+def test_a_cache_directory_that_cannot_be_written_is_named_with_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    for attempt, place in ((Run.start, "runs"), (lambda: builder_lock("default"), "locks")):
+        with pytest.raises(ConfigError) as caught:
+            attempt()
+        assert str(caught.value) == (
+            f"cannot write to {tmp_path}/file/pytest-dockercache/{place}: Not a directory; "
+            "set XDG_CACHE_HOME to a directory that can be written"
+        )
+
+
+def test_a_user_without_a_home_directory_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(ConfigError, match="no home directory; set XDG_CACHE_HOME to a directory"):
+        Run.start()

@@ -30,7 +30,7 @@ from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
 from .outcomes import cut_our_frames, first_line, place_report, translated
 from .progress import Progress, progress_for
-from .targets import DEFAULT_NAMES, Selection, Target, select
+from .targets import DEFAULT_NAMES, Selection, Target, select, target_of
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -82,6 +82,7 @@ class Gate:
         self._heard: dict[str, _Heard] = {}
         self._collected = 0
         self._complaint: str | None = None
+        self._began = False
         self.named_steps: NamedSteps | None = None
 
     # -- what items and fixtures ask for ------------------------------------
@@ -131,6 +132,16 @@ class Gate:
             self._inspections[target.image] = found
         return found
 
+    def target_of_test(self, test: Path) -> Target | None:
+        """The Dockerfile that a test in this file is about whose marker names none."""
+        return target_of(
+            test,
+            self.selection,
+            self.options,
+            directory=self._config.invocation_params.dir,
+            root=self._config.rootpath,
+        )
+
     def engine_of(self, subject: Subject | None) -> EngineInfo | None:
         """The engine that judged, None if there is none."""
         if subject is None or _is_file(subject):
@@ -178,7 +189,7 @@ class Gate:
         """The engine, and for each Dockerfile what will be edited and why."""
         lines: list[str] = []
         targets = self.selection.targets
-        if self._config.option.collectonly:
+        if self._config.option.collectonly or not self._can_run():
             return []
         engine = self._engine_header(targets)
         if engine is not None:
@@ -188,6 +199,13 @@ class Gate:
         for node in self.selection.left_out:
             lines.append(f"dockercache: {node} is not among the arguments, so it is not checked")
         return lines
+
+    def _can_run(self) -> bool:
+        """Whether there is a run, or can be one; if not, the end of the collection says why."""
+        try:
+            return not self.selection.targets or self.run is not None
+        except ConfigError:
+            return False
 
     def _engine_header(self, targets: Sequence[Target]) -> str | None:
         """The engine's line; None if no target needs one."""
@@ -233,6 +251,12 @@ class Gate:
     # -- collection ------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Know that tests are wanted, and no list of fixtures or the like."""
+        self._began = not self._config.option.collectonly
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
@@ -259,6 +283,25 @@ class Gate:
             return
         raise pytest.UsageError(self._nothing_to_do())
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse once, and not in every test, a run that cannot write its files."""
+        if self._began and not self.is_worker and any(map(_is_ours, session.items)):
+            _ = self.run
+
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> str | None:
+        """Name the Dockerfiles that marked tests build and the header does not name."""
+        marked = [item for item in items if "dockercache" in getattr(item, "fixturenames", ())]
+        if not marked or not self._began or self._config.get_verbosity() < 0:
+            return None
+        from .named_steps import specs_of_marked
+
+        named = {target.path for target in self.selection.targets if target.image is None}
+        specs, _ = specs_of_marked(marked)
+        others = dict.fromkeys(
+            self.shown(spec.dockerfile) for spec in specs if spec.dockerfile not in named
+        )
+        return f"dockercache: marked tests build {', '.join(others)}" if others else None
+
     def _look_for_named_steps(self, items: list[pytest.Item]) -> None:
         from .named_steps import NamedSteps, specs_of_marked
 
@@ -281,6 +324,8 @@ class Gate:
         raise refusal
 
     def _nothing_to_do(self) -> str:
+        if self.selection.targets:
+            return self._no_check(self.selection.targets[0])
         if self.selection.arguments and self.selection.left_out:
             node = self.selection.left_out[0]
             return (
@@ -300,6 +345,27 @@ class Gate:
             f"{' or '.join(map(str, places))}, and no marked test; "
             "name one with --dockercache-dockerfile=PATH"
         )
+
+    def _no_check(self, target: Target) -> str:
+        """Why a Dockerfile or image that is judged has no check, and there is no marked test."""
+        every = [
+            check.id
+            for check in checks.CHECKS.values()
+            if check.applies(self.options.settings)
+            and (target.image is None or check.needs == "image")
+        ]
+        wanted = every if target.checks is None else target.checks
+        left_out = [check for check in wanted if check in self.options.skip]
+        if left_out:
+            what = f"every check of {target.node}"
+            if target.checks is not None:
+                what = ", ".join(f"{target.node}::{check}" for check in left_out)
+            return (
+                f"--dockercache: --dockercache-skip leaves out {what}, and there is no marked "
+                "test; leave out fewer checks"
+            )
+        named = ", ".join(f"{target.node}::{check}" for check in wanted)
+        return f"--dockercache: {named} is judged only where its own option is given"
 
     # -- pytest-xdist ------------------------------------------------------------
 
@@ -386,7 +452,13 @@ class Gate:
         forget_engines()
 
     def _finish(self) -> None:
-        if self._run is None or self._finished is not None:
+        if self._finished is not None:
+            return
+        if self._run is None:
+            if self._began:
+                # The report of an earlier session must not be taken for one of this.
+                self._finished = Leftovers()
+                self._write_reports(SessionReport(engine=None, images=()))
             return
         self._finished = Leftovers()
         images = self._images()
@@ -396,9 +468,12 @@ class Gate:
         except DockerCacheError as problem:
             self._finished = Leftovers(stuck=(first_line(self.shortened(str(problem))),))
         self._session_report = replace(report, leftovers=self._finished)
+        self._write_reports(self._session_report)
+
+    def _write_reports(self, report: SessionReport) -> None:
         for choice in self.options.reports:
             try:
-                json_report.write(self._session_report, choice.path)
+                json_report.write(report, choice.path)
             except OSError as problem:
                 self._warn(f"--dockercache-report={choice.kind}:{choice.path}: {problem}")
 
@@ -419,7 +494,7 @@ class Gate:
                     images.append(self._inspected(target, spec))
                     continue
                 seen.add((spec, engine))
-                images.append(self._image(target.node, spec, engine))
+                images.append(self._image(target.node, spec, engine, self._results(target.node)))
         for spec, name in sharing.known_specs(self.run):
             if (spec, name) not in seen:
                 node = self.shown(spec.dockerfile)
@@ -440,14 +515,16 @@ class Gate:
             checks=self._results(target.node),
         )
 
-    def _image(self, node: str, spec: BuildSpec, engine: str) -> ImageReport:
+    def _image(
+        self, node: str, spec: BuildSpec, engine: str, results: tuple[CheckResult, ...] = ()
+    ) -> ImageReport:
         report = ImageReport(
             node=node,
             dockerfile=self.shown(spec.dockerfile),
             context=self.shown(spec.context),
             target=spec.target,
             layers=recall_layers(self.run, spec),
-            checks=self._results(node),
+            checks=results,
         )
         try:
             subject = self.subject(spec, engine)
@@ -509,9 +586,10 @@ def _heard(report: pytest.TestReport, properties: dict[str, object]) -> _Heard:
     line = properties.get("dockercache.line")
     number = int(str(line)) if line is not None else None
     if report.skipped:
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
         return _Heard("skipped", reason.removeprefix("Skipped: "), number)
     if report.failed:
         outcome: Literal["failed", "error"] = "failed" if report.when == "call" else "error"
-        return _Heard(outcome, report.longreprtext, number)
+        # Not longreprtext: from a worker it begins with the worker's name.
+        return _Heard(outcome, str(report.longrepr), number)
     return _Heard("passed", str(properties.get("dockercache.verdict", "")), number)

@@ -123,12 +123,15 @@ class CheckItem(pytest.Item):
         """The file to blame: the Dockerfile as soon as a line of it is known."""
         return self.path if self.line is None else self.dockerfile.target.path
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the item is: the Dockerfile, at the line to blame once it is known."""
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the item is: the Dockerfile, at the line to blame once it is known (from 0).
+
+        Pytest's own skips need a line: the first one until another is known.
+        """
         # The name is the headline of a failure. Pytest shows a name with dots
         # as a dotted Python name, so only a node ID without any serves.
         name = self.name if "." in self.nodeid else self.nodeid
-        return self.place, None if self.line is None else self.line - 1, name
+        return self.place, (self.line or 1) - 1, name
 
     def _pass(self, verdict: Verdict) -> None:
         self.line = verdict.line

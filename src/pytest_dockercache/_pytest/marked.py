@@ -25,7 +25,7 @@ KEYWORDS = ("dockerfile", "context", "target", "build_args", "edit", "engine")
 
 
 def spec_of(item: pytest.Item) -> BuildSpec:
-    """What the marker of a test builds; by default the first Dockerfile of the session.
+    """What the marker of a test builds; by default the Dockerfile nearest above the test's file.
 
     Relative paths are relative to the rootdir. Fails the test's set-up with
     the text of a ConfigError.
@@ -55,10 +55,14 @@ def rebuild_of(
         name = check_engine(str(named), f"engine={named!r} of {item.nodeid}")
         gate = gate_of(item.config)
         subject = gate.subject(spec, name)
+        project = subject.project  # what is wrong with it is the error of the set-up
         if gate.named_steps is not None:
-            gate.named_steps.require(gate.shown(spec.dockerfile), subject.project)
-        edits = _edits(edit) or (subject.project.source_edit,)
-        return DockerCache(subject, edits)
+            gate.named_steps.require(gate.shown(spec.dockerfile), project)
+        edits = _edits(edit)
+        if not edits and subject.settings.edit is None:
+            # Not every test needs an edit, and not every project has a file to edit.
+            return DockerCache(subject)
+        return DockerCache(subject, edits or (project.source_edit,))
 
 
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:
@@ -85,7 +89,7 @@ def _spec(item: pytest.Item) -> BuildSpec:
     keywords = _keywords(item)
     options = gate_of(item.config).options
     root = item.config.rootpath
-    default = gate_of(item.config).selection.default
+    default = gate_of(item.config).target_of_test(item.path)
     build_args = {**dict(options.build_args), **_build_args(keywords.get("build_args"), item)}
     named = keywords.get("dockerfile")
     context = keywords.get("context")

@@ -20,7 +20,15 @@ from ..errors import ConfigError, DockerCacheError
 from ..model import BuildSpec
 from .options import DockerfileChoice, Options
 
-__all__ = ["DEFAULT_NAMES", "Selection", "Target", "choose_context", "node_path", "select"]
+__all__ = [
+    "DEFAULT_NAMES",
+    "Selection",
+    "Target",
+    "choose_context",
+    "node_path",
+    "select",
+    "target_of",
+]
 
 DEFAULT_NAMES = ("Dockerfile", "Containerfile")
 
@@ -71,13 +79,16 @@ class Selection:
     """The targets of an invocation, the arguments that are left to pytest, and what to say.
 
     ``left_out`` are the node names of Dockerfiles that would have been
-    judged if the command line did not name something else.
+    judged if the command line did not name something else. ``named`` are those
+    that marked tests may be about: where an option or an ini key names any,
+    these and the ones that are arguments themselves, else none.
     """
 
     targets: tuple[Target, ...]
     arguments: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     default: Target | None = None
+    named: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,9 @@ def select(
     """
     known = [_target(choice, options, directory, root) for choice in options.dockerfiles]
     _refuse_twins(known)
+    named = list(known)
     explicit = [choice.explicit for choice in options.dockerfiles]
-    always = [target for target, named in zip(known, explicit, strict=True) if named]
+    always = [target for target, given in zip(known, explicit, strict=True) if given]
     beside = known or _defaults((directory, root), options, root)
     default = beside[0] if beside else None
     images = _images(options, default, directory, root)
@@ -120,7 +132,7 @@ def select(
         known = always
     known = [*known, *images]
     if source == "default":
-        return Selection(tuple(known), tuple(arguments), default=default)
+        return Selection(tuple(known), tuple(arguments), default=default, named=tuple(named))
     always += [
         image for image, choice in zip(images, options.images, strict=True) if choice.explicit
     ]
@@ -138,6 +150,8 @@ def select(
         else:
             rest.append(text)
     chosen = _merge(ours)
+    if named:
+        named += [target for target in chosen if target.image is None]
     inside = [] if images else _inside(rest, known, options, directory, root)
     for target in (*always, *inside):
         if not any(target.is_about(other) for other in chosen):
@@ -145,9 +159,35 @@ def select(
     left_out = [
         target.node for target in known if not any(target.is_about(other) for other in chosen)
     ]
-    return Selection(
-        tuple(chosen), tuple(rest), tuple(left_out), default or (chosen[0] if chosen else None)
-    )
+    default = default or (chosen[0] if chosen else None)
+    return Selection(tuple(chosen), tuple(rest), tuple(left_out), default, tuple(named))
+
+
+def target_of(
+    test: Path, selection: Selection, options: Options, *, directory: Path, root: Path
+) -> Target | None:
+    """The Dockerfile that a test is about whose marker names none.
+
+    The nearest one above the test's file; of several in one directory the one
+    that is judged. Where an option or an ini key names Dockerfiles, only those
+    and the ones that are arguments count, and the first of the option if none
+    of them lies above the test. None if there is no Dockerfile at all.
+    """
+    places = [
+        place
+        for place in test.parents
+        if place.is_relative_to(root) or place.is_relative_to(directory)
+    ]
+    judged = [target for target in selection.targets if target.image is None]
+    for place in places:
+        here = [target for target in selection.named or judged if target.path.parent == place]
+        if not here and not selection.named:
+            here = _defaults((place,), options, root)
+        if here:
+            return here[0]
+    if len(judged) == 1 and not selection.named:
+        return judged[0]
+    return selection.default
 
 
 def _images(
@@ -232,7 +272,7 @@ def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Targ
             path = place / name
             if path.is_file():
                 node = node_path(path, options.target, root)
-                return [Target(path, options.target, node, options.context, (place,))]
+                return [Target(path, options.target, node, options.context, (place, root))]
     return []
 
 
