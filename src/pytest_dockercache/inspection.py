@@ -79,3 +79,7 @@ class Inspection(Subject):
     def image(self) -> str:
         """The reference as it was given."""
         return self.reference
+
+    def project_of(self, image: str) -> Project:
+        """The project beside the image."""
+        return self.project

@@ -47,6 +47,7 @@ from .dockerfile import (
     declared,
     environment_commands,
     is_predefined,
+    parse_dockerfile,
     plan,
     read_dockerfile,
     resolve_stage,
@@ -160,18 +161,9 @@ class Project:
             _compiled(settings.env_step, "--dockercache-env-step")
         dockerfile = read_dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
-        arguments = dict(spec.build_args)
-        up_to_target = plan(dockerfile, spec.target, arguments, all_stages=True)
-        # The classic builder also builds the stages that the target does not need.
-        classic = settings.engine == "classic"
-        return cls(
-            spec,
-            settings,
-            dockerfile,
-            up_to_target if classic else plan(dockerfile, spec.target, arguments),
-            up_to_target,
-            IgnoreRules.load(spec.context, spec.dockerfile),
-        )
+        steps, all_steps = _plans(spec, settings, dockerfile)
+        ignore = IgnoreRules.load(spec.context, spec.dockerfile)
+        return cls(spec, settings, dockerfile, steps, all_steps, ignore)
 
     @property
     def final_stage(self) -> int:
@@ -318,6 +310,25 @@ class Subject:
             raise Unverifiable("the build left no image to look into")
         return found
 
+    def project_of(self, image: str) -> Project:
+        """The project with the Dockerfile and the build arguments that an image was built from.
+
+        Those of an edited build where one of this run made it; its files are the unedited ones.
+        """
+        record = read_json(self._origin(image))
+        if record is None or image == self.first().image:
+            return self.project
+        arguments = tuple((name, value) for name, value in record["build_args"])
+        spec = replace(self.spec, build_args=arguments)
+        dockerfile = parse_dockerfile(record["dockerfile"], self.spec.dockerfile)
+        steps, all_steps = _plans(spec, self.settings, dockerfile)
+        return replace(
+            self.project, spec=spec, dockerfile=dockerfile, steps=steps, all_steps=all_steps
+        )
+
+    def _origin(self, image: str) -> Path:
+        return self.run.directory / "origins" / f"{digest(self._prefix(), image)}.json"
+
     def builds(self) -> tuple[Build, ...]:
         """Every build of this spec that the run has made so far, the first build first.
 
@@ -429,6 +440,9 @@ class Subject:
                 traces = engine.traces()
                 if traces:
                     self.run.note("traces", [engine.info.name, identity, traces])
+        if edits and build.image is not None:
+            made_from = {"dockerfile": dockerfile.text, "build_args": spec.build_args}
+            _write_json(self._origin(build.image), made_from)
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         # Asked at most once: it may have to look at thousands of files.
         forecast = lru_cache(1)(lambda: self._forecast(spec, edits, nonce))
@@ -609,6 +623,18 @@ def _compiled(pattern: str, name: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as problem:
         raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
+
+
+def _plans(
+    spec: BuildSpec, settings: Settings, dockerfile: Dockerfile
+) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
+    """The steps that a build runs, and those of all stages up to the target."""
+    arguments = dict(spec.build_args)
+    up_to_target = plan(dockerfile, spec.target, arguments, all_stages=True)
+    # The classic builder also builds the stages that the target does not need.
+    if settings.engine == "classic":
+        return up_to_target, up_to_target
+    return plan(dockerfile, spec.target, arguments), up_to_target
 
 
 def _roles(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int, Role]:

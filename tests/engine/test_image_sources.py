@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import subprocess
 import sys
 import tarfile
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
 from pytest_dockercache.errors import InvalidImage
 from pytest_dockercache.image import (
     ImageLayers,
@@ -138,10 +138,7 @@ def test_every_source_gives_the_same_index(sources: dict[str, Any], name: str) -
 
 def test_layers_are_mapped_to_the_lines_that_made_them(sources: dict[str, Any]) -> None:
     image = sources["save"]
-    steps = [
-        (DOCKERFILE.count("\n", 0, match.start()) + 1, match[1])
-        for match in re.finditer(r"^(WORKDIR|COPY|RUN|ENV)\b", DOCKERFILE, re.MULTILINE)
-    ]
+    steps = plan(parse_dockerfile(DOCKERFILE), build_args={"BASE": "base"})
     lines = map_layers_to_lines(image.history, steps)
     by_path = {
         path: lines.line(found.layer)

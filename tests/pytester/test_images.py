@@ -158,15 +158,33 @@ def test_a_squashed_image_is_not_judged_by_the_lines_of_its_dockerfile(project: 
         {"created_by": "", "comment": "merge sha256:1 to sha256:2"},
     ]
     archive = docker_archive(layers, config=json.dumps(config).encode())
-    for name in ("app.tar", "based.tar"):
-        (project.root / name).write_bytes(archive)
+    (project.root / "app.tar").write_bytes(archive)
     result = project.pytest("--dockercache-image=app.tar", "app.tar::no-bytecode", "-rs")
     assert result.counts == {"skipped": 1}
     assert result.has("layer 2 lies above line 2, and no line made it", "merge sha256:1")
     named = project.pytest(
-        "--dockercache-image=based.tar", "--dockercache-base-image=base.tar", "-k", "no-bytecode"
+        "--dockercache-image=app.tar", "--dockercache-base-image=base.tar", "-k", "no-bytecode"
     )
     assert named.counts == {"failed": 1, "deselected": len(IMAGE) - 1}
+
+
+def test_an_image_of_another_dockerfile_is_not_judged_by_the_one_beside_it(
+    project: Project,
+) -> None:
+    project.files["Dockerfile"] = "FROM python:3.12-slim\nCOPY src/ ./src/\n"
+    (project.root / "app.tar").write_bytes(image("3.10.4", add("opt/app/a.pyc", b"x" * 10)))
+    arguments = ("--dockercache-image=app.tar", "app.tar::no-bytecode", "-rs")
+    assert project.pytest(*arguments).counts == {"passed": 1}, "the environment is its base's"
+    project.files["Dockerfile"] = "FROM python:3.12-slim\nCOPY flask/ ./flask/\n"
+    result = project.pytest(*arguments)
+    assert result.counts == {"skipped": 1}
+    assert result.has(
+        "the image was not built from this Dockerfile, as far as its history says: "
+        "line 2 is `COPY flask/ ./flask/`, the image's history has `COPY src/ ./src/` there",
+        "fix    name the image that it was built on with --dockercache-base-image=REF",
+    )
+    named = project.pytest(*arguments, "--dockercache-base-image=base.tar")
+    assert named.counts == {"failed": 1}
 
 
 def test_an_image_that_is_not_the_base_is_an_error(project: Project) -> None:

@@ -16,7 +16,7 @@ from ..image import (
     open_image,
 )
 from ..inspection import Inspection
-from ..rebuild import Subject
+from ..rebuild import Project, Subject
 from ..runs import RUN_LABEL
 from .contents import Contents
 from .layer_summary import remember_layers
@@ -28,22 +28,22 @@ _BASE_LABELS = ("org.opencontainers.image.base.digest", "org.opencontainers.imag
 _SOURCES_FOR_STRANGERS = tuple(source for source in DEFAULT_SOURCES if source != "mount")
 """An image that we did not build may be anybody's: none of its programs is run to read it."""
 
-_known: dict[tuple[str, str], Contents] = {}
+_known: dict[tuple[str | None, ...], Contents] = {}
 
 
 def contents_of(subject: Subject, image: str) -> Contents:
-    """Read an image; each image is read once a process for each Dockerfile.
+    """Read an image; each image is read once a run and process for each Dockerfile and base image.
 
     Raises Unverifiable where no source of the layers can be read.
     """
-    key = (str(subject.spec), image)
+    key = _key(subject, image)
     if key not in _known:
         layers = open_layers(subject, image)
         texts: dict[int, str] = {}
         if not isinstance(subject, Inspection) or subject.has_dockerfile:
-            texts = {step.line: step.instruction.text for step in subject.project.steps}
+            texts = {step.line: step.instruction.text for step in subject.project_of(image).steps}
         try:
-            lines, unknown = _lines(subject, layers), ""
+            lines, unknown = _lines(subject, image, layers), ""
         except Unverifiable as problem:
             lines, unknown = None, str(problem)
         _known[key] = Contents(layers, lines, texts, unknown=unknown)
@@ -51,9 +51,21 @@ def contents_of(subject: Subject, image: str) -> Contents:
     return replace(_known[key], check_base=subject.settings.base_layers == "check")
 
 
+def _key(subject: Subject, image: str) -> tuple[str | None, ...]:
+    """Everything that decides what an image's name means and which Dockerfile made its layers."""
+    settings = subject.settings
+    where = (subject.run.id, settings.engine, settings.builder)
+    if isinstance(subject, Inspection):
+        return (*where, str(subject.spec), image, "inspected", subject.base_image)
+    return (*where, str(subject.spec), image)
+
+
 def _remember(subject: Subject, image: str, contents: Contents) -> None:
-    name = image if isinstance(subject, Inspection) else ""
-    remember_layers(subject.run, subject.spec, name, contents)
+    """Keep the summary for the reports, which show the project as it is and no edited build."""
+    if isinstance(subject, Inspection):
+        remember_layers(subject.run, subject.spec, image, contents)
+    elif image == subject.first().image:
+        remember_layers(subject.run, subject.spec, "", contents)
 
 
 def open_layers(subject: Subject, image: str) -> ImageLayers:
@@ -68,10 +80,10 @@ def open_layers(subject: Subject, image: str) -> ImageLayers:
     )
 
 
-def _lines(subject: Subject, layers: ImageLayers) -> LayerLines:
+def _lines(subject: Subject, image: str, layers: ImageLayers) -> LayerLines:
     """Which layers the Dockerfile adds. Raises Unverifiable."""
     if not isinstance(subject, Inspection):
-        return _lines_of_dockerfile(subject, layers)
+        return _lines_of_dockerfile(subject.project_of(image), layers)
     if subject.base_image is not None:
         base = open_layers(replace(subject, reference=subject.base_image), subject.base_image)
         return _above(subject, layers, base, subject.base_image)
@@ -85,18 +97,22 @@ def _lines(subject: Subject, layers: ImageLayers) -> LayerLines:
             if _is_base(base, layers):
                 return _above(subject, layers, base, name)
     if subject.has_dockerfile:
-        return _lines_of_dockerfile(subject, layers)
+        try:
+            return _lines_of_dockerfile(subject.project, layers)
+        except Unverifiable as problem:
+            raise Unverifiable(
+                f"{problem}\n"
+                "  fix    name the image that it was built on with --dockercache-base-image=REF"
+            ) from None
     raise Unverifiable(
         "which layers are the base image's is not known: name it with "
         "--dockercache-base-image=REF, or judge all with dockercache_base_layers = check"
     )
 
 
-def _lines_of_dockerfile(subject: Subject, layers: ImageLayers) -> LayerLines:
-    steps = final_chain(subject.project.steps, subject.project.final_stage)
-    return map_layers_to_lines(
-        layers.history, [(step.line, step.instruction.keyword) for step in steps]
-    )
+def _lines_of_dockerfile(project: Project, layers: ImageLayers) -> LayerLines:
+    steps = final_chain(project.steps, project.final_stage)
+    return map_layers_to_lines(layers.history, steps, layers.config.shell)
 
 
 def _is_base(base: ImageLayers, layers: ImageLayers) -> bool:
@@ -114,7 +130,7 @@ def _above(subject: Inspection, layers: ImageLayers, base: ImageLayers, name: st
     own = frozenset(range(len(base.layers), len(layers.layers)))
     if subject.has_dockerfile:
         try:
-            matched = _lines_of_dockerfile(subject, layers)
+            matched = _lines_of_dockerfile(subject.project, layers)
         except Unverifiable:
             return LayerLines(own, {})
         if matched.own <= own:

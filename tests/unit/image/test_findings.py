@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 
 import pytest
-from layer_maker import Member, add, config_of, layer
+from layer_maker import Member, add, layer
 
-from pytest_dockercache.errors import Unverifiable
 from pytest_dockercache.image import (
-    HistoryEntry,
-    ImageConfig,
     bytecode,
     hidden,
-    map_layers_to_lines,
     package_caches,
     replay,
     top_layers,
 )
-from pytest_dockercache.image.layers import parse_history
 
 PKGS = "opt/conda/pkgs"
 ENV = "opt/conda/envs/app"
@@ -265,79 +259,3 @@ def test_the_topmost_layers_are_counted_from_above() -> None:
     assert top_layers(layers, 2) == {1, 2}
     assert top_layers(layers, 9) == {0, 1, 2}
     assert top_layers(layers, 0) == frozenset()
-
-
-def history(*entries: tuple[str, bool]) -> tuple[HistoryEntry, ...]:
-    """History entries; True for a step that made a layer."""
-    layers = [b""] * sum(made for _, made in entries)
-    document = json.loads(config_of(layers))
-    document["history"] = [
-        {"created_by": text, **({} if made else {"empty_layer": True})} for text, made in entries
-    ]
-    return parse_history(ImageConfig(document))
-
-
-BUILDKIT = [
-    ("", True),
-    ("ENV LANG=C.UTF-8", False),
-    ("COPY conda /opt/conda # buildkit", True),
-    ("WORKDIR /", False),
-    ("WORKDIR /app", True),
-    ("ARG X=1", False),
-    ("RUN |1 X=1 /bin/sh -c conda env update # buildkit", True),
-    ("COPY src src # buildkit", True),
-    ('CMD ["x"]', False),
-]
-CLASSIC = [
-    ("", True),
-    ("/bin/sh -c #(nop) COPY dir:1 in /opt/conda ", True),
-    ("/bin/sh -c #(nop) WORKDIR /", False),
-    ("/bin/sh -c #(nop) WORKDIR /app", False),
-    ("/bin/sh -c #(nop)  ARG X=1", False),
-    ("|1 X=1 /bin/sh -c conda env update", True),
-    ("/bin/sh -c #(nop) COPY dir:2 in src ", True),
-    ('/bin/sh -c #(nop)  CMD ["x"]', False),
-]
-STEPS = [(2, "WORKDIR"), (3, "WORKDIR"), (4, "ARG"), (5, "run"), (6, "COPY"), (7, "CMD")]
-
-
-def test_layers_are_mapped_to_lines_from_the_top_on_both_builders() -> None:
-    lines = map_layers_to_lines(history(*BUILDKIT), STEPS)
-    assert lines.lines == {2: 3, 3: 5, 4: 6}
-    assert lines.own == {2, 3, 4}
-    assert lines.line(1) is None
-    # The classic builder makes no layer for a WORKDIR that is there already.
-    assert map_layers_to_lines(history(*CLASSIC), STEPS).lines == {2: 5, 3: 6}
-
-
-def test_a_history_that_does_not_end_in_the_dockerfiles_steps_is_not_guessed_at() -> None:
-    with pytest.raises(Unverifiable, match=r"has RUN where the Dockerfile has COPY \(line 5\)"):
-        map_layers_to_lines(history(*BUILDKIT), [(5, "COPY"), (6, "RUN")])
-    with pytest.raises(Unverifiable, match="has 1 steps that make layers, the Dockerfile 2"):
-        map_layers_to_lines(history(("RUN all of it", True)), [(5, "COPY"), (6, "RUN")])
-    with pytest.raises(Unverifiable, match="history has 0 steps"):
-        map_layers_to_lines((), [(5, "COPY")])
-
-
-def test_layers_that_were_made_one_are_nobodys_line() -> None:
-    # moby's image_squash empties the steps' own entries and appends one of its own.
-    squashed = [
-        ("", True),
-        ("COPY conda /opt/conda # buildkit", True),
-        ("/bin/sh -c #(nop) COPY file:1 in . ", False),
-        ("/bin/sh -c conda env update", False),
-        ("", True),
-    ]
-    steps = [(2, "COPY"), (3, "RUN")]
-    with pytest.raises(Unverifiable, match="layer 3 lies above line 2, and no line made it"):
-        map_layers_to_lines(history(*squashed), steps)
-    # Tools that write one layer for the whole stage give it to its last instruction.
-    single = [*squashed[:4], ('/bin/sh -c #(nop)  CMD ["x"]', True)]
-    with pytest.raises(Unverifiable, match=r'no line made it \(history: .*CMD \["x"\]\): '):
-        map_layers_to_lines(history(*single), [*steps, (4, "CMD")])
-
-
-def test_a_history_that_does_not_fit_the_layers_is_none() -> None:
-    document = json.loads(config_of([b"", b""]))
-    document["history"] = [{"created_by": "RUN one"}]
-    assert parse_history(ImageConfig(document)) == ()
