@@ -419,7 +419,7 @@ class Subject:
             staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
-            if any(self._changes_dockerfile(edit) for edit in edits):
+            if any(self.changes_dockerfile(edit) for edit in edits):
                 dockerfile = replace(read_dockerfile(staged.dockerfile), path=self.spec.dockerfile)
                 roles = self._roles(dockerfile, spec)
             _require_declared(edits, dockerfile)
@@ -448,7 +448,7 @@ class Subject:
         forecast = lru_cache(1)(lambda: self._forecast(spec, edits, nonce))
         explained = explain(build, built, forecast)
         changed: frozenset[int] = frozenset()
-        if any(can_be_repeated(edit) or self._changes_dockerfile(edit) for edit in edits):
+        if any(can_be_repeated(edit) or self.changes_dockerfile(edit) for edit in edits):
             changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
         build = doubt_repeated_edits(explained, built, changed)
         self._remember(build)
@@ -490,7 +490,8 @@ class Subject:
             # The builder has spoken; a model that cannot follow has nothing to add.
             return ()
 
-    def _changes_dockerfile(self, edit: Edit) -> bool:
+    def changes_dockerfile(self, edit: Edit) -> bool:
+        """Whether an edit writes another Dockerfile."""
         if edit.kind in ("dockerfile", "base"):
             return True
         path = edit.context_path

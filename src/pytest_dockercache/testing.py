@@ -132,11 +132,7 @@ class DockerCache:
     def _rewritten(self, edits: Sequence[Edit]) -> tuple[Step, ...]:
         """The steps of the Dockerfile that some edits write; none if they leave it as it is."""
         spec = self._subject.spec
-        if not any(
-            edit.kind == "dockerfile"
-            or (edit.context_path and spec.context / edit.context_path == spec.dockerfile)
-            for edit in edits
-        ):
+        if not any(map(self._subject.changes_dockerfile, edits)):
             return ()
         spec = apply_argument_edits(spec, edits, "stop", {})
         dockerfile = self._subject.project.snapshot.after(spec, edits).dockerfile

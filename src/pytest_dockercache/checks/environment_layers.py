@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..cache import is_rebuilt
-from ..dockerfile import PlannedStep, role_of
+from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit, Step
-from ..rebuild import Stop, Subject, named_step
+from ..rebuild import Project, Stop, Subject, named_step
 from .verdict import (
     Verdict,
     broken,
@@ -49,55 +49,47 @@ def _require_survived(
     the edited file, or a comment does not show in it: a minifier and a
     compiler drop comments, and would not drop code.
     """
-    planned = subject.project.steps
+    project = subject.project
     again = {step.line for step in build.steps if is_rebuilt(step)}
     lines = {step.line for step in installed}
-    for position, environment in enumerate(planned):
-        if environment.line not in lines:
-            continue
-        chain = subject.project.ancestors.get(environment.stage.label, frozenset())
-        for step in planned[: position + 1]:
-            if step.stage.label not in chain:
-                continue
-            for transfer in step.transfers:
-                if not isinstance(transfer.origin, int):
-                    continue
-                for made in _makers(planned, transfer.origin):
-                    if made.line in again and not _is_apart(planned, made, transfer.sources):
-                        raise Unverifiable(
-                            f"whether an edit of {edit.path} rebuilds the environment is not "
-                            f"known: line {made.line} ran again, and what line {step.line} "
-                            "copies of its stage came out as before, perhaps because a comment "
-                            f"does not show in it; move line {step.line} below line "
-                            f"{environment.line}, or name another file with --dockercache-edit"
-                        )
+    for environment in (step for step in project.steps if step.line in lines):
+        for step, transfer, stage in _taken_from_stages(project, environment):
+            for made in _commands_of(project, stage):
+                if made.line in again and not _is_apart(project, made, transfer.sources):
+                    raise Unverifiable(
+                        f"whether an edit of {edit.path} rebuilds the environment is not "
+                        f"known: line {made.line} ran again, and what line {step.line} "
+                        "copies of its stage came out as before, perhaps because a comment "
+                        f"does not show in it; move line {step.line} below line "
+                        f"{environment.line}, or name another file with --dockercache-edit"
+                    )
 
 
-def _makers(planned: Sequence[PlannedStep], stage: int) -> list[PlannedStep]:
-    """The RUN steps of a stage, of those that it is built FROM, and of those that they copy."""
-    parents = {step.stage.index: step.stage.parent for step in planned}
-    waiting, reached = [stage], set()
-    while waiting:
-        index = waiting.pop()
-        if index in reached:
-            continue
-        reached.add(index)
-        parent = parents.get(index)
-        waiting += [] if parent is None else [parent]
-        for step in planned:
-            if step.stage.index == index:
-                waiting += [t.origin for t in step.transfers if isinstance(t.origin, int)]
+def _taken_from_stages(
+    project: Project, environment: PlannedStep
+) -> Iterator[tuple[PlannedStep, Transfer, int]]:
+    """What an environment step, and the steps that it stands on, take of other stages."""
+    chain = project.ancestors[environment.stage.label]
+    for step in project.steps[: project.steps.index(environment) + 1]:
+        for transfer in step.transfers:
+            if step.stage.label in chain and isinstance(transfer.origin, int):
+                yield step, transfer, transfer.origin
+
+
+def _commands_of(project: Project, stage: int) -> list[PlannedStep]:
+    """The RUN steps of a stage, and of those that it is made of."""
+    stages = contributing_stages(project.steps, [stage])
     return [
         step
-        for step in planned
-        if step.stage.index in reached and step.instruction.keyword == "RUN"
+        for step in project.steps
+        if step.stage.index in stages and step.instruction.keyword == "RUN"
     ]
 
 
 _INSTALLED = re.compile(r"conda|mamba|envs?\b|site-packages|/lib/python|\.local\b|\.pixi\b")
 
 
-def _is_apart(planned: Sequence[PlannedStep], made: PlannedStep, sources: Sequence[str]) -> bool:
+def _is_apart(project: Project, made: PlannedStep, sources: Sequence[str]) -> bool:
     """Whether a RUN plainly has no part in these paths of its stage.
 
     Another command of that stage names them, or installs what lies in such
@@ -105,12 +97,12 @@ def _is_apart(planned: Sequence[PlannedStep], made: PlannedStep, sources: Sequen
     """
     others = [
         step
-        for step in planned
+        for step in project.steps
         if step.stage.index == made.stage.index
         and step.instruction.keyword == "RUN"
         and step.line != made.line
     ]
-    installs = any(role_of(step) == "environment" for step in others)
+    installs = any(project.roles[step.line] == "environment" for step in others)
     for source in sources:
         path = "/" + source.strip("/")
         here = made.workdir.rstrip("/") or "/"

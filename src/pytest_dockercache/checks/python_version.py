@@ -188,8 +188,8 @@ def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> 
         known = named_prefixes(subject, contents, [pin.origin for pin in wanted])
     matches: dict[bool | None, list[Pin]] = {}
     for pin in wanted:
-        prefixes = known.get(pin.origin)
-        fits = None if prefixes is None else python.prefix in prefixes
+        places = known.get(pin.origin)
+        fits = None if places is None else python.prefix in places
         matches.setdefault(fits, []).append(pin)
     candidates = matches.get(True) or matches.get(None) or list(wanted)
     ranks = [_rank(subject.project, files[pin.origin]) for pin in candidates]

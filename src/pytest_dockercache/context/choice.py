@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dockerfile.stages import contributing_stages
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..errors import ConfigError, Unverifiable
 from .comments import comment_syntax, is_binary, is_source_code
@@ -395,13 +396,14 @@ def choose_source(
     First source code that an environment step stands on although neither a
     command up to it nor an environment file names it: whatever is copied
     later cannot show what an edit of that costs. Next what a stage takes of
-    which an environment step copies something made. Else a source file that only
-    steps after the environment copy; else the file of CMD or ENTRYPOINT; else
-    the first sorted source file, then the first file that takes a comment,
-    outside tests, that any COPY, ADD or bind mount takes. ``environment_lines``
-    are the first lines of the environment steps, ``exclude`` the environment
-    files; no manifest, lock, Dockerfile or ignore file is ever chosen. With
-    ``context`` files are looked into, and binary ones passed over.
+    which an environment step copies something made. Else a source file that
+    only steps after the environment copy; else the file of CMD or ENTRYPOINT;
+    else the first sorted source file, then the first file that takes a
+    comment, outside tests, that any COPY, ADD or bind mount takes.
+    ``environment_lines`` are the first lines of the environment steps,
+    ``exclude`` the environment files; no manifest, lock, Dockerfile or ignore
+    file is ever chosen. With ``context`` files are looked into, and binary
+    ones passed over.
 
     Raises Unverifiable when no file qualifies.
     """
@@ -528,19 +530,12 @@ def _made_into_environment(
     What such a RUN makes of them cannot be followed from file to file.
     """
     found: dict[str, int] = {}
+    steps = [view.step for view in views.values()]
     for below in _chains(views, environment_lines):
-        waiting = [t.origin for view in below for t in view.step.transfers]
-        own = {view.step.stage.index for view in below}
-        reached: set[int] = set()
-        while waiting:
-            index = waiting.pop()
-            if not isinstance(index, int) or index in own | reached:
-                continue
-            reached.add(index)
-            steps = [view.step for view in views.values() if view.step.stage.index == index]
-            waiting += [t.origin for step in steps for t in step.transfers]
-            waiting += [step.stage.parent for step in steps[:1] if step.stage.parent is not None]
-        inside = [view for view in views.values() if view.step.stage.index in reached]
+        origins = [t.origin for view in below for t in view.step.transfers]
+        stages = contributing_stages(steps, (index for index in origins if isinstance(index, int)))
+        others = stages - {view.step.stage.index for view in below}
+        inside = [view for view in views.values() if view.step.stage.index in others]
         if any(view.step.instruction.keyword == "RUN" for view in inside):
             for view in inside:
                 for path in view.own.present:

@@ -17,7 +17,14 @@ from .roles import (
     role_of,
     roles_of,
 )
-from .stages import carried, reachable_stages, resolve_stage, resolved_stages, stage_label
+from .stages import (
+    carried,
+    contributing_stages,
+    reachable_stages,
+    resolve_stage,
+    resolved_stages,
+    stage_label,
+)
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "SubstitutionError",
     "Transfer",
     "carried",
+    "contributing_stages",
     "declared",
     "environment_command",
     "environment_commands",

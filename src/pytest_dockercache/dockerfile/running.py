@@ -29,6 +29,10 @@ def step_commands(step: PlannedStep) -> Iterator[Command]:
             active = _activated(command)
 
 
+_LOGIN = re.compile(r"--login\Z|-[a-zA-Z]*[li]")
+"""An option that makes a shell read the user's start files, which may activate anything."""
+
+
 def _of_shell(shell: Sequence[str]) -> Word | None:
     """The environment of a SHELL: ``conda run`` names it, a login shell may have any."""
     words = tuple(Word(text) for text in shell)
@@ -36,7 +40,7 @@ def _of_shell(shell: Sequence[str]) -> Word | None:
     if inner.active is not None:
         return inner.active
     plain = inner.name in ("sh", "bash", "dash", "ash", "zsh", "ksh")
-    login = any(re.match(r"--login\Z|-[a-zA-Z]*[li]", word.text) for word in inner.words[1:])
+    login = any(_LOGIN.match(word.text) for word in inner.words[1:])
     return Word("", known=False) if login or not plain else None
 
 
@@ -103,7 +107,7 @@ def _inner(command: Command, variables: Mapping[str, str], depth: int = 0) -> It
         yield command
         return
     inner_variables = {**variables, **dict(command.assignments)}
-    login = any(re.match(r"--login\Z|-[a-zA-Z]*[li]", w.text) for w in _leading(command.words))
+    login = any(_LOGIN.match(word.text) for word in _leading(command.words))
     active = Word("", known=False) if login and command.active is None else command.active
     for inner in commands(script, command.directory, inner_variables):
         feeding = (*command.feeding, *inner.feeding)

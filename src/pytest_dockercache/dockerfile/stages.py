@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform as machine_platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from .syntax import Dockerfile, Instruction, PlannedStep, Stage
 
 __all__ = [
     "carried",
+    "contributing_stages",
     "escape_of",
     "global_arguments",
     "reachable_stages",
@@ -329,6 +330,26 @@ def _other_states(stages: tuple[Stage, ...]) -> bool:
             if mounts(instruction):
                 return True
     return False
+
+
+def contributing_stages(steps: Sequence[PlannedStep], stages: Iterable[int]) -> frozenset[int]:
+    """Some stages, those that they are built FROM, and those that they copy or mount, in turn."""
+    waiting = list(stages)
+    reached: set[int] = set()
+    while waiting:
+        index = waiting.pop()
+        if index in reached:
+            continue
+        reached.add(index)
+        own = [step for step in steps if step.stage.index == index]
+        waiting += [step.stage.parent for step in own[:1] if step.stage.parent is not None]
+        waiting += [
+            transfer.origin
+            for step in own
+            for transfer in step.transfers
+            if isinstance(transfer.origin, int)
+        ]
+    return frozenset(reached)
 
 
 def carried(steps: Sequence[PlannedStep], stage: int, final: int) -> tuple[tuple[str, str], ...]:

@@ -79,4 +79,5 @@ def test_an_argument_that_no_arg_declares_is_refused(run: Run) -> None:
         "it declares BASE, GIT_SHA"
     )
     assert judged.after([Edit.build_arg("GIT_SHA")]).steps
-    assert judged.after([Edit.build_arg("HTTP_PROXY", "http://proxy")]).steps
+    for known, value in (("HTTP_PROXY", "http://proxy"), ("SOURCE_DATE_EPOCH", "0")):
+        assert judged.after([Edit.build_arg(known, value)]).steps
