@@ -29,33 +29,50 @@ from .cache import (
     stage_ancestors,
 )
 from .context import (
-    Choice,
     ContextEntry,
-    EnvironmentFile,
     IgnoreRules,
     StagedContext,
     apply_argument_edits,
-    choose_source,
-    environment_files,
-    named_source,
     stage,
 )
 from .dockerfile import (
     Dockerfile,
-    EnvironmentCommand,
     PlannedStep,
     declared,
-    environment_commands,
     is_predefined,
     parse_dockerfile,
     plan,
     read_dockerfile,
     resolve_stage,
-    roles_of,
 )
 from .engines import BuildRequest, Engine, create_engine, forget_answers
-from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
-from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
+from .environments import (
+    Choice,
+    EnvironmentCommand,
+    EnvironmentFile,
+    choose_source,
+    environment_commands,
+    environment_files,
+    named_source,
+    roles_of,
+)
+from .errors import (
+    BuildFailed,
+    ConfigError,
+    DockerCacheError,
+    EngineUnavailable,
+    Unverifiable,
+)
+from .model import (
+    Build,
+    BuildSpec,
+    Edit,
+    Role,
+    Step,
+    build_from_json,
+    edit_from_json,
+    to_jsonable,
+)
 from .runs import (
     RUN_LABEL,
     Leftovers,

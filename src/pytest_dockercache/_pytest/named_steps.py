@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..dockerfile import PlannedStep, is_named
+from ..dockerfile import PlannedStep
+from ..environments import is_named
 from ..errors import ConfigError, DockerCacheError
 from ..rebuild import Project
 

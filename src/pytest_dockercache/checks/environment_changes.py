@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cache import is_rebuilt
-from ..context import EnvironmentFile, check_environment_file
+from ..environments import EnvironmentFile, check_environment_file
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit
 from ..rebuild import Stop, Subject

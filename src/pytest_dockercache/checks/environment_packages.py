@@ -7,33 +7,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..context import environment_files, environment_name
-from ..dockerfile import (
-    EnvironmentCommand,
-    Installation,
-    PlannedStep,
-    carried,
-    declared,
-    expand,
-)
-from ..dockerfile.script import Word
+from ..dockerfile import PlannedStep, carried, declared, expand
 from ..dockerfile.stages import path_at, path_below
-from ..errors import Unverifiable
-from ..image import (
-    Environment,
+from ..environments import EnvironmentCommand, Installation, environment_files, environment_name
+from ..environments.installed import Environment, environment, every_prefix, find_prefix
+from ..environments.requirements import (
     Match,
     Requirements,
-    View,
     compare_environments,
     difference_table,
-    environment,
-    every_prefix,
-    find_prefix,
     is_comparable,
     matches,
     read_requirements,
 )
+from ..errors import Unverifiable
+from ..image import View
 from ..rebuild import Project, Subject
+from ..shell.script import Word
 from .contents import Contents
 from .reading import contents_of
 from .verdict import Verdict, broken

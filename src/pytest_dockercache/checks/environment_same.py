@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..environments.installed import environment, find_prefix
 from ..errors import ConfigError
-from ..image import environment, find_prefix
 from ..inspection import Inspection
 from ..rebuild import Subject
 from .environment_packages import installed, judge_same

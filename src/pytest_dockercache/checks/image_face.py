@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ..engines import Execution
-from ..image import Environment, Found, ImageConfig, LayerIndex, hidden, read_requirements
+from ..environments.installed import Environment
+from ..environments.requirements import read_requirements
+from ..image import Found, ImageConfig, LayerIndex, hidden
 from ..rebuild import Subject
 from ..runs import RUN_LABEL
 from . import (

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..context import EnvironmentFile, python_pin
 from ..dockerfile import carried
-from ..dockerfile.running import without_wrapper
-from ..dockerfile.script import Command, Word
 from ..engines import Execution
+from ..environments import EnvironmentFile, python_pin
+from ..environments.installed import environment, find_prefix, prefixes
+from ..environments.match_specs import version_matches
 from ..errors import Unverifiable
-from ..image import View, environment, find_prefix, prefixes, version_matches
+from ..image import View
 from ..inspection import Inspection
 from ..rebuild import Project, Subject
 from ..runs import RUN_LABEL
+from ..shell.running import without_wrapper
+from ..shell.script import Command, Word
 from .contents import Contents
 from .environment_packages import named_prefixes
 from .reading import contents_of

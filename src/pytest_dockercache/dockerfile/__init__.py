@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
-from .installers import Installation
 from .instructions import declared, is_predefined
 from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .rewrite import with_base, with_instruction
-from .roles import (
-    EnvironmentCommand,
-    environment_command,
-    environment_commands,
-    is_named,
-    role_of,
-    roles_of,
-)
 from .stages import (
     carried,
     contributing_stages,
@@ -30,10 +21,8 @@ from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, 
 __all__ = [
     "BaseImage",
     "Dockerfile",
-    "EnvironmentCommand",
     "Flag",
     "Heredoc",
-    "Installation",
     "Instruction",
     "PlannedStep",
     "Stage",
@@ -42,10 +31,7 @@ __all__ = [
     "carried",
     "contributing_stages",
     "declared",
-    "environment_command",
-    "environment_commands",
     "expand",
-    "is_named",
     "is_predefined",
     "may_be_named",
     "parse_dockerfile",
@@ -54,8 +40,6 @@ __all__ = [
     "read_dockerfile",
     "resolve_stage",
     "resolved_stages",
-    "role_of",
-    "roles_of",
     "stage_label",
     "vertex_name",
     "with_base",

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 from layer_maker import add, conda, dist, layer
 
-from pytest_dockercache.errors import ConfigError, Unverifiable
-from pytest_dockercache.image import (
-    Difference,
+from pytest_dockercache.environments.installed import (
     Environment,
     Package,
-    compare_environments,
-    difference_table,
     environment,
     find_prefix,
+    prefixes,
+)
+from pytest_dockercache.environments.match_specs import compare, parse_spec, version_matches
+from pytest_dockercache.environments.requirements import (
+    Difference,
+    compare_environments,
+    difference_table,
     matches,
     parse_requirements,
-    parse_spec,
-    prefixes,
-    replay,
-    version_matches,
 )
-from pytest_dockercache.image.versions import compare
+from pytest_dockercache.errors import ConfigError, Unverifiable
+from pytest_dockercache.image import replay
 
 ENV = "opt/conda/envs/app"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import check_environment_file, load_yaml, python_pin
+from pytest_dockercache.environments import check_environment_file, load_yaml, python_pin
 from pytest_dockercache.errors import ConfigError
 
 

@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..context import load_yaml
 from ..errors import ConfigError, Unverifiable
-from .packages import Environment, Package, normalised
-from .versions import MatchSpec, parse_package_url, parse_spec
+from . import load_yaml
+from .installed import Environment, Package, normalised
+from .match_specs import MatchSpec, parse_package_url, parse_spec
 
 if TYPE_CHECKING:
     from packaging.markers import Marker

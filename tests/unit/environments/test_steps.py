@@ -6,12 +6,11 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from pytest_dockercache.dockerfile import (
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments import (
     EnvironmentCommand,
     environment_command,
     environment_commands,
-    parse_dockerfile,
-    plan,
     role_of,
     roles_of,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_dockercache.dockerfile.script import commands
+from pytest_dockercache.shell.script import commands
 
 
 def lines(script: str, directory: str | None = "/", **variables: str) -> list[str]:

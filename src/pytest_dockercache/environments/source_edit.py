@@ -1,40 +1,28 @@
-"""Which file the source edit changes, and which context files are environment files."""
+"""Which file the source edit changes."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import posixpath
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..context.comments import comment_syntax, is_binary, is_source_code
+from ..context.edits import context_path
+from ..context.entries import ContextEntry
+from ..context.ignore import IgnoreRules
+from ..context.missing import alike, is_there
 from ..dockerfile.stages import contributing_stages
-from ..dockerfile.syntax import PlannedStep, Transfer
+from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError, Unverifiable
-from .comments import comment_syntax, is_binary, is_source_code
-from .edits import context_path
-from .entries import ContextEntry
-from .gomatch import BadPatternError, compile_match, has_wildcard
-from .ignore import IgnoreRules
-from .missing import alike, is_there, missing_sources
-from .selection import container_paths, taken
+from .files import EnvironmentFile
+from .flow import Files, StepView, follow_files
 
-if TYPE_CHECKING:
-    from ..dockerfile import EnvironmentCommand
-
-__all__ = [
-    "Choice",
-    "EnvironmentFile",
-    "choose_source",
-    "environment_files",
-    "is_manifest",
-    "named_source",
-]
+__all__ = ["Choice", "choose_source", "is_manifest", "named_source"]
 
 
 @dataclass(frozen=True)
@@ -43,187 +31,6 @@ class Choice:
 
     path: str
     why: str
-
-
-@dataclass(frozen=True)
-class EnvironmentFile:
-    """A context file that environment steps read, or ought to.
-
-    ``readers`` are the first lines of the environment steps whose root
-    filesystem or bind mounts hold it, in Dockerfile order; empty when the
-    image never reads it. ``why`` says in a few words how it was found.
-    """
-
-    path: str
-    readers: tuple[int, ...]
-    why: str
-
-
-@dataclass
-class _Files:
-    """Which context files a filesystem holds: by container path, and in any layer at all."""
-
-    at: dict[str, str] = field(default_factory=dict)
-    present: set[str] = field(default_factory=set)
-
-    def copy(self) -> _Files:
-        return _Files(dict(self.at), set(self.present))
-
-
-@dataclass(frozen=True)
-class _View:
-    """The context files a step starts with, and those that it mounts or copies itself."""
-
-    step: PlannedStep
-    before: _Files
-    own: _Files
-
-
-def _views(
-    plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]
-) -> tuple[dict[int, _View], dict[int, _Files]]:
-    """Follow the context's files through the stages.
-
-    Returns the view of every step, by position in ``plan``, and what every
-    stage ends with, by stage index.
-    """
-    ends: dict[int, _Files] = {}
-    views: dict[int, _View] = {}
-    state = _Files()
-    for position, step in enumerate(plan):
-        index = step.stage.index
-        if step.instruction.keyword == "FROM" or index not in ends:
-            parent = step.stage.parent
-            state = ends[parent].copy() if parent in ends else _Files()
-        ends[index] = state
-        own = _Files()
-        for transfer in step.transfers:
-            _bring(transfer, entries, ends, own)
-        needs_before = step.instruction.keyword in ("RUN", "CMD", "ENTRYPOINT")
-        views[position] = _View(step, state.copy() if needs_before else state, own)
-        if any(transfer.kind != "bind" for transfer in step.transfers):
-            state.at.update(own.at)
-            state.present.update(own.present)
-    return views, ends
-
-
-def _bring(
-    transfer: Transfer,
-    entries: Mapping[str, ContextEntry],
-    ends: Mapping[int, _Files],
-    into: _Files,
-) -> None:
-    if transfer.origin == "context":
-        for item in taken(transfer, entries):
-            if entries[item.path].kind == "dir":
-                continue
-            into.present.add(item.path)
-            for place in container_paths(transfer, item):
-                into.at[place] = item.path
-    elif isinstance(transfer.origin, int) and transfer.origin in ends:
-        there = ends[transfer.origin]
-        as_entries = {place[1:]: _file(place[1:]) for place in there.at}
-        for directory in {parent for place in there.at for parent in _parents(place)}:
-            as_entries.setdefault(directory, _file(directory, "dir"))
-        local = Transfer(
-            transfer.kind,
-            transfer.sources,
-            transfer.destination,
-            "context",
-            transfer.exclude,
-            transfer.parents,
-        )
-        for item in taken(local, as_entries):
-            origin = there.at.get("/" + item.path)
-            if origin is None:
-                continue
-            into.present.add(origin)
-            for place in container_paths(local, item):
-                into.at[place] = origin
-
-
-def _file(path: str, kind: str = "file") -> ContextEntry:
-    return ContextEntry(path, kind, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
-
-
-def _parents(place: str) -> list[str]:
-    parts = place[1:].split("/")[:-1]
-    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-
-
-# -- environment files
-
-_CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
-    "conda": ("environment.yml", "environment.yaml"),
-    "pip": ("requirements.txt",),
-    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
-    "poetry": ("poetry.lock", "pyproject.toml"),
-    "pixi": ("pixi.lock", "pixi.toml"),
-    "pdm": ("pdm.lock", "pyproject.toml"),
-}
-
-
-def _family(tool: str) -> str:
-    word = tool.split()[0] if tool.split() else tool
-    if word in ("conda", "mamba", "micromamba", "conda-lock", "conda-env"):
-        return "conda"
-    return "pip" if word.startswith("pip") or tool == "uv pip" else word
-
-
-def environment_files(
-    plan: Sequence[PlannedStep],
-    entries: Iterable[ContextEntry],
-    commands: Sequence[EnvironmentCommand],
-    named: Sequence[str] = (),
-    *,
-    context: Path | None = None,
-    ignore: IgnoreRules | None = None,
-) -> tuple[EnvironmentFile, ...]:
-    """The context files that the environment steps read, or ought to read.
-
-    ``named`` (from ``--dockercache-environment``) come first and must exist.
-    Then each manifest that a command reads, followed from the container back
-    through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
-    Where a tool only installs packages by name while its conventional
-    manifest lies at the root of the context, that manifest is one too: it
-    and the image drift apart. ``context`` and ``ignore`` are used in messages.
-
-    Raises ConfigError for a file that is named, or copied for a command to
-    read, but is not in the context.
-    """
-    known = {entry.path: entry for entry in entries}
-    views, _ = _views(plan, known)
-    at_line = {
-        view.step.line: view for view in views.values() if view.step.instruction.keyword == "RUN"
-    }
-    found: dict[str, str] = {}
-    for path in named:
-        cleaned = _named_file(path, known, context)
-        found.setdefault(cleaned, "named with --dockercache-environment")
-    families_with_manifest = set()
-    for command in commands:
-        view = at_line.get(command.line)
-        if view is None:
-            continue
-        for manifest in (*command.manifests, *command.unresolved):
-            read = _origins(view, manifest) if manifest in command.manifests else ()
-            if not read:
-                _require_copied(plan, view, manifest, known, context, ignore)
-                read = _namesakes(view, manifest)
-            for origin in read:
-                found.setdefault(origin, f"line {command.line} reads it")
-                families_with_manifest.add(_family(command.tool))
-    for command in commands:
-        family = _family(command.tool)
-        if not command.named or family in families_with_manifest:
-            continue
-        for name in _CONVENTIONAL.get(family, ())[:2]:
-            if name in known and known[name].kind != "dir" and name not in found:
-                found[name] = f"line {command.line} installs by name although it is there"
-                break
-    return tuple(
-        EnvironmentFile(path, _readers(path, commands, at_line), why) for path, why in found.items()
-    )
 
 
 def named_source(
@@ -266,88 +73,6 @@ def named_source(
         raise ConfigError(f"{option}: no such file in the build context {context}; {hint}")
     return Choice(cleaned, "named with --dockercache-edit")
 
-
-def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | None) -> str:
-    cleaned = posixpath.normpath(path)
-    if cleaned.startswith("/") and context is not None:
-        cleaned = posixpath.relpath(cleaned, context.absolute().as_posix())
-    entry = known.get(cleaned)
-    where = f" {context}" if context is not None else ""
-    if entry is None:
-        ignored = context is not None and (context / cleaned).exists()
-        raise ConfigError(
-            f"--dockercache-environment={path}: "
-            + (
-                "is excluded from the build context by its ignore file; let it in with a '!' line"
-                if ignored
-                else f"no such file in the build context{where}; paths are relative to the context"
-            )
-        )
-    if entry.kind == "dir":
-        raise ConfigError(f"--dockercache-environment={path}: is a directory; name a file")
-    return cleaned
-
-
-def _origins(view: _View, manifest: str) -> tuple[str, ...]:
-    """The context files behind a container path, or behind those that its wildcard matches."""
-    place = posixpath.normpath(manifest)
-    origin = view.own.at.get(place) or view.before.at.get(place)
-    if origin is not None:
-        return (origin,)
-    if not has_wildcard(place):
-        return ()
-    with contextlib.suppress(BadPatternError):
-        pattern = compile_match(place)
-        visible = {**view.before.at, **view.own.at}
-        matching = {path for there, path in visible.items() if pattern.fullmatch(there)}
-        return tuple(sorted(matching))
-    return ()
-
-
-def _namesakes(view: _View, manifest: str) -> tuple[str, ...]:
-    """The one visible context file with the manifest's name: a RUN may have moved it."""
-    name = posixpath.basename(manifest)
-    visible = view.own.present | view.before.present
-    candidates = [path for path in visible if posixpath.basename(path) == name]
-    return tuple(candidates) if len(candidates) == 1 else ()
-
-
-def _require_copied(
-    plan: Sequence[PlannedStep],
-    view: _View,
-    manifest: str,
-    known: Mapping[str, ContextEntry],
-    context: Path | None,
-    ignore: IgnoreRules | None,
-) -> None:
-    """Refuse a manifest that a COPY names although the context does not hold it."""
-    place = posixpath.normpath(manifest)
-    for step in plan:
-        if step.stage.index != view.step.stage.index or step.line > view.step.line:
-            continue
-        for missing in missing_sources(step, known, ignore, context):
-            destination = posixpath.normpath(missing.transfer.destination)
-            inside = posixpath.join(destination, posixpath.basename(missing.source))
-            if place in (destination, inside):
-                raise ConfigError(
-                    f"environment file {missing.verdict(f'line {step.line}')} for line "
-                    f"{view.step.line}\n  fix    {missing.fix(context)}"
-                )
-
-
-def _readers(
-    path: str, commands: Sequence[EnvironmentCommand], at_line: Mapping[int, _View]
-) -> tuple[int, ...]:
-    lines = {
-        command.line
-        for command in commands
-        if (view := at_line.get(command.line)) is not None
-        and (path in view.before.present or path in view.own.present)
-    }
-    return tuple(sorted(lines))
-
-
-# -- the source edit
 
 _MANIFEST_NAME = re.compile(
     r"""(
@@ -408,7 +133,7 @@ def choose_source(
     Raises Unverifiable when no file qualifies.
     """
     known = {entry.path: entry for entry in entries}
-    views, ends = _views(plan, known)
+    views, ends = follow_files(plan, known)
     late, early = _around_environment(views, environment_lines)
     excluded = set(exclude)
 
@@ -466,7 +191,7 @@ def choose_source(
 
 
 def _around_environment(
-    views: Mapping[int, _View], environment_lines: Collection[int]
+    views: Mapping[int, StepView], environment_lines: Collection[int]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Context files taken after, and before, the last environment step: path to line.
 
@@ -494,7 +219,7 @@ def _around_environment(
 
 
 def _above_environment(
-    views: Mapping[int, _View],
+    views: Mapping[int, StepView],
     environment_lines: Collection[int],
     environment: Collection[str],
     known: Mapping[str, ContextEntry],
@@ -523,7 +248,7 @@ def _above_environment(
 
 
 def _made_into_environment(
-    views: Mapping[int, _View], environment_lines: Collection[int]
+    views: Mapping[int, StepView], environment_lines: Collection[int]
 ) -> dict[str, int]:
     """Context files of other stages with a RUN, of which an environment step copies: path to line.
 
@@ -544,8 +269,8 @@ def _made_into_environment(
 
 
 def _chains(
-    views: Mapping[int, _View], environment_lines: Collection[int]
-) -> Iterator[list[_View]]:
+    views: Mapping[int, StepView], environment_lines: Collection[int]
+) -> Iterator[list[StepView]]:
     """For each environment step the steps that it runs on top of, and itself."""
     parents = {view.step.stage.index: view.step.stage.parent for view in views.values()}
     for last, environment in views.items():
@@ -629,14 +354,14 @@ def _commentable(path: str, context: Path | None) -> bool:
 
 
 def _program(
-    plan: Sequence[PlannedStep], ends: Mapping[int, _Files], known: Mapping[str, ContextEntry]
+    plan: Sequence[PlannedStep], ends: Mapping[int, Files], known: Mapping[str, ContextEntry]
 ) -> tuple[str, int] | None:
     """The context file that ENTRYPOINT or CMD of the last stage runs, and that line."""
     if not plan:
         return None
     parents = {step.stage.index: step.stage.parent for step in plan}
     stage: int | None = plan[-1].stage.index
-    files = ends.get(plan[-1].stage.index, _Files())
+    files = ends.get(plan[-1].stage.index, Files())
     chain: list[int] = []
     while stage is not None and stage not in chain:
         chain.append(stage)
@@ -657,7 +382,7 @@ def _program(
     return None
 
 
-def _first_file(step: PlannedStep, files: _Files) -> str | None:
+def _first_file(step: PlannedStep, files: Files) -> str | None:
     words = step.instruction.exec_form
     if words is None:
         try:

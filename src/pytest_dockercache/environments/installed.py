@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import Unverifiable
-from .index import OPAQUE, Kind, display
-from .replay import View, split_code
-from .sifting import KEEP_SUFFIXES, keeps
+from ..image.index import OPAQUE, Kind, display
+from ..image.replay import View, split_code
+from ..image.sifting import KEEP_SUFFIXES, keeps
 
 __all__ = [
     "Environment",

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .expansion import Lexer, SubstitutionError
-from .syntax import Heredoc
+from ..dockerfile.expansion import Lexer, SubstitutionError
+from ..dockerfile.syntax import Heredoc
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
 

@@ -16,11 +16,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from ..model import Role
+from ..shell.running import step_commands
 from .installers import Installation, recognised
-from .running import step_commands
-from .syntax import PlannedStep
 
 __all__ = [
     "EnvironmentCommand",

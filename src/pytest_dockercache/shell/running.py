@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from .instructions import heredoc_mark
+from ..dockerfile.instructions import heredoc_mark
+from ..dockerfile.syntax import PlannedStep
 from .script import Command, Word, commands, joined_path, known_text
-from .syntax import PlannedStep
 
 __all__ = ["named_environment", "step_commands", "without_wrapper"]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import (
+from pytest_dockercache.context import IgnoreRules, context_files
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments import (
     Choice,
     EnvironmentFile,
-    IgnoreRules,
     choose_source,
-    context_files,
+    environment_commands,
     environment_files,
 )
-from pytest_dockercache.dockerfile import environment_commands, parse_dockerfile, plan
 from pytest_dockercache.errors import ConfigError, Unverifiable
 
 ENVIRONMENT = "COPY environment.yml ./\nRUN conda env update -f environment.yml\n"

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .running import named_environment
-from .script import Command, Word, joined_path, known_text
-from .syntax import PlannedStep
+from ..dockerfile.syntax import PlannedStep
+from ..shell.running import named_environment
+from ..shell.script import Command, Word, joined_path, known_text
 
 __all__ = ["Installation", "recognised"]
 

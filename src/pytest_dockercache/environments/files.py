@@ -1,0 +1,187 @@
+"""Which context files are environment files, and which steps read them."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..context.entries import ContextEntry
+from ..context.gomatch import BadPatternError, compile_match, has_wildcard
+from ..context.ignore import IgnoreRules
+from ..context.missing import missing_sources
+from ..dockerfile.syntax import PlannedStep
+from ..errors import ConfigError
+from .flow import StepView, follow_files
+from .steps import EnvironmentCommand
+
+__all__ = ["EnvironmentFile", "environment_files"]
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """A context file that environment steps read, or ought to.
+
+    ``readers`` are the first lines of the environment steps whose root
+    filesystem or bind mounts hold it, in Dockerfile order; empty when the
+    image never reads it. ``why`` says in a few words how it was found.
+    """
+
+    path: str
+    readers: tuple[int, ...]
+    why: str
+
+
+_CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
+    "conda": ("environment.yml", "environment.yaml"),
+    "pip": ("requirements.txt",),
+    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
+    "poetry": ("poetry.lock", "pyproject.toml"),
+    "pixi": ("pixi.lock", "pixi.toml"),
+    "pdm": ("pdm.lock", "pyproject.toml"),
+}
+
+
+def _family(tool: str) -> str:
+    word = tool.split()[0] if tool.split() else tool
+    if word in ("conda", "mamba", "micromamba", "conda-lock", "conda-env"):
+        return "conda"
+    return "pip" if word.startswith("pip") or tool == "uv pip" else word
+
+
+def environment_files(
+    plan: Sequence[PlannedStep],
+    entries: Iterable[ContextEntry],
+    commands: Sequence[EnvironmentCommand],
+    named: Sequence[str] = (),
+    *,
+    context: Path | None = None,
+    ignore: IgnoreRules | None = None,
+) -> tuple[EnvironmentFile, ...]:
+    """The context files that the environment steps read, or ought to read.
+
+    ``named`` (from ``--dockercache-environment``) come first and must exist.
+    Then each manifest that a command reads, followed from the container back
+    through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
+    Where a tool only installs packages by name while its conventional
+    manifest lies at the root of the context, that manifest is one too: it
+    and the image drift apart. ``context`` and ``ignore`` are used in messages.
+
+    Raises ConfigError for a file that is named, or copied for a command to
+    read, but is not in the context.
+    """
+    known = {entry.path: entry for entry in entries}
+    views, _ = follow_files(plan, known)
+    at_line = {
+        view.step.line: view for view in views.values() if view.step.instruction.keyword == "RUN"
+    }
+    found: dict[str, str] = {}
+    for path in named:
+        cleaned = _named_file(path, known, context)
+        found.setdefault(cleaned, "named with --dockercache-environment")
+    families_with_manifest = set()
+    for command in commands:
+        view = at_line.get(command.line)
+        if view is None:
+            continue
+        for manifest in (*command.manifests, *command.unresolved):
+            read = _origins(view, manifest) if manifest in command.manifests else ()
+            if not read:
+                _require_copied(plan, view, manifest, known, context, ignore)
+                read = _namesakes(view, manifest)
+            for origin in read:
+                found.setdefault(origin, f"line {command.line} reads it")
+                families_with_manifest.add(_family(command.tool))
+    for command in commands:
+        family = _family(command.tool)
+        if not command.named or family in families_with_manifest:
+            continue
+        for name in _CONVENTIONAL.get(family, ())[:2]:
+            if name in known and known[name].kind != "dir" and name not in found:
+                found[name] = f"line {command.line} installs by name although it is there"
+                break
+    return tuple(
+        EnvironmentFile(path, _readers(path, commands, at_line), why) for path, why in found.items()
+    )
+
+
+def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | None) -> str:
+    cleaned = posixpath.normpath(path)
+    if cleaned.startswith("/") and context is not None:
+        cleaned = posixpath.relpath(cleaned, context.absolute().as_posix())
+    entry = known.get(cleaned)
+    where = f" {context}" if context is not None else ""
+    if entry is None:
+        ignored = context is not None and (context / cleaned).exists()
+        raise ConfigError(
+            f"--dockercache-environment={path}: "
+            + (
+                "is excluded from the build context by its ignore file; let it in with a '!' line"
+                if ignored
+                else f"no such file in the build context{where}; paths are relative to the context"
+            )
+        )
+    if entry.kind == "dir":
+        raise ConfigError(f"--dockercache-environment={path}: is a directory; name a file")
+    return cleaned
+
+
+def _origins(view: StepView, manifest: str) -> tuple[str, ...]:
+    """The context files behind a container path, or behind those that its wildcard matches."""
+    place = posixpath.normpath(manifest)
+    origin = view.own.at.get(place) or view.before.at.get(place)
+    if origin is not None:
+        return (origin,)
+    if not has_wildcard(place):
+        return ()
+    with contextlib.suppress(BadPatternError):
+        pattern = compile_match(place)
+        visible = {**view.before.at, **view.own.at}
+        matching = {path for there, path in visible.items() if pattern.fullmatch(there)}
+        return tuple(sorted(matching))
+    return ()
+
+
+def _namesakes(view: StepView, manifest: str) -> tuple[str, ...]:
+    """The one visible context file with the manifest's name: a RUN may have moved it."""
+    name = posixpath.basename(manifest)
+    visible = view.own.present | view.before.present
+    candidates = [path for path in visible if posixpath.basename(path) == name]
+    return tuple(candidates) if len(candidates) == 1 else ()
+
+
+def _require_copied(
+    plan: Sequence[PlannedStep],
+    view: StepView,
+    manifest: str,
+    known: Mapping[str, ContextEntry],
+    context: Path | None,
+    ignore: IgnoreRules | None,
+) -> None:
+    """Refuse a manifest that a COPY names although the context does not hold it."""
+    place = posixpath.normpath(manifest)
+    for step in plan:
+        if step.stage.index != view.step.stage.index or step.line > view.step.line:
+            continue
+        for missing in missing_sources(step, known, ignore, context):
+            destination = posixpath.normpath(missing.transfer.destination)
+            inside = posixpath.join(destination, posixpath.basename(missing.source))
+            if place in (destination, inside):
+                raise ConfigError(
+                    f"environment file {missing.verdict(f'line {step.line}')} for line "
+                    f"{view.step.line}\n  fix    {missing.fix(context)}"
+                )
+
+
+def _readers(
+    path: str, commands: Sequence[EnvironmentCommand], at_line: Mapping[int, StepView]
+) -> tuple[int, ...]:
+    lines = {
+        command.line
+        for command in commands
+        if (view := at_line.get(command.line)) is not None
+        and (path in view.before.present or path in view.own.present)
+    }
+    return tuple(sorted(lines))

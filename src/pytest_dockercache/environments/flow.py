@@ -1,0 +1,104 @@
+"""Which context files each step sees: the files of the context, followed through the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..context.entries import ContextEntry
+from ..context.selection import container_paths, taken
+from ..dockerfile.syntax import PlannedStep, Transfer
+
+__all__ = ["Files", "StepView", "follow_files"]
+
+
+@dataclass
+class Files:
+    """Which context files a filesystem holds: by container path, and in any layer at all."""
+
+    at: dict[str, str] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
+
+    def copy(self) -> Files:
+        return Files(dict(self.at), set(self.present))
+
+
+@dataclass(frozen=True)
+class StepView:
+    """The context files a step starts with, and those that it mounts or copies itself."""
+
+    step: PlannedStep
+    before: Files
+    own: Files
+
+
+def follow_files(
+    plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]
+) -> tuple[dict[int, StepView], dict[int, Files]]:
+    """Follow the context's files through the stages.
+
+    Returns the view of every step, by position in ``plan``, and what every
+    stage ends with, by stage index.
+    """
+    ends: dict[int, Files] = {}
+    views: dict[int, StepView] = {}
+    state = Files()
+    for position, step in enumerate(plan):
+        index = step.stage.index
+        if step.instruction.keyword == "FROM" or index not in ends:
+            parent = step.stage.parent
+            state = ends[parent].copy() if parent in ends else Files()
+        ends[index] = state
+        own = Files()
+        for transfer in step.transfers:
+            _bring(transfer, entries, ends, own)
+        needs_before = step.instruction.keyword in ("RUN", "CMD", "ENTRYPOINT")
+        views[position] = StepView(step, state.copy() if needs_before else state, own)
+        if any(transfer.kind != "bind" for transfer in step.transfers):
+            state.at.update(own.at)
+            state.present.update(own.present)
+    return views, ends
+
+
+def _bring(
+    transfer: Transfer,
+    entries: Mapping[str, ContextEntry],
+    ends: Mapping[int, Files],
+    into: Files,
+) -> None:
+    if transfer.origin == "context":
+        for item in taken(transfer, entries):
+            if entries[item.path].kind == "dir":
+                continue
+            into.present.add(item.path)
+            for place in container_paths(transfer, item):
+                into.at[place] = item.path
+    elif isinstance(transfer.origin, int) and transfer.origin in ends:
+        there = ends[transfer.origin]
+        as_entries = {place[1:]: _file(place[1:]) for place in there.at}
+        for directory in {parent for place in there.at for parent in _parents(place)}:
+            as_entries.setdefault(directory, _file(directory, "dir"))
+        local = Transfer(
+            transfer.kind,
+            transfer.sources,
+            transfer.destination,
+            "context",
+            transfer.exclude,
+            transfer.parents,
+        )
+        for item in taken(local, as_entries):
+            origin = there.at.get("/" + item.path)
+            if origin is None:
+                continue
+            into.present.add(origin)
+            for place in container_paths(local, item):
+                into.at[place] = origin
+
+
+def _file(path: str, kind: str = "file") -> ContextEntry:
+    return ContextEntry(path, kind, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
+
+
+def _parents(place: str) -> list[str]:
+    parts = place[1:].split("/")[:-1]
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
