@@ -10,16 +10,14 @@ from dataclasses import dataclass, replace
 from ..dockerfile import PlannedStep, carried, declared, expand
 from ..dockerfile.stages import path_at, path_below
 from ..environments import EnvironmentCommand, Installation, environment_files, environment_name
-from ..environments.installed import Environment, environment, every_prefix, find_prefix
-from ..environments.requirements import (
+from ..environments.comparison import (
     Match,
-    Requirements,
     compare_environments,
     difference_table,
-    is_comparable,
     matches,
-    read_requirements,
 )
+from ..environments.installed import Environment, environment, every_prefix, find_prefix
+from ..environments.requirements import Requirements, is_comparable, read_requirements
 from ..errors import Unverifiable
 from ..image import View
 from ..rebuild import Project, Subject

@@ -1,0 +1,203 @@
+"""What should be installed, held against what is installed, package by package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .installed import Environment, Package, normalised
+from .markers import Machine
+from .match_specs import MatchSpec
+from .requirements import Requirements
+
+__all__ = ["Difference", "Match", "compare_environments", "difference_table", "matches"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One package that is not as the file says.
+
+    ``wanted`` is what the file asks for ("" for an extra package), ``found``
+    what is installed ("" for a missing one).
+    """
+
+    kind: Literal["missing", "extra", "differing"]
+    name: str
+    wanted: str = ""
+    found: str = ""
+    manager: str = "conda"
+
+
+@dataclass(frozen=True)
+class Match:
+    """The outcome: the differences, and what could not be verified either way.
+
+    ``verified`` is the number of entries that were held against what is installed.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    unverified: tuple[str, ...] = ()
+    verified: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs, as far as could be verified."""
+        return not self.differences
+
+
+def matches(
+    requirements: Requirements, environment: Environment, *, platform: str = "linux/amd64"
+) -> Match:
+    """Hold an environment against a file; differences are sorted by manager and name.
+
+    A requirement of the pip part is satisfied by a distribution of any
+    origin, as pip itself sees it. Its marker is evaluated for the Python of
+    the environment and the image's ``platform``, never for those of this
+    process; where it depends on more than is known of them, the line is
+    unverified unless it is satisfied.
+    """
+    differences: list[Difference] = []
+    by_name: dict[str, list[MatchSpec]] = {}
+    for spec in requirements.conda:
+        by_name.setdefault(spec.name, []).append(spec)
+    for name, specs in by_name.items():
+        package = environment.get(name)
+        wanted = ", ".join(_spec_text(spec) for spec in specs)
+        if package is None:
+            if name not in requirements.optional:
+                differences.append(Difference("missing", name, wanted))
+        elif not all(_fits(spec, package, requirements) for spec in specs):
+            differences.append(Difference("differing", name, wanted, _found_text(package)))
+        elif digest := _other_digest(package, requirements.digests.get(name)):
+            differences.append(Difference("differing", name, requirements.digests[name], digest))
+    machine = Machine.of(environment, platform)
+    judged = _judge_pip(requirements, environment, machine, differences)
+    if requirements.exact:
+        for package in environment.packages:
+            listed = by_name if package.manager == "conda" else judged.names
+            if package.manager in requirements.managers and package.name not in listed:
+                differences.append(
+                    Difference("extra", package.name, "", _found_text(package), package.manager)
+                )
+    unread = tuple(f"{path} cannot be read" for path in environment.unread)
+    ordered = sorted(differences, key=lambda item: (item.manager, item.name, item.kind))
+    return Match(
+        tuple(ordered),
+        requirements.unverified + judged.undecided + unread,
+        len(by_name) + judged.verified,
+    )
+
+
+def _fits(spec: MatchSpec, package: Package, requirements: Requirements) -> bool:
+    channel = "" if requirements.kind in ("explicit", "conda-lock") else package.channel
+    return spec.matches(package.version, package.build, channel)
+
+
+def _other_digest(package: Package, wanted: str | None) -> str:
+    if not wanted:
+        return ""
+    kind = wanted.partition(":")[0]
+    found = next((item for item in package.digests if item.startswith(kind + ":")), wanted)
+    return found if found.lower() != wanted.lower() else ""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What came of the pip part: its names, how many lines decide, and those that do not."""
+
+    names: frozenset[str]
+    verified: int
+    undecided: tuple[str, ...]
+
+
+def _judge_pip(
+    requirements: Requirements,
+    environment: Environment,
+    machine: Machine,
+    differences: list[Difference],
+) -> _Judged:
+    from packaging.requirements import Requirement
+    from packaging.version import InvalidVersion, Version
+
+    names: set[str] = set()
+    undecided: list[str] = []
+    verified = 0
+    for line in requirements.pip:
+        requirement = Requirement(line)
+        name = normalised(requirement.name)
+        applies = machine.fulfils(requirement.marker)
+        if applies is False:
+            continue
+        names.add(name)
+        version = environment.distributions.get(name)
+        wanted = str(requirement.specifier)
+        if version is None:
+            if name in requirements.optional:
+                continue
+            difference = Difference("missing", name, wanted or "any version", manager="pip")
+        else:
+            try:
+                fits = requirement.specifier.contains(Version(version), prereleases=True)
+            except InvalidVersion:
+                fits = wanted in ("", f"=={version}", f"==={version}")
+            if fits:
+                verified += 1
+                continue
+            difference = Difference("differing", name, wanted, version, "pip")
+        if applies is None:
+            undecided.append(line)
+        else:
+            verified += 1
+            differences.append(difference)
+    return _Judged(frozenset(names), verified, tuple(undecided))
+
+
+def _spec_text(spec: MatchSpec) -> str:
+    """The part of a spec that says something about the version, build or channel."""
+    text = spec.version + (f" {spec.build}" if spec.build else "")
+    if spec.channel and "/" not in spec.channel:
+        text = f"{spec.channel}::{text or '*'}"
+    return text.strip() or "any version"
+
+
+def _found_text(package: Package) -> str:
+    return f"{package.version} {package.build}".strip()
+
+
+def compare_environments(one: Environment, other: Environment) -> tuple[Difference, ...]:
+    """How ``other`` differs from ``one``: ``missing`` is what only ``one`` has."""
+    first = {(p.manager, p.name): p for p in one.packages}
+    second = {(p.manager, p.name): p for p in other.packages}
+    differences = []
+    for key in sorted({*first, *second}):
+        a, b = first.get(key), second.get(key)
+        manager, name = key
+        if a is None and b is not None:
+            differences.append(Difference("extra", name, "", _found_text(b), manager))
+        elif b is None and a is not None:
+            differences.append(Difference("missing", name, _found_text(a), "", manager))
+        elif a is not None and b is not None and (a.version, a.build) != (b.version, b.build):
+            differences.append(
+                Difference("differing", name, _found_text(a), _found_text(b), manager)
+            )
+    return tuple(differences)
+
+
+def difference_table(differences: Sequence[Difference], limit: int = 20) -> tuple[str, ...]:
+    """Differences as the lines of a small table, at most ``limit`` of them and a rest."""
+    shown = differences[:limit]
+    width = max((len(item.name) for item in shown), default=0)
+    lines = []
+    for item in shown:
+        name = item.name.ljust(width)
+        if item.kind == "missing":
+            lines.append(f"{name}  missing    wanted {item.wanted}")
+        elif item.kind == "extra":
+            lines.append(f"{name}  extra      found {item.found}")
+        else:
+            lines.append(f"{name}  differing  wanted {item.wanted}, found {item.found}")
+        lines[-1] += "  (pip)" if item.manager == "pip" else ""
+    if len(differences) > limit:
+        lines.append(f"… and {len(differences) - limit} more")
+    return tuple(lines)

@@ -1,0 +1,106 @@
+"""Environment markers (PEP 508), evaluated for an image of which little is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from .installed import Environment
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+
+__all__ = ["Machine"]
+
+_MACHINES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "ppc64le": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+"""``uname -m`` by the architecture of an image; for 32 bits it depends on the host's kernel."""
+
+_PATCHES = range(60)
+"""Third parts of a Python version that may be there where only the first two are known."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What markers ask of the Python that an environment has and of the machine it runs on.
+
+    ``pythons`` are the versions that its Python may have, empty if nothing is
+    known of it; ``values`` are the other values that are known.
+    """
+
+    pythons: tuple[str, ...]
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, environment: Environment, platform: str) -> Machine:
+        """The machine of an environment in an image of this platform (``linux/amd64``)."""
+        system, _, rest = platform.partition("/")
+        values = {"extra": ""}
+        if system == "linux":
+            values |= {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"}
+            if machine := _MACHINES.get(rest.partition("/")[0]):
+                values["platform_machine"] = machine
+        pypy = any(name.startswith("pypy") for name in environment.interpreters)
+        values["implementation_name"] = "pypy" if pypy else "cpython"
+        values["platform_python_implementation"] = "PyPy" if pypy else "CPython"
+        if environment.python:
+            return cls((environment.python,), values)
+        series = {re.sub(r"^[a-z]+", "", name) for name in environment.interpreters}
+        known = series.pop() if len(series) == 1 else ""
+        if "." not in known:
+            return cls((), values)
+        return cls(tuple(f"{known}.{patch}" for patch in _PATCHES), values)
+
+    def fulfils(self, marker: Marker | None) -> bool | None:
+        """Whether a requirement with this marker is meant; None where that is not known."""
+        from packaging.markers import UndefinedComparison
+        from packaging.version import InvalidVersion
+
+        if marker is None:
+            return True
+        try:
+            found = {bool(marker.evaluate(dict(values))) for values in self._worlds(str(marker))}
+        except (InvalidVersion, UndefinedComparison):
+            return None
+        return found.pop() if len(found) == 1 else None
+
+    def _worlds(self, marker: str) -> Iterator[Mapping[str, str]]:
+        """Every set of values that may be so, as far as this marker can tell them apart."""
+        literals = re.findall(r"'([^']*)'|\"([^\"]*)\"", marker)
+        anything = ["0", "999999", *(one or other for one, other in literals)]
+        free = [name for name in _FREE if name not in self.values and name in marker]
+        given = dict.fromkeys(_FREE, "0") | dict(self.values)
+        versions = self.pythons or _PYTHONS
+        if "python_full_version" not in marker and "implementation_version" not in marker:
+            versions = tuple({_series(version): version for version in versions}.values())
+        pythons = [_python_values(version) for version in versions]
+        for python, *values in product(pythons, *([anything] * len(free))):
+            world = {**given, **python, **dict(zip(free, values, strict=True))}
+            if world["implementation_name"] == "cpython":
+                world["implementation_version"] = world["python_full_version"]
+            yield world
+
+
+_FREE = (
+    "implementation_version", "platform_machine", "platform_release", "platform_version",
+    "os_name", "sys_platform", "platform_system",
+)  # fmt: skip
+
+_PYTHONS = ("2.7.18", *(f"3.{minor}.{patch}" for minor in range(4, 30) for patch in (0, 1, 59)))
+"""What an unknown Python may be."""
+
+
+def _python_values(version: str) -> Mapping[str, str]:
+    return {"python_full_version": version, "python_version": _series(version)}
+
+
+def _series(version: str) -> str:
+    return ".".join(version.split(".")[:2])
