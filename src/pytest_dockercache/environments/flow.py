@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..context.entries import ContextEntry
 from ..context.selection import container_paths, taken
 from ..dockerfile.syntax import PlannedStep, Transfer
+from ..shell.running import step_commands
+from ..shell.script import Command, joined_path
 
 __all__ = ["Files", "StepView", "follow_files"]
 
@@ -57,7 +60,50 @@ def follow_files(
         if any(transfer.kind != "bind" for transfer in step.transfers):
             state.at.update(own.at)
             state.present.update(own.present)
+        if step.instruction.keyword == "RUN" and state.at:
+            for command in step_commands(step):
+                state.at.update(relocated(command, {**state.at, **own.at} if own.at else state.at))
     return views, ends
+
+
+_PLACING = frozenset({"cp", "mv", "ln", "install", "rsync"})
+
+
+def relocated(command: Command, at: Mapping[str, str]) -> dict[str, str]:
+    """The new container paths that ``cp``, ``mv``, ``ln`` or ``install`` gives to context files.
+
+    ``at`` maps container paths to context paths. Only plain paths are
+    followed: what a wildcard or a variable moves keeps its old place.
+    """
+    if command.name not in _PLACING:
+        return {}
+    words = [word for word in command.words[1:] if not word.text.startswith("-")]
+    if len(words) < 2 or not all(word.known for word in words):
+        return {}
+    *sources, target = (joined_path(command.directory, word) for word in words)
+    found: dict[str, str] = {}
+    for source in sources:
+        into = target.text
+        if len(sources) > 1 or words[-1].text.endswith(("/", "/.")) or _is_directory(into, at):
+            into = posixpath.join(into, posixpath.basename(source.text))
+        for place, path in _at_or_below(source.text, at):
+            found[posixpath.normpath(into + place[len(source.text.rstrip("/")) :])] = path
+    return found
+
+
+def _is_directory(place: str, at: Mapping[str, str]) -> bool:
+    return next(_at_or_below(place, at), (place, ""))[0] != place
+
+
+def _at_or_below(place: str, at: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The context files at a container path, or below it where it is a directory."""
+    if place in at:
+        yield place, at[place]
+        return
+    head = place.rstrip("/") + "/"
+    for there in list(at):
+        if there.startswith(head):
+            yield there, at[there]
 
 
 def _bring(

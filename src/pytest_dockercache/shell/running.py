@@ -12,7 +12,7 @@ from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
 from .script import Command, Word, commands, joined_path, known_text
 
-__all__ = ["named_environment", "step_commands", "without_wrapper"]
+__all__ = ["named_environment", "script_commands", "step_commands", "without_wrapper"]
 
 
 def step_commands(step: PlannedStep) -> Iterator[Command]:
@@ -27,6 +27,17 @@ def step_commands(step: PlannedStep) -> Iterator[Command]:
         yield command
         if _switches(command):
             active = _activated(command)
+
+
+def script_commands(
+    script: str, directory: str | None, variables: Mapping[str, str]
+) -> Iterator[Command]:
+    """The commands that a script file executes, those inside ``sh -c`` and the like included.
+
+    ``directory`` is where it is started, ``variables`` what is set there.
+    """
+    for command in commands(script, directory, variables):
+        yield from _inner(command, variables)
 
 
 _LOGIN = re.compile(r"--login\Z|-[a-zA-Z]*[li]")

@@ -1,0 +1,63 @@
+"""What an environment step stands on: the steps that its cache key depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ..dockerfile.stages import contributing_stages
+from ..dockerfile.syntax import PlannedStep
+
+__all__ = ["Ground", "grounds_of"]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What one environment step stands on.
+
+    ``chain`` are the steps that it runs on top of, in Dockerfile order, the
+    environment step itself last; ``apart`` the steps of other stages that a
+    step of the chain copies or mounts from, and of the stages that those
+    stages are made of.
+    """
+
+    chain: tuple[PlannedStep, ...]
+    apart: tuple[PlannedStep, ...]
+
+    @property
+    def step(self) -> PlannedStep:
+        """The environment step."""
+        return self.chain[-1]
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """Every step that the environment step depends on, itself included."""
+        return self.apart + self.chain
+
+
+def grounds_of(plan: Sequence[PlannedStep], lines: Collection[int]) -> tuple[Ground, ...]:
+    """The ground of every RUN whose first line is among ``lines``, in the order of ``plan``."""
+    parents = {step.stage.index: step.stage.parent for step in plan}
+    return tuple(
+        _ground(plan, position, parents)
+        for position, step in enumerate(plan)
+        if step.line in lines and step.instruction.keyword == "RUN"
+    )
+
+
+def _ground(plan: Sequence[PlannedStep], position: int, parents: dict[int, int | None]) -> Ground:
+    stages: list[int] = []
+    stage: int | None = plan[position].stage.index
+    while stage is not None and stage not in stages:
+        stages.append(stage)
+        stage = parents.get(stage)
+    chain = tuple(step for step in plan[: position + 1] if step.stage.index in stages)
+    origins = {
+        transfer.origin
+        for step in chain
+        for transfer in step.transfers
+        if isinstance(transfer.origin, int)
+    }
+    others = contributing_stages(plan, origins)
+    apart = tuple(step for step in plan if step.stage.index in others and step not in chain)
+    return Ground(chain, apart)

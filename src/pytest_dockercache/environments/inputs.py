@@ -1,0 +1,312 @@
+"""Which context files an installation reads: manifests, and everything that these bring in."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..errors import ConfigError
+from .reads import ReadText
+from .toml_text import load_toml, table
+
+__all__ = ["belongs_to_manager", "included_files"]
+
+_REQUIREMENT = re.compile(
+    r"""^\s*(?:-\s+)?["']?(?:
+      (?:-r|--requirement|-c|--constraint)[ =]*(?P<file>[^\s"']+)
+    | (?:-e|--editable)[ =]+(?P<editable>[^\s"']+)
+    | (?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>\.{0,2}/[^\s;"']+)
+    )""",
+    re.VERBOSE,
+)
+"""A line of a requirement file, or of the pip section of a conda environment file."""
+
+_LOCKED: Mapping[str, tuple[str, ...]] = {
+    "uv.lock": ("pyproject.toml", "uv.toml"),
+    "poetry.lock": ("pyproject.toml", "poetry.toml"),
+    "pdm.lock": ("pyproject.toml", "pdm.toml", ".pdm.toml"),
+    "pylock.toml": ("pyproject.toml",),
+    "pixi.lock": ("pixi.toml", "pyproject.toml"),
+    "pipfile.lock": ("Pipfile",),
+    "conda-lock.yml": ("environment.yml", "environment.yaml", "pyproject.toml"),
+    "package-lock.json": ("package.json", ".npmrc"),
+    "npm-shrinkwrap.json": ("package.json", ".npmrc"),
+    "yarn.lock": ("package.json", ".yarnrc", ".yarnrc.yml", ".npmrc"),
+    "pnpm-lock.yaml": ("package.json", "pnpm-workspace.yaml", ".npmrc"),
+    "gemfile.lock": ("Gemfile",),
+    "composer.lock": ("composer.json",),
+    "cargo.lock": ("Cargo.toml",),
+    "go.sum": ("go.mod",),
+    "mix.lock": ("mix.exs",),
+    "renv.lock": (".Rprofile", "renv/activate.R", "renv/settings.json", "renv/settings.dcf"),
+}
+"""Lock files, by lower-case name, and what beside them they were made from."""
+
+_MANAGERS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
+    (re.compile(rf"\b(?:{programs})\b"), re.compile(rf"(?:.*/)?(?:{names})", re.IGNORECASE))
+    for programs, names in (
+        (r"conda|mamba|micromamba|conda-lock", r"\.?(conda|mamba)rc|.*environment[^/]*\.ya?ml"),
+        (r"pip3?|uv|pip-sync|pip-compile", r"pip\.conf|pip\.ini|constraints[^/]*\.txt"),
+        (
+            r"pip3?|uv|pip-sync|pip-compile|conda|mamba|micromamba",
+            r"([^/]*-)?requirements[^/]*\.(txt|in|lock)|requirements/[^/]*\.(txt|in)",
+        ),
+        (r"pip3?|uv|pdm|hatch|tox|nox", r"pylock(\.[^/]*)?\.toml"),
+        (r"uv", r"uv\.(lock|toml)|\.python-version"),
+        (r"poetry", r"poetry\.(lock|toml)"),
+        (r"pdm", r"pdm\.lock|\.?pdm\.toml"),
+        (r"pixi", r"pixi\.(lock|toml)"),
+        (r"pipenv", r"pipfile(\.lock)?"),
+        (
+            r"npm|npx|yarn|pnpm|bun|corepack",
+            r"package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|"
+            r"bun\.lockb?|\.npmrc|\.yarnrc(\.yml)?|\.yarn/(releases|plugins|patches)/.*|"
+            r"lerna\.json|nx\.json|turbo\.json|\.nvmrc|\.node-version",
+        ),
+        (r"go", r"go\.(mod|sum|work|work\.sum)|vendor/modules\.txt"),
+        (r"cargo", r"cargo\.(toml|lock)|\.cargo/config(\.toml)?|rust-toolchain(\.toml)?"),
+        (r"bundle|bundler|gem", r"gemfile(\.lock)?|[^/]*\.gemspec|\.bundle/config|\.ruby-version"),
+        (r"composer", r"composer\.(json|lock)|auth\.json"),
+        (r"mvn|mvnw", r"pom\.xml|\.mvn/.*|mvnw|settings\.xml"),
+        (
+            r"gradle|gradlew",
+            r"(build|settings)\.gradle(\.kts)?|gradle\.(properties|lockfile)|gradle/.*|gradlew",
+        ),
+        (
+            r"dotnet|nuget",
+            r"[^/]*\.(cs|fs|vb)proj|[^/]*\.sln|nuget\.config|packages\.lock\.json|global\.json|"
+            r"directory\.(build|packages)\.(props|targets)",
+        ),
+        (r"mix", r"mix\.(exs|lock)"),
+        (r"conan", r"conanfile\.(py|txt)|conan\.lock|conanprofile[^/]*"),
+        (r"vcpkg", r"vcpkg(-configuration)?\.json"),
+        (
+            r"renv|Rscript|R|install2\.r|pak",
+            r"renv\.lock|\.rprofile|renv/(activate\.r|settings\.(json|dcf))|description|"
+            r"install\.r|packrat/packrat\.lock",
+        ),
+        (r"julia|Pkg", r"(julia)?(project|manifest)\.toml"),
+        (r"stack|cabal", r"stack\.yaml(\.lock)?|[^/]*\.cabal|cabal\.project[^/]*|package\.yaml"),
+        (r"ansible-galaxy", r"(collections/)?requirements\.ya?ml"),
+    )
+)
+"""What runs a package manager, and the names of the files that belong to it."""
+
+
+def belongs_to_manager(text: str) -> Callable[[str], bool]:
+    """A test whether a context path is by its name a file of a package manager that runs here.
+
+    ``text`` are the commands of the steps in question.
+    """
+    names = [name for program, name in _MANAGERS if program.search(text)]
+    return lambda path: any(name.fullmatch(path) for name in names)
+
+
+def included_files(
+    path: str,
+    text: str,
+    present: Collection[str],
+    *,
+    builds_project: bool = False,
+) -> Iterator[str]:
+    """The context files that a manifest brings in, among those that are ``present``.
+
+    Includes of requirement files and of the pip section of a conda file
+    (``-r``, ``-c``, ``-e``, local paths), path dependencies of
+    ``pyproject.toml``, workspace members' manifests, what a lock was made
+    from, hooks of ``package.json``. With ``builds_project`` also what the
+    project's metadata names: its readme, licences, version file. A directory
+    stands for every present file below it, except for the directory of the
+    manifest itself: what lies beside it is the project.
+    """
+    here = posixpath.dirname(path)
+    beside = _Beside(here, present)
+    name = posixpath.basename(path).lower()
+    for other in _LOCKED.get(name, ()):
+        yield from beside.files(other)
+    if name.endswith((".txt", ".in", ".yml", ".yaml", ".lock")):
+        for line in text.splitlines():
+            found = _REQUIREMENT.match(line.split(" #", 1)[0])
+            if found is not None and "://" not in line.partition("@")[0]:
+                target = found["file"] or found["editable"] or found["path"]
+                yield from beside.files(target.partition("[")[0])
+    elif name.endswith(".toml"):
+        yield from _of_toml(_toml(text), beside, builds_project)
+    elif name == "package.json":
+        yield from _of_package(text, beside)
+    elif name in ("setup.cfg", "setup.py") and builds_project:
+        yield from _quoted(text, beside)
+
+
+class _Beside:
+    """Finds present files by a path relative to a directory, as an absolute path or by suffix."""
+
+    def __init__(self, directory: str, present: Collection[str]) -> None:
+        self.directory = directory
+        self.present = present
+
+    def files(self, target: str) -> Iterator[str]:
+        """The file at ``target``; every file below it where it is another directory."""
+        written = target.strip("\"'").removeprefix("file:").removeprefix("//")
+        if written.startswith("/"):
+            # A container path: the file of that name was copied there.
+            name = posixpath.basename(written)
+            yield from (path for path in self.present if posixpath.basename(path) == name)
+            return
+        path = posixpath.normpath(posixpath.join(self.directory, written))
+        if path in self.present:
+            yield path
+            return
+        at_root = posixpath.normpath(written)
+        for place in dict.fromkeys((path, at_root)):
+            if place in (".", self.directory or ".") or place.startswith(".."):
+                continue
+            head = f"{place}/"
+            yield from (other for other in self.present if other.startswith(head))
+
+    def matching(self, pattern: str, name: str) -> Iterator[str]:
+        """The files called ``name`` in the directories that a workspace's pattern names."""
+        expression = re.escape(posixpath.join(self.directory, pattern)).replace(r"\*", "[^/]*")
+        wanted = re.compile(f"{expression}/{re.escape(name)}")
+        yield from (path for path in self.present if wanted.fullmatch(path))
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return load_toml(text, "")
+    except ConfigError:
+        return {}
+
+
+def _of_toml(document: dict[str, Any], beside: _Beside, builds_project: bool) -> Iterator[str]:
+    for path in _path_dependencies(document):
+        yield from beside.files(path)
+    for tool in ("uv", "pixi"):
+        members = table(document, "tool", tool, "workspace").get("members")
+        for pattern in members if isinstance(members, list) else ():
+            yield from beside.matching(str(pattern), "pyproject.toml")
+    if builds_project:
+        for target in _metadata_files(document):
+            yield from beside.files(target)
+
+
+def _path_dependencies(value: Any) -> Iterator[str]:
+    """Every ``path = "…"`` of a table of dependencies or sources, and ``file:`` requirements."""
+    waiting = [
+        table(value, "tool", "poetry"),
+        table(value, "tool", "uv", "sources"),
+        table(value, "tool", "pixi"),
+        table(value, "tool", "pdm"),
+        table(value, "dependencies"),
+        table(value, "pypi-dependencies"),
+        table(value, "project").get("dependencies"),
+        table(value, "project", "optional-dependencies"),
+        table(value, "dependency-groups"),
+        table(value, "packages"),
+    ]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            path = item.get("path")
+            if isinstance(path, str):
+                yield path
+            waiting.extend(child for child in item.values() if isinstance(child, (dict, list)))
+        elif isinstance(item, list):
+            for child in item:
+                if isinstance(child, str):
+                    found = re.search(r"@\s*file:(?://)?(?:\$\{PROJECT_ROOT\}/)?(\S+)", child)
+                    if found:
+                        yield found[1]
+                else:
+                    waiting.append(child)
+
+
+def _metadata_files(document: dict[str, Any]) -> Iterator[str]:
+    project = table(document, "project")
+    readme = project.get("readme")
+    yield from _texts(readme.get("file") if isinstance(readme, dict) else readme)
+    licence = project.get("license")
+    yield from _texts(licence.get("file") if isinstance(licence, dict) else None)
+    yield from _texts(project.get("license-files"))
+    yield from _texts(table(document, "tool", "poetry").get("readme"))
+    for value in table(document, "tool", "setuptools", "dynamic").values():
+        if isinstance(value, dict):
+            yield from _texts(value.get("file"))
+            for attribute in _texts(value.get("attr")):
+                yield from _module_files(attribute.rpartition(".")[0])
+    yield from _texts(table(document, "tool", "hatch", "version").get("path"))
+    version = table(document, "tool", "pdm", "version")
+    yield from _texts(version.get("path"))
+    backend = table(document, "build-system").get("backend-path")
+    yield from _texts(backend)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str) and item:
+            yield item
+
+
+def _module_files(module: str) -> Iterator[str]:
+    base = module.replace(".", "/")
+    for directory in ("", "src/"):
+        yield f"{directory}{base}.py"
+        yield f"{directory}{base}/__init__.py"
+
+
+def _of_package(text: str, beside: _Beside) -> Iterator[str]:
+    """What ``package.json`` runs when it is installed, and its ``file:`` dependencies."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    hooks = ("preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare")
+    scripts = table(document, "scripts")
+    for hook in hooks:
+        for word in str(scripts.get(hook, "")).split():
+            yield from beside.files(word)
+    for kind in ("dependencies", "devDependencies", "optionalDependencies"):
+        for version in table(document, kind).values():
+            if isinstance(version, str) and version.startswith(("file:", "link:")):
+                yield from beside.files(version.partition(":")[2])
+    workspaces = document.get("workspaces") if isinstance(document, dict) else None
+    listed = workspaces.get("packages") if isinstance(workspaces, dict) else workspaces
+    for pattern in listed if isinstance(listed, list) else ():
+        yield from beside.matching(str(pattern), "package.json")
+
+
+def _quoted(text: str, beside: _Beside) -> Iterator[str]:
+    """The present files that a ``setup.py`` or ``setup.cfg`` names."""
+    for word in re.findall(r"[\w./-]+\.\w+|\b[A-Z]{4,}\b", text):
+        yield from (path for path in beside.files(word.removeprefix("file:")))
+    for attribute in re.findall(r"attr:\s*([\w.]+)\.\w+", text):
+        for name in _module_files(attribute):
+            yield from beside.files(name)
+
+
+def closure(
+    seeds: Iterable[str],
+    present: Collection[str],
+    read_text: ReadText,
+    *,
+    builds_project: bool = False,
+) -> dict[str, str | None]:
+    """Some manifests and everything that they bring in: each with the file that includes it.
+
+    None stands beside a seed. Files that are not ``present`` are left out.
+    """
+    found: dict[str, str | None] = {seed: None for seed in seeds if seed in present}
+    waiting = list(found)
+    while waiting:
+        path = waiting.pop()
+        text = read_text(path)
+        if text is None:
+            continue
+        for other in included_files(path, text, present, builds_project=builds_project):
+            if other not in found:
+                found[other] = path
+                waiting.append(other)
+    return found
