@@ -15,7 +15,9 @@ from .context import IgnoreRules
 from .dockerfile import parse_dockerfile, plan
 from .errors import Unverifiable
 from .model import Build, Edit
-from .rebuild import Project, Stop, Subject
+from .project import Project
+from .stopping import Stop
+from .subject import Subject
 
 __all__ = ["Inspection"]
 

@@ -18,6 +18,7 @@ __all__ = [
     "Role",
     "Status",
     "Step",
+    "named_step",
 ]
 
 Status = Literal["hit", "miss", "unknown", "not-reached"]
@@ -217,6 +218,12 @@ class Step:
     end_line: int = 0
     note: str | None = None
     running: bool = False
+
+
+def named_step(step: Step, width: int = 40) -> str:
+    """The text of a step, shortened to ``width`` characters."""
+    text = " ".join(step.text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 @dataclass(frozen=True)

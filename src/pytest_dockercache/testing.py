@@ -11,10 +11,12 @@ from .checks.image_face import Image
 from .context import apply_argument_edits
 from .dockerfile import plan
 from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
-from .model import Build, Edit, EngineInfo, Step
-from .rebuild import Stop, Subject, find_steps, named_step
+from .model import Build, Edit, EngineInfo, Step, named_step
+from .project import compiled
+from .stopping import Stop
+from .subject import Subject
 
-__all__ = ["DockerCache"]
+__all__ = ["DockerCache", "find_steps"]
 
 
 class DockerCache:
@@ -183,3 +185,30 @@ class DockerCache:
             fix=advice((root or step).reason) if is_rebuilt(step) else None,
             line=step.line,
         )
+
+
+def find_steps(
+    steps: Sequence[Step], wanted: str | int | None = None, *, role: str | None = None
+) -> tuple[Step, ...]:
+    """The steps that a line number, a part or regular expression of the text, or a role names.
+
+    Raises ConfigError if there is none, or nothing was named.
+    """
+    if wanted is None and role is None:
+        raise ConfigError("name a step: a line number, a part of its text, or role=")
+    found = list(steps)
+    if role is not None:
+        roles = ("base", "environment", "source", "other")
+        if role not in roles:
+            raise ConfigError(f"role={role!r} is unknown; valid: {', '.join(roles)}")
+        found = [step for step in found if step.role == role]
+    if isinstance(wanted, int):
+        found = [step for step in found if step.line <= wanted <= max(step.line, step.end_line)]
+    elif wanted is not None:
+        literal = [step for step in found if wanted in step.text]
+        found = literal or [step for step in found if compiled(wanted, "step").search(step.text)]
+    if not found:
+        name = f"role={role!r}" if wanted is None else repr(wanted)
+        listing = "\n".join(f"  {step.line:>4}  {step.text[:70]}" for step in steps)
+        raise ConfigError(f"no step of this build matches {name}; its steps are\n{listing}")
+    return tuple(found)

@@ -27,8 +27,10 @@ from pytest_dockercache.errors import (
     Unverifiable,
 )
 from pytest_dockercache.model import Build, BuildSpec, Edit, Step
-from pytest_dockercache.rebuild import Settings, Stop, Subject
+from pytest_dockercache.project import Settings
 from pytest_dockercache.runs import Run
+from pytest_dockercache.stopping import Stop
+from pytest_dockercache.subject import Subject
 from pytest_dockercache.testing import DockerCache
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]

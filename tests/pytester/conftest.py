@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,9 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "image"))
 # Imported before any project runs in this process: otherwise each run would
 # get its own copy of the product's modules.
 import pytest_dockercache._pytest.marked
-import pytest_dockercache.testing  # noqa: F401
+import pytest_dockercache.testing
+
+PRODUCT = Path(pytest_dockercache.__file__).parents[1]
 
 
 @pytest.fixture
@@ -22,7 +25,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     """A good conda project whose builds are scripted."""
     here = Path(__file__).parent
     monkeypatch.syspath_prepend(here)
-    monkeypatch.setenv("PYTHONPATH", str(here))
+    # The workers of pytest-xdist import the product from where this process has it.
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{PRODUCT}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".xdg"))
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     for name in ("DOCKER_CONTEXT", "PYTEST_ADDOPTS", "CI", "BUILD_NUMBER", "FORCE_COLOR"):

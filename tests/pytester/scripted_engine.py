@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_dockercache import engines, rebuild
+from pytest_dockercache import engines, subject
 from pytest_dockercache.dockerfile import plan
 from pytest_dockercache.engines import BuildRequest, Execution, base
 from pytest_dockercache.errors import BuildFailed, EngineUnavailable
@@ -35,8 +35,8 @@ def install() -> None:
         return original(name, builder=builder)
 
     engines.create_engine = create_engine
-    rebuild.create_engine = create_engine
-    rebuild.forget_engines()
+    subject.create_engine = create_engine
+    subject.forget_engines()
 
 
 class Scripted:

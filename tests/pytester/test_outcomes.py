@@ -172,7 +172,7 @@ def test_a_bug_of_ours_keeps_its_traceback(project: Project) -> None:
     project.script = {"first": {"miss": {"3": "not a number"}, "seconds": "soon"}}
     result = project.pytest("Dockerfile::builds")
     assert result.counts == {"errors": 1}
-    assert "scripted_engine.py" in result.text or "rebuild.py" in result.text
+    assert "scripted_engine.py" in result.text or "subject.py" in result.text
 
 
 def test_each_distinct_build_happens_once_with_four_workers(project: Project) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import BuildSpec
-from pytest_dockercache.rebuild import Project, Settings
+from pytest_dockercache.project import Project, Settings
 
 UNREACHED = """\
 FROM debian AS dev

@@ -102,5 +102,5 @@ def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path
     rewritten = {name for name, loader in loaders.items() if loader != "SourceFileLoader"}
     # Pytest imports these two before anybody has asked for us.
     assert rewritten <= {"pytest_dockercache.plugin", "pytest_dockercache._pytest"}
-    assert {"pytest_dockercache.rebuild", "pytest_dockercache.checks.serving"} <= set(loaders)
+    assert {"pytest_dockercache.subject", "pytest_dockercache.checks.serving"} <= set(loaders)
     assert restored

@@ -6,7 +6,8 @@ import pytest
 
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import Role, Status, Step
-from pytest_dockercache.rebuild import Stop, decided, find_steps
+from pytest_dockercache.stopping import Stop, decided
+from pytest_dockercache.testing import find_steps
 
 
 def step(

@@ -21,10 +21,11 @@ from ..checks.layer_summary import recall_layers
 from ..errors import ConfigError, DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
-from ..rebuild import Settings, Subject, forget_engines
+from ..project import Settings
 from ..report import CheckResult, ImageReport, SessionReport, terminal
 from ..report import json as json_report
 from ..runs import Leftovers, Run
+from ..subject import Subject, forget_engines
 from . import sharing
 from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options

@@ -17,7 +17,7 @@ from .outcomes import Ending, decide, first_line
 
 if TYPE_CHECKING:
     from ..checks import Check, Verdict
-    from ..rebuild import Subject
+    from ..subject import Subject
     from .gate import Gate
     from .targets import Target
 

@@ -11,7 +11,7 @@ import pytest
 from ..dockerfile import PlannedStep
 from ..environments import is_named
 from ..errors import ConfigError, DockerCacheError
-from ..rebuild import Project
+from ..project import Project
 
 if TYPE_CHECKING:
     from ..model import BuildSpec

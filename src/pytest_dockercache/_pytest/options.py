@@ -13,7 +13,7 @@ import pytest
 
 from ..engines.base import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
-from ..rebuild import Settings
+from ..project import Settings
 
 __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import cast
 
-from ..rebuild import Subject
+from ..subject import Subject
 from .predicted import honest
 from .verdict import Check, Verdict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..image import bytecode
-from ..rebuild import Subject
+from ..subject import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
 from .verdict import Verdict, broken

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from ..cache import is_rebuilt
 from ..context import taken_files
 from ..dockerfile import Transfer
-from ..model import Edit, Step
-from ..rebuild import Project, Stop, Subject, named_step
+from ..model import Edit, Step, named_step
+from ..project import Project
+from ..stopping import Stop
+from ..subject import Subject
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]

@@ -6,7 +6,8 @@ from ..cache import is_rebuilt
 from ..environments import EnvironmentFile, check_environment_file
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit
-from ..rebuild import Stop, Subject
+from ..stopping import Stop
+from ..subject import Subject
 from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
 __all__ = ["judge"]

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..errors import CacheAssertionError, Unverifiable
-from ..model import Build, Edit, Step
-from ..rebuild import Project, Stop, Subject, named_step
+from ..model import Build, Edit, Step, named_step
+from ..project import Project
+from ..stopping import Stop
+from ..subject import Subject
 from .verdict import (
     Verdict,
     broken,

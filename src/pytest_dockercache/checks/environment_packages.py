@@ -20,8 +20,9 @@ from ..environments.installed import Environment, environment, every_prefix, fin
 from ..environments.requirements import Requirements, is_comparable, read_requirements
 from ..errors import Unverifiable
 from ..image import View
-from ..rebuild import Project, Subject
+from ..project import Project
 from ..shell.script import Word
+from ..subject import Subject
 from .contents import Contents
 from .reading import contents_of
 from .verdict import Verdict, broken

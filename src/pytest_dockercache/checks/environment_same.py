@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..environments.installed import environment, find_prefix
 from ..errors import ConfigError
 from ..inspection import Inspection
-from ..rebuild import Subject
+from ..subject import Subject
 from .environment_packages import installed, judge_same
 from .reading import contents_of, open_layers
 from .verdict import Verdict

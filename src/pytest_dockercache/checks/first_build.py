@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import Unverifiable
-from ..rebuild import Subject
+from ..subject import Subject
 from .verdict import Verdict
 
 __all__ = ["judge"]

@@ -11,8 +11,8 @@ from ..engines import Execution
 from ..environments.installed import Environment
 from ..environments.requirements import read_requirements
 from ..image import Found, ImageConfig, LayerIndex, hidden
-from ..rebuild import Subject
 from ..runs import RUN_LABEL
+from ..subject import Subject
 from . import (
     bytecode,
     environment_packages,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rebuild import Subject
+from ..subject import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
 from .verdict import Verdict, broken

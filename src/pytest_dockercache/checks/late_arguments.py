@@ -9,7 +9,9 @@ from ..context import takes
 from ..dockerfile import PlannedStep, declared, is_predefined
 from ..errors import BuildFailed, Unverifiable
 from ..model import Edit
-from ..rebuild import Project, Stop, Subject
+from ..project import Project
+from ..stopping import Stop
+from ..subject import Subject
 from .environment_layers import rebuilt_environment
 from .verdict import Verdict, environment_steps, require_known
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..image import PackageCache, package_caches
-from ..rebuild import Subject
+from ..subject import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
 from .verdict import Verdict, broken

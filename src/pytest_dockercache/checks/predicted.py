@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
-from ..rebuild import Subject
+from ..subject import Subject
 from .verdict import Check, Verdict
 
 __all__ = ["PREFIX", "honest"]

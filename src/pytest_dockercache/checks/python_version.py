@@ -16,10 +16,11 @@ from ..environments.match_specs import version_matches
 from ..errors import Unverifiable
 from ..image import View
 from ..inspection import Inspection
-from ..rebuild import Project, Subject
+from ..project import Project
 from ..runs import RUN_LABEL
 from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
+from ..subject import Subject
 from .contents import Contents
 from .environment_packages import named_prefixes
 from .reading import contents_of

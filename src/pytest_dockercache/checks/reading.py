@@ -16,8 +16,9 @@ from ..image import (
     open_image,
 )
 from ..inspection import Inspection
-from ..rebuild import Project, Subject
+from ..project import Project
 from ..runs import RUN_LABEL
+from ..subject import Subject
 from .contents import Contents
 from .layer_summary import remember_layers
 

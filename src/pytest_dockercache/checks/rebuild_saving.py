@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import Unverifiable
-from ..rebuild import Subject, named_step
+from ..model import named_step
+from ..subject import Subject
 from .verdict import Verdict, broken, require_known, require_reached, step_row
 
 __all__ = ["judge"]

@@ -11,8 +11,8 @@ import requests
 from docker.errors import APIError, DockerException
 
 from ..errors import CacheAssertionError, DockerCacheError
-from ..rebuild import Subject
 from ..runs import RUN_LABEL
+from ..subject import Subject
 from .verdict import broken
 
 __all__ = ["ask"]

@@ -8,8 +8,9 @@ from typing import Literal
 
 from ..cache import is_rebuilt
 from ..errors import CacheAssertionError, DockerCacheError, Unverifiable
-from ..model import Build, Edit, Step
-from ..rebuild import Settings, Subject, named_step
+from ..model import Build, Edit, Step, named_step
+from ..project import Settings
+from ..subject import Subject
 
 __all__ = [
     "Check",

@@ -12,7 +12,10 @@ from pytest_dockercache.dockerfile import plan
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.errors import BuildFailed
 from pytest_dockercache.model import Build, BuildSpec, Edit, EngineInfo, Step
-from pytest_dockercache.rebuild import Run, Settings, Stop, Subject, decided
+from pytest_dockercache.project import Settings
+from pytest_dockercache.runs import Run
+from pytest_dockercache.stopping import Stop, decided
+from pytest_dockercache.subject import Subject
 
 RAN = ("RUN", "COPY", "ADD", "WORKDIR")
 

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS, Check
 from pytest_dockercache.errors import CacheAssertionError, DockerCacheError, Unverifiable
-from pytest_dockercache.rebuild import Settings
+from pytest_dockercache.project import Settings
 
 ENVIRONMENT = "name: app\ndependencies:\n  - python=3.10\n"
 FILES = {"environment.yml": ENVIRONMENT, "src/main.py": "print(1)\n"}

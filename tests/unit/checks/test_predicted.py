@@ -13,8 +13,9 @@ from pytest_dockercache.checks import CHECKS
 from pytest_dockercache.checks.predicted import PREFIX
 from pytest_dockercache.errors import CacheAssertionError, ConfigError, Unverifiable
 from pytest_dockercache.model import BuildSpec, Edit
-from pytest_dockercache.rebuild import Settings, Subject, forget_engines
+from pytest_dockercache.project import Settings
 from pytest_dockercache.runs import Run
+from pytest_dockercache.subject import Subject, forget_engines
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 SAMPLES: dict[str, dict[str, Any]] = json.loads((FIXTURES / "samples.json").read_text())

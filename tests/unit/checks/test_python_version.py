@@ -23,7 +23,7 @@ from pytest_dockercache.engines import Execution
 from pytest_dockercache.errors import CacheAssertionError, Unverifiable
 from pytest_dockercache.image import ImageConfig, ImageLayers
 from pytest_dockercache.inspection import Inspection
-from pytest_dockercache.rebuild import Settings
+from pytest_dockercache.project import Settings
 
 DOCKERFILE = "FROM x\nCOPY environment.yml .\nRUN conda env update -f environment.yml\n"
 

@@ -16,8 +16,8 @@ from pytest_dockercache.checks.reading import contents_of
 from pytest_dockercache.errors import Unverifiable
 from pytest_dockercache.image import open_image
 from pytest_dockercache.inspection import Inspection
-from pytest_dockercache.rebuild import Run, Settings
-from pytest_dockercache.runs import write_json
+from pytest_dockercache.project import Settings
+from pytest_dockercache.runs import Run, write_json
 
 BASE = tar_of([add("etc/os-release", b"ID=made\n")])
 CODE = tar_of([add("opt/app/main.py", b"print()\n")])

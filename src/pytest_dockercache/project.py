@@ -1,0 +1,213 @@
+"""What is known of a Dockerfile and its context without building anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from .cache import Snapshot, stage_ancestors
+from .context import ContextEntry, IgnoreRules
+from .dockerfile import (
+    Dockerfile,
+    PlannedStep,
+    declared,
+    is_predefined,
+    plan,
+    read_dockerfile,
+    resolve_stage,
+)
+from .environments import (
+    Choice,
+    EnvironmentCommand,
+    EnvironmentFile,
+    choose_source,
+    environment_commands,
+    environment_files,
+    named_source,
+    roles_of,
+)
+from .errors import ConfigError
+from .model import BuildSpec, Edit, Role
+
+__all__ = ["Project", "Settings", "argument_defaults", "compiled", "plans", "require_declared"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a Dockerfile is judged: the values of the options, checked.
+
+    ``timeout`` is in seconds a build, ``max_hidden`` and ``max_size`` in
+    bytes, ``min_saving`` a share between 0 and 1. ``env_step`` is a regular
+    expression over the text of RUN instructions; ``environment`` and ``edit``
+    are context paths. ``compare`` is the image whose environment the judged
+    one must have: a daemon's, or the path of an archive or OCI directory.
+    """
+
+    engine: str = "auto"
+    builder: str | None = None
+    timeout: float | None = None
+    keep: bool = False
+    edit: str | None = None
+    env_step: str | None = None
+    environment: tuple[str, ...] = ()
+    python: str | None = None
+    base_layers: Literal["ignore", "check"] = "ignore"
+    max_hidden: int = 10_000_000
+    max_size: int | None = None
+    min_saving: float | None = None
+    compare: str | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What can be known of a spec without building it: its Dockerfile, steps and files."""
+
+    spec: BuildSpec
+    settings: Settings
+    dockerfile: Dockerfile
+    steps: tuple[PlannedStep, ...]
+    all_steps: tuple[PlannedStep, ...]
+    ignore: IgnoreRules
+
+    @classmethod
+    def read(cls, spec: BuildSpec, settings: Settings) -> Project:
+        """Read the Dockerfile and the ignore rules of a spec.
+
+        Raises ConfigError for a Dockerfile, target or context that cannot be used.
+        """
+        if not spec.context.is_dir():
+            raise ConfigError(
+                f"build context {spec.context} is not a directory\n"
+                "  fix    name an existing directory with --dockercache-context"
+            )
+        if settings.env_step is not None:
+            compiled(settings.env_step, "--dockercache-env-step")
+        dockerfile = read_dockerfile(spec.dockerfile)
+        resolve_stage(dockerfile, spec.target)
+        steps, all_steps = plans(spec, settings, dockerfile)
+        ignore = IgnoreRules.load(spec.context, spec.dockerfile)
+        return cls(spec, settings, dockerfile, steps, all_steps, ignore)
+
+    @property
+    def final_stage(self) -> int:
+        """The index of the stage that the image is made from."""
+        return resolve_stage(self.dockerfile, self.spec.target).index
+
+    @cached_property
+    def entries(self) -> tuple[ContextEntry, ...]:
+        """What the build context holds after the ignore rules."""
+        return tuple(self.snapshot.tree.entries.values())
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Everything that decides the cache keys of a build of the project as it is."""
+        return Snapshot.read(self.spec, dockerfile=self.dockerfile)
+
+    @cached_property
+    def commands(self) -> tuple[EnvironmentCommand, ...]:
+        """What the reachable environment steps run, in Dockerfile order."""
+        pattern = self.settings.env_step
+        found = environment_commands(self.steps, pattern)
+        return tuple(command for command in found if command is not None)
+
+    @cached_property
+    def roles(self) -> Mapping[int, Role]:
+        """The role of every step, by the first line of its instruction."""
+        return roles_by_line(self.all_steps, self.settings.env_step)
+
+    @cached_property
+    def ancestors(self) -> Mapping[str, frozenset[str]]:
+        """For each stage, by label: itself and the stages that it is built FROM."""
+        return stage_ancestors(self.all_steps)
+
+    @cached_property
+    def environment_files(self) -> tuple[EnvironmentFile, ...]:
+        """The context files that environment steps read, or ought to read."""
+        return environment_files(
+            self.steps,
+            self.entries,
+            self.commands,
+            self.settings.environment,
+            context=self.spec.context,
+            ignore=self.ignore,
+        )
+
+    @cached_property
+    def source(self) -> Choice:
+        """The file that the source edit changes, and why this one.
+
+        Raises Unverifiable, and ConfigError for one that is named and cannot be edited.
+        """
+        if self.settings.edit is not None:
+            return named_source(
+                self.settings.edit,
+                self.entries,
+                self.environment_files,
+                context=self.spec.context,
+                dockerfile=self.spec.dockerfile,
+                ignore=self.ignore,
+            )
+        lines = tuple(command.line for command in self.commands)
+        excluded = tuple(file.path for file in self.environment_files)
+        return choose_source(
+            self.steps, self.entries, lines, exclude=excluded, context=self.spec.context
+        )
+
+    @property
+    def source_edit(self) -> Edit:
+        """The controlled source edit."""
+        return Edit.append(self.source.path)
+
+
+def compiled(pattern: str, name: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as problem:
+        raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
+
+
+def plans(
+    spec: BuildSpec, settings: Settings, dockerfile: Dockerfile
+) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
+    """The steps that a build runs, and those of all stages up to the target."""
+    arguments = dict(spec.build_args)
+    up_to_target = plan(dockerfile, spec.target, arguments, all_stages=True)
+    # The classic builder also builds the stages that the target does not need.
+    if settings.engine == "classic":
+        return up_to_target, up_to_target
+    return plan(dockerfile, spec.target, arguments), up_to_target
+
+
+def roles_by_line(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int, Role]:
+    return {step.line: role for step, role in zip(steps, roles_of(steps, pattern), strict=True)}
+
+
+def argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
+    defaults: dict[str, str] = {}
+    for instruction in dockerfile.instructions:
+        if instruction.keyword == "ARG":
+            for name, value in declared(instruction):
+                if value is not None:
+                    defaults.setdefault(name, value.strip("\"'"))
+    return defaults
+
+
+def require_declared(edits: Sequence[Edit], dockerfile: Dockerfile) -> None:
+    """Refuse another value of a build argument that no ARG declares: nothing would change."""
+    names = {
+        name: None
+        for instruction in dockerfile.instructions
+        if instruction.keyword == "ARG"
+        for name, _ in declared(instruction)
+    }
+    for edit in edits:
+        name = edit.path or ""
+        if edit.kind == "build-arg" and name not in names and not is_predefined(name):
+            listed = f"it declares {', '.join(names)}" if names else "it declares none"
+            raise ConfigError(
+                f"edit of build argument {name}: no ARG of {dockerfile.path.name} declares it; "
+                f"{listed}"
+            )

@@ -1,0 +1,364 @@
+"""Build, edit, build again, compare; no pytest in it.
+
+A :class:`Subject` is one Dockerfile under judgement within a run. Each
+distinct build of a run happens once, whichever process asks first; its
+record, or its failure, is shared through the run's directory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from .cache import (
+    BUILDKIT,
+    CLASSIC,
+    UPLOADED,
+    can_be_repeated,
+    doubt_repeated_edits,
+    explain,
+)
+from .context import StagedContext, apply_argument_edits, stage
+from .dockerfile import Dockerfile, parse_dockerfile, plan, read_dockerfile
+from .engines import BuildRequest, Engine, create_engine, forget_answers
+from .errors import DockerCacheError, Unverifiable
+from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
+from .project import Project, Settings, argument_defaults, plans, require_declared, roles_by_line
+from .records import describe, revive
+from .runs import (
+    RUN_LABEL,
+    Run,
+    builder_lock,
+    cache_home,
+    digest,
+    in_turn,
+    known_engines,
+    read_json,
+    staging_lock,
+    write_json,
+)
+from .stopping import Stop, decided
+
+if TYPE_CHECKING:
+    from .cache import Forecast
+
+__all__ = ["Observe", "Subject", "forget_engines"]
+
+
+Observe = Callable[[str, Sequence[Step]], None]
+"""Told what is being built (``first build``, an edit) and the steps as they stand."""
+
+
+_engines: dict[tuple[str, str | None], Engine] = {}
+
+
+@dataclass
+class Subject:
+    """One Dockerfile under judgement: its builds in this run, and what they said.
+
+    ``observe`` hears of every build as it goes on.
+    """
+
+    spec: BuildSpec
+    settings: Settings
+    run: Run
+    observe: Observe | None = None
+    _made: dict[str, Build] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def project(self) -> Project:
+        """What can be known without a build. Raises ConfigError."""
+        return Project.read(self.spec, self.settings)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that judges; one a process for each name and builder.
+
+        Raises EngineUnavailable, ConfigError.
+        """
+        wanted = (self.settings.engine, self.settings.builder)
+        if wanted not in _engines:
+            engine = create_engine(self.settings.engine, builder=self.settings.builder)
+            self.run.sweep()
+            _engines[wanted] = engine
+        engine = _engines[wanted]
+        info = engine.info
+        known_engines[info.builder] = engine
+        self.run.note("engine", [info.name, self.settings.builder, info.builder])
+        return engine
+
+    @property
+    def predicts(self) -> bool:
+        """Whether verdicts are predictions, because the engine builds nothing."""
+        return self.engine.info.predicts
+
+    @property
+    def judge_row(self) -> str:
+        """Who says so, as the last line of a failure names it."""
+        return f"engine {self.engine.info}"
+
+    def first(self) -> Build:
+        """The build of the project as it is.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable.
+        """
+        return self._obtain((), None)
+
+    def after(self, edits: Sequence[Edit], stop: Stop | None = None) -> Build:
+        """The build after some edits, made once the project itself has been built.
+
+        A build that was made to its end in this run answers for one that may
+        stop early.
+        """
+        self.first()
+        return self._obtain(tuple(edits), stop)
+
+    def image(self) -> str:
+        """The reference of the image that content checks look into: the first build's.
+
+        Raises Unverifiable if there is none, and what :meth:`first` raises.
+        """
+        found = self.first().image
+        if found is None:
+            raise Unverifiable("the build left no image to look into")
+        return found
+
+    def project_of(self, image: str) -> Project:
+        """The project with the Dockerfile and the build arguments that an image was built from.
+
+        Those of an edited build where one of this run made it; its files are the unedited ones.
+        """
+        record = read_json(self._origin(image))
+        if record is None or image == self.first().image:
+            return self.project
+        arguments = tuple((name, value) for name, value in record["build_args"])
+        spec = replace(self.spec, build_args=arguments)
+        dockerfile = parse_dockerfile(record["dockerfile"], self.spec.dockerfile)
+        steps, all_steps = plans(spec, self.settings, dockerfile)
+        return replace(
+            self.project, spec=spec, dockerfile=dockerfile, steps=steps, all_steps=all_steps
+        )
+
+    def _origin(self, image: str) -> Path:
+        return self.run.directory / "origins" / f"{digest(self._prefix(), image)}.json"
+
+    def builds(self) -> tuple[Build, ...]:
+        """Every build of this spec that the run has made so far, the first build first.
+
+        Of a build that failed or took too long no steps and seconds are known.
+        """
+        found = []
+        prefix = self._prefix()
+        for path in sorted((self.run.directory / "builds").glob(f"{prefix}-*.json")):
+            record = read_json(path)
+            if record and "build" in record:
+                found.append((record["order"], build_from_json(record["build"])))
+            elif record and record["error"]["type"] in ("BuildFailed", "BuildTimeout"):
+                edits = tuple(edit_from_json(edit) for edit in record["edits"])
+                found.append((record["order"], Build(edits, "failed", 0.0, ())))
+        return tuple(build for _, build in sorted(found, key=lambda item: item[0]))
+
+    def seconds(self, step: Step) -> float | None:
+        """How long the last completed execution of a step took, None if we never saw one."""
+        if step.status == "miss" and step.seconds is not None:
+            return step.seconds
+        known = read_json(self._durations) or {}
+        value = known.get(step.text)
+        return float(value) if isinstance(value, (int, float)) else None
+
+    def _prefix(self) -> str:
+        engine = self.engine.info
+        settings = [self.settings.env_step or "", str(self.settings.timeout or "")]
+        return digest(json.dumps(to_jsonable(self.spec)), engine.name, engine.builder, *settings)
+
+    def _obtain(self, edits: tuple[Edit, ...], stop: Stop | None) -> Build:
+        edits_key = json.dumps(to_jsonable(edits))
+        # What one build left in the cache must not answer for another: neither a
+        # stopped one for a complete one, nor that of another spec or engine.
+        nonce = digest(self.run.nonce, self._prefix(), edits_key, repr(stop))
+        complete = self._record_path(edits_key, None)
+        path = self._record_path(edits_key, stop)
+        for candidate in (complete, path):
+            if candidate.name in self._made:
+                return self._made[candidate.name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            record = read_json(complete) or read_json(path)
+            if record is None:
+                record = self._record(edits, stop, nonce)
+                write_json(path, record)
+        build = revive(record)
+        self._made[path.name] = build
+        return build
+
+    def _record_path(self, edits_key: str, stop: Stop | None) -> Path:
+        name = f"{self._prefix()}-{digest(edits_key, repr(stop))}.json"
+        return self.run.directory / "builds" / name
+
+    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> dict[str, Any]:
+        title = "first build" if not edits else "after " + ", ".join(map(str, edits))
+        try:
+            build = self._build(edits, stop, nonce, title)
+        except DockerCacheError as problem:
+            return {
+                "order": self._order(edits),
+                "edits": to_jsonable(edits),
+                "error": describe(problem),
+            }
+        return {"order": self._order(edits), "build": to_jsonable(build)}
+
+    def _order(self, edits: tuple[Edit, ...]) -> int:
+        return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0
+
+    def _build(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str) -> Build:
+        engine = self.engine
+        if engine.info.predicts:
+            return self._predicted(edits, stop, nonce, title)
+        identity = engine.info.builder
+        where = (
+            cache_home()
+            / "staging"
+            / digest(str(self.spec.context), str(self.spec.dockerfile), identity)
+        )
+        spec = apply_argument_edits(
+            self.spec, edits, nonce, argument_defaults(self.project.dockerfile)
+        )
+        where.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            in_turn(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
+            FileLock(staging_lock(where)),
+        ):
+            self.run.note("staging", str(where))
+            staged = stage(spec, where, edits, nonce=nonce)
+            dockerfile = self.project.dockerfile
+            roles = self.project.roles
+            if any(self.changes_dockerfile(edit) for edit in edits):
+                dockerfile = replace(read_dockerfile(staged.dockerfile), path=self.spec.dockerfile)
+                roles = self._roles(dockerfile, spec)
+            require_declared(edits, dockerfile)
+            request = BuildRequest(
+                spec=spec,
+                dockerfile=dockerfile,
+                staged=staged,
+                edits=edits,
+                labels=((RUN_LABEL, self.run.id),),
+                timeout=self.settings.timeout,
+                roles=roles,
+                meanwhile=_load_model if edits else None,
+            )
+            try:
+                build = engine.build(request, self._watch(stop, title))
+            finally:
+                # Not only after edits: an upload over the Engine API leaves its context behind.
+                traces = engine.traces()
+                if traces:
+                    self.run.note("traces", [engine.info.name, identity, traces])
+        if edits and build.image is not None:
+            made_from = {"dockerfile": dockerfile.text, "build_args": spec.build_args}
+            write_json(self._origin(build.image), made_from)
+        built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+        # Asked at most once: it may have to look at thousands of files.
+        forecast = lru_cache(1)(lambda: self._forecast(spec, edits, nonce))
+        explained = explain(build, built, forecast)
+        changed: frozenset[int] = frozenset()
+        if any(can_be_repeated(edit) or self.changes_dockerfile(edit) for edit in edits):
+            changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
+        build = doubt_repeated_edits(explained, built, changed)
+        self._remember(build)
+        return build
+
+    def _predicted(
+        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
+    ) -> Build:
+        """What the model says; nothing is staged and nobody is waited for."""
+        defaults = argument_defaults(self.project.dockerfile)
+        spec = apply_argument_edits(self.spec, edits, nonce, defaults)
+        before = self.project.snapshot
+        after = before.after(spec, edits, nonce=nonce) if edits else before
+        changed = after.dockerfile is not before.dockerfile
+        require_declared(edits, after.dockerfile)
+        request = BuildRequest(
+            spec=spec,
+            dockerfile=after.dockerfile,
+            staged=StagedContext(spec.context, spec.dockerfile, self.project.ignore),
+            edits=edits,
+            timeout=self.settings.timeout,
+            roles=self._roles(after.dockerfile, spec) if changed else self.project.roles,
+            snapshots=(before, after),
+        )
+        return self.engine.build(request, self._watch(stop, title))
+
+    def _forecast(
+        self, spec: BuildSpec, edits: tuple[Edit, ...], nonce: str
+    ) -> tuple[Forecast, ...]:
+        """What the model expects of an edited build, for the reasons of its misses."""
+        from .cache import predict
+
+        before = self.project.snapshot
+        dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
+        dialect = dialects.get(self.engine.info.name, BUILDKIT)
+        try:
+            return predict(before, before.after(spec, edits, nonce=nonce), dialect)
+        except DockerCacheError:
+            # The builder has spoken; a model that cannot follow has nothing to add.
+            return ()
+
+    def changes_dockerfile(self, edit: Edit) -> bool:
+        """Whether an edit writes another Dockerfile."""
+        if edit.kind in ("dockerfile", "base"):
+            return True
+        path = edit.context_path
+        return path is not None and self.spec.context / path == self.spec.dockerfile
+
+    def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
+        steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+        return roles_by_line(steps, self.settings.env_step)
+
+    def _watch(self, stop: Stop | None, title: str) -> Callable[[Sequence[Step]], bool]:
+        def watch(steps: Sequence[Step]) -> bool:
+            self._tell(title, steps)
+            return decided(steps, stop, self.project.ancestors)
+
+        return watch
+
+    def _tell(self, title: str, steps: Sequence[Step]) -> None:
+        if self.observe is not None:
+            self.observe(title, steps)
+
+    @property
+    def _durations(self) -> Path:
+        """Where the seconds of this project's steps are remembered, for each engine."""
+        name = digest(str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name)
+        return cache_home() / "durations" / f"{name}.json"
+
+    def _remember(self, build: Build) -> None:
+        seen = {
+            step.text: round(step.seconds, 2)
+            for step in build.steps
+            if step.status == "miss" and step.seconds is not None
+        }
+        if not seen:
+            return
+        path = self._durations
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            write_json(path, {**(read_json(path) or {}), **seen})
+
+
+def _load_model() -> None:
+    """Import what will be asked why steps missed."""
+    from .cache import forecast  # noqa: F401
+
+
+def forget_engines() -> None:
+    """Close the engines of this process."""
+    while _engines:
+        _engines.popitem()[1].close()
+    known_engines.clear()
+    forget_answers()
