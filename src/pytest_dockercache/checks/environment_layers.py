@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
+from ..environments.tools import is_installed_place
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit, Step, named_step
 from ..project import Project
@@ -88,9 +89,6 @@ def _commands_of(project: Project, stage: int) -> list[PlannedStep]:
     ]
 
 
-_INSTALLED = re.compile(r"conda|mamba|envs?\b|site-packages|/lib/python|\.local\b|\.pixi\b")
-
-
 def _is_apart(project: Project, made: PlannedStep, sources: Sequence[str]) -> bool:
     """Whether a RUN plainly has no part in these paths of its stage.
 
@@ -111,7 +109,7 @@ def _is_apart(project: Project, made: PlannedStep, sources: Sequence[str]) -> bo
         if here == path or here.startswith(f"{path}/") or path.startswith(f"{here}/"):
             return False
         named = any(path in step.instruction.text for step in others)
-        if path in made.instruction.text or not (named or (installs and _INSTALLED.search(path))):
+        if path in made.instruction.text or not (named or (installs and is_installed_place(path))):
             return False
     return True
 

@@ -17,7 +17,8 @@ from ..environments.comparison import (
     matches,
 )
 from ..environments.installed import Environment, environment, every_prefix, find_prefix
-from ..environments.requirements import Requirements, is_comparable, read_requirements
+from ..environments.requirements import Requirements, read_requirements
+from ..environments.tools import is_comparable
 from ..errors import Unverifiable
 from ..image import View
 from ..project import Project

@@ -7,6 +7,7 @@ import re
 from ..cache import is_rebuilt
 from ..context import takes
 from ..dockerfile import PlannedStep, declared, is_predefined
+from ..environments.tools import reads_variable
 from ..errors import BuildFailed, Unverifiable
 from ..model import Edit
 from ..project import Project
@@ -16,12 +17,6 @@ from .environment_layers import rebuilt_environment
 from .verdict import Verdict, environment_steps, require_known
 
 __all__ = ["judge", "unrelated_arguments"]
-
-_TOOL_VARIABLE = re.compile(
-    r"^(PIP|UV|CONDA|MAMBA|MICROMAMBA|POETRY|PIXI|PDM|PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_|$)|"
-    r"^(PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+)$"
-)
-"""Variables that an installer reads from its environment: changing them may rightly reinstall."""
 
 
 def unrelated_arguments(project: Project) -> tuple[str, ...]:
@@ -43,7 +38,7 @@ def unrelated_arguments(project: Project) -> tuple[str, ...]:
     return tuple(
         name
         for name in declared
-        if name not in used and not _TOOL_VARIABLE.search(name) and not is_predefined(name)
+        if name not in used and not reads_variable(name) and not is_predefined(name)
     )
 
 
@@ -130,7 +125,7 @@ def _used_by_environment(project: Project) -> set[str]:
                 used |= _references(other.instruction.text, definitions)
             # A tool may read an ENV that passes the argument on.
             for name, value in definitions.items():
-                if _TOOL_VARIABLE.search(name):
+                if reads_variable(name):
                     used |= _references(value, definitions)
     return used
 

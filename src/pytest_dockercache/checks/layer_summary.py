@@ -34,13 +34,16 @@ class LayerSummary:
 
 def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
     """Every layer of an image, the lowest first."""
+    from ..environments import tools
     from ..image import bytecode, hidden, package_caches
 
     view = contents.layers.view
     count = len(contents.layers.layers)
     everything = range(count)
     caches = [0] * count
-    for cache in package_caches(view, everything, env=contents.layers.config.env):
+    for cache in package_caches(
+        view, everything, env=contents.layers.config.env, caches=tools.caches()
+    ):
         if cache.fails:
             caches[cache.layer] += cache.bytes
     compiled = [0] * count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..environments import tools
 from ..image import PackageCache, package_caches
 from ..subject import Subject
 from .contents import Contents, megabytes
@@ -35,7 +36,9 @@ def judge(subject: Subject) -> Verdict:
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:
     """The same for an image that was read already."""
     layers = contents.layers
-    caches = package_caches(layers.view, contents.judged, env=layers.config.env)
+    caches = package_caches(
+        layers.view, contents.judged, env=layers.config.env, caches=tools.caches()
+    )
     failing = sorted((item for item in caches if item.fails), key=lambda item: -item.bytes)
     reported = sum(item.bytes for item in caches if not item.fails)
     if not failing:

@@ -13,6 +13,7 @@ from ..engines import Execution
 from ..environments import EnvironmentFile, python_pin
 from ..environments.installed import environment, find_prefix, prefixes
 from ..environments.match_specs import version_matches
+from ..environments.tools import runner_of
 from ..errors import Unverifiable
 from ..image import View
 from ..inspection import Inspection
@@ -324,7 +325,7 @@ def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
 def _started(entrypoint: Sequence[str]) -> Command:
     """The application of an entry point that is given ``python``, without its wrappers."""
     command = Command((*map(Word, entrypoint), Word("python")), "/")
-    while command.name in _WRAPPERS and (inner := without_wrapper(command)) is not None:
+    while command.name in _WRAPPERS and (inner := without_wrapper(command, runner_of)) is not None:
         command = inner
     return command
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CommentSyntax", "comment_syntax", "is_binary", "is_source_code", "nonce_line"]
+__all__ = [
+    "CommentSyntax",
+    "comment_syntax",
+    "is_binary",
+    "is_source_code",
+    "know_further_syntax",
+    "nonce_line",
+]
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,10 @@ _BY_SUFFIX: dict[str, CommentSyntax] = {
 }
 
 _HASH_NAMES = """
-makefile gnumakefile dockerfile containerfile gemfile rakefile vagrantfile pipfile snakefile
-cmakelists.txt justfile brewfile crontab build workspace manifest.in pip.conf requirements.in
-.bashrc .bash_profile .profile .zshrc .env .condarc .flake8 .coveragerc .pylintrc .gitconfig
-.gitmodules .npmrc poetry.lock uv.lock cargo.lock pdm.lock pixi.lock pubspec.lock yarn.lock
+makefile gnumakefile dockerfile containerfile gemfile rakefile vagrantfile snakefile
+cmakelists.txt justfile brewfile crontab build workspace manifest.in
+.bashrc .bash_profile .profile .zshrc .env .flake8 .coveragerc .pylintrc .gitconfig
+.gitmodules .npmrc cargo.lock pubspec.lock yarn.lock
 """
 _BY_NAME: dict[str, CommentSyntax] = dict.fromkeys(_HASH_NAMES.split(), HASH)
 _BY_NAME.update(dict.fromkeys(("jenkinsfile", "go.mod"), SLASHES))
@@ -81,9 +89,12 @@ swift scala groovy dart cs fs zig php lua hs ex exs erl clj nim cr d f90 sql vue
 """
 _CODE_SUFFIXES = frozenset(_CODE.split())
 
-_REQUIREMENTS = re.compile(
-    r"(requirements|constraints)[^/]*\.(txt|in)$|requirements/[^/]*\.(txt|in)$"
-)
+_FURTHER: list[Callable[[str], CommentSyntax | None]] = []
+
+
+def know_further_syntax(by_path: Callable[[str], CommentSyntax | None]) -> None:
+    """Ask ``by_path`` too for the syntax of a file: a room above knows the files of its tools."""
+    _FURTHER.append(by_path)
 
 
 def comment_syntax(path: str, content: bytes = b"") -> CommentSyntax | None:
@@ -99,8 +110,10 @@ def comment_syntax(path: str, content: bytes = b"") -> CommentSyntax | None:
         name.endswith(".json")
     ):
         return HASH
-    if _REQUIREMENTS.search(path.lower()):
-        return HASH
+    for by_path in _FURTHER:
+        further = by_path(path)
+        if further is not None:
+            return further
     if content.startswith(b"#!"):
         first = content.split(b"\n", 1)[0].decode("latin-1")
         program = posixpath.basename((first[2:].replace("/usr/bin/env", "").split() or [""])[-1])

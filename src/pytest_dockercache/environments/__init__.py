@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from .files import EnvironmentFile, environment_files
-from .installers import Installation
 from .pins import check_environment_file, environment_name, load_yaml, python_pin
 from .source_edit import Choice, choose_source, named_source
 from .steps import (
     EnvironmentCommand,
-    environment_command,
     environment_commands,
     is_named,
-    role_of,
     roles_of,
 )
+from .tools import Installation
 
 __all__ = [
     "Choice",
@@ -22,7 +20,6 @@ __all__ = [
     "Installation",
     "check_environment_file",
     "choose_source",
-    "environment_command",
     "environment_commands",
     "environment_files",
     "environment_name",
@@ -30,6 +27,5 @@ __all__ = [
     "load_yaml",
     "named_source",
     "python_pin",
-    "role_of",
     "roles_of",
 ]

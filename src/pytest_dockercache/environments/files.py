@@ -16,6 +16,7 @@ from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from .flow import StepView, follow_files
 from .steps import EnvironmentCommand
+from .tools import family_of, tool_of
 
 __all__ = ["EnvironmentFile", "environment_files"]
 
@@ -32,23 +33,6 @@ class EnvironmentFile:
     path: str
     readers: tuple[int, ...]
     why: str
-
-
-_CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
-    "conda": ("environment.yml", "environment.yaml"),
-    "pip": ("requirements.txt",),
-    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
-    "poetry": ("poetry.lock", "pyproject.toml"),
-    "pixi": ("pixi.lock", "pixi.toml"),
-    "pdm": ("pdm.lock", "pyproject.toml"),
-}
-
-
-def _family(tool: str) -> str:
-    word = tool.split()[0] if tool.split() else tool
-    if word in ("conda", "mamba", "micromamba", "conda-lock", "conda-env"):
-        return "conda"
-    return "pip" if word.startswith("pip") or tool == "uv pip" else word
 
 
 def environment_files(
@@ -93,12 +77,12 @@ def environment_files(
                 read = _namesakes(view, manifest)
             for origin in read:
                 found.setdefault(origin, f"line {command.line} reads it")
-                families_with_manifest.add(_family(command.tool))
+                families_with_manifest.add(family_of(command.tool))
     for command in commands:
-        family = _family(command.tool)
-        if not command.named or family in families_with_manifest:
+        tool = tool_of(command.tool)
+        if tool is None or not command.named or tool.name in families_with_manifest:
             continue
-        for name in _CONVENTIONAL.get(family, ())[:2]:
+        for name in tool.conventional[:2]:
             if name in known and known[name].kind != "dir" and name not in found:
                 found[name] = f"line {command.line} installs by name although it is there"
                 break

@@ -11,6 +11,7 @@ from ..context.selection import container_paths, taken
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..shell.running import step_commands
 from ..shell.script import Command, joined_path
+from .tools import runner_of
 
 __all__ = ["Files", "StepView", "follow_files"]
 
@@ -61,7 +62,7 @@ def follow_files(
             state.at.update(own.at)
             state.present.update(own.present)
         if step.instruction.keyword == "RUN" and state.at:
-            for command in step_commands(step):
+            for command in step_commands(step, runner_of):
                 state.at.update(relocated(command, {**state.at, **own.at} if own.at else state.at))
     return views, ends
 

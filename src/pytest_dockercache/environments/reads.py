@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
 from .flow import StepView, relocated
+from .tools import runner_of
 
 __all__ = ["ReadText", "Use", "uses_of_step"]
 
@@ -83,7 +84,7 @@ def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
         return ()
     found: dict[Use, None] = {}
     reader = _Reader(at, read_text, dict(view.step.environment))
-    for command in step_commands(view.step):
+    for command in step_commands(view.step, runner_of):
         for path, script, runs in reader.of_command(command, None, 0):
             found[Use(path, view.step.line, script, runs, command.name)] = None
             if len(found) > _LONGEST:
@@ -221,7 +222,7 @@ class _Reader:
             yield from self._script(path, text, command, depth)
 
     def _script(self, path: str, text: str, command: Command, depth: int) -> _Found:
-        for inner in script_commands(text, command.directory, self.environment):
+        for inner in script_commands(text, command.directory, self.environment, runner_of):
             yield from self.of_command(inner, path, depth + 1)
 
     def _imports(self, path: str, text: str, command: Command, depth: int) -> _Found:

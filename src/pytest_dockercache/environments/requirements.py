@@ -12,8 +12,9 @@ from ..errors import ConfigError, Unverifiable
 from . import load_yaml
 from .installed import normalised
 from .match_specs import MatchSpec, parse_package_url, parse_spec
+from .tools.conda import is_explicit
 
-__all__ = ["Requirements", "is_comparable", "parse_requirements", "read_requirements"]
+__all__ = ["Requirements", "parse_requirements", "read_requirements"]
 
 Kind = Literal["environment", "export", "explicit", "conda-lock", "pip"]
 """The form of a file: ``environment`` and ``pip`` are satisfied, the others are equalled."""
@@ -50,25 +51,6 @@ class Requirements:
         return ("conda",) if self.kind == "explicit" else ("conda", "pip")
 
 
-def is_comparable(path: Path) -> bool:
-    """Whether a file is of a form that :func:`read_requirements` reads.
-
-    An ``@EXPLICIT`` list is, whatever its name; other locks than conda-lock's are not.
-    """
-    if path.name in ("pixi.lock", "uv.lock", "poetry.lock", "pdm.lock"):
-        return False
-    if path.suffix.lower() in (".yml", ".yaml", ".txt", ".in"):
-        return True
-    try:
-        return _is_explicit(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _is_explicit(text: str) -> bool:
-    return re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) is not None
-
-
 def read_requirements(
     path: Path, *, platform: str = "linux/amd64", specs: bool = False
 ) -> Requirements:
@@ -90,7 +72,7 @@ def parse_requirements(
     text: str, path: Path, *, platform: str = "linux/amd64", specs: bool = False
 ) -> Requirements:
     """The same for text; ``path`` names it, and is where ``-r`` lines of its pip part start."""
-    if _is_explicit(text):
+    if is_explicit(text):
         return _parse_explicit(text, path)
     if path.suffix.lower() in (".txt", ".in") and specs:
         lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())

@@ -21,6 +21,7 @@ from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError, Unverifiable
 from .files import EnvironmentFile
 from .flow import Files, StepView, follow_files
+from .tools import is_manifest_name
 
 __all__ = ["Choice", "choose_source", "is_manifest", "named_source"]
 
@@ -74,12 +75,10 @@ def named_source(
     return Choice(cleaned, "named with --dockercache-edit")
 
 
-_MANIFEST_NAME = re.compile(
+_NO_SOURCE_NAME = re.compile(
     r"""(
-      .*\.lock | .*lock\.(json|ya?ml) | environment.*\.ya?ml | conda.*\.ya?ml | \.condarc
-    | (.*-)?requirements.*\.(txt|in) | constraints.*\.txt | pipfile | setup\.(py|cfg)
-    | pyproject\.toml | pixi\.toml | cargo\.toml | package\.json | go\.(mod|sum) | gemfile
-    | \.python-version | (dockerfile|containerfile)(\..*)? | .*\.(dockerfile|containerfile)
+      .*\.lock | .*lock\.(json|ya?ml) | \.python-version
+    | (dockerfile|containerfile)(\..*)? | .*\.(dockerfile|containerfile)
     | .*\.dockerignore | \.(docker|git|container|npm|prettier|eslint)ignore
     | \.git(attributes|modules) | (docker-)?compose.*\.ya?ml
     )""",
@@ -103,8 +102,10 @@ _WITHOUT_COMMENTS = frozenset(_DATA_SUFFIXES.split())
 
 def is_manifest(path: str) -> bool:
     """Whether the name is that of an environment, lock, Dockerfile or ignore file."""
-    return _MANIFEST_NAME.fullmatch(posixpath.basename(path)) is not None or (
-        "/requirements/" in f"/{path}" and path.endswith((".txt", ".in"))
+    return (
+        is_manifest_name(path)
+        or _NO_SOURCE_NAME.fullmatch(posixpath.basename(path)) is not None
+        or ("/requirements/" in f"/{path}" and path.endswith((".txt", ".in")))
     )
 
 

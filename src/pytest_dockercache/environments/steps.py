@@ -20,14 +20,12 @@ from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from ..model import Role
 from ..shell.running import step_commands
-from .installers import Installation, recognised
+from .tools import Installation, recognised, runner_of
 
 __all__ = [
     "EnvironmentCommand",
-    "environment_command",
     "environment_commands",
     "is_named",
-    "role_of",
     "roles_of",
 ]
 
@@ -58,25 +56,15 @@ class EnvironmentCommand:
     installations: tuple[Installation, ...] = ()
 
 
-def environment_command(
-    step: PlannedStep, pattern: str | None = None, earlier: Sequence[PlannedStep] = ()
-) -> EnvironmentCommand | None:
-    """The installation in a step, None when it is not an environment step.
-
-    ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN
-    whose text it finds is an environment step besides those recognised.
-    ``earlier`` are the steps before this one: they tell a ``uv sync`` that
-    adds only the project from one that installs everything. Raises
-    ConfigError for a pattern that is not a regular expression.
-    """
-    done = _split_tools(step, earlier)
-    return _environment_command(step, _compiled(pattern), done)
-
-
 def environment_commands(
     steps: Sequence[PlannedStep], pattern: str | None = None
 ) -> tuple[EnvironmentCommand | None, ...]:
-    """:func:`environment_command` for every step of a plan, in its order."""
+    """The installation of each step of a plan, in its order; None for other than environment steps.
+
+    ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN
+    whose text it finds is an environment step besides those recognised.
+    Raises ConfigError for a pattern that is not a regular expression.
+    """
     expression = _compiled(pattern)
     done: dict[int, set[str]] = {}
     found = []
@@ -89,15 +77,8 @@ def environment_commands(
     return tuple(found)
 
 
-def role_of(
-    step: PlannedStep, pattern: str | None = None, earlier: Sequence[PlannedStep] = ()
-) -> Role:
-    """What a step is for: ``base``, ``environment``, ``source`` or ``other``."""
-    return _role(step, environment_command(step, pattern, earlier))
-
-
 def roles_of(steps: Sequence[PlannedStep], pattern: str | None = None) -> tuple[Role, ...]:
-    """:func:`role_of` for every step of a plan, in its order."""
+    """What each step of a plan is for: ``base``, ``environment``, ``source`` or ``other``."""
     found = environment_commands(steps, pattern)
     return tuple(_role(step, command) for step, command in zip(steps, found, strict=True))
 
@@ -129,25 +110,12 @@ def _parent(step: PlannedStep) -> int:
     return -1 if step.stage.parent is None else step.stage.parent
 
 
-def _split_tools(step: PlannedStep, earlier: Sequence[PlannedStep]) -> frozenset[str]:
-    """Tools that an earlier step of the same line of stages ran without the project."""
-    chain = {step.stage.index}
-    parents = {one.stage.index: _parent(one) for one in (*earlier, step)}
-    index = parents[step.stage.index]
-    while index >= 0 and index not in chain:
-        chain.add(index)
-        index = parents.get(index, -1)
-    before = [one for one in earlier if one.stage.index in chain and one is not step]
-    found = (_environment_command(one, None, frozenset()) for one in before)
-    return frozenset(item.tool for item in found if item is not None and item.without_project)
-
-
 def _environment_command(
     step: PlannedStep, pattern: re.Pattern[str] | None, done: frozenset[str]
 ) -> EnvironmentCommand | None:
     if step.instruction.keyword != "RUN":
         return None
-    ran = tuple(step_commands(step))
+    ran = tuple(step_commands(step, runner_of))
     installs: list[Installation] = []
     locks: list[Installation] = []
     split = set(done)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from .index import OPAQUE, Kind, LayerIndex, display
 from .replay import HiddenFile, View, split_code
@@ -22,17 +22,14 @@ __all__ = [
     "top_layers",
 ]
 
-CacheKind = Literal[
-    "conda-archives", "conda-index", "conda-packages", "pip", "linked", "record", "uv", "poetry",
-    "pixi",
-]  # fmt: skip
+CacheKind = str
 """What a package cache consists of.
 
 ``conda-archives`` (``*.conda``, ``*.tar.bz2`` in ``pkgs/``), ``conda-index``
 (``pkgs/cache/``), ``conda-packages`` (extracted, not linked into an
 environment), ``pip``. Reported only: ``linked`` (files of extracted packages
 that are linked but for these), ``record`` (``urls.txt`` and the like), and
-the caches of other tools: ``uv``, ``poetry``, ``pixi``.
+the kinds of caches that the caller of :func:`package_caches` names.
 """
 
 FAILING: frozenset[str] = frozenset({"conda-archives", "conda-index", "conda-packages", "pip"})
@@ -217,36 +214,25 @@ def hidden(view: View, own: Collection[int]) -> tuple[HiddenBytes, ...]:
 
 
 def package_caches(
-    view: View, own: Collection[int], *, env: dict[str, str] | None = None
+    view: View,
+    own: Collection[int],
+    *,
+    env: Mapping[str, str] | None = None,
+    caches: Mapping[str, CacheKind] = {},
 ) -> tuple[PackageCache, ...]:
     """Package caches that the layers ``own`` add to the final image, by layer and directory.
 
-    ``env`` is the image's environment: ``PIP_CACHE_DIR``, ``CONDA_PKGS_DIRS``,
-    ``UV_CACHE_DIR``, ``POETRY_CACHE_DIR`` and ``PIXI_CACHE_DIR`` are looked at.
+    ``caches`` has the kinds of those that are known by where they lie, by the
+    name of their directory in a ``.cache`` directory, and by the variable, in
+    capital letters, that names another one. ``env`` is the image's
+    environment, in which these and ``CONDA_PKGS_DIRS`` are looked up.
 
     An extracted package is judged per directory: if any of its files shares
     an inode with a file outside package caches in the same layer, it is
     linked and costs nothing (what ``conda clean --all`` leaves in place).
     """
-    return _CacheSearch(view, own, env or {}).run()
+    return _CacheSearch(view, own, env or {}, caches).run()
 
-
-_HOME_CACHES: dict[bytes, CacheKind] = {
-    b"pip": "pip",
-    b"uv": "uv",
-    b"pypoetry": "poetry",
-    b"rattler": "pixi",
-    b"pixi": "pixi",
-}
-"""Directories of a ``.cache`` directory."""
-
-_VARIABLES: dict[str, CacheKind] = {
-    "PIP_CACHE_DIR": "pip",
-    "UV_CACHE_DIR": "uv",
-    "POETRY_CACHE_DIR": "poetry",
-    "PIXI_CACHE_DIR": "pixi",
-    "RATTLER_CACHE_DIR": "pixi",
-}
 
 _ARCHIVES = (b".conda", b".tar.bz2", b".conda.partial", b".tar.bz2.partial")
 
@@ -270,7 +256,15 @@ def _package_name(relative: bytes) -> bytes:
 
 
 class _CacheSearch:
-    def __init__(self, view: View, own: Collection[int], env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        view: View,
+        own: Collection[int],
+        env: Mapping[str, str],
+        caches: Mapping[str, CacheKind],
+    ) -> None:
+        self._caches = caches
+        self._in_home = {os.fsencode(name): kind for name, kind in caches.items()}
         self._view = view
         self._own = own
         self._env = env
@@ -296,7 +290,7 @@ class _CacheSearch:
 
     def _find_directories(self) -> None:
         named: dict[bytes, CacheKind] = {}
-        for variable, kind in _VARIABLES.items():
+        for variable, kind in self._caches.items():
             if value := self._env.get(variable, "").strip("/"):
                 named[posixpath.normpath(value).encode("utf-8", "surrogateescape")] = kind
         conda = {
@@ -316,7 +310,7 @@ class _CacheSearch:
             parent, _, name = path.rpartition(b"/")
             other = named.get(path)
             if other is None and (parent.endswith(b".cache") or (xdg and parent == xdg)):
-                other = _HOME_CACHES.get(name)
+                other = self._in_home.get(name)
             if other is not None:
                 self._others.append((path, other))
             elif (

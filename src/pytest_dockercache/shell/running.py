@@ -4,50 +4,82 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
 from .script import Command, Word, commands, joined_path, known_text
 
-__all__ = ["named_environment", "script_commands", "step_commands", "without_wrapper"]
+__all__ = [
+    "Runner",
+    "named_environment",
+    "script_commands",
+    "step_commands",
+    "without_wrapper",
+]
 
 
-def step_commands(step: PlannedStep) -> Iterator[Command]:
+@dataclass(frozen=True)
+class Runner:
+    """How a program runs another command in an environment of its own (``conda run -n x``).
+
+    ``valued`` lists the options, of the program and of its ``run``, that take
+    a value, ``environment`` those that name the environment, blank-separated.
+    ``activates`` is True for a program that ``activate`` is a subcommand of.
+    """
+
+    valued: str
+    environment: str = ""
+    activates: bool = False
+
+
+RunnerOf = Callable[[str], Runner | None]
+"""The :class:`Runner` of a program's name, None for a program that runs no other."""
+
+
+def no_runner(program: str) -> Runner | None:
+    return None
+
+
+def step_commands(step: PlannedStep, runner_of: RunnerOf = no_runner) -> Iterator[Command]:
     """The commands that a RUN executes, those inside ``sh -c`` and the like included.
 
     Each with the environment that is active for it.
     """
-    active = None if step.instruction.exec_form is not None else _of_shell(step.shell)
-    for command in _executed(step):
+    in_exec_form = step.instruction.exec_form is not None
+    active = None if in_exec_form else _of_shell(step.shell, runner_of)
+    for command in _executed(step, runner_of):
         if command.active is None:
             command = replace(command, active=active)
         yield command
-        if _switches(command):
+        if _switches(command, runner_of):
             active = _activated(command)
 
 
 def script_commands(
-    script: str, directory: str | None, variables: Mapping[str, str]
+    script: str,
+    directory: str | None,
+    variables: Mapping[str, str],
+    runner_of: RunnerOf = no_runner,
 ) -> Iterator[Command]:
     """The commands that a script file executes, those inside ``sh -c`` and the like included.
 
     ``directory`` is where it is started, ``variables`` what is set there.
     """
     for command in commands(script, directory, variables):
-        yield from _inner(command, variables)
+        yield from _inner(command, variables, runner_of)
 
 
 _LOGIN = re.compile(r"--login\Z|-[a-zA-Z]*[li]")
 """An option that makes a shell read the user's start files, which may activate anything."""
 
 
-def _of_shell(shell: Sequence[str]) -> Word | None:
+def _of_shell(shell: Sequence[str], runner_of: RunnerOf) -> Word | None:
     """The environment of a SHELL: ``conda run`` names it, a login shell may have any."""
     words = tuple(Word(text) for text in shell)
-    inner = _unwrapped(Command(words, "/"))
+    inner = _unwrapped(Command(words, "/"), runner_of)
     if inner.active is not None:
         return inner.active
     plain = inner.name in ("sh", "bash", "dash", "ash", "zsh", "ksh")
@@ -55,9 +87,10 @@ def _of_shell(shell: Sequence[str]) -> Word | None:
     return Word("", known=False) if login or not plain else None
 
 
-def _switches(command: Command) -> bool:
+def _switches(command: Command, runner_of: RunnerOf) -> bool:
     second = command.words[1].text if len(command.words) > 1 else ""
-    if command.name in ("conda", "mamba", "micromamba"):
+    runner = runner_of(command.name)
+    if runner is not None and runner.activates:
         return second in ("activate", "deactivate")
     if command.name in (".", "source"):
         return posixpath.basename(second) in ("activate", "deactivate")
@@ -83,7 +116,7 @@ def named_environment(directory: str | None, word: Word) -> Word:
     return joined_path(directory, word) if "/" in word.text else word
 
 
-def _executed(step: PlannedStep) -> Iterator[Command]:
+def _executed(step: PlannedStep, runner_of: RunnerOf) -> Iterator[Command]:
     instruction = step.instruction
     variables = dict(step.environment)
     if step.user in ("", "root", "0") and "HOME" not in variables:
@@ -91,7 +124,7 @@ def _executed(step: PlannedStep) -> Iterator[Command]:
     if instruction.exec_form is not None:
         words = tuple(Word(text) for text in instruction.exec_form)
         if words:
-            yield from _inner(Command(words, step.workdir), variables)
+            yield from _inner(Command(words, step.workdir), variables, runner_of)
         return
     mark = heredoc_mark(instruction.value)
     if instruction.heredocs and mark:
@@ -103,14 +136,16 @@ def _executed(step: PlannedStep) -> Iterator[Command]:
     else:
         ran = commands(instruction.value, step.workdir, variables, instruction.heredocs)
     for command in ran:
-        yield from _inner(command, variables)
+        yield from _inner(command, variables, runner_of)
 
 
-def _inner(command: Command, variables: Mapping[str, str], depth: int = 0) -> Iterator[Command]:
+def _inner(
+    command: Command, variables: Mapping[str, str], runner_of: RunnerOf, depth: int = 0
+) -> Iterator[Command]:
     """A command, or what it runs when it is a wrapper (``sudo``, ``conda run``, ``bash -c``)."""
     if depth > 10 or not command.words:
         return
-    command = _unwrapped(command)
+    command = _unwrapped(command, runner_of)
     if not command.words:
         return
     script = _shell_script(command)
@@ -123,7 +158,7 @@ def _inner(command: Command, variables: Mapping[str, str], depth: int = 0) -> It
     for inner in commands(script, command.directory, inner_variables):
         feeding = (*command.feeding, *inner.feeding)
         inner = replace(inner, feeding=feeding, active=active)
-        yield from _inner(inner, inner_variables, depth + 1)
+        yield from _inner(inner, inner_variables, runner_of, depth + 1)
 
 
 def _leading(words: Sequence[Word]) -> Iterator[Word]:
@@ -190,25 +225,11 @@ _WRAPPERS: Mapping[str, str] = {
     "_entrypoint.sh": "",
 }
 
-_RUNNERS: Mapping[str, str] = {
-    # tool: the options of its ``run`` subcommand (and its own) that take a value
-    "conda": "-n --name -p --prefix --cwd -f",
-    "mamba": "-n --name -p --prefix --cwd -r --root-prefix -a --attach -e --env --label",
-    "micromamba": "-n --name -p --prefix --cwd -r --root-prefix -a --attach -e --env --label",
-    "pipenv": "",
-    "pixi": "-e --environment --manifest-path --platform",
-    "poetry": "-C --directory -P --project",
-    "pdm": "-p --project -s --site-packages -e --env",
-    "uv": "--project --directory --extra --group --only-group --with --with-requirements "
-    "-p --python --package --env-file --index --default-index",
-    "hatch": "-e --env -p --project",
-}
 
-
-def _unwrapped(command: Command) -> Command:
+def _unwrapped(command: Command, runner_of: RunnerOf) -> Command:
     """Strip what stands before the command that is really run."""
     for _ in range(20):
-        inner = without_wrapper(command)
+        inner = without_wrapper(command, runner_of)
         if inner is None:
             return command
         command = inner
@@ -219,7 +240,7 @@ def _unwrapped(command: Command) -> Command:
     return command
 
 
-def without_wrapper(command: Command) -> Command | None:
+def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Command | None:
     """What a wrapper (``tini --``, ``conda run``, ``env``) runs; None for any other command."""
     name, words = command.name, command.words
     if name in _WRAPPERS:
@@ -238,26 +259,27 @@ def without_wrapper(command: Command) -> Command | None:
                 command, directory=known_text(joined_path(command.directory, directory))
             )
         return replace(command, words=rest)
-    if name in _RUNNERS and any(word.text == "run" for word in words):
-        options = _RUNNERS[name].split()
-        rest = _after_options(words[1:], options)
-        if not rest or rest[0].text != "run":
-            return None
-        inner = _after_options(rest[1:], options)
-        if not inner:
-            return None
-        directory = _option(words[: len(words) - len(inner)], ("--cwd", "--directory"))
-        if directory is not None:
-            command = replace(
-                command, directory=known_text(joined_path(command.directory, directory))
-            )
-        if name in ("conda", "mamba", "micromamba"):
-            own = words[: len(words) - len(inner)]
-            given = _option(own, ("-n", "--name", "-p", "--prefix"))
-            if given is not None:
-                command = replace(command, active=named_environment(command.directory, given))
-        return replace(command, words=inner)
-    return None
+    runner = runner_of(name)
+    return None if runner is None else _run_by(runner, command)
+
+
+def _run_by(runner: Runner, command: Command) -> Command | None:
+    """What ``conda run`` and the like run; None for another subcommand."""
+    options = runner.valued.split()
+    rest = _after_options(command.words[1:], options)
+    if not rest or rest[0].text != "run":
+        return None
+    inner = _after_options(rest[1:], options)
+    if not inner:
+        return None
+    own = command.words[: len(command.words) - len(inner)]
+    directory = _option(own, ("--cwd", "--directory"))
+    if directory is not None:
+        command = replace(command, directory=known_text(joined_path(command.directory, directory)))
+    given = _option(own, runner.environment.split())
+    if given is not None:
+        command = replace(command, active=named_environment(command.directory, given))
+    return replace(command, words=inner)
 
 
 def _after_options(words: tuple[Word, ...], valued: Sequence[str]) -> tuple[Word, ...]:

@@ -9,9 +9,7 @@ import pytest
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
 from pytest_dockercache.environments import (
     EnvironmentCommand,
-    environment_command,
     environment_commands,
-    role_of,
     roles_of,
 )
 from pytest_dockercache.errors import ConfigError
@@ -567,19 +565,6 @@ def test_both_halves_in_one_step_are_one_environment_step() -> None:
     found = only("RUN poetry install --no-root && poetry install")
     assert found is not None
     assert found.tool == "poetry"
-
-
-def test_a_single_step_is_judged_with_the_steps_before_it() -> None:
-    steps = plan(
-        parse_dockerfile(
-            "FROM base AS deps\nRUN uv sync --no-install-project\nFROM deps\nRUN uv sync\n"
-        )
-    )
-    last = steps[-1]
-    assert environment_command(last, None, steps[:-1]) is None
-    assert environment_command(last) is not None
-    assert role_of(last, None, steps[:-1]) == "other"
-    assert role_of(last) == "environment"
 
 
 def test_a_shell_prefix_changes_nothing() -> None:

@@ -7,6 +7,7 @@ import tarfile
 import pytest
 from layer_maker import Member, add, layer
 
+from pytest_dockercache.environments import tools
 from pytest_dockercache.image import (
     bytecode,
     hidden,
@@ -34,7 +35,7 @@ def found(*layers: list[Member], own: set[int] | None = None, env: dict[str, str
     own = set(range(len(layers))) if own is None else own
     return {
         (item.kind, item.layer, item.path, item.files, item.bytes)
-        for item in package_caches(view, own, env=env)
+        for item in package_caches(view, own, env=env, caches=tools.caches())
     }
 
 

@@ -1,0 +1,230 @@
+"""Command lines of installers, taken apart: options, packages, and which files are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...shell.script import Command, Word, joined_path, known_text
+
+__all__ = [
+    "Arguments",
+    "Installation",
+    "Paths",
+    "active_environment",
+    "arguments",
+    "conventional_files",
+    "is_local",
+    "is_true",
+    "module_run",
+    "moved",
+    "read_files",
+    "with_fed_files",
+]
+
+Paths = tuple[tuple[str, ...], tuple[str, ...]]
+"""Absolute paths, and the texts of those that only the running container knows."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What one command installs.
+
+    ``manifests`` are the absolute paths that it reads, ``unresolved`` those
+    that only the running container knows, ``named`` whether packages are given
+    by name too. ``project`` is True when it installs only the project;
+    ``with_project`` when the dependencies and the project, ``without_project``
+    when it was told to leave the project out; ``exports`` when it installs
+    nothing but writes a list of requirements out of a lock file.
+
+    ``constraints`` are those of the files, resolved or not, that only limit
+    versions. ``environment`` is the one that the command's own arguments name,
+    by name or absolute prefix; ``active`` the one that it runs in as far as
+    the Dockerfile says so (``conda run``, ``activate``, the path of ``pip``).
+    Of either a word that is not ``known`` is one that only the running
+    container knows. ``target`` is where packages go that are installed into
+    no environment (``--target``, ``--prefix``, ``--root``, ``--user``);
+    ``wheels`` whether they are only made (``pip wheel``); ``specs`` whether
+    the lines of a plain list are conda's match specs.
+    """
+
+    tool: str
+    manifests: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+    named: bool = False
+    project: bool = False
+    with_project: bool = False
+    without_project: bool = False
+    exports: bool = False
+    constraints: tuple[str, ...] = ()
+    environment: Word | None = None
+    active: Word | None = None
+    target: str = ""
+    wheels: bool = False
+    specs: bool = False
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command line taken apart: options with values, bare options, positional words."""
+
+    options: tuple[tuple[str, Word], ...]
+    flags: frozenset[str]
+    words: tuple[Word, ...]
+
+    def values(self, *names: str) -> tuple[Word, ...]:
+        return tuple(value for name, value in self.options if name in names)
+
+    def has(self, *names: str) -> bool:
+        return not self.flags.isdisjoint(names)
+
+
+def arguments(words: Sequence[Word], valued: str) -> Arguments:
+    """``valued`` lists the options that take a value, short and long, blank-separated."""
+    names = frozenset(valued.split())
+    options: list[tuple[str, Word]] = []
+    flags: set[str] = set()
+    positional: list[Word] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        text = word.text
+        if text == "--":
+            positional += queue
+            break
+        if text.startswith("--"):
+            name, equals, value = text.partition("=")
+            flags.add(name)
+            if equals:
+                options.append((name, replace(word, text=value)))
+            elif name in names and queue:
+                options.append((name, queue.pop(0)))
+        elif text.startswith("-") and text != "-":
+            for position, letter in enumerate(text[1:], start=2):
+                flags.add(f"-{letter}")
+                if f"-{letter}" in names:
+                    rest = text[position:].removeprefix("=")
+                    if rest:
+                        options.append((f"-{letter}", replace(word, text=rest)))
+                    elif queue:
+                        options.append((f"-{letter}", queue.pop(0)))
+                    break
+        else:
+            positional.append(word)
+    return Arguments(tuple(options), frozenset(flags), tuple(positional))
+
+
+def read_files(directory: str | None, files: Sequence[Word]) -> Paths:
+    """Absolute paths of the local files among ``files``, and the texts of unresolvable ones."""
+    manifests, unresolved = [], []
+    for word in files:
+        if re.match(r"(?!file:)[a-z][a-z0-9+.-]*://", word.text):
+            continue
+        if word.text in ("-", "/dev/stdin", "/dev/fd/0"):
+            continue
+        path = joined_path(directory, word)
+        if path.known:
+            manifests.append(path.text)
+        else:
+            unresolved.append(word.text or "$(…)")
+    return tuple(manifests), tuple(unresolved)
+
+
+def conventional_files(directory: str | None, *names: str) -> Paths:
+    return read_files(directory, [Word(name) for name in names])
+
+
+def active_environment(command: Command, run: Command) -> Word | None:
+    """The environment that a command installs into by where its program lies, or runs in.
+
+    ``run`` is the command without ``python -m``.
+    """
+    program = command.words[0] if command.words else Word("")
+    own = _prefix_of(program, command.directory) if run.name.startswith("pip") else None
+    return own or command.active
+
+
+_NO_PREFIXES = re.compile(r".*/\.local|.*/shims")
+
+
+def _prefix_of(program: Word, directory: str | None) -> Word | None:
+    """The environment whose ``bin`` holds a program; None for what only starts another's.
+
+    Not ``known`` for the system's: Debian's pip installs into /usr/local, others' into /usr.
+    """
+    prefix, slash, _ = program.text.rpartition("/bin/")
+    if not slash or _NO_PREFIXES.fullmatch(prefix):
+        return None
+    if prefix in ("", "/usr"):
+        return Word("", known=False)
+    return joined_path(directory, replace(program, text=prefix))
+
+
+def module_run(command: Command) -> Command:
+    """``python -m pip install`` is ``pip install``."""
+    if not re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", command.name):
+        return command
+    words = command.words
+    for position, word in enumerate(words[1:], start=1):
+        text = word.text
+        if text == "-m" and position + 1 < len(words):
+            return replace(command, words=words[position + 1 :])
+        if re.fullmatch(r"-[A-Za-z]*m[a-z]+", text):
+            module = text[text.index("m") + 1 :]
+            return replace(command, words=(Word(module), *words[position + 1 :]))
+        if not text.startswith("-"):
+            break
+    return command
+
+
+def with_fed_files(command: Command, found: Installation) -> Installation:
+    """Add the files that reach the installer through a pipe, ``<`` or ``$(cat …)``."""
+    if found.project or found.exports:
+        fed: list[Word] = []
+    else:
+        fed = [] if command.stdin is None else [command.stdin]
+    directory = command.directory
+    manifests, unresolved = read_files(directory, fed)
+    for feeder in command.feeding if not found.exports else ():
+        if feeder.name in ("cat", "grep", "egrep", "sed", "awk", "head", "tail", "cut", "tr"):
+            files = [word for word in feeder.words[1:] if _looks_like_a_file(word)]
+            more, unknown = read_files(feeder.directory or directory, files)
+            manifests, unresolved = manifests + more, unresolved + unknown
+            more, unknown = read_files(
+                feeder.directory, [] if feeder.stdin is None else [feeder.stdin]
+            )
+            manifests, unresolved = manifests + more, unresolved + unknown
+    return replace(
+        found,
+        manifests=tuple(dict.fromkeys(found.manifests + manifests)),
+        unresolved=found.unresolved + unresolved,
+    )
+
+
+def _looks_like_a_file(word: Word) -> bool:
+    return bool(re.fullmatch(r"[^\s^\\()|]+\.(txt|in|pip|ya?ml|toml|lock|lst|list)", word.text))
+
+
+def is_local(word: Word) -> bool:
+    """Whether a package argument is a directory or file, not a name or a URL."""
+    text = word.text
+    if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://|git\+|[A-Za-z0-9._-]+(\[.*\])?\s*@", text):
+        return False
+    path = re.sub(r"\[[^\]/]*\]\Z", "", text)
+    if path.startswith((".", "/", "~", "file:")) or "/" in path:
+        return True
+    return path.endswith((".whl", ".zip", ".tar.gz", ".tar.bz2", ".conda")) or (
+        "*" in path and "==" not in path
+    )
+
+
+def is_true(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def moved(directory: str | None, given: Arguments, *options: str) -> str | None:
+    """The directory that options such as ``--project`` lead to, None if it is not known."""
+    for word in given.values(*options):
+        directory = known_text(joined_path(directory, word))
+    return directory

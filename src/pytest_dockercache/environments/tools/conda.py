@@ -1,0 +1,165 @@
+"""conda, mamba, micromamba, conda-lock and anaconda-project: what they read and keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner, named_environment
+from ...shell.script import Command, Word, joined_path
+from .command_lines import Arguments, Installation, arguments, conventional_files, moved, read_files
+from .table import Tool
+
+__all__ = ["TOOL", "is_explicit"]
+
+_CONDA_VALUES = (
+    "-n --name -p --prefix -c --channel -f --file --solver --repodata-fn --subdir --platform "
+    "--clone --revision --experimental --console --override-frozen -r --root-prefix --rc-file "
+    "--log-level --category --cacert-path --retries --trusted-channel --environment-specifier "
+    "--env-spec --env-specifier --format --fetch-threads --download-threads --channel-priority "
+    "--safety-checks --extra-safety-checks --strip-prefix-components"
+)
+
+
+def _conda(command: Command, step: PlannedStep) -> Installation | None:
+    tool = command.name.removesuffix(".exe")
+    words = list(command.words[1:])
+    # conda's own -f is --force for everything but ``conda env``.
+    given = arguments(words, _CONDA_VALUES)
+    if not given.words or given.has("--help", "-h", "--dry-run", "-d", "--download-only"):
+        return None
+    action, *packages = given.words
+    if action.text == "env":
+        if not packages:
+            return None
+        action, *packages = packages
+        if action.text not in ("create", "update"):
+            return None
+        return _conda_env(tool, command, given, packages)
+    if action.text == "lock" and packages and packages[0].text == "install":
+        return _lock_install(command, given, packages[1:])
+    if action.text not in ("create", "install", "update", "upgrade"):
+        return None
+    files = given.values("--file", "-f")
+    if tool == "conda":
+        odd = [word for word in given.values("-f") if not _is_manifest(word)]
+        files = tuple(word for word in files if word not in odd)
+        packages += odd
+    manifests, unresolved = read_files(command.directory, files)
+    everything = given.has("--all", "-a", "--update-all", "--clone", "--revision", "--rev")
+    if not files and not packages and not everything:
+        return None
+    return Installation(
+        tool,
+        manifests,
+        unresolved,
+        named=bool(packages) or everything,
+        environment=_conda_environment(command, given),
+        specs=True,
+    )
+
+
+def _conda_environment(command: Command, given: Arguments) -> Word | None:
+    prefix = given.values("-p", "--prefix")
+    if prefix:
+        return joined_path(command.directory, prefix[-1])
+    name = given.values("-n", "--name")
+    return named_environment(command.directory, name[-1]) if name else None
+
+
+def _conda_env(
+    tool: str, command: Command, given: Arguments, packages: Sequence[Word]
+) -> Installation | None:
+    files = given.values("-f", "--file")
+    files += tuple(word for word in packages if _is_manifest(word))
+    if files:
+        manifests, unresolved = read_files(command.directory, files)
+    else:
+        manifests, unresolved = conventional_files(
+            command.directory, "environment.yml", "environment.yaml"
+        )
+    environment = _conda_environment(command, given)
+    return Installation(tool, manifests, unresolved, environment=environment, specs=True)
+
+
+def _is_manifest(word: Word) -> bool:
+    return not word.known or bool(
+        re.search(r"\.(ya?ml|txt|lock|toml|list|lst|in|spec)\Z|/", word.text)
+    )
+
+
+def _conda_env_alias(command: Command, step: PlannedStep) -> Installation | None:
+    words = (Word("conda"), Word("env"), *command.words[1:])
+    return _conda(replace(command, words=words), step)
+
+
+def _conda_lock(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(command.words[1:], _CONDA_VALUES + " -E --extras --auth --auth-file --conda")
+    if not given.words or given.words[0].text != "install" or given.has("--help"):
+        return None
+    return _lock_install(command, given, given.words[1:])
+
+
+def _lock_install(command: Command, given: Arguments, files: Sequence[Word]) -> Installation | None:
+    if files:
+        manifests, unresolved = read_files(command.directory, files)
+    else:
+        manifests, unresolved = conventional_files(command.directory, "conda-lock.yml")
+    environment = _conda_environment(command, given)
+    return Installation("conda-lock", manifests, unresolved, environment=environment)
+
+
+def _anaconda_project(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(command.words[1:], "--env-spec --directory --command")
+    if not given.words or given.words[0].text != "prepare":
+        return None
+    directory = moved(command.directory, given, "--directory")
+    names = ("anaconda-project.yml", "anaconda-project-lock.yml", "conda-project.yml")
+    return Installation("anaconda-project", *conventional_files(directory, *names))
+
+
+def _reads(command: Command, step: PlannedStep) -> Installation | None:
+    if command.name == "conda-env":
+        return _conda_env_alias(command, step)
+    if command.name == "conda-lock":
+        return _conda_lock(command, step)
+    if command.name in ("anaconda-project", "conda-project"):
+        return _anaconda_project(command, step)
+    return _conda(command, step)
+
+
+def is_explicit(text: str) -> bool:
+    """Whether a text is a list of package URLs, as ``conda list --explicit`` writes it."""
+    return re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) is not None
+
+
+def _comparable(path: Path) -> bool:
+    if path.suffix.lower() in (".yml", ".yaml", ".txt"):
+        return True
+    try:
+        return is_explicit(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+TOOL = Tool(
+    name="conda",
+    programs=re.compile(
+        r"(?:conda|mamba|micromamba)[0-9]*(?:\.exe)?|conda-env|conda-lock|(?:ana)?conda-project"
+    ),
+    reads=_reads,
+    conventional=("environment.yml", "environment.yaml"),
+    manifests=re.compile(r"environment.*\.ya?ml|conda.*\.ya?ml|\.?(conda|mamba)rc"),
+    comments={r"(^|/)\.?(conda|mamba)rc$": "#"},
+    comparable=_comparable,
+    variables=re.compile(r"(CONDA|MAMBA|MICROMAMBA)(_\w*)?"),
+    places=re.compile(r"conda|mamba"),
+    runner=Runner(
+        "-n --name -p --prefix --cwd -f -r --root-prefix -a --attach -e --env --label",
+        environment="-n --name -p --prefix",
+        activates=True,
+    ),
+)

@@ -1,0 +1,39 @@
+"""Hatch: which files its commands read."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command
+from .command_lines import Installation, arguments, conventional_files
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _hatch(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(command.words[1:], "-e --env -p --project --data-dir --cache-dir --config")
+    texts = [word.text for word in given.words[:2]]
+    if texts == ["env", "create"]:
+        return Installation(
+            "hatch", *conventional_files(command.directory, "pyproject.toml", "hatch.toml")
+        )
+    if texts == ["dep", "show"]:
+        manifests, unresolved = conventional_files(
+            command.directory, "pyproject.toml", "hatch.toml"
+        )
+        return Installation("hatch", manifests, unresolved, exports=True)
+    return None
+
+
+TOOL = Tool(
+    name="hatch",
+    programs=re.compile(r"hatch"),
+    reads=_hatch,
+    conventional=("pyproject.toml", "hatch.toml"),
+    manifests=re.compile(r"hatch\.toml|pyproject\.toml"),
+    variables=re.compile(r"HATCH(_\w*)?"),
+    runner=Runner("-e --env -p --project"),
+)

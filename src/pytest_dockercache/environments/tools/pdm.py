@@ -1,0 +1,47 @@
+"""PDM: which files its commands read, and what it keeps."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command
+from .command_lines import Installation, arguments, conventional_files, moved
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _pdm(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(
+        command.words[1:],
+        "-p --project -L --lockfile -G --group --with --without -d --venv -f --format -o --output",
+    )
+    if not given.words or given.has("--help", "-h", "--dry-run", "--check"):
+        return None
+    action = given.words[0].text
+    directory = moved(command.directory, given, "-p", "--project")
+    manifests, unresolved = conventional_files(directory, "pyproject.toml", "pdm.lock")
+    if action in ("install", "sync", "update"):
+        without = given.has("--no-self")
+        return Installation(
+            "pdm", manifests, unresolved, with_project=not without, without_project=without
+        )
+    if action == "export":
+        return Installation("pdm", manifests, unresolved, exports=True)
+    if action == "add" and len(given.words) > 1:
+        return Installation("pdm", named=True)
+    return None
+
+
+TOOL = Tool(
+    name="pdm",
+    programs=re.compile(r"pdm"),
+    reads=_pdm,
+    conventional=("pdm.lock", "pyproject.toml"),
+    manifests=re.compile(r"pdm\.(lock|toml)|pyproject\.toml"),
+    comments={r"(^|/)pdm\.lock$": "#"},
+    variables=re.compile(r"PDM(_\w*)?"),
+    runner=Runner("-p --project -s --site-packages -e --env"),
+)

@@ -1,0 +1,45 @@
+"""Pipenv: which files its commands read, and what it keeps."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command
+from .command_lines import Installation, arguments, conventional_files, read_files
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(
+        command.words[1:], "-r --requirements --python --categories -i --index --extra-pip-args"
+    )
+    if not given.words or given.has("--help", "-h"):
+        return None
+    action, *packages = given.words
+    manifests, unresolved = conventional_files(command.directory, "Pipfile", "Pipfile.lock")
+    if action.text in ("install", "sync", "update"):
+        files = given.values("-r", "--requirements")
+        if files:
+            manifests, unresolved = read_files(command.directory, files)
+        elif packages and action.text == "install":
+            return Installation("pipenv", named=True)
+        return Installation("pipenv", manifests, unresolved)
+    if action.text == "requirements":
+        return Installation("pipenv", manifests, unresolved, exports=True)
+    return None
+
+
+TOOL = Tool(
+    name="pipenv",
+    programs=re.compile(r"pipenv"),
+    reads=_pipenv,
+    conventional=("Pipfile", "Pipfile.lock"),
+    manifests=re.compile(r"pipfile(\.lock)?"),
+    comments={r"(^|/)pipfile$": "#"},
+    variables=re.compile(r"PIPENV(_\w*)?"),
+    runner=Runner(""),
+)

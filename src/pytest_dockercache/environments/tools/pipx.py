@@ -1,0 +1,34 @@
+"""pipx and easy_install, which install by name."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.script import Command, Word
+from .command_lines import Installation, arguments, is_local
+from .pip import VALUED
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _named_install(command: Command, step: PlannedStep) -> Installation | None:
+    """``pipx install NAME``, ``easy_install NAME``."""
+    given = arguments(command.words[1:], VALUED + " --suffix --index-url --pip-args --spec")
+    words = list(given.words) or [Word("")]
+    if command.name == "pipx" and words.pop(0).text not in ("install", "inject"):
+        return None
+    if not words or given.has("--help", "-h"):
+        return None
+    if all(is_local(word) for word in words):
+        return Installation("pip", project=True)
+    return Installation(command.name, named=True)
+
+
+TOOL = Tool(
+    name="pipx",
+    programs=re.compile(r"pipx|easy_install"),
+    reads=_named_install,
+    variables=re.compile(r"PIPX(_\w*)?"),
+)

@@ -1,0 +1,66 @@
+"""Pixi: which files its commands read, and what it keeps."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command, joined_path
+from .command_lines import Arguments, Installation, Paths, arguments, conventional_files
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _pixi(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(
+        command.words[1:],
+        "-e --environment --manifest-path -p --platform --color --channel -c --feature -f "
+        "--pypi-keyring-provider --concurrent-downloads --expose --with --skip",
+    )
+    if not given.words or given.has("--help", "-h"):
+        return None
+    action = given.words[0].text
+    if action in ("install", "i", "reinstall"):
+        return Installation("pixi", *_pixi_files(command.directory, given))
+    if action in ("add", "a") and len(given.words) > 1:
+        return Installation("pixi", named=True)
+    everywhere = action in ("global", "g") and len(given.words) > 2
+    if everywhere and given.words[1].text in ("install", "i", "add", "a"):
+        return Installation("pixi", named=True)
+    return None
+
+
+def _pixi_files(directory: str | None, given: Arguments) -> Paths:
+    names = ("pixi.toml", "pyproject.toml", "pixi.lock")
+    given_paths = given.values("--manifest-path")
+    if not given_paths:
+        return conventional_files(directory, *names)
+    path = joined_path(directory, given_paths[-1])
+    if not path.known:
+        return (), (path.text,)
+    if path.text.endswith(".toml"):
+        lock = posixpath.join(posixpath.dirname(path.text), "pixi.lock")
+        return (path.text, lock), ()
+    return conventional_files(path.text, *names)
+
+
+TOOL = Tool(
+    name="pixi",
+    programs=re.compile(r"pixi"),
+    reads=_pixi,
+    conventional=("pixi.lock", "pixi.toml"),
+    manifests=re.compile(r"pixi\.(lock|toml)|pyproject\.toml"),
+    comments={r"(^|/)pixi\.lock$": "#"},
+    variables=re.compile(r"PIXI(_\w*)?"),
+    places=re.compile(r"\.pixi\b"),
+    caches={
+        "rattler": "pixi",
+        "pixi": "pixi",
+        "PIXI_CACHE_DIR": "pixi",
+        "RATTLER_CACHE_DIR": "pixi",
+    },
+    runner=Runner("-e --environment --manifest-path --platform"),
+)

@@ -1,0 +1,52 @@
+"""Poetry: which files its commands read, and what it keeps."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command
+from .command_lines import Installation, arguments, conventional_files, moved
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _poetry(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(
+        command.words[1:],
+        "-C --directory -P --project --with --without --only -E --extras -G --group "
+        "-f --format -o --output --source --python --platform",
+    )
+    if not given.words or given.has("--help", "-h", "--dry-run"):
+        return None
+    action = given.words[0].text
+    directory = moved(command.directory, given, "-C", "--directory")
+    directory = moved(directory, given, "-P", "--project")
+    manifests, unresolved = conventional_files(directory, "pyproject.toml", "poetry.lock")
+    if action in ("install", "sync", "update"):
+        if given.has("--only-root"):
+            return Installation("poetry", project=True)
+        without = given.has("--no-root")
+        return Installation(
+            "poetry", manifests, unresolved, with_project=not without, without_project=without
+        )
+    if action == "export":
+        return Installation("poetry", manifests, unresolved, exports=True)
+    if action == "add" and len(given.words) > 1:
+        return Installation("poetry", named=True)
+    return None
+
+
+TOOL = Tool(
+    name="poetry",
+    programs=re.compile(r"poetry"),
+    reads=_poetry,
+    conventional=("poetry.lock", "pyproject.toml"),
+    manifests=re.compile(r"poetry\.(lock|toml)|pyproject\.toml"),
+    comments={r"(^|/)poetry\.lock$": "#"},
+    variables=re.compile(r"POETRY(_\w*)?"),
+    caches={"pypoetry": "poetry", "POETRY_CACHE_DIR": "poetry"},
+    runner=Runner("-C --directory -P --project"),
+)

@@ -1,0 +1,35 @@
+"""Rye: which files its commands read."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...shell.script import Command
+from .command_lines import Installation, arguments, conventional_files
+from .table import Tool
+
+__all__ = ["TOOL"]
+
+
+def _rye(command: Command, step: PlannedStep) -> Installation | None:
+    given = arguments(command.words[1:], "--pyproject --features")
+    if not given.words:
+        return None
+    action = given.words[0].text
+    if action == "sync":
+        names = ("pyproject.toml", "requirements.lock", "requirements-dev.lock")
+        return Installation("rye", *conventional_files(command.directory, *names))
+    if action in ("add", "install") and len(given.words) > 1:
+        return Installation("rye", named=True)
+    return None
+
+
+TOOL = Tool(
+    name="rye",
+    programs=re.compile(r"rye"),
+    reads=_rye,
+    conventional=("requirements.lock", "pyproject.toml"),
+    manifests=re.compile(r"requirements(-dev)?\.lock|pyproject\.toml"),
+    variables=re.compile(r"RYE(_\w*)?"),
+)

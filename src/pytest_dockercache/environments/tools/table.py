@@ -1,0 +1,172 @@
+"""The table of package managers: one :class:`Tool` each, and the questions that the table answers.
+
+Whoever knows one more manager adds its record with :func:`register`; nothing
+else in the package asks for a manager by its name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ...context.comments import CommentSyntax
+from ...dockerfile.syntax import PlannedStep
+from ...shell.running import Runner
+from ...shell.script import Command
+from .command_lines import Installation, active_environment, module_run, with_fed_files
+
+__all__ = [
+    "Tool",
+    "caches",
+    "comment_syntax_of",
+    "family_of",
+    "forget",
+    "is_comparable",
+    "is_installed_place",
+    "is_manifest_name",
+    "reads_variable",
+    "recognised",
+    "register",
+    "runner_of",
+    "tool_of",
+    "tools",
+]
+
+_NEVER = re.compile(r"(?!)")
+
+
+def _reads_nothing(command: Command, step: PlannedStep) -> Installation | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Everything that is known of one package manager.
+
+    ``programs`` matches the whole names of its commands. ``reads`` takes a
+    command of such a name apart; its answer is None for a command that
+    installs nothing. ``installs`` are the subcommands that install, of a tool
+    whose command lines nobody takes apart (``npm ci``); "" is the bare command.
+
+    ``conventional`` are the manifests that it looks for by itself, the first
+    one first. ``manifests`` matches the whole lower-case base names of all its
+    manifests, locks and configuration files; ``comments`` maps patterns,
+    searched for in a lower-case path, to what a one-line comment of such a
+    file begins with, and ``comparable`` says whether a file is of a form that
+    the packages of an image can be held against.
+
+    ``variables`` matches environment variables that it reads; ``places``
+    paths that it installs into; ``caches`` the kind of each of its caches, by
+    the name of its directory in ``~/.cache`` and by the variable, in capital
+    letters, that names another directory. ``runner`` is how it runs a command
+    in an environment of its own (``conda run``).
+    """
+
+    name: str
+    programs: re.Pattern[str]
+    reads: Callable[[Command, PlannedStep], Installation | None] = _reads_nothing
+    installs: frozenset[str] = frozenset()
+    conventional: tuple[str, ...] = ()
+    manifests: re.Pattern[str] = _NEVER
+    comments: Mapping[str, str] = field(default_factory=dict)
+    comparable: Callable[[Path], bool] = lambda path: False
+    variables: re.Pattern[str] = _NEVER
+    places: re.Pattern[str] = _NEVER
+    caches: Mapping[str, str] = field(default_factory=dict)
+    runner: Runner | None = None
+
+
+_TABLE: dict[str, Tool] = {}
+
+
+def register(tool: Tool) -> None:
+    """Add a package manager to the table, in place of one of the same name."""
+    _TABLE[tool.name] = tool
+
+
+def forget(name: str) -> None:
+    """Take a package manager out of the table."""
+    del _TABLE[name]
+
+
+def tools() -> tuple[Tool, ...]:
+    """All package managers, in the order in which they were registered."""
+    return tuple(_TABLE.values())
+
+
+def tool_of(program: str) -> Tool | None:
+    """The package manager that a command of this name belongs to."""
+    return next((tool for tool in tools() if tool.programs.fullmatch(program)), None)
+
+
+def recognised(command: Command, step: PlannedStep) -> Installation | None:
+    """The installation that a simple command is, None for any other command."""
+    run = module_run(command)
+    tool = tool_of(run.name)
+    found = None if tool is None else tool.reads(run, step)
+    if found is None:
+        return None
+    return with_fed_files(run, replace(found, active=active_environment(command, run)))
+
+
+def runner_of(program: str) -> Runner | None:
+    """How a command of this name runs another one in an environment, None if it does not."""
+    tool = tool_of(program)
+    return None if tool is None else tool.runner
+
+
+def family_of(program: str) -> str:
+    """The name of the package manager that an installation's ``tool`` belongs to."""
+    word = program.split()[0] if program.split() else program
+    tool = tool_of(word)
+    return word if tool is None else tool.name
+
+
+def is_manifest_name(path: str) -> bool:
+    """Whether the base name is that of a manifest, lock or configuration of a package manager."""
+    name = posixpath.basename(path).lower()
+    return any(tool.manifests.fullmatch(name) for tool in tools())
+
+
+def comment_syntax_of(path: str) -> CommentSyntax | None:
+    """The comment syntax of a package manager's own file, None for any other file."""
+    for tool in tools():
+        for pattern, mark in tool.comments.items():
+            if re.search(pattern, path.lower()):
+                return CommentSyntax(mark)
+    return None
+
+
+def is_comparable(path: Path) -> bool:
+    """Whether a file is of a form that the packages of an image can be held against."""
+    return any(tool.comparable(path) for tool in tools())
+
+
+_ANY_INSTALLER = re.compile(
+    r"(PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_\w*)?"
+    r"|PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+"
+)
+"""Variables that no installer has for its own: Python, TLS and the system read them."""
+
+
+def reads_variable(name: str) -> bool:
+    """Whether an installer may read a variable of this name from its environment by itself."""
+    return _ANY_INSTALLER.fullmatch(name) is not None or any(
+        tool.variables.fullmatch(name) for tool in tools()
+    )
+
+
+_ANY_PLACE = re.compile(r"envs?\b|site-packages|/lib/python|\.local\b")
+
+
+def is_installed_place(path: str) -> bool:
+    """Whether a path in a container is plainly one that packages are installed into."""
+    return _ANY_PLACE.search(path) is not None or any(tool.places.search(path) for tool in tools())
+
+
+def caches() -> Mapping[str, str]:
+    """The kinds of all caches, by the directory in ``~/.cache`` or the variable that names it."""
+    return {name: kind for tool in tools() for name, kind in tool.caches.items()}
