@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from .cache import Snapshot, stage_ancestors
-from .context import ContextEntry, IgnoreRules
+from .context import ContextEntry, IgnoreRules, apply_argument_edits
 from .dockerfile import (
     Dockerfile,
     PlannedStep,
@@ -32,7 +32,7 @@ from .environments import (
 from .errors import ConfigError
 from .model import BuildSpec, Edit, Role
 
-__all__ = ["Project", "Settings", "argument_defaults", "compiled", "plans", "require_declared"]
+__all__ = ["Project", "Settings", "compiled", "plans", "require_declared"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,11 @@ class Project:
     def snapshot(self) -> Snapshot:
         """Everything that decides the cache keys of a build of the project as it is."""
         return Snapshot.read(self.spec, dockerfile=self.dockerfile)
+
+    def spec_after(self, edits: Sequence[Edit], nonce: str) -> BuildSpec:
+        """The spec with the build arguments that some edits give."""
+        defaults = _argument_defaults(self.dockerfile)
+        return apply_argument_edits(self.spec, edits, nonce, defaults)
 
     @cached_property
     def commands(self) -> tuple[EnvironmentCommand, ...]:
@@ -185,7 +190,7 @@ def roles_by_line(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int
     return {step.line: role for step, role in zip(steps, roles_of(steps, pattern), strict=True)}
 
 
-def argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
+def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
     defaults: dict[str, str] = {}
     for instruction in dockerfile.instructions:
         if instruction.keyword == "ARG":

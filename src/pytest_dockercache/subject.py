@@ -8,6 +8,7 @@ record, or its failure, is shared through the run's directory.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -24,12 +25,12 @@ from .cache import (
     doubt_repeated_edits,
     explain,
 )
-from .context import StagedContext, apply_argument_edits, stage
-from .dockerfile import Dockerfile, parse_dockerfile, plan, read_dockerfile
+from .context import Patch, StagedContext, normalised, stage
+from .dockerfile import Dockerfile, parse_dockerfile, plan
 from .engines import BuildRequest, Engine, create_engine, forget_answers
 from .errors import DockerCacheError, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
-from .project import Project, Settings, argument_defaults, plans, require_declared, roles_by_line
+from .project import Project, Settings, plans, require_declared, roles_by_line
 from .records import describe, revive
 from .runs import (
     RUN_LABEL,
@@ -117,7 +118,8 @@ class Subject:
         stop early.
         """
         self.first()
-        return self._obtain(tuple(edits), stop)
+        context = os.path.abspath(self.spec.context)
+        return self._obtain(tuple(normalised(edit, context) for edit in edits), stop)
 
     def image(self) -> str:
         """The reference of the image that content checks look into: the first build's.
@@ -226,9 +228,7 @@ class Subject:
             / "staging"
             / digest(str(self.spec.context), str(self.spec.dockerfile), identity)
         )
-        spec = apply_argument_edits(
-            self.spec, edits, nonce, argument_defaults(self.project.dockerfile)
-        )
+        spec = self.project.spec_after(edits, nonce)
         where.parent.mkdir(parents=True, exist_ok=True)
         with (
             in_turn(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
@@ -238,8 +238,8 @@ class Subject:
             staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
-            if any(self.changes_dockerfile(edit) for edit in edits):
-                dockerfile = replace(read_dockerfile(staged.dockerfile), path=self.spec.dockerfile)
+            if staged.patch is not None and staged.patch.dockerfile_text is not None:
+                dockerfile = parse_dockerfile(staged.patch.dockerfile_text, self.spec.dockerfile)
                 roles = self._roles(dockerfile, spec)
             require_declared(edits, dockerfile)
             request = BuildRequest(
@@ -264,10 +264,14 @@ class Subject:
             write_json(self._origin(build.image), made_from)
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
         # Asked at most once: it may have to look at thousands of files.
-        forecast = lru_cache(1)(lambda: self._forecast(spec, edits, nonce))
+        forecast = lru_cache(1)(lambda: self._forecast(spec, staged.patch))
         explained = explain(build, built, forecast)
         changed: frozenset[int] = frozenset()
-        if any(can_be_repeated(edit) or self.changes_dockerfile(edit) for edit in edits):
+        if staged.patch is not None and (
+            staged.patch.dockerfile is not None
+            or not staged.patch.ignore.says_the_same(self.project.ignore)
+            or any(map(can_be_repeated, edits))
+        ):
             changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
         build = doubt_repeated_edits(explained, built, changed)
         self._remember(build)
@@ -277,8 +281,7 @@ class Subject:
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> Build:
         """What the model says; nothing is staged and nobody is waited for."""
-        defaults = argument_defaults(self.project.dockerfile)
-        spec = apply_argument_edits(self.spec, edits, nonce, defaults)
+        spec = self.project.spec_after(edits, nonce)
         before = self.project.snapshot
         after = before.after(spec, edits, nonce=nonce) if edits else before
         changed = after.dockerfile is not before.dockerfile
@@ -294,9 +297,7 @@ class Subject:
         )
         return self.engine.build(request, self._watch(stop, title))
 
-    def _forecast(
-        self, spec: BuildSpec, edits: tuple[Edit, ...], nonce: str
-    ) -> tuple[Forecast, ...]:
+    def _forecast(self, spec: BuildSpec, patch: Patch | None) -> tuple[Forecast, ...]:
         """What the model expects of an edited build, for the reasons of its misses."""
         from .cache import predict
 
@@ -304,17 +305,11 @@ class Subject:
         dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
         dialect = dialects.get(self.engine.info.name, BUILDKIT)
         try:
-            return predict(before, before.after(spec, edits, nonce=nonce), dialect)
+            after = before if patch is None else before.patched(spec, patch)
+            return predict(before, after, dialect)
         except DockerCacheError:
             # The builder has spoken; a model that cannot follow has nothing to add.
             return ()
-
-    def changes_dockerfile(self, edit: Edit) -> bool:
-        """Whether an edit writes another Dockerfile."""
-        if edit.kind in ("dockerfile", "base"):
-            return True
-        path = edit.context_path
-        return path is not None and self.spec.context / path == self.spec.dockerfile
 
     def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
         steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)

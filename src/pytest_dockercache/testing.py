@@ -8,7 +8,6 @@ from typing import Literal
 
 from .cache import advice, is_rebuilt
 from .checks.image_face import Image
-from .context import apply_argument_edits
 from .dockerfile import plan
 from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
 from .model import Build, Edit, EngineInfo, Step, named_step
@@ -133,11 +132,11 @@ class DockerCache:
 
     def _rewritten(self, edits: Sequence[Edit]) -> tuple[Step, ...]:
         """The steps of the Dockerfile that some edits write; none if they leave it as it is."""
-        spec = self._subject.spec
-        if not any(map(self._subject.changes_dockerfile, edits)):
+        project = self._subject.project
+        spec = project.spec_after(edits, "stop")
+        dockerfile = project.snapshot.after(spec, edits).dockerfile
+        if dockerfile is project.dockerfile:
             return ()
-        spec = apply_argument_edits(spec, edits, "stop", {})
-        dockerfile = self._subject.project.snapshot.after(spec, edits).dockerfile
         every = self.engine.name == "classic"
         return tuple(
             Step(

@@ -174,7 +174,7 @@ class Bench:
     ) -> Build:  # fmt: skip
         edits = case.edits if edited else ()
         built = changed if edited else spec
-        staged = stage(built, where, edits, nonce=nonce, allow_ignored=True)
+        staged = stage(built, where, edits, nonce=nonce)
         dockerfile = replace(read_dockerfile(staged.dockerfile), path=spec.dockerfile)
         request = BuildRequest(
             spec=built,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..context import ContextTree, IgnoreRules, preview
+from ..context import ContextTree, IgnoreRules, Patch, patch
 from ..dockerfile import (
     BaseImage,
     Dockerfile,
@@ -147,11 +147,15 @@ class Snapshot:
 
         Raises ConfigError for an edit that cannot be applied.
         """
-        edited = preview(spec, self.tree, edits, nonce=nonce)
+        return self.patched(spec, patch(spec, self.tree, edits, nonce=nonce))
+
+    def patched(self, spec: BuildSpec, edited: Patch) -> Snapshot:
+        """The project after the edits that make this patch; see :meth:`after`."""
         dockerfile = self.dockerfile
-        if edited.dockerfile is not None:
-            dockerfile = parse_dockerfile(edited.dockerfile, self.dockerfile.path)
-        return replace(self, dockerfile=dockerfile, tree=edited.tree, build_args=spec.build_args)
+        if edited.dockerfile_text is not None:
+            dockerfile = parse_dockerfile(edited.dockerfile_text, self.dockerfile.path)
+        tree = self.tree.edited(edited)
+        return replace(self, dockerfile=dockerfile, tree=tree, build_args=spec.build_args)
 
     def steps(self, dialect: Dialect, referenced: frozenset[str]) -> tuple[PlannedStep, ...]:
         """The steps of this build, with placeholders for what only an unknown base knows.

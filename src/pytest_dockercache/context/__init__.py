@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from .comments import comment_syntax
 from .digests import Digests
-from .edits import apply_argument_edits
+from .edits import apply_argument_edits, normalised
 from .entries import ContextEntry, context_files
 from .ignore import IgnoreLine, IgnoreRules
 from .missing import MissingSource, missing_sources
-from .preview import EditedContext, preview
+from .patch import Patch, patch
 from .selection import taken_files, takes
-from .staging import Change, StagedContext, stage
+from .staging import StagedContext, stage
 from .tree import ContextTree
 
 __all__ = [
-    "Change",
     "ContextEntry",
     "ContextTree",
     "Digests",
-    "EditedContext",
     "IgnoreLine",
     "IgnoreRules",
     "MissingSource",
+    "Patch",
     "StagedContext",
     "apply_argument_edits",
     "comment_syntax",
     "context_files",
     "missing_sources",
-    "preview",
+    "normalised",
+    "patch",
     "stage",
     "taken_files",
     "takes",

@@ -12,8 +12,10 @@ __all__ = [
     "CommentSyntax",
     "comment_syntax",
     "is_binary",
+    "is_line_of_json",
     "is_source_code",
     "know_further_syntax",
+    "nonce_blanks",
     "nonce_line",
 ]
 
@@ -154,15 +156,33 @@ def is_binary(content: bytes) -> bool:
     return b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff"))
 
 
-def nonce_line(syntax: CommentSyntax | None, nonce: str) -> str:
+_ROWS = frozenset({"csv", "tsv", "tab", "psv"})
+
+
+def is_line_of_json(path: str) -> bool:
+    """Whether every line of the file is JSON, so that a blank line would not be."""
+    return posixpath.basename(path).lower().rpartition(".")[2] in ("jsonl", "ndjson", "geojsonl")
+
+
+def nonce_blanks(nonce: str, zero: str = " ", one: str = "\t") -> bytes:
+    """64 blanks and tabs (or what else stands for a bit) that spell the nonce's digest."""
+    digest = hashlib.sha256(nonce.encode()).digest()[:8]
+    bits = f"{int.from_bytes(digest, 'big'):064b}"
+    return "".join(one if bit == "1" else zero for bit in bits).encode()
+
+
+def nonce_line(path: str, head: bytes, nonce: str) -> str:
     """A line, without newline, that is unique to ``nonce`` and means nothing to the file's reader.
 
-    Without comments it is 64 blanks and tabs, which spell the nonce's digest:
-    JSON, among others, allows white space after its end.
+    A comment where the format has one. Else blanks: JSON, among others,
+    allows white space after its end. In tables of rows a line of blanks would
+    be a row: there they are empty lines, which readers of tables pass over.
     """
-    if syntax is None:
-        digest = hashlib.sha256(nonce.encode()).digest()[:8]
-        bits = f"{int.from_bytes(digest, 'big'):064b}"
-        return bits.replace("0", " ").replace("1", "\t")
-    # "--" ends a comment in HTML, "*/" one in CSS.
-    return syntax.line("dockercache edit " + re.sub(r"[^0-9A-Za-z_.]+", "-", nonce).strip("-"))
+    syntax = comment_syntax(path, head)
+    if syntax is not None:
+        # "--" ends a comment in HTML, "*/" one in CSS.
+        word = re.sub(r"[^0-9A-Za-z_.]+", "-", nonce).strip("-")
+        return syntax.line(f"dockercache edit {word}")
+    if posixpath.basename(path).lower().rpartition(".")[2] in _ROWS:
+        return nonce_blanks(nonce, "\n", "\r\n").decode()
+    return nonce_blanks(nonce).decode()

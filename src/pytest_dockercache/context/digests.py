@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ConfigError
-from .entries import ContextEntry
+from .entries import ContextEntry, Grown
 
-__all__ = ["Digests", "digest_of_bytes"]
+__all__ = ["Digests", "digest_of_content"]
 
 _VERSION = 1
 _SETTLED_NS = 2 * 10**9
@@ -85,8 +85,15 @@ class Digests:
             self._fresh = False
 
 
-def digest_of_bytes(content: bytes, mode: int) -> str:
-    """The digest that a file with these bytes and this mode would have."""
+def digest_of_content(content: bytes | Grown, mode: int, origin: str) -> str:
+    """The digest that a file with this content and this mode would have.
+
+    That of a large file (``origin`` on disk) with another end is not the one
+    that its bytes would give: they are not read, and nothing else can equal
+    what is unique to the run.
+    """
+    if isinstance(content, Grown):
+        return _hashed(f"grown:{mode:o}:{content.keep}:{origin}:".encode() + content.tail)
     return _hashed(f"file:{mode:o}:".encode() + content)
 
 

@@ -8,20 +8,28 @@ import posixpath
 import re
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
-from .comments import comment_syntax, is_binary, nonce_line
+from .comments import is_binary, is_line_of_json, nonce_blanks, nonce_line
+from .padding import binary_addition
 
 __all__ = [
+    "END",
+    "addition",
     "appended",
     "apply_argument_edits",
     "argument_value",
     "changed_mode",
     "context_path",
     "created",
+    "normalised",
     "replaced",
 ]
+
+END = 1 << 17
+"""Bytes at either end of a file that tell how it may be appended to; a zip's comment has 64 kB."""
 
 
 def context_path(written: str, context: str) -> str:
@@ -33,7 +41,7 @@ def context_path(written: str, context: str) -> str:
     path = posixpath.normpath(written) if written else "."
     if path.startswith("/"):
         base = posixpath.normpath(context)
-        if path != base and not path.startswith(base + "/"):
+        if path != base and not path.startswith(base.rstrip("/") + "/"):
             raise ConfigError(
                 f"edit of {written}: lies outside the build context {context}; name a file below it"
             )
@@ -44,27 +52,47 @@ def context_path(written: str, context: str) -> str:
     return path
 
 
-def appended(path: str, content: bytes, text: str | None, nonce: str) -> bytes:
-    """``content`` with ``text`` and a line unique to ``nonce`` after it.
+def normalised(edit: Edit, context: str) -> Edit:
+    """The edit with its paths as :func:`context_path` gives them: one path, one spelling."""
+    if edit.context_path is None:
+        return edit
+    path = context_path(edit.context_path, context)
+    if edit.kind == "rename":
+        return replace(edit, path=path, text=context_path(edit.text or "", context))
+    return replace(edit, path=path)
 
-    An unterminated last line is completed first, in the file's own line
-    ending: ``python=3.10# x`` would be a new pin. Raises ConfigError for a
-    binary file when no text is given.
+
+def addition(
+    path: str, head: bytes, tail: bytes, text: str | None, nonce: str
+) -> tuple[int, bytes]:
+    """What an append edit does at the end of a file: the bytes it takes away, and those it adds.
+
+    ``head`` and ``tail`` are the first and the last :data:`END` bytes of the
+    file, or more. The addition is ``text`` and what is unique to ``nonce``
+    and means nothing to the file's reader: a comment line, blanks where the
+    format has none, and for binary formats what their readers pass over. An
+    unterminated last line is completed first, in the file's own line ending:
+    ``python=3.10# x`` would be a new pin.
     """
-    if is_binary(content):
-        if text is None:
-            raise ConfigError(
-                f"edit of {path}: is a binary file, which takes no comment; "
-                "edit a text file, or give the text to append"
-            )
-        blanks = nonce_line(None, nonce)
-        return content + text.encode("utf-8", "surrogateescape") + blanks.encode()
-    encoding, newline = _encoding(content), _newline(content)
-    addition = "" if _complete(content, encoding) else newline
+    if is_binary(head) or is_binary(tail):
+        if text is not None:
+            return 0, text.encode("utf-8", "surrogateescape") + nonce_blanks(nonce)
+        return binary_addition(head, tail, nonce_blanks(nonce))
+    encoding, newline = _encoding(head), _newline(head)
+    if text is None and encoding == "utf-8" and is_line_of_json(path) and tail.rstrip():
+        ending = tail[len(tail.rstrip()) :]
+        return len(ending), nonce_blanks(nonce) + (ending or b"\n")
+    added = "" if not tail or _complete(tail, encoding) else newline
     if text is not None:
-        addition += text if text.endswith("\n") or not text else text + newline
-    addition += nonce_line(comment_syntax(path, content), nonce) + newline
-    return content + addition.encode(encoding, "surrogateescape")
+        added += text if text.endswith("\n") or not text else text + newline
+    added += nonce_line(path, head, nonce) + newline
+    return 0, added.encode(encoding, "surrogateescape")
+
+
+def appended(path: str, content: bytes, text: str | None, nonce: str) -> bytes:
+    """``content`` after an append edit; see :func:`addition`."""
+    cut, added = addition(path, content, content, text, nonce)
+    return content[: len(content) - cut] + added
 
 
 def replaced(path: str, content: bytes, old: str, new: str, nonce: str) -> bytes:
@@ -80,17 +108,12 @@ def replaced(path: str, content: bytes, old: str, new: str, nonce: str) -> bytes
             "give text that stands in the file"
         )
     changed = content.replace(before, new.encode(encoding, "surrogateescape"))
-    if is_binary(changed):
-        return changed + nonce_line(None, nonce).encode()
     return appended(path, changed, None, nonce)
 
 
 def created(path: str, text: str | None, nonce: str) -> bytes:
     """The content of a new file: ``text`` and a line unique to ``nonce``."""
-    content = (text or "").encode("utf-8", "surrogateescape")
-    if is_binary(content):
-        return content + nonce_line(None, nonce).encode()
-    return appended(path, content, None, nonce)
+    return appended(path, (text or "").encode("utf-8", "surrogateescape"), None, nonce)
 
 
 def changed_mode(edit: Edit, present: int) -> int:

@@ -12,7 +12,7 @@ from typing import Literal
 from ..errors import ConfigError
 from .ignore import IgnoreRules, Matched
 
-__all__ = ["ContextEntry", "Kind", "context_files", "entry_of"]
+__all__ = ["ContextEntry", "Grown", "Kind", "context_files", "entry_of"]
 
 Kind = Literal["file", "dir", "link", "fifo", "socket", "char", "block"]
 
@@ -46,6 +46,17 @@ class ContextEntry:
     inode: int
     link: str | None = None
     device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A large file's content after an edit: its first ``keep`` bytes on disk, then ``tail``."""
+
+    keep: int
+    tail: bytes
+
+    def __len__(self) -> int:
+        return self.keep + len(self.tail)
 
 
 def entry_of(path: str, status: os.stat_result, link: str | None = None) -> ContextEntry:

@@ -104,6 +104,10 @@ class IgnoreRules:
             lines.append(IgnoreLine(source, number, stripped, pattern, reinclude))
         return cls(source, tuple(lines))
 
+    def says_the_same(self, other: IgnoreRules) -> bool:
+        """Whether both have the same lines, wherever they stand."""
+        return [line.text for line in self.lines] == [line.text for line in other.lines]
+
     def excludes(self, path: str) -> bool:
         """Whether the build cannot see ``path`` (POSIX, relative to the context)."""
         return self._along(path)[0]

@@ -12,7 +12,8 @@ from ..dockerfile.syntax import PlannedStep, Transfer
 from .entries import ContextEntry
 from .gomatch import has_wildcard
 from .ignore import IgnoreLine, IgnoreRules
-from .selection import follow, is_remote, rooted
+from .links import walk_links
+from .selection import is_remote, rooted
 
 __all__ = ["MissingSource", "alike", "is_there", "missing_sources"]
 
@@ -91,8 +92,8 @@ def missing_sources(
             named = rooted(source)
             if not named or has_wildcard(named) or (transfer.kind == "add" and is_remote(source)):
                 continue
-            path = _lacking(named, entries)
-            if path is None:
+            path, found = walk_links(named, entries.get)
+            if found:
                 continue
             exists = context is not None and is_there(context, path)
             excluded = exists and ignore is not None and ignore.excludes(path)
@@ -106,24 +107,6 @@ def missing_sources(
                 outside=posixpath.normpath(source).startswith("../"),
                 alike=alike(path, entries),
             )
-
-
-def _lacking(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
-    """What has to be there for ``path`` to be found; None if it is found.
-
-    That is the path itself, or the first path on the way of its links that
-    the context does not hold.
-    """
-    if follow(path, entries) is not None:
-        return None
-    for _ in range(255):
-        link = next((item for item in _upwards(path) if _is_link(item, entries)), None)
-        if link is None:
-            return path
-        text = entries[link].link or ""
-        target = posixpath.normpath("/" + posixpath.join("/" + posixpath.dirname(link), text))
-        path = posixpath.join(target.lstrip("/"), path[len(link) :].lstrip("/")).rstrip("/")
-    return path
 
 
 def is_there(context: Path, path: str) -> bool:
@@ -141,16 +124,6 @@ def is_there(context: Path, path: str) -> bool:
             return False
         place = os.path.join(place, part)
     return True
-
-
-def _is_link(path: str, entries: Mapping[str, ContextEntry]) -> bool:
-    return path in entries and entries[path].kind == "link"
-
-
-def _upwards(path: str) -> list[str]:
-    """A path and those above it, the topmost first."""
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:

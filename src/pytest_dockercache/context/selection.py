@@ -12,8 +12,9 @@ from ..dockerfile.syntax import Transfer
 from .entries import ContextEntry
 from .gomatch import BadPatternError, clean, compile_match, has_wildcard
 from .ignore import IgnoreRules
+from .links import follow
 
-__all__ = ["Taken", "container_paths", "follow", "is_remote", "taken", "taken_files", "takes"]
+__all__ = ["Taken", "container_paths", "is_remote", "taken", "taken_files", "takes"]
 
 _REMOTE = re.compile(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
 
@@ -168,27 +169,6 @@ def _below(
             and not _excluded(transfer, path[len(prefix) :], path)
         ):
             yield Taken(path, root, source, True)
-
-
-def follow(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
-    """``path`` with every link on it followed, anchored at the context; None if it dangles."""
-    parts = path.split("/")
-    here = ""
-    for _ in range(255):  # As many links as BuildKit follows.
-        if not parts:
-            return here
-        step = posixpath.join(here, parts.pop(0))
-        entry = entries.get(step)
-        if entry is None:
-            return None
-        if entry.kind == "link":
-            text = entry.link or ""
-            target = clean(text if text.startswith("/") else f"/{here}/{text}")[1:]
-            parts = [part for part in target.split("/") if part] + parts
-            here = ""
-        else:
-            here = step
-    return None
 
 
 def _matches(pattern: str, path: str) -> bool:

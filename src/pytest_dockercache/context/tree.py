@@ -14,16 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .digests import Digests, digest_of_bytes
-from .entries import ContextEntry, Kind, context_files
-from .gomatch import clean
+from .digests import Digests, digest_of_content
+from .entries import ContextEntry, Grown, Kind, context_files
 from .ignore import IgnoreRules
+from .links import follow
+
+if TYPE_CHECKING:
+    from .patch import Patch
 
 __all__ = ["ContextTree", "digest_file", "new_entry"]
-
-_LINKS_FOLLOWED = 255
-"""As many links as BuildKit follows on the way to a path."""
 
 
 def digest_file(context: Path) -> Path:
@@ -59,7 +60,7 @@ class ContextTree:
     root: Path
     entries: Mapping[str, ContextEntry]
     ignore: IgnoreRules = field(default_factory=IgnoreRules)
-    contents: Mapping[str, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes | Grown] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     parent: ContextTree | None = field(default=None, repr=False, compare=False)
@@ -85,24 +86,7 @@ class ContextTree:
             return ""
         if not self.has_links:
             return path if path in self.entries else None
-        parts = path.split("/")
-        here = ""
-        for _ in range(_LINKS_FOLLOWED):
-            if not parts:
-                return here
-            part = parts.pop(0)
-            step = f"{here}/{part}" if here else part
-            entry = self.entries.get(step)
-            if entry is None:
-                return None
-            if entry.kind == "link" and (parts or last):
-                text = entry.link or ""
-                target = clean(text if text.startswith("/") else f"/{here}/{text}")[1:]
-                parts = [item for item in target.split("/") if item] + parts
-                here = ""
-            else:
-                here = step
-        return None
+        return follow(path, self.entries, last=last)
 
     def below(self, directory: str) -> Iterator[str]:
         """Every path below a directory, in the order of the tree; "" is the context."""
@@ -127,9 +111,9 @@ class ContextTree:
     def digest(self, path: str) -> str:
         """The digest of an entry's mode and bytes. Raises ConfigError for an unreadable file."""
         entry = self.entries[path]
-        if path in self.contents:
-            return digest_of_bytes(self.contents[path], entry.mode)
         origin = self.origins.get(path, path)
+        if path in self.contents:
+            return digest_of_content(self.contents[path], entry.mode, origin)
         return self.memory.digests.digest(self.root, replace(entry, path=origin))
 
     def digests(self) -> dict[str, str]:
@@ -179,21 +163,14 @@ class ContextTree:
     def _on_disk(self, path: str) -> str:
         return os.path.join(self.root, self.origins.get(path, path))
 
-    def edited(
-        self,
-        changes: Mapping[str, ContextEntry | None],
-        contents: Mapping[str, bytes],
-        origins: Mapping[str, str],
-        ignore: IgnoreRules,
-    ) -> ContextTree:
-        """The tree after some entries were set anew, or removed (None).
+    def edited(self, patch: Patch) -> ContextTree:
+        """The tree after some edits.
 
-        Paths that ``ignore`` excludes are left out; a directory that holds
-        something let in stays.
+        Paths that the ignore rules of ``patch`` exclude are left out; a
+        directory that holds something let in stays.
         """
-        if tuple(line.text for line in ignore.lines) == tuple(
-            line.text for line in self.ignore.lines
-        ):
+        changes, ignore = patch.changes, patch.ignore
+        if ignore.says_the_same(self.ignore):
             entries = dict(self.entries)
             changed = set(changes)
         else:
@@ -222,8 +199,8 @@ class ContextTree:
             self.root,
             entries,
             ignore,
-            {path: value for path, value in contents.items() if path in entries},
-            {path: value for path, value in origins.items() if path in entries},
+            {path: value for path, value in patch.contents.items() if path in entries},
+            {path: value for path, value in patch.origins.items() if path in entries},
             frozenset(changed),
             self,
             self.memory,

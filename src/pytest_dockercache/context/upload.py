@@ -9,8 +9,9 @@ from io import BytesIO
 from typing import BinaryIO
 
 from ..errors import ConfigError
+from .copying import counts, read_protected
 from .entries import ContextEntry, entry_of
-from .staging import StagedContext, counts
+from .staging import StagedContext
 
 __all__ = ["upload"]
 
@@ -111,6 +112,4 @@ def _file(entry: ContextEntry, full: str, *, first: bool = False) -> Iterator[by
 
 def _unprotected(full: str) -> BinaryIO:
     """The content of a staged file that its own mode hides from us."""
-    from .staging import _read
-
-    return BytesIO(_read(full))
+    return BytesIO(read_protected(full))

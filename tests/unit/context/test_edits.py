@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import ast
+import bz2
 import configparser
+import csv
+import gzip
+import io
 import json
+import lzma
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -99,10 +108,107 @@ def test_a_given_text_is_appended_literally_and_carries_the_nonce() -> None:
     )
 
 
-def test_a_binary_file_takes_no_comment() -> None:
-    with pytest.raises(ConfigError, match=r"^edit of weights\.bin: is a binary file"):
-        appended("weights.bin", b"\0\1", None, "n")
+def test_a_binary_file_of_no_known_kind_gets_bytes_after_its_end() -> None:
+    edited = appended("weights.bin", b"\0\1", None, "n")
+    assert edited.startswith(b"\0\1")
+    assert edited != appended("weights.bin", b"\0\1", None, "m")
     assert appended("weights.bin", b"\0\1", "x", "n").startswith(b"\0\1x")
+
+
+def _zip(comment: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", "text\0")
+        archive.comment = comment
+    return file.getvalue()
+
+
+def _tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        info = tarfile.TarInfo("a")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"abc"))
+    return file.getvalue()
+
+
+def _members(content: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return archive.getnames()
+
+
+def _unzipped(content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return archive.read("a.txt")
+
+
+def _parquet_footer(content: bytes) -> bytes:
+    """What a reader of parquet finds: the footer before the last eight bytes, by its length."""
+    assert content.startswith(b"PAR1data\0")
+    assert content.endswith(b"PAR1")
+    size = int.from_bytes(content[-8:-4], "little")
+    return content[-8 - size : -8]
+
+
+PARQUET = b"PAR1data\0" + b"footer" + (6).to_bytes(4, "little") + b"PAR1"
+ARRAY = b"\x80\x04" + pickle.dumps({"a": b"\0"})[2:]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "read"),
+    [
+        ("a.whl", _zip(b""), _unzipped),
+        ("a.jar", _zip(b"said"), _unzipped),
+        ("app.pex", b"#!/usr/bin/python3\n" + _zip(b""), _unzipped),
+        ("a.gz", gzip.compress(b"text"), gzip.decompress),
+        (
+            "a.tar",
+            _tar(),
+            _members,
+        ),
+        ("a.tar.gz", gzip.compress(_tar()), gzip.decompress),
+        ("a.bz2", bz2.compress(b"text"), bz2.decompress),
+        ("a.xz", lzma.compress(b"text\0"), lzma.decompress),
+        ("a.parquet", PARQUET, _parquet_footer),
+        ("a.pkl", ARRAY, pickle.loads),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_edited_binary_file_is_read_as_before(
+    path: str, content: bytes, read: Callable[[bytes], object]
+) -> None:
+    edited = [appended(path, content, None, nonce) for nonce in ("n", "m")]
+    edited.append(appended(path, edited[0], None, "o"))
+    assert len({content, *edited}) == 4
+    for text in edited:
+        assert read(text) == read(content)
+
+
+def test_a_truncated_zip_is_only_appended_to() -> None:
+    content = _zip(b"")[:-5]
+    assert appended("a.zip", content, None, "n").startswith(content)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_lines_of_json_and_rows_of_a_table_stay_as_many(ending: str) -> None:
+    lines = f'{{"a": 1}}\n{{"a": 2}}{ending}'.encode()
+    edited = appended("a.jsonl", lines, None, "n")
+    assert [json.loads(line) for line in edited.splitlines()] == [{"a": 1}, {"a": 2}]
+    assert edited != appended("a.jsonl", lines, None, "m")
+    rows = f"a,b\n1,2{ending}"
+    table = appended("a.csv", rows.encode(), None, "n")
+    assert table != appended("a.csv", rows.encode(), None, "m")
+    for newline in ("", None):
+        text = io.StringIO(table.decode(), newline=newline)
+        assert list(csv.DictReader(text)) == [{"a": "1", "b": "2"}]
+
+
+def test_what_lies_around_a_key_is_blank() -> None:
+    key = b"-----BEGIN X-----\nabc=\n-----END X-----\n"
+    edited = appended("key.pem", key, None, "n")
+    assert edited.startswith(key)
+    assert not edited[len(key) :].strip()
 
 
 def test_replace_changes_every_occurrence_and_needs_one() -> None:
