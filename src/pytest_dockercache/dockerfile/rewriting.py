@@ -1,0 +1,210 @@
+"""A Dockerfile as blocks that can be moved, and the difference as a patch.
+
+A *block* is one instruction with its exact source lines and the comments
+directly above it. Whatever no edit names keeps its bytes: continuations,
+heredocs, blank lines, line endings.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .reader import parse_dockerfile
+
+__all__ = ["Block", "Sheet", "patch_of", "sheet_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One instruction as it is written.
+
+    ``lines`` carry their line ends; ``above`` are the blank lines and the
+    comments that stand apart above it and stay where they are when the block
+    moves; ``line`` is the 1-based first line of the instruction in the
+    Dockerfile that was read, 0 for a block that is new.
+    """
+
+    lines: tuple[str, ...]
+    above: tuple[str, ...] = ()
+    line: int = 0
+
+    @property
+    def text(self) -> str:
+        """The instruction with its comments, exactly."""
+        return "".join(self.lines)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A Dockerfile's blocks in order; ``tail`` is what follows the last; ``eol`` its line end."""
+
+    blocks: tuple[Block, ...]
+    tail: tuple[str, ...] = ()
+    eol: str = "\n"
+
+    @property
+    def text(self) -> str:
+        """The whole Dockerfile."""
+        parts = [line for block in self.blocks for line in (*block.above, *block.lines)]
+        parts += self.tail
+        return "".join(
+            [line if line.endswith("\n") else line + self.eol for line in parts[:-1]]
+        ) + (parts[-1] if parts else "")
+
+    def at(self, line: int) -> Block:
+        """The block of the instruction that starts at ``line``. Raises KeyError."""
+        for block in self.blocks:
+            if block.line == line and line:
+                return block
+        raise KeyError(line)
+
+    def without(self, lines: Iterable[int]) -> Sheet:
+        """The sheet without these blocks; what stands apart above them stays."""
+        gone = set(lines)
+        kept: list[Block] = []
+        above: tuple[str, ...] = ()
+        for block in self.blocks:
+            if block.line and block.line in gone:
+                above += block.above
+                continue
+            kept.append(replace(block, above=_joined_gap(above, block.above)))
+            above = ()
+        return replace(self, blocks=tuple(kept), tail=_joined_gap(above, self.tail))
+
+    def moved(self, lines: Iterable[int], *, below: int) -> Sheet:
+        """The sheet with these blocks directly below the one at ``below``, in their order."""
+        wanted = set(lines)
+        moving = [replace(block, above=()) for block in self.blocks if block.line in wanted]
+        rest = self.without(wanted)
+        return rest._inserted(moving, rest._position(below) + 1)
+
+    def raised(self, lines: Iterable[int], *, above: int) -> Sheet:
+        """The sheet with these blocks directly above the one at ``above``, in their order."""
+        wanted = set(lines)
+        moving = [replace(block, above=()) for block in self.blocks if block.line in wanted]
+        rest = self.without(wanted)
+        return rest.with_blocks(moving, above=above)
+
+    def with_text(self, texts: Sequence[str], *, above: int) -> Sheet:
+        """The sheet with new instructions directly above the one at ``above``."""
+        return self.with_blocks([self.new(text) for text in texts], above=above)
+
+    def with_blocks(self, blocks: Sequence[Block], *, above: int) -> Sheet:
+        """The sheet with blocks directly above the one at ``above``, below its gap."""
+        position = self._position(above)
+        if not blocks:
+            return self
+        old = self.blocks[position]
+        first, *more = blocks
+        new = (replace(first, above=old.above), *more, replace(old, above=()))
+        return replace(self, blocks=(*self.blocks[:position], *new, *self.blocks[position + 1 :]))
+
+    def replaced(self, line: int, *texts: str) -> Sheet:
+        """The sheet with other instructions in place of one; its comments stay above them.
+
+        The first of several keeps the line number.
+        """
+        position = self._position(line)
+        old = self.blocks[position]
+        leading = old.lines[: _leading(old.lines)]
+        new = [self.new(text) for text in texts]
+        if new:
+            new[0] = Block((*leading, *new[0].lines), old.above, old.line)
+        return replace(self, blocks=(*self.blocks[:position], *new, *self.blocks[position + 1 :]))
+
+    def source(self, line: int) -> str:
+        """The instruction at ``line`` as it is written, without the comments above it."""
+        block = self.at(line)
+        return "".join(block.lines[_leading(block.lines) :]).rstrip("\r\n").replace("\r\n", "\n")
+
+    def new(self, text: str) -> Block:
+        """A block of this text (lines parted by ``\\n``) in the sheet's line endings."""
+        return Block(tuple(line + self.eol for line in text.rstrip("\n").split("\n")))
+
+    def _inserted(self, blocks: Sequence[Block], position: int) -> Sheet:
+        return replace(self, blocks=(*self.blocks[:position], *blocks, *self.blocks[position:]))
+
+    def _position(self, line: int) -> int:
+        return self.blocks.index(self.at(line))
+
+
+def _leading(lines: Sequence[str]) -> int:
+    """How many lines at the start of a block are comments."""
+    for count, line in enumerate(lines):
+        if not line.lstrip().startswith("#"):
+            return count
+    return len(lines)
+
+
+def _joined_gap(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Two gaps in a row; where both are blank lines only, one of them is enough."""
+    if first and second and not any(line.strip() for line in (*first, *second)):
+        return first if len(first) >= len(second) else second
+    return (*first, *second)
+
+
+def sheet_of(text: str) -> Sheet:
+    """The blocks of a Dockerfile's text (as it is on disk, decoded). Raises ConfigError."""
+    dockerfile = parse_dockerfile(text)
+    lines = _physical(text)
+    eol = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    header = _directive_lines(lines)
+    blocks: list[Block] = []
+    start = 0
+    for instruction in dockerfile.instructions:
+        first, end = instruction.line - 1, instruction.end_line
+        attached = first
+        while attached > max(start, header) and lines[attached - 1].lstrip().startswith("#"):
+            attached -= 1
+        blocks.append(
+            Block(tuple(lines[attached:end]), tuple(lines[start:attached]), instruction.line)
+        )
+        start = end
+    return Sheet(tuple(blocks), tuple(lines[start:]), eol)
+
+
+def _physical(text: str) -> list[str]:
+    """Lines as builders count them: parted by ``\\n`` alone, ends kept."""
+    parts = text.split("\n")
+    lines = [part + "\n" for part in parts[:-1]]
+    return [*lines, parts[-1]] if parts[-1] else lines
+
+
+def _directive_lines(lines: Sequence[str]) -> int:
+    """How many lines at the top may be parser directives: they stay at the top."""
+    count = 0
+    for line in lines:
+        bare = line.lstrip("\ufeff \t")
+        if not bare.startswith("#") or "=" not in bare:
+            break
+        count += 1
+    return count
+
+
+def patch_of(changes: Mapping[str, tuple[str | None, str]]) -> str:
+    """A unified diff for ``patch -p1`` and ``git apply``.
+
+    ``changes`` maps a path (POSIX, from the directory in which the patch is
+    applied) to the text before, None for a file that is new, and the text
+    after.
+    """
+    return "".join(_file_patch(path, *texts) for path, texts in sorted(changes.items()))
+
+
+def _file_patch(path: str, before: str | None, after: str) -> str:
+    if before == after:
+        return ""
+    # GNU patch takes a name with blanks for whole only if a tab ends it.
+    end = "\t" if " " in path else ""
+    old = "/dev/null" if before is None else f"a/{path}{end}"
+    made = difflib.unified_diff(
+        _physical(before or ""), _physical(after), old, f"b/{path}{end}", lineterm="\n"
+    )
+    out = []
+    for number, line in enumerate(made):
+        text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        # difflib ends the header lines itself.
+        out.append(text if number > 1 else line)
+    return "".join(out)
