@@ -15,6 +15,7 @@ ROOMS = (
     "testing",
     "checks",
     "inspection",
+    "fixing",
     "subject",
     "records",
     "stopping",

@@ -53,6 +53,17 @@ class Sheet:
             [line if line.endswith("\n") else line + self.eol for line in parts[:-1]]
         ) + (parts[-1] if parts else "")
 
+    @property
+    def origins(self) -> Mapping[int, int]:
+        """The first line of each instruction in :attr:`text`, and the line it had, 0 if new."""
+        found: dict[int, int] = {}
+        number = 1
+        for block in self.blocks:
+            number += len(block.above)
+            found[number + _leading(block.lines)] = block.line
+            number += len(block.lines)
+        return found
+
     def at(self, line: int) -> Block:
         """The block of the instruction that starts at ``line``. Raises KeyError."""
         for block in self.blocks:

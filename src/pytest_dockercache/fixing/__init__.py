@@ -1,0 +1,1 @@
+"""From a failure to a change that was tried: what moves, what stands between, and the patch."""

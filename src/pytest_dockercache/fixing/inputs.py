@@ -1,0 +1,164 @@
+"""What an installation reads besides the manifest that it is given: includes, locks, settings."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..environments import load_yaml
+from ..errors import DockerCacheError
+
+__all__ = ["Inputs", "inputs_of"]
+
+Read = Callable[[str], "str | None"]
+"""The text of a file by its container path; None where no context file is known to lie there."""
+
+_BESIDE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("uv.lock", ("pyproject.toml", "uv.toml", ".python-version")),
+    ("poetry.lock", ("pyproject.toml", "poetry.toml")),
+    ("pdm.lock", ("pyproject.toml", "pdm.toml")),
+    ("pixi.lock", ("pixi.toml", "pyproject.toml")),
+    ("Pipfile.lock", ("Pipfile",)),
+)
+"""What a tool reads beside its lock, where it is there."""
+
+
+@dataclass
+class Inputs:
+    """The files behind some manifests.
+
+    ``files`` are container paths; ``projects`` pairs of a manifest and the
+    words in it that install a directory of the project (``-e .``);
+    ``unknown`` says what could not be read.
+    """
+
+    files: set[str] = field(default_factory=set)
+    projects: list[tuple[str, str]] = field(default_factory=list)
+    unknown: str = ""
+
+
+def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], bool]) -> Inputs:
+    """Follow manifests through all that they include.
+
+    ``present`` says whether a context file is known to lie at a container
+    path. A manifest that is not there is left out: tools look for several.
+    """
+    found = Inputs()
+    waiting = list(manifests)
+    for path in manifests:
+        name, directory = posixpath.basename(path), posixpath.dirname(path)
+        for lock, beside in _BESIDE:
+            if name == lock:
+                waiting += [posixpath.join(directory, other) for other in beside]
+    while waiting:
+        path = waiting.pop()
+        if path in found.files or not present(path):
+            continue
+        found.files.add(path)
+        text = read(path)
+        if text is None:
+            found.unknown = found.unknown or f"{path} cannot be read"
+            continue
+        for include in _includes(path, text, found):
+            waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(path), include)))
+    return found
+
+
+def _includes(path: str, text: str, found: Inputs) -> Iterator[str]:
+    name = posixpath.basename(path)
+    if name.endswith((".yml", ".yaml")) and not name.startswith("conda-lock"):
+        yield from _of_environment(path, text, found)
+    elif name.endswith((".txt", ".in", ".pip")) or _is_bare(name):
+        yield from _of_requirements(path, text.splitlines(), found)
+    elif name.endswith(".toml"):
+        yield from _of_toml(path, text, found)
+
+
+def _is_bare(name: str) -> bool:
+    return "." not in name.lstrip(".") and name != "Pipfile"
+
+
+_OPTION = re.compile(r"\s*(-r|--requirement|-c|--constraint|-e|--editable)[ =]?\s*(\S+)")
+
+
+def _of_requirements(path: str, lines: list[str], found: Inputs) -> Iterator[str]:
+    for line in lines:
+        bare = line.partition(" #")[0].strip()
+        option = _OPTION.match(bare)
+        if option and option[1] in ("-r", "--requirement", "-c", "--constraint"):
+            if "://" not in option[2]:
+                yield option[2]
+        elif option:
+            if "://" not in option[2] and not option[2].startswith("git+"):
+                found.projects.append((path, bare))
+        elif (
+            re.match(r"(\.{1,2}(/|\[|\Z)|file:|[^\s#;@]+/[^\s#;@]*\Z)", bare) and "://" not in bare
+        ):
+            if bare.partition(";")[0].rstrip().endswith((".whl", ".tar.gz", ".zip")):
+                yield bare.partition(";")[0].strip().removeprefix("file:")
+            else:
+                found.projects.append((path, bare))
+
+
+def _of_environment(path: str, text: str, found: Inputs) -> Iterator[str]:
+    try:
+        document = load_yaml(text, Path(path))
+    except (DockerCacheError, ValueError):
+        found.unknown = found.unknown or f"{path} cannot be read"
+        return
+    dependencies = document.get("dependencies") if isinstance(document, dict) else None
+    for item in dependencies if isinstance(dependencies, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("pip"), list):
+            yield from _of_requirements(path, [str(line) for line in item["pip"]], found)
+
+
+def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
+    try:
+        document = _toml(text)
+    except (ImportError, ValueError):
+        found.unknown = found.unknown or f"{path} cannot be read"
+        return
+    if posixpath.basename(path) == "pyproject.toml":
+        dynamic = document.get("project", {}).get("dynamic", [])
+        if set(dynamic) & {"dependencies", "optional-dependencies"}:
+            found.unknown = found.unknown or (
+                f"{path} leaves its dependencies to the build of the project (dynamic)"
+            )
+        if _table(document, "tool", "uv", "workspace"):
+            found.unknown = found.unknown or f"{path} is the root of a workspace"
+    for value in _local_paths(document):
+        found.projects.append((path, f'path = "{value}"'))
+    yield from ()
+
+
+def _toml(text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
+
+
+def _table(document: Any, *keys: str) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _local_paths(value: Any) -> Iterator[str]:
+    """Every ``path = "…"`` of a dependency table."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "path" and isinstance(inner, str) and not inner.startswith("/"):
+                if len(value) <= 4:
+                    yield inner
+            else:
+                yield from _local_paths(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _local_paths(inner)

@@ -1,0 +1,260 @@
+"""Fixes for what installs again and need not: other orders, tried on the cache model.
+
+The model is asked which environment step misses and which step is the root of
+it; that step is moved, and the model is asked again, until every environment
+step hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..cache import Dialect, Snapshot
+from ..cache.prediction import Comparison
+from ..context.edits import apply_argument_edits
+from ..dockerfile import declared
+from ..errors import DockerCacheError
+from ..model import Edit
+from .effects import effects_of
+from .ordering import Obstacle, Order, described, sunk, unlocated
+from .site import Site
+from .splitting import splits
+
+__all__ = ["Rewriting", "reordered"]
+
+_MOST_CHANGES = 12
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """Another Dockerfile, and what was done, in words; or only the words of what hinders it."""
+
+    text: str | None
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """An environment step that does not plainly hit, and the step that is the root of it."""
+
+    line: int
+    root: int | None
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One draft of the Dockerfile; ``edits`` are the changes that must become harmless.
+
+    ``origins`` maps the first line of each instruction of the draft to its
+    line in the user's Dockerfile, 0 for one that is new; ``done`` says what
+    has been changed so far.
+    """
+
+    site: Site
+    edits: tuple[Edit, ...]
+    dialect: Dialect
+    origins: Mapping[int, int]
+    done: tuple[str, ...] = ()
+    nonce: str = "fixing"
+
+    def missed(self, site: Site) -> list[_Missed]:
+        """The environment steps of a draft that do not plainly hit after the edits."""
+        before = site.snapshot
+        spec = apply_argument_edits(site.spec, self.edits, self.nonce, _defaults(before))
+        after = before.after(spec, self.edits, nonce=self.nonce)
+        said = Comparison(before, after, self.dialect).run().predictions
+        installs = {
+            step.line
+            for step, command in zip(site.steps, site.commands, strict=True)
+            if command is not None
+        }
+        return [
+            _Missed(item.step.line, item.root.line if item.root is not None else None)
+            for item in said
+            if item.runs and item.step.line in installs and item.status != "hit"
+        ]
+
+    def original(self, line: int) -> int:
+        """A line of the draft as the user knows it."""
+        return self.origins.get(line) or line
+
+
+def _defaults(snapshot: Snapshot) -> dict[str, str]:
+    defaults: dict[str, str] = {}
+    for instruction in snapshot.dockerfile.instructions:
+        if instruction.keyword == "ARG":
+            for name, value in declared(instruction):
+                if value is not None:
+                    defaults.setdefault(name, value.strip("\"'"))
+    return defaults
+
+
+def reordered(site: Site, edits: Sequence[Edit], dialect: Dialect) -> Rewriting:
+    """A Dockerfile in which these edits leave every environment step a hit."""
+    lines = {step.line: step.line for step in site.steps}
+    return _improved(_Trial(site, tuple(edits), dialect, lines), _MOST_CHANGES)
+
+
+def _improved(trial: _Trial, left: int) -> Rewriting:
+    """Move what is guilty, one root after the other, always from the same draft."""
+    site = trial.site
+    guilty: dict[int, set[int]] = {}
+    order: Order | None = None
+    draft = site
+    for _ in range(_MOST_CHANGES):
+        try:
+            missed = trial.missed(draft)
+        except DockerCacheError as problem:
+            return Rewriting(None, (str(problem).splitlines()[0],))
+        if not missed:
+            words = () if order is None else (described(site, order, trial.origins),)
+            changed = trial.done or order is not None
+            return Rewriting(draft.text if changed else None, (*trial.done, *words))
+        found = _culprits(trial, draft, missed[0], order)
+        if isinstance(found, Rewriting):
+            return found
+        last, more = found
+        if more <= guilty.get(last, set()):
+            return Rewriting(None, ("the order of the steps does not explain it",))
+        if more == {last}:
+            line = trial.original(site.steps[last].line)
+            itself = Obstacle(last, last, None, f"line {line} itself uses what changes")
+            return _parted(trial, itself, left)
+        guilty[last] = guilty.get(last, set()) | more
+        if len(guilty) > 1:
+            return _one_by_one(trial, order, draft, left)
+        made = sunk(site, guilty[last], last)
+        if isinstance(made, Obstacle):
+            return _parted(trial, made, left)
+        order, draft = made, site.rewritten(made.text)
+    return Rewriting(None, ("too many steps would have to move",))
+
+
+def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> Rewriting:
+    """Keep what was done for one stage, and go on with the next."""
+    if order is None or left <= 1:
+        return Rewriting(None, ("too many steps would have to move",))
+    words = described(trial.site, order, trial.origins)
+    origins = {new: trial.origins.get(old, 0) for new, old in order.origins.items()}
+    done = (*trial.done, words)
+    return _improved(replace(trial, site=draft, origins=origins, done=done), left - 1)
+
+
+def _culprits(
+    trial: _Trial, draft: Site, missed: _Missed, order: Order | None
+) -> Rewriting | tuple[int, set[int]]:
+    """The last install of the stage that misses, and what is guilty: positions in the trial's site.
+
+    ``draft`` is the site after ``order``.
+    """
+    site = trial.site
+    back = {step.line: step.line for step in site.steps} if order is None else order.origins
+    installs = draft.position(missed.line)
+    lost = unlocated(draft, installs)
+    if lost is not None:
+        line = trial.original(back.get(missed.line, 0))
+        return Rewriting(None, (f"where {lost} in line {line} comes from is not known",))
+    guilty = _guilty(trial, draft, missed, installs)
+    lines = {back.get(draft.steps[position].line, 0) for position in guilty}
+    if not guilty or 0 in lines:
+        line = trial.original(back.get(missed.line, 0))
+        return Rewriting(None, (f"line {line} reads what changes",))
+    last = site.position(back[missed.line])
+    if guilty != {installs}:
+        last = _last_install(site, last)
+    return last, {site.position(line) for line in lines}
+
+
+def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
+    """Try to part the RUN that stands in the way."""
+    site = trial.site
+    line = site.steps[obstacle.stays].line
+    if site.steps[obstacle.stays].instruction.keyword == "RUN" and left > 1:
+        for split in splits(site, line):
+            sheet = site.sheet.replaced(line, split.first, split.second)
+            try:
+                draft = site.rewritten(sheet.text)
+                installs = draft.commands[draft.position(line)]
+            except (DockerCacheError, KeyError):
+                continue
+            if installs is None:
+                continue
+            origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
+            words = split.words.format(line=trial.original(line))
+            done = (*trial.done, words)
+            again = replace(trial, site=draft, origins=origins, done=done)
+            found = _improved(again, min(left - 1, 4))
+            if found.text is not None:
+                return found
+    return Rewriting(None, (hindrance(site, obstacle, trial.origins),))
+
+
+def _last_install(site: Site, position: int) -> int:
+    """The last environment step of the same stage."""
+    stage = site.steps[position].stage.index
+    return max(
+        p
+        for p, command in enumerate(site.commands)
+        if command is not None and site.steps[p].stage.index == stage
+    )
+
+
+def _guilty(trial: _Trial, draft: Site, missed: _Missed, installs: int) -> set[int]:
+    """The positions in the draft of the steps that make an environment step miss."""
+    names = {edit.path for edit in trial.edits if edit.kind == "build-arg"}
+    chain = _chain_stages(draft, installs)
+    above = [p for p in range(installs) if draft.steps[p].stage.index in chain]
+    if names:
+        declaring = {
+            p
+            for p in above
+            if draft.steps[p].instruction.keyword == "ARG"
+            and names & {name for name, _ in declared(draft.steps[p].instruction)}
+        }
+        if declaring:
+            return declaring
+    if missed.root is None:
+        return {installs}
+    return set([p for p in above if draft.steps[p].line == missed.root][-1:])
+
+
+def _chain_stages(site: Site, position: int) -> set[int]:
+    stage = site.steps[position].stage
+    stages = {step.stage.index: step.stage for step in site.steps}
+    found = {stage.index}
+    while stage.parent is not None:
+        stage = stages[stage.parent]
+        found.add(stage.index)
+    return found
+
+
+def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:
+    """Why no order helps, as a sentence: what has to be separated from what."""
+
+    def line(position: int) -> str:
+        written = site.steps[position].line
+        return f"line {origins.get(written) or written}"
+
+    found = obstacle.conflict
+    stays, moves = line(obstacle.stays), line(obstacle.moves)
+    if obstacle.text:
+        return obstacle.text
+    if found is None:
+        return f"{moves} cannot be separated from {stays}"
+    effects = effects_of(site, obstacle.stays)
+    if effects.projects:
+        manifest, words = effects.projects[0]
+        origin = site.visible(obstacle.stays).get(manifest, manifest)
+        return (
+            f"{origin} installs a part of the project itself ({words}): "
+            "install it apart from the dependencies"
+        )
+    if found.kind == "unknown":
+        return f"{found.what}: separate it from {moves}"
+    if found.kind == "variable":
+        return f"{stays} uses {found.what}: separate that from the installation"
+    if found.kind == "reads":
+        brought = f"{stays} reads {found.what}, which {moves} brings"
+        return f"{brought}: separate what it reads from the rest"
+    return f"{moves} and {stays} both touch {found.what}: separate them"

@@ -1,0 +1,89 @@
+"""A Dockerfile in its context, as a draft: what its steps are and which files they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from ..cache import Snapshot
+from ..dockerfile import PlannedStep, parse_dockerfile, plan
+from ..dockerfile.rewriting import Sheet, sheet_of
+from ..environments import EnvironmentCommand, environment_commands
+from ..environments.flow import StepView, follow_files
+from ..model import BuildSpec
+
+__all__ = ["Site"]
+
+_LARGEST_TEXT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Site:
+    """One Dockerfile text in one context.
+
+    ``snapshot`` holds the Dockerfile, the context and the build arguments;
+    ``env_step`` is the pattern of ``--dockercache-env-step``; ``text`` the
+    Dockerfile as it is on disk, decoded.
+    """
+
+    snapshot: Snapshot
+    spec: BuildSpec
+    text: str
+    env_step: str | None = None
+
+    def rewritten(self, text: str) -> Site:
+        """The same project with another Dockerfile. Raises ConfigError for text without a FROM."""
+        dockerfile = parse_dockerfile(text, self.snapshot.dockerfile.path)
+        return replace(self, text=text, snapshot=replace(self.snapshot, dockerfile=dockerfile))
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The Dockerfile as blocks."""
+        return sheet_of(self.text)
+
+    @cached_property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The steps of every stage up to the target's."""
+        arguments = dict(self.spec.build_args)
+        return plan(
+            self.snapshot.dockerfile,
+            self.spec.target,
+            arguments,
+            all_stages=True,
+            classic=False,
+            platform=self.spec.platform,
+        )
+
+    @cached_property
+    def commands(self) -> tuple[EnvironmentCommand | None, ...]:
+        """What each step installs, None for one that is no environment step."""
+        return environment_commands(self.steps, self.env_step)
+
+    @cached_property
+    def views(self) -> dict[int, StepView]:
+        """The context files that each step sees, by the step's position."""
+        return follow_files(self.steps, self.snapshot.tree.entries)[0]
+
+    def position(self, line: int) -> int:
+        """The position of the step that is written at ``line``. Raises KeyError."""
+        for position, step in enumerate(self.steps):
+            if step.line == line and not step.triggered:
+                return position
+        raise KeyError(line)
+
+    def visible(self, position: int) -> dict[str, str]:
+        """Container path to context path of every context file that a step sees."""
+        view = self.views[position]
+        return {**view.before.at, **view.own.at}
+
+    def file(self, context_path: str) -> str | None:
+        """The text of a context file; None if it is none, large, or cannot be read."""
+        entry = self.snapshot.tree.entries.get(context_path)
+        if entry is None or entry.kind not in ("file", "link") or entry.size > _LARGEST_TEXT:
+            return None
+        try:
+            content = Path(self.spec.context, context_path).read_bytes()
+        except OSError:
+            return None
+        return None if b"\0" in content else content.decode("utf-8", errors="replace")

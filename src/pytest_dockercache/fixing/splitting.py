@@ -1,0 +1,248 @@
+"""One RUN as two: the dependencies for themselves, and what needs the source for itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .site import Site
+
+__all__ = ["Chain", "Split", "chain_of", "splits"]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A RUN in shell form that is a plain chain of commands joined by ``&&``.
+
+    ``head`` is the keyword with its flags; ``segments`` the commands as they
+    are written, continuations within them kept, blanks around them stripped.
+    """
+
+    head: str
+    segments: tuple[str, ...]
+
+    def text(self, segments: tuple[str, ...] | None = None) -> str:
+        """The RUN of these segments (default: all), one a line if there are several."""
+        chosen = self.segments if segments is None else segments
+        return self.head + " \\\n    && ".join(chosen)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two RUNs in place of one, and what is done, in words with ``{line}`` for the RUN's line."""
+
+    first: str
+    second: str
+    words: str
+
+
+def chain_of(source: str, escape: str = "\\") -> Chain | None:
+    """A RUN's source as a chain; None for anything that is not plainly one.
+
+    Only the default escape character: with another the text means something else.
+    """
+    found = re.match(
+        r"\s*RUN((?:\s+(?:\\\n\s*)?--[a-z]+=\S+)*)\s+(?:\\\n\s*)?", source, re.IGNORECASE
+    )
+    if escape != "\\" or found is None:
+        return None
+    body = source[found.end() :]
+    if body.startswith("[") or "<<" in body:
+        return None
+    lines = [
+        line for line in body.split("\n") if line.strip() and not line.lstrip().startswith("#")
+    ]
+    parts = _parted("\n".join(lines))
+    if parts is None or any(not part for part in parts):
+        return None
+    return Chain(source[: found.end()].rstrip(" \\\n") + " ", tuple(parts))
+
+
+def _parted(text: str) -> list[str] | None:
+    """The commands between ``&&`` at the top level; None where another operator stands there."""
+    parts: list[str] = []
+    start = position = 0
+    depth = 0
+    while position < len(text):
+        char = text[position]
+        if char == "\\":
+            position += 2
+            continue
+        if char in "'\"":
+            position = _closing(text, position)
+            if position < 0:
+                return None
+            continue
+        if text.startswith("$(", position):
+            depth += 1
+            position += 2
+            continue
+        if char == "`":
+            return None
+        if depth:
+            depth += {"(": 1, ")": -1}.get(char, 0)
+        elif text.startswith("&&", position):
+            parts.append(text[start:position])
+            position += 2
+            start = position
+            continue
+        elif (
+            text.startswith("||", position)
+            or char in ";()\n"
+            or (
+                char == "&"
+                and text[position - 1 : position] != ">"
+                and text[position + 1 : position + 2] != ">"
+            )
+        ):
+            return None
+        position += 1
+    if depth:
+        return None
+    parts.append(text[start:])
+    stripped = [re.sub(r"\A(?:\s|\\\n)+|(?:\s|\\\n)+\Z", "", part) for part in parts]
+    words = ("if", "for", "while", "until", "case", "{", "!", "function")
+    return (
+        None
+        if any(part.split(None, 1)[:1] and part.split()[0] in words for part in stripped)
+        else stripped
+    )
+
+
+def _closing(text: str, position: int) -> int:
+    """The position after the quoted string that begins here, -1 if it does not end."""
+    quote = text[position]
+    position += 1
+    while position < len(text):
+        if text[position] == "\\" and quote == '"':
+            position += 2
+            continue
+        if text[position] == quote:
+            return position + 1
+        position += 1
+    return -1
+
+
+_CARRIED = re.compile(
+    r"(cd|pushd|export|set|source|\.|umask)\s|[A-Za-z_]\w*=\S*\s*\Z"
+    r"|(conda|micromamba|mamba) activate"
+)
+"""Commands whose effect lasts for the rest of the script."""
+
+_CLEANING = re.compile(
+    r"(conda|mamba|micromamba) clean\b|rm -r?f?r? (~|/root)/\.cache|rm -rf /var/lib/apt/lists|"
+    r"(uv cache (clean|prune)|pip3? cache purge|apt-get clean)\b|find /[^|]* -delete\Z"
+)
+"""Commands that belong to the RUN whose waste they remove."""
+
+
+def splits(site: Site, line: int) -> Iterator[Split]:
+    """Ways to part the RUN at ``line``, the best first."""
+    step = next(item for item in site.steps if item.line == line)
+    chain = chain_of(site.sheet.source(line), step.escape)
+    if chain is None:
+        return
+    yield from _without_project(chain)
+    count = len(chain.segments)
+    for end in range(count - 1, 0, -1):
+        rest = chain.segments[end:]
+        if all(_CLEANING.match(segment) for segment in rest):
+            continue
+        cleaning = tuple(segment for segment in rest if _CLEANING.match(segment))
+        carried = tuple(segment for segment in chain.segments[:end] if _CARRIED.match(segment))
+        if any(segment.startswith(("set ",)) for segment in carried) and len(carried) == end:
+            continue
+        yield Split(
+            chain.text((*chain.segments[:end], *cleaning)),
+            chain.text((*carried, *rest)),
+            "part line {line} before " + _escaped(_short(rest[0])),
+        )
+
+
+def _escaped(text: str) -> str:
+    return '"' + text.replace("{", "{{").replace("}", "}}") + '"'
+
+
+def _short(text: str) -> str:
+    text = re.sub(r"\\\n\s*", "", text)
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+_WITH_PROJECT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\buv\s+sync\b"), "--no-install-project"),
+    (re.compile(r"\buv\s+sync\b"), "--no-install-workspace"),
+    (re.compile(r"\bpoetry\s+(?:-\S+\s+)*(?:install|sync)\b"), "--no-root"),
+    (re.compile(r"\bpdm\s+(?:install|sync)\b"), "--no-self"),
+)
+
+
+def _without_project(chain: Chain) -> Iterator[Split]:
+    for expression, flag in _WITH_PROJECT:
+        for number, segment in enumerate(chain.segments):
+            found = expression.search(segment)
+            if found is None or flag in segment:
+                continue
+            first = f"{segment[: found.end()]} {flag}{segment[found.end() :]}"
+            command = " ".join(found[0].split())
+            yield _around(chain, number, first, segment, f"install with {command} {flag} first")
+            break
+    for number, segment in enumerate(chain.segments):
+        parted = _parted_pip(segment)
+        if parted is not None:
+            words = "part line {line}: first what the requirements name, then the project"
+            yield _around(chain, number, *parted, words)
+
+
+def _around(chain: Chain, number: int, first: str, second: str, words: str) -> Split:
+    before, after = chain.segments[:number], chain.segments[number + 1 :]
+    carried = tuple(segment for segment in before if _CARRIED.match(segment))
+    cleaning = tuple(segment for segment in after if _CLEANING.match(segment))
+    return Split(
+        chain.text((*before, first, *cleaning)), chain.text((*carried, second, *after)), words
+    )
+
+
+def _parted_pip(segment: str) -> tuple[str, str] | None:
+    """``pip install -r requirements.txt -e .`` as two commands."""
+    if "\\\n" in segment or not re.search(r"\bpip[0-9.]*\s+install\b", segment):
+        return None
+    words = segment.split()
+    start = words.index("install") + 1
+    head, rest = words[:start], words[start:]
+    required: list[str] = []
+    local: list[str] = []
+    both: list[str] = []
+    index = 0
+    while index < len(rest):
+        word = rest[index]
+        plain = word.strip("'\"")
+        if word in ("-r", "--requirement", "-e", "--editable") and index + 1 < len(rest):
+            into = required if word in ("-r", "--requirement") else local
+            into += rest[index : index + 2]
+            index += 2
+            continue
+        if re.match(r"-r\S|--requirement=", word):
+            required.append(word)
+        elif re.match(r"--editable=", word) or re.match(r"\.{1,2}(/|\[|\Z)", plain):
+            local.append(word)
+        elif word.startswith("-"):
+            both.append(word)
+            if word in (
+                "-c",
+                "--constraint",
+                "-i",
+                "--index-url",
+                "--extra-index-url",
+                "-f",
+                "--find-links",
+            ):
+                index += 1
+                both += rest[index : index + 1]
+        else:
+            return None
+        index += 1
+    if not required or not local:
+        return None
+    return " ".join([*head, *both, *required]), " ".join([*head, *both, *local])

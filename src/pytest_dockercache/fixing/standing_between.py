@@ -1,0 +1,164 @@
+"""Whether two steps may change places, and what stands against it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ..dockerfile import PlannedStep
+from .effects import ENVIRONMENT, SYSTEM, Effects, Paths, effects_of
+from .site import Site
+
+__all__ = ["Conflict", "conflict"]
+
+_TOOL_VARIABLE = re.compile(
+    r"^(PIP|UV|CONDA|MAMBA|MICROMAMBA|POETRY|PIXI|PDM|PYTHON\w*|VIRTUAL_ENV|REQUESTS|SSL|CURL|NPM|"
+    r"NODE|LD|CC|CXX|CFLAGS)(_|$)|GIT_(SSH|CONFIG|ASKPASS|DIR|TRACE)|"
+    r"^(PATH|HOME|USER|SHELL|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+|"
+    r"\w*_proxy|\w*_PROXY)$"
+)
+"""Variables that programs read by themselves, whatever the words of a RUN say."""
+
+_MOST_FILES = 400
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Why a later step cannot stand above an earlier one.
+
+    ``kind`` ``reads``: the later reads what the earlier writes, the files
+    ``needs``, if they are known one by one; ``writes``: both write, or the
+    later writes what the earlier reads; ``variable``, ``state``: the earlier
+    sets what the later uses; ``unknown``: what one of them touches is not
+    known. ``what`` names the thing.
+    """
+
+    kind: Literal["reads", "writes", "variable", "state", "unknown"]
+    what: str
+    needs: frozenset[str] | None = None
+    needed_trees: frozenset[str] = frozenset()
+
+
+def conflict(site: Site, earlier: int, later: int) -> Conflict | None:
+    """What stands against the later step (by position) running above the earlier one."""
+    first, second = effects_of(site, earlier), effects_of(site, later)
+    for setter, user, position in ((first, second, later), (second, first, earlier)):
+        for name in sorted(setter.sets):
+            if name in user.sets or _may_use(site, position, user, name):
+                return Conflict("variable", name)
+        changed = setter.state & (user.minds | user.state)
+        if changed:
+            return Conflict("state", min(changed))
+    return _by_paths(site, earlier, later, first, second)
+
+
+def _by_paths(
+    site: Site, earlier: int, later: int, first: Effects, second: Effects
+) -> Conflict | None:
+    for one in (first, second):
+        if one.unknown and _touches(site, earlier if one is second else later):
+            needs = None
+            if one is second and one.projects:
+                return Conflict("reads", f"{one.projects[0][0]} ({one.projects[0][1]})", needs)
+            return Conflict("unknown", one.unknown)
+    if second.projects:
+        manifest, words = second.projects[0]
+        return Conflict("reads", f"{manifest} ({words})", None)
+    met = first.writes.meeting(second.reads)
+    if met is not None or _shared(first.writes, second.reads):
+        needs, trees = _needed(first.writes, second.reads)
+        return Conflict("reads", met or _shared(first.writes, second.reads), needs, trees)
+    met = second.writes.meeting(first.reads)
+    if met is not None or _shared(second.writes, first.reads):
+        return Conflict("writes", met or _shared(second.writes, first.reads))
+    return _both_write(site, earlier, later, first, second)
+
+
+def _shared(one: Paths, other: Paths) -> str:
+    return min((one.files & other.files) & {SYSTEM, ENVIRONMENT}, default="")
+
+
+def _needed(written: Paths, read: Paths) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """What of the written is read: single files, and trees that are read whole.
+
+    None for the files if something is read that cannot be copied by itself.
+    """
+    if _shared(written, read):
+        return None, frozenset()
+    files = {
+        path
+        for path in read.files
+        if path in written.files or any(_below(path, tree) for tree in written.trees)
+    }
+    trees = set()
+    for tree in read.trees:
+        if written.files and any(_below(path, tree) for path in written.files):
+            trees.add(tree)
+        if any(_below(tree, other) for other in written.trees):
+            trees.add(tree)
+        elif any(_below(other, tree) for other in written.trees):
+            return None, frozenset()
+    return frozenset(files), frozenset(trees)
+
+
+def _below(path: str, tree: str) -> bool:
+    return tree == "/" or path == tree or path.startswith(tree + "/")
+
+
+def _both_write(
+    site: Site, earlier: int, later: int, first: Effects, second: Effects
+) -> Conflict | None:
+    met = first.writes.meeting(second.writes)
+    shared = _shared(first.writes, second.writes)
+    if met is None and not shared:
+        return None
+    one, other = site.steps[earlier], site.steps[later]
+    if met is not None and _copies_the_same(site, earlier, later, one, other):
+        return None
+    return Conflict("writes", met or shared)
+
+
+def _copies_the_same(
+    site: Site, earlier: int, later: int, one: PlannedStep, other: PlannedStep
+) -> bool:
+    """Whether two COPY of the context put the same files wherever both put one."""
+    copies = ("COPY", "ADD")
+    if one.instruction.keyword not in copies or other.instruction.keyword not in copies:
+        return False
+    if any(
+        one.instruction.flag(name) != other.instruction.flag(name) for name in ("chown", "chmod")
+    ):
+        return False
+    origins = {transfer.origin for step in (one, other) for transfer in step.transfers}
+    if origins != {"context"} or one.instruction.heredocs or other.instruction.heredocs:
+        return False
+    left, right = site.views[earlier].own.at, site.views[later].own.at
+    return all(left[place] == right[place] for place in left.keys() & right.keys())
+
+
+def _touches(site: Site, position: int) -> bool:
+    """Whether a step touches files at all, so that one of unknown reach minds it."""
+    return site.steps[position].instruction.keyword in ("RUN", "COPY", "ADD", "ONBUILD", "VOLUME")
+
+
+def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
+    if name in user.uses:
+        return True
+    if site.steps[position].instruction.keyword != "RUN":
+        return False
+    if _TOOL_VARIABLE.match(name):
+        return True
+    visible = site.visible(position)
+    if user.unknown:
+        read = set(visible.values())
+    else:
+        read = {
+            origin
+            for place, origin in visible.items()
+            if Paths(frozenset({place})).meeting(user.reads)
+        }
+    if len(read) > _MOST_FILES:
+        return True
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return any(word.search(site.file(path) or "") for path in read)
