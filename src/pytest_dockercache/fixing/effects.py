@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from ..context.gomatch import has_wildcard
 from ..dockerfile import PlannedStep, declared
 from ..dockerfile.expansion import variables_in
-from ..environments.installers import Installation, recognised
-from ..shell.running import step_commands
-from ..shell.script import Command, Word, commands, joined_path
+from ..environments.inputs import closure
+from ..environments.tools import Installation, recognised, runner_of
+from ..shell.running import script_commands, step_commands
+from ..shell.script import Command, Word, joined_path
 from .inputs import inputs_of
 from .site import Site
 
@@ -296,7 +297,7 @@ def _ran(site: Site, position: int) -> Effects:
     total = Effects(uses=identifiers, minds=frozenset({"workdir", "user", "shell"}))
     if step.user and not step.user.split(":")[0].isdigit():
         total |= Effects(reads=_SYSTEM_FILES)
-    found = tuple(step_commands(step))
+    found = tuple(step_commands(step, runner_of))
     if not found and instruction.value.strip():
         return total | Effects(unknown=f"what line {step.line} runs is not known")
     for command in found:
@@ -495,6 +496,7 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
         else:
             manifests.append(path)
     inputs = inputs_of(tuple(manifests), reader.text, reader.present)
+    brought = _brought(reader, manifests)
     local, problem = _local_words(reader, command)
     unknown = problem or inputs.unknown
     directory = command.directory
@@ -507,13 +509,21 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
     if found.target and not found.target.startswith(("/", "~")):
         written.add(posixpath.normpath(posixpath.join(directory or "/", found.target)))
     return Effects(
-        reads=Paths(frozenset(manifests) | frozenset(inputs.files), frozenset(local | trees))
+        reads=Paths(frozenset(manifests) | inputs.files | brought, frozenset(local | trees))
         | _ENVIRONMENT_FILES,
         writes=Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES,
         unknown=unknown,
         projects=tuple(inputs.projects),
-        inputs=frozenset(inputs.files),
+        inputs=inputs.files | brought,
     )
+
+
+def _brought(reader: _Reader, manifests: Sequence[str]) -> frozenset[str]:
+    """The container paths of all that some manifests bring in."""
+    visible = reader.site.visible(reader.position)
+    seeds = [visible[path] for path in manifests if path in visible]
+    found = closure(seeds, set(visible.values()), reader.site.file)
+    return frozenset(place for place, origin in visible.items() if origin in found)
 
 
 def _local_words(reader: _Reader, command: Command) -> tuple[set[str], str]:
@@ -622,7 +632,7 @@ def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects
         reads=Paths(frozenset({place.text})),
         uses=frozenset(re.findall(r"[A-Za-z_]\w*", text)),
     )
-    for ran in commands(body, command.directory, variables):
+    for ran in script_commands(body, command.directory, variables, runner_of):
         total |= command_effects(inner, ran)
     directory = command.directory
     if directory is None:

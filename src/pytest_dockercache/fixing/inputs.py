@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..environments import load_yaml
-from ..errors import DockerCacheError
+from ..environments.toml_text import load_toml
+from ..errors import ConfigError, DockerCacheError
 
 __all__ = ["Inputs", "inputs_of"]
 
@@ -37,7 +37,7 @@ class Inputs:
     ``unknown`` says what could not be read.
     """
 
-    files: set[str] = field(default_factory=set)
+    files: frozenset[str] = frozenset()
     projects: list[tuple[str, str]] = field(default_factory=list)
     unknown: str = ""
 
@@ -59,7 +59,7 @@ def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], b
         path = waiting.pop()
         if path in found.files or not present(path):
             continue
-        found.files.add(path)
+        found.files |= {path}
         text = read(path)
         if text is None:
             found.unknown = found.unknown or f"{path} cannot be read"
@@ -119,8 +119,8 @@ def _of_environment(path: str, text: str, found: Inputs) -> Iterator[str]:
 
 def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
     try:
-        document = _toml(text)
-    except (ImportError, ValueError):
+        document = load_toml(text, path)
+    except ConfigError:
         found.unknown = found.unknown or f"{path} cannot be read"
         return
     if posixpath.basename(path) == "pyproject.toml":
@@ -134,14 +134,6 @@ def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
     for value in _local_paths(document):
         found.projects.append((path, f'path = "{value}"'))
     yield from ()
-
-
-def _toml(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(text)
 
 
 def _table(document: Any, *keys: str) -> Any:

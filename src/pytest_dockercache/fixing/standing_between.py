@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..dockerfile import PlannedStep
+from ..environments.tools import reads_variable
 from .effects import ENVIRONMENT, SYSTEM, Effects, Paths, effects_of
 from .site import Site
 
 __all__ = ["Conflict", "conflict"]
 
 _TOOL_VARIABLE = re.compile(
-    r"^(PIP|UV|CONDA|MAMBA|MICROMAMBA|POETRY|PIXI|PDM|PYTHON\w*|VIRTUAL_ENV|REQUESTS|SSL|CURL|NPM|"
-    r"NODE|LD|CC|CXX|CFLAGS)(_|$)|GIT_(SSH|CONFIG|ASKPASS|DIR|TRACE)|"
+    r"^(REQUESTS|SSL|CURL|NPM|NODE|LD|CC|CXX|CFLAGS|PYTHON\w*)(_|$)|GIT_(SSH|CONFIG|ASKPASS|DIR)|"
     r"^(PATH|HOME|USER|SHELL|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+|"
     r"\w*_proxy|\w*_PROXY)$"
 )
@@ -65,14 +65,14 @@ def _by_paths(
     if second.projects:
         manifest, words = second.projects[0]
         return Conflict("reads", f"{manifest} ({words})", None)
-    met = first.writes.meeting(second.reads)
-    if met is not None or _shared(first.writes, second.reads):
-        needs, trees = _needed(first.writes, second.reads)
-        return Conflict("reads", met or _shared(first.writes, second.reads), needs, trees)
-    met = second.writes.meeting(first.reads)
-    if met is not None or _shared(second.writes, first.reads):
-        return Conflict("writes", met or _shared(second.writes, first.reads))
-    return _both_write(site, earlier, later, first, second)
+    met = second.writes.meeting(first.reads) or _shared(second.writes, first.reads)
+    if met:
+        return Conflict("writes", met)
+    both = _both_write(site, earlier, later, first, second)
+    if both is not None:
+        return both
+    met = first.writes.meeting(second.reads) or _shared(first.writes, second.reads)
+    return Conflict("reads", met, *_needed(first.writes, second.reads)) if met else None
 
 
 def _shared(one: Paths, other: Paths) -> str:
@@ -147,7 +147,7 @@ def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
         return True
     if site.steps[position].instruction.keyword != "RUN":
         return False
-    if _TOOL_VARIABLE.match(name):
+    if _TOOL_VARIABLE.match(name) or reads_variable(name):
         return True
     visible = site.visible(position)
     if user.unknown:
