@@ -1,12 +1,14 @@
-"""Every error that the product raises; imports nothing of ours.
+"""Every error that the product raises.
 
 The first line of a message is the verdict: what happened, to which value,
-and what to do next.
+and what to do next. An error that carries a Finding has its text as message.
 """
 
 from __future__ import annotations
 
 import pytest
+
+from .model import Finding
 
 __all__ = [
     "BuildFailed",
@@ -14,6 +16,7 @@ __all__ = [
     "CacheAssertionError",
     "ConfigError",
     "DockerCacheError",
+    "DoesNotApply",
     "EngineUnavailable",
     "InvalidImage",
     "Unverifiable",
@@ -21,7 +24,14 @@ __all__ = [
 
 
 class DockerCacheError(Exception):
-    """Base of all errors of pytest-dockercache that are not failed assertions."""
+    """Base of all errors of pytest-dockercache that are not failed assertions.
+
+    ``finding`` has the facts where the error carries them, else None.
+    """
+
+    def __init__(self, message: str | Finding = "") -> None:
+        super().__init__(str(message))
+        self.finding = message if isinstance(message, Finding) else None
 
 
 class ConfigError(DockerCacheError, pytest.UsageError):  # type: ignore[misc]  # final for subclassers only
@@ -62,15 +72,27 @@ class InvalidImage(DockerCacheError):
 
 
 class Unverifiable(DockerCacheError):
-    """A check cannot be decided on what is known; the check is skipped with this reason."""
+    """A check cannot be decided on what is known: skipped as "not verified", failed when strict."""
+
+
+class DoesNotApply(DockerCacheError):
+    """There is nothing that a check could judge: skipped as "does not apply", never failed."""
 
 
 class CacheAssertionError(AssertionError):
     """A check or an assertion of a test does not hold; the first line is the verdict.
 
-    ``line`` is the 1-based Dockerfile line that is to blame, None if there is none.
+    ``finding`` has the facts that the message is made of.
     """
 
-    def __init__(self, message: str, *, line: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+    def __reduce__(self) -> tuple[type[CacheAssertionError], tuple[Finding]]:
+        return type(self), (self.finding,)
+
+    @property
+    def line(self) -> int | None:
+        """The 1-based Dockerfile line that is to blame, None if there is none."""
+        return self.finding.line

@@ -13,9 +13,15 @@ __all__ = [
     "Edit",
     "EditKind",
     "EngineInfo",
+    "FileGroup",
+    "FileRole",
+    "Finding",
+    "Fix",
     "Outcome",
     "Reason",
     "Role",
+    "Row",
+    "SkipKind",
     "Status",
     "Step",
     "named_step",
@@ -30,6 +36,16 @@ Outcome = Literal["built", "stopped", "failed", "predicted"]
 Role = Literal["base", "environment", "source", "other"]
 """What a step is for: ``base`` is FROM, ``source`` copies from the build context,
 ``environment`` installs dependencies from a manifest or by name."""
+
+FileRole = Literal["input", "needed", "source"]
+"""What a context file is for: ``input`` is read by an environment step, ``needed`` is one
+without which a step at or above an environment step would not work, ``source`` every other."""
+
+SkipKind = Literal["does-not-apply", "not-verified"]
+"""Why a check is skipped: there is nothing to judge, or the answer cannot be known."""
+
+Changed = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
+"""Which attribute of a context file changed."""
 
 EditKind = Literal[
     "append",
@@ -186,13 +202,17 @@ class Reason:
 
     ``kind`` is one of ``content``, ``parent``, ``argument``, ``text``,
     ``base``, ``unexplained``; ``line`` is the line of the root cause
-    (1-based), ``paths`` the context paths that changed.
+    (1-based), ``paths`` the context paths that changed. ``argument`` is the
+    name of the build argument that changed, ``changed`` what changed in the
+    first of ``paths``; each is None where it is not known, or not the reason.
     """
 
     kind: str
     message: str
     line: int | None = None
     paths: tuple[str, ...] = ()
+    argument: str | None = None
+    changed: Changed | None = None
 
 
 @dataclass(frozen=True)
@@ -222,8 +242,114 @@ class Step:
 
 def named_step(step: Step, width: int = 40) -> str:
     """The text of a step, shortened to ``width`` characters."""
-    text = " ".join(step.text.split())
+    return on_one_line(step.text, width)
+
+
+def on_one_line(text: str, width: int) -> str:
+    """A text with its white space made single blanks, cut to ``width`` characters."""
+    text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+_TEXT_WIDTH = 36
+"""Columns of a row's middle: the instruction, cut where it is longer."""
+
+PREDICTED = "predicted: "
+"""What every verdict begins with that no builder gave."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a finding's evidence: a step or a layer, how it fared, and a remark.
+
+    ``place`` is a line number, ``base`` or ``#3`` for a layer without a line;
+    a row without a place is a remark alone, which stands as it is written.
+    """
+
+    note: str = ""
+    place: str = ""
+    text: str = ""
+    status: str = ""
+
+    def __str__(self) -> str:
+        if not self.place:
+            return self.note
+        text = on_one_line(self.text, _TEXT_WIDTH)
+        status = f"{self.status:<5} " if self.status else ""
+        return f"{self.place:>4}  {text:<{_TEXT_WIDTH}} {status}{self.note}".rstrip()
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What to change, in words, and as a patch where one was tried.
+
+    ``patch`` is a unified diff (``-p1``) of which the cache model says that
+    the check holds with it; ``proven`` is True if the patched project was
+    built as well.
+    """
+
+    text: str
+    patch: str | None = None
+    proven: bool = False
+
+    def __str__(self) -> str:
+        if self.patch is None:
+            return self.text
+        return f"{self.text} ({'proven' if self.proven else 'predicted'})"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a judgement found wrong: the verdict first, then what, where, why, and the fix.
+
+    ``line`` is the 1-based Dockerfile line to blame. ``rows`` are the evidence,
+    ``cause`` the reason of the miss that it all comes from. ``predicted`` is
+    True where no builder was asked. ``judge`` names who says so (an engine, an
+    image that was read). ``str()`` gives the whole text of the failure.
+    """
+
+    verdict: str
+    line: int | None = None
+    edits: tuple[Edit, ...] = ()
+    rows: tuple[Row, ...] = ()
+    why: str | None = None
+    fix: Fix | None = None
+    cause: Reason | None = None
+    predicted: bool = False
+    judge: str | None = None
+
+    def __str__(self) -> str:
+        lines = [as_said(self.verdict, predicted=self.predicted)]
+        lines += [f"  edit   {edit}" for edit in self.edits]
+        lines += map(str, self.rows)
+        if self.why:
+            lines.append(f"  why    {self.why}")
+        if self.fix is not None:
+            lines.append(f"  fix    {self.fix}")
+        if self.judge:
+            lines.append(f"  {self.judge}")
+        return "\n".join(lines)
+
+
+def as_said(verdict: str, *, predicted: bool) -> str:
+    """A verdict as people read it: one that no builder gave says so first."""
+    return f"{PREDICTED}{verdict}" if predicted else verdict
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Context files that the same steps take, and whether an edit of one reinstalls.
+
+    ``steps`` are the lines of those steps, ``count`` the number of files,
+    ``examples`` a few of their paths, the representative first.
+    ``reinstalls`` is None where it is not known.
+    """
+
+    steps: tuple[int, ...]
+    role: FileRole
+    count: int
+    examples: tuple[str, ...]
+    reinstalls: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from example import CACHE_CHECKS, IMAGE_CHECKS
 
 from plugin_process import environment, run_pytest
-from pytest_dockercache.checks.predicted import PREFIX
+from pytest_dockercache.model import PREDICTED as PREFIX
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 PREDICTED = [check for check in CACHE_CHECKS if check != "builds"]

@@ -28,8 +28,8 @@ ROOMS = (
     "context",
     "shell",
     "dockerfile",
-    "model",
     "errors",
+    "model",
 )
 """Top to bottom: a room may import itself and what stands below it."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from .. import checks
 from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCacheError
-from ..model import Build
+from ..model import Build, Finding
 from .outcomes import Ending, decide, first_line
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class CheckItem(pytest.Item):
 
     def _pass(self, verdict: Verdict) -> None:
         self.line = verdict.line
-        self._note("verdict", verdict.message)
+        self._note("verdict", str(verdict))
         for name, value in verdict.properties:
             self._note(name, value)
 
@@ -145,10 +145,10 @@ class CheckItem(pytest.Item):
         if self.line is not None:
             self._note("line", str(self.line))
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.message)
+            raise pytest.skip.Exception(ending.reason)
         if ending.outcome == "error":
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
-        self._failure = CacheAssertionError(ending.message, line=ending.line)
+        self._failure = CacheAssertionError(Finding(ending.message, line=ending.line))
 
     def _describe(self, subject: Subject | None) -> None:
         """Add what the builds showed to the item's properties (JUnit XML has them)."""

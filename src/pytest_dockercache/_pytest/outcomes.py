@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,11 @@ from ..errors import (
     BuildTimeout,
     CacheAssertionError,
     DockerCacheError,
+    DoesNotApply,
     EngineUnavailable,
     Unverifiable,
 )
+from ..model import SkipKind
 
 __all__ = [
     "Ending",
@@ -36,11 +38,26 @@ _PACKAGE = __name__.partition(".")[0]
 
 @dataclass(frozen=True)
 class Ending:
-    """How a judgement that raised ends: the outcome, the text, and the Dockerfile line to blame."""
+    """How a judgement that raised ends: the outcome, the text, and the Dockerfile line to blame.
+
+    ``skip`` is the kind of a skip, and of the failure that strict makes of it.
+    """
 
     outcome: Literal["failed", "skipped", "error"]
     message: str
     line: int | None = None
+    skip: SkipKind | None = None
+
+    @property
+    def reason(self) -> str:
+        """The text of a skip as pytest shows it: its kind first."""
+        return f"{_SKIPS[self.skip]}: {self.message}" if self.skip else self.message
+
+
+_SKIPS: Mapping[SkipKind, str] = {
+    "does-not-apply": "does not apply",
+    "not-verified": "not verified",
+}
 
 
 def decide(
@@ -65,6 +82,8 @@ def decide(
     line = getattr(problem, "line", None)
     if isinstance(problem, CacheAssertionError):
         return Ending("failed", message, line)
+    if isinstance(problem, DoesNotApply):
+        return Ending("skipped", message, line, "does-not-apply")
     unverifiable: str | None = None
     if isinstance(problem, Unverifiable) or (
         isinstance(problem, EngineUnavailable) and problem.absent and auto
@@ -78,8 +97,9 @@ def decide(
     if unverifiable is None:
         return Ending("error", message, line)
     if strict:
-        return Ending("failed", _with_note(unverifiable, "(--dockercache-strict)"), line)
-    return Ending("skipped", unverifiable, line)
+        noted = _with_note(unverifiable, "(--dockercache-strict)")
+        return Ending("failed", noted, line, "not-verified")
+    return Ending("skipped", unverifiable, line, "not-verified")
 
 
 def _with_note(message: str, note: str) -> str:
@@ -92,7 +112,7 @@ def reported() -> Iterator[None]:
     """Let an error of ours end the set-up of a test with its message and no traceback."""
     try:
         yield
-    except Unverifiable:
+    except (DoesNotApply, Unverifiable):
         raise
     except DockerCacheError as problem:
         raise pytest.fail.Exception(str(problem), pytrace=False) from None
@@ -103,10 +123,10 @@ def translated(*, strict: bool, auto: bool) -> Iterator[None]:
     """Let a test that asserts what cannot be known be skipped, or fail when strict."""
     try:
         yield
-    except (Unverifiable, EngineUnavailable) as problem:
+    except (DoesNotApply, Unverifiable, EngineUnavailable) as problem:
         ending = decide(problem, check="", strict=strict, auto=auto)
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.message) from None
+            raise pytest.skip.Exception(ending.reason) from None
         if isinstance(problem, Unverifiable):
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
         raise

@@ -12,10 +12,10 @@ def advice(reason: Reason | None) -> str | None:
     if reason is None:
         return None
     if reason.kind == "content" and reason.paths:
-        if ", whose mode changed: " in reason.message:
+        if reason.changed == "mode":
             return f"keep the mode of {reason.paths[0]}: in the repository, and in the umask of CI"
         return f"copy {reason.paths[0]} below the steps that do not need it, or ignore it"
-    if reason.kind == "argument" and reason.line is not None:
+    if reason.argument is not None and reason.line is not None:
         return f"move line {reason.line} below the steps that do not need the argument"
     if reason.kind == "base":
         return "pin the base image by its digest if it should not move"

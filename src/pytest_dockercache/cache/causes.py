@@ -241,25 +241,31 @@ def _content(comparison: Comparison, old: Key, new: Key) -> Reason | None:
             if another is not second and another.origin == "context" == other.origin:
                 found += comparison.content_differences(other, another)
         unique = list(dict.fromkeys(found))
-        paths = [item.path for item in unique]
-        paths += [item.other for item in unique if item.other is not None]
-        message = _said(unique, comparison.before, comparison.after)
-        return Reason("content", message, line, tuple(paths))
+        telling = _telling(unique)
+        every = list(dict.fromkeys((*telling, *unique)))
+        paths = [item.path for item in every]
+        paths += [item.other for item in every if item.other is not None]
+        message = _said(telling, comparison.before, comparison.after)
+        changed = telling[0].what if telling else None
+        return Reason("content", message, line, tuple(paths), changed=changed)
     if len(old.contents) != len(new.contents):
         return Reason("text", "it takes another number of sources", line)
     return None
 
 
-def _said(found: Sequence[Difference], before: Snapshot, after: Snapshot) -> str:
-    # A directory's children say more than the directory, unless it is all there is.
-    telling = [
+def _telling(found: Sequence[Difference]) -> Sequence[Difference]:
+    """What to name: a directory's children say more than the directory, if any of them changed."""
+    return [
         item
         for item in found
         if not (
             item.what in ("added", "removed", "renamed")
             and any(other.path.startswith(item.path + "/") for other in found)
         )
-    ] or list(found)
+    ] or found
+
+
+def _said(telling: Sequence[Difference], before: Snapshot, after: Snapshot) -> str:
     if all(item.what == "content" for item in telling):
         return f"contains {_listed([item.path for item in telling])}"
     first = telling[0]
@@ -424,9 +430,8 @@ def _variable(
         given_then = dict(comparison.before.build_args).get(name)
         given_now = dict(comparison.after.build_args).get(name)
         if given_then != given_now:
-            return Reason(
-                "argument", f"build argument {name} is declared in line {line}{through}", line
-            )
+            message = f"build argument {name} is declared in line {line}{through}"
+            return Reason("argument", message, line, argument=name)
         found = _value_source(comparison, now, then, name, through)
         if found is not None:
             return found

@@ -149,7 +149,8 @@ def _root(
                 if takes(transfer, path) or takes(transfer, path, is_dir=True)
             )
             if taken:
-                return Reason("content", f"contains {_listed(taken)}", step.line, taken)
+                message = f"contains {_listed(taken)}"
+                return Reason("content", message, step.line, taken)
         for transfer in planned.transfers:
             if isinstance(transfer.origin, int):
                 label = next(
@@ -166,7 +167,7 @@ def _root(
                 declared = _declaration(edit.path, planned, steps)
                 if declared is not None:
                     message = f"build argument {edit.path} is declared in line {declared}"
-                    return Reason("argument", message, declared)
+                    return Reason("argument", message, declared, argument=edit.path)
     kinds = {edit.kind for edit in edits}
     if "base" in kinds:
         return Reason("base", "the base image changed", step.line)

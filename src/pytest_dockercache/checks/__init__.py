@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import cast
 
 from ..subject import Subject
-from .predicted import honest
+from .predicted import marking_predictions
 from .verdict import Check, Verdict
 
 __all__ = ["CHECKS", "Check", "Verdict"]
@@ -31,7 +31,7 @@ def _of(module: str) -> Callable[[Subject], Verdict]:
 
 
 CHECKS: Mapping[str, Check] = {
-    check.id: honest(check)
+    check.id: marking_predictions(check)
     for check in (
         Check("builds", _of("first_build")),
         Check("env-layer-cached", _of("environment_layers")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..image import bytecode
+from ..model import Row
 from ..subject import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
@@ -32,7 +33,7 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         remark = f"{item.path}: {item.files} .pyc files, {megabytes(item.bytes)}"
         rows.append(contents.row(item.layer, remark))
         if item.examples:
-            rows.append(f"{'':>6}e.g. {item.examples[0]}")
+            rows.append(Row(f"{'':>6}e.g. {item.examples[0]}"))
     fix = "set ENV PYTHONDONTWRITEBYTECODE=1"
     if line is not None:
         fix = (

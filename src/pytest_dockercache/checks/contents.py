@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ..errors import Unverifiable
 from ..image import ImageLayers, LayerLines
+from ..model import Row
 
 __all__ = ["Contents", "megabytes"]
 
@@ -52,15 +53,13 @@ class Contents:
         known_base = self.lines is not None and not self.is_own(layer)
         return "the base image" if known_base else f"layer {layer + 1}"
 
-    def row(self, layer: int, remark: str) -> str:
+    def row(self, layer: int, remark: str) -> Row:
         """One line of a failure: line number, instruction, remark."""
         line = self.line(layer)
         known_base = self.lines is not None and not self.is_own(layer)
         number = str(line) if line is not None else "base" if known_base else f"#{layer + 1}"
         text = self.texts.get(line or 0) or self.layers.created_by(layer)
-        short = " ".join(text.split())
-        short = short if len(short) <= 36 else short[:35] + "…"
-        return f"{number:>4}  {short:<36} {remark}"
+        return Row(remark, number, text)
 
 
 def megabytes(size: int) -> str:

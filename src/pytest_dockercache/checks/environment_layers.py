@@ -141,6 +141,7 @@ def rebuilt_environment(
         why=why,
         fix=fix,
         line=line,
+        cause=reason,
     )
 
 
@@ -201,8 +202,8 @@ def _explained(
             f"{on_top}, which copies what line {origin.line} took{unchanged}",
             f"move {instruction} below line {below}" if root.line != step.line else None,
         )
-    if reason is not None and reason.kind == "argument" and reason.line is not None:
-        name = _argument(reason.message)
+    if reason is not None and reason.argument is not None and reason.line is not None:
+        name = reason.argument
         users = _lines_using(subject, name, reason.line, step)
         if root.line != step.line and root.line in users:
             why = f"{on_top}, which uses {name}{unchanged}"
@@ -223,10 +224,6 @@ def _explained(
     if root.line == step.line:
         return f": {reason.message}", f"line {step.line} itself missed{unchanged}", None
     return f": line {root.line} above it missed", f"{on_top}: {reason.message}{unchanged}", None
-
-
-def _argument(message: str) -> str:
-    return message.removeprefix("build argument ").split(" ", 1)[0]
 
 
 def _lines_using(subject: Subject, name: str, declared: int, step: Step) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..environments import tools
 from ..image import PackageCache, package_caches
+from ..model import Row
 from ..subject import Subject
 from .contents import Contents, megabytes
 from .reading import contents_of
@@ -73,7 +74,7 @@ def _roots(items: list[PackageCache]) -> set[str]:
     return {_root(item) for item in items}
 
 
-def _rows(contents: Contents, failing: list[PackageCache]) -> list[str]:
+def _rows(contents: Contents, failing: list[PackageCache]) -> list[Row]:
     """One row for each layer, kind and place; extracted packages are added up."""
     sums: dict[tuple[int, str, str], list[PackageCache]] = {}
     for item in failing:
@@ -83,5 +84,6 @@ def _rows(contents: Contents, failing: list[PackageCache]) -> list[str]:
         files = sum(item.files for item in items)
         size = megabytes(sum(item.bytes for item in items))
         rows.append(contents.row(layer, f"{place}: {files} files, {size} of {_NAMES[kind]}"))
-        rows.append(f"{'':>6}e.g. {items[0].examples[0]}" if items[0].examples else "")
-    return [row for row in rows if row]
+        if items[0].examples:
+            rows.append(Row(f"{'':>6}e.g. {items[0].examples[0]}"))
+    return rows

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
+from ..errors import Unverifiable
 from ..subject import Subject
 from .verdict import Check, Verdict
 
-__all__ = ["PREFIX", "honest"]
-
-PREFIX = "predicted: "
-"""What every verdict begins with that no builder gave."""
+__all__ = ["marking_predictions"]
 
 
-def honest(check: Check) -> Check:
-    """The same check, which marks its verdict as predicted when the engine only predicts.
+def marking_predictions(check: Check) -> Check:
+    """The same check, whose verdict says that it is predicted where the engine only predicts.
 
-    One that looks into an image is then Unverifiable.
+    A check that looks into an image is then Unverifiable. A failure carries
+    the mark already (:func:`.verdict.broken`).
     """
     return replace(check, judge=_marked(check))
 
@@ -28,19 +26,8 @@ def _marked(check: Check) -> Callable[[Subject], Verdict]:
         if not subject.predicts:
             return check.judge(subject)
         if check.needs == "image":
-            raise Unverifiable(f"needs an image, and the model builds none: {_why(subject)}")
-        try:
-            verdict = check.judge(subject)
-        except (Unverifiable, ConfigError):
-            raise
-        except (CacheAssertionError, DockerCacheError) as problem:
-            if not str(problem).startswith(PREFIX):
-                problem.args = (f"{PREFIX}{problem}", *problem.args[1:])
-            raise
-        return replace(verdict, message=f"{PREFIX}{verdict.message}")
+            why = subject.engine.info.why
+            raise Unverifiable(f"needs an image, and the model builds none: {why}")
+        return replace(check.judge(subject), predicted=True)
 
     return judge
-
-
-def _why(subject: Subject) -> str:
-    return subject.engine.info.why

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cache import is_rebuilt
-from ..errors import CacheAssertionError, DockerCacheError, Unverifiable
-from ..model import Build, Edit, Step, named_step
+from ..errors import CacheAssertionError, DockerCacheError, DoesNotApply, Unverifiable
+from ..model import Build, Edit, Finding, Fix, Reason, Row, Step, as_said, named_step
 from ..project import Settings
 from ..subject import Subject
 
@@ -22,8 +22,6 @@ __all__ = [
     "step_row",
 ]
 
-_TEXT_WIDTH = 36
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -32,6 +30,10 @@ class Verdict:
     message: str = ""
     line: int | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    predicted: bool = False
+
+    def __str__(self) -> str:
+        return as_said(self.message, predicted=self.predicted)
 
 
 def _always(settings: Settings) -> bool:
@@ -56,39 +58,41 @@ def broken(
     *,
     subject: Subject | None = None,
     edits: Sequence[Edit] = (),
-    rows: Sequence[str] = (),
+    rows: Sequence[Row | str] = (),
     why: str | None = None,
-    fix: str | None = None,
+    fix: Fix | str | None = None,
     line: int | None = None,
+    cause: Reason | None = None,
 ) -> CacheAssertionError:
-    """The failure of a check: the verdict first, then what, where, why, and the fix."""
-    predicted = subject is not None and subject.predicts
-    lines = [f"predicted: {verdict}" if predicted else verdict]
-    lines += [f"  edit   {edit}" for edit in edits]
-    lines += rows
-    if why:
-        lines.append(f"  why    {why}")
-    if fix:
-        lines.append(f"  fix    {fix}")
-    if subject is not None:
-        lines.append(f"  {subject.judge_row}")
-    return CacheAssertionError("\n".join(lines), line=line)
+    """The failure of a check, as an exception that carries its :class:`.Finding`."""
+    return CacheAssertionError(
+        Finding(
+            verdict,
+            line=line,
+            edits=tuple(edits),
+            rows=tuple(Row(row) if isinstance(row, str) else row for row in rows),
+            why=why,
+            fix=Fix(fix) if isinstance(fix, str) else fix,
+            cause=cause,
+            predicted=subject is not None and subject.predicts,
+            judge=None if subject is None else subject.judge_row,
+        )
+    )
 
 
-def step_row(step: Step, note: str = "") -> str:
+def step_row(step: Step, note: str = "") -> Row:
     """One line of a failure: line number, instruction, status, and a remark."""
     status = step.status.upper() if step.status != "not-reached" else "not reached"
     if step.status == "not-reached" and is_rebuilt(step):
         status = "below"
-    row = f"{step.line:>4}  {named_step(step, _TEXT_WIDTH):<{_TEXT_WIDTH}} {status:<5} {note}"
-    return row.rstrip()
+    return Row(note, str(step.line), step.text, status)
 
 
 def environment_steps(subject: Subject, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The environment steps of a build. Raises Unverifiable if none was recognised."""
+    """The environment steps of a build. Raises DoesNotApply if none was recognised."""
     found = tuple(step for step in steps if step.role == "environment")
     if not found:
-        raise Unverifiable(
+        raise DoesNotApply(
             "no environment step recognised: name it with --dockercache-env-step=REGEX"
         )
     return found
@@ -111,7 +115,10 @@ def require_reached(build: Build, edit: Edit) -> None:
         return
     require_known(build.steps)
     raise DockerCacheError(
-        f"the edit never reached the image: no step copies {edit.path}\n"
-        f"  edit   {edit}\n"
-        "  fix    name a file that the image holds with --dockercache-edit=PATH"
+        Finding(
+            f"the edit never reached the image: no step copies {edit.path}",
+            edits=(edit,),
+            fix=Fix("name a file that the image holds with --dockercache-edit=PATH"),
+            predicted=build.outcome == "predicted",
+        )
     )

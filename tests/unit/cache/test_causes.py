@@ -13,25 +13,30 @@ COPY_ALL = "FROM base\nCOPY . /x\nRUN a\n"
 
 
 @pytest.mark.parametrize(
-    ("edit", "message"),
+    ("edit", "message", "changed"),
     [
-        (Edit.append("src/main.py"), "contains src/main.py"),
-        (Edit.create("src/new.py"), "contains src/new.py, which is new"),
-        (Edit.delete("src/util.py"), "no longer contains src/util.py"),
-        (Edit.rename("a.txt", "c.txt"), "contains c.txt, renamed from a.txt"),
+        (Edit.append("src/main.py"), "contains src/main.py", "content"),
+        (Edit.create("src/new.py"), "contains src/new.py, which is new", "added"),
+        (Edit.delete("src/util.py"), "no longer contains src/util.py", "removed"),
+        (Edit.rename("a.txt", "c.txt"), "contains c.txt, renamed from a.txt", "renamed"),
         (
             Edit.rename("src/sub", "src/deep"),
             "contains src/deep/deep.py, renamed from src/sub/deep.py",
+            "renamed",
         ),
-        (Edit.chmod("a.txt", 0o755), "contains a.txt, whose mode changed: 0644 → 0755"),
+        (Edit.chmod("a.txt", 0o755), "contains a.txt, whose mode changed: 0644 → 0755", "mode"),
     ],
 )
-def test_content_is_named_with_its_attribute(tmp_path: Path, edit: Edit, message: str) -> None:
+def test_content_is_named_with_its_attribute(
+    tmp_path: Path, edit: Edit, message: str, changed: str
+) -> None:
     project = Project(tmp_path, COPY_ALL)
     (tmp_path / "a.txt").chmod(0o644)
     said = project.after(edit)
     assert said[2].reason is not None
     assert (said[2].reason.kind, said[2].reason.message) == ("content", message)
+    assert said[2].reason.changed == changed
+    assert said[2].reason.paths[0] in message
     assert said[3].reason is not None
     assert (said[3].reason.kind, said[3].reason.line) == ("parent", 2)
     assert said[3].reason.message == "runs on top of line 2"

@@ -109,13 +109,14 @@ def test_a_first_build_has_no_reasons() -> None:
             "copy a below the steps that do not need it, or ignore it",
         ),
         (
-            Reason("content", "contains a, whose mode changed: 0644 → 0755", 2, ("a",)),
+            Reason("content", "contains a: its mode is another", 2, ("a",), changed="mode"),
             "keep the mode of a: in the repository, and in the umask of CI",
         ),
         (
-            Reason("argument", "build argument A is declared in line 2", 2),
+            Reason("argument", "build argument A is declared in line 2", 2, argument="A"),
             "move line 2 below the steps that do not need the argument",
         ),
+        (Reason("argument", "the builder's hostname changed", 2), None),
         (
             Reason("base", "the base image changed: a → b", 1),
             "pin the base image by its digest if it should not move",

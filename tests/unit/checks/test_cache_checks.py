@@ -11,7 +11,12 @@ from scripted import Scripted, subject
 from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS, Check
-from pytest_dockercache.errors import CacheAssertionError, DockerCacheError, Unverifiable
+from pytest_dockercache.errors import (
+    CacheAssertionError,
+    DockerCacheError,
+    DoesNotApply,
+    Unverifiable,
+)
 from pytest_dockercache.project import Settings
 
 ENVIRONMENT = "name: app\ndependencies:\n  - python=3.10\n"
@@ -202,7 +207,7 @@ def test_an_unknown_environment_step_is_unverifiable(make: Make) -> None:
 
 
 def test_without_an_environment_step_the_reader_is_told_how_to_name_it(make: Make) -> None:
-    with pytest.raises(Unverifiable, match="name it with --dockercache-env-step"):
+    with pytest.raises(DoesNotApply, match="name it with --dockercache-env-step"):
         LAYER.judge(make("FROM debian\nCOPY src/ src/\n"))
 
 

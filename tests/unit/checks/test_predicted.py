@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from pytest_dockercache.checks import CHECKS
-from pytest_dockercache.checks.predicted import PREFIX
 from pytest_dockercache.errors import CacheAssertionError, ConfigError, Unverifiable
 from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.project import Settings
@@ -52,10 +51,10 @@ def test_a_sample_fails_what_it_should_for_the_stated_reason(name: str, run: Run
         except CacheAssertionError as problem:
             failed[check] = problem
         else:
-            assert verdict.message.startswith(PREFIX)
+            assert str(verdict) == f"predicted: {verdict.message}"
     assert failed.keys() == expected.keys()
     for check, how in expected.items():
-        assert str(failed[check]).startswith(PREFIX)
+        assert str(failed[check]).startswith(f"predicted: {failed[check].finding.verdict}\n")
         assert how["reason"] in str(failed[check])
         assert how["line"] in (None, failed[check].line)
 
