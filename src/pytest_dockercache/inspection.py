@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .context import IgnoreRules
-from .dockerfile import parse_dockerfile, plan
+from .dockerfile import parse_dockerfile
 from .errors import Unverifiable
 from .model import Build, Edit
 from .project import Project
@@ -61,8 +61,7 @@ class Inspection(Subject):
             return Project.read(self.spec, self.settings)
         nothing = replace(parse_dockerfile("FROM scratch\n"), path=self.spec.dockerfile)
         ignore = IgnoreRules.load(self.spec.context, self.spec.dockerfile)
-        steps = plan(nothing)
-        return Project(self.spec, self.settings, nothing, steps, steps, ignore)
+        return Project(self.spec, self.settings, nothing, ignore)
 
     def first(self) -> Build:
         """Nothing is built. Raises Unverifiable."""

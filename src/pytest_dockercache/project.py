@@ -32,7 +32,13 @@ from .environments import (
 from .errors import ConfigError
 from .model import BuildSpec, Edit, Role
 
-__all__ = ["Project", "Settings", "compiled", "plans", "require_declared"]
+__all__ = [
+    "Project",
+    "Settings",
+    "compiled",
+    "require_declared",
+    "roles_by_line",
+]
 
 
 @dataclass(frozen=True)
@@ -68,13 +74,15 @@ class Project:
     spec: BuildSpec
     settings: Settings
     dockerfile: Dockerfile
-    steps: tuple[PlannedStep, ...]
-    all_steps: tuple[PlannedStep, ...]
     ignore: IgnoreRules
+    every_stage: bool = False
 
     @classmethod
-    def read(cls, spec: BuildSpec, settings: Settings) -> Project:
+    def read(cls, spec: BuildSpec, settings: Settings, *, every_stage: bool = False) -> Project:
         """Read the Dockerfile and the ignore rules of a spec.
+
+        ``every_stage`` is True for a builder that also builds the stages that
+        the target does not need.
 
         Raises ConfigError for a Dockerfile, target or context that cannot be used.
         """
@@ -87,9 +95,23 @@ class Project:
             compiled(settings.env_step, "--dockercache-env-step")
         dockerfile = read_dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
-        steps, all_steps = plans(spec, settings, dockerfile)
         ignore = IgnoreRules.load(spec.context, spec.dockerfile)
-        return cls(spec, settings, dockerfile, steps, all_steps, ignore)
+        project = cls(spec, settings, dockerfile, ignore, every_stage)
+        _ = project.steps  # what cannot be planned is refused here
+        return project
+
+    @cached_property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The steps that a build runs, FROM and settings included."""
+        if self.every_stage:
+            return self.all_steps
+        return plan(self.dockerfile, self.spec.target, dict(self.spec.build_args))
+
+    @cached_property
+    def all_steps(self) -> tuple[PlannedStep, ...]:
+        """The steps of all stages up to the target."""
+        arguments = dict(self.spec.build_args)
+        return plan(self.dockerfile, self.spec.target, arguments, all_stages=True)
 
     @property
     def final_stage(self) -> int:
@@ -172,18 +194,6 @@ def compiled(pattern: str, name: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as problem:
         raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
-
-
-def plans(
-    spec: BuildSpec, settings: Settings, dockerfile: Dockerfile
-) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
-    """The steps that a build runs, and those of all stages up to the target."""
-    arguments = dict(spec.build_args)
-    up_to_target = plan(dockerfile, spec.target, arguments, all_stages=True)
-    # The classic builder also builds the stages that the target does not need.
-    if settings.engine == "classic":
-        return up_to_target, up_to_target
-    return plan(dockerfile, spec.target, arguments), up_to_target
 
 
 def roles_by_line(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int, Role]:

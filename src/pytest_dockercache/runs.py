@@ -22,8 +22,8 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from .engines import Engine
-from .errors import ConfigError, DockerCacheError, EngineUnavailable
+from .engines import Engine, engine_of_builder
+from .errors import ConfigError, DockerCacheError
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "cache_home", "digest", "read_json", "write_json"]
 
@@ -31,10 +31,6 @@ RUN_LABEL = "org.pytest-dockercache.run"
 """The label that every image and container of ours carries; its value is the run's ID."""
 
 _held: dict[str, BaseFileLock] = {}
-
-known_engines: dict[str, Engine] = {}
-"""This process's engines by their builder's identity: clean-up need not connect anew."""
-
 
 _REMEDY = "set XDG_CACHE_HOME to a directory that can be written"
 
@@ -276,7 +272,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
     cache_bytes = 0
     for name, builder, identity in _entries(run_id, "engine"):
         try:
-            with _engine_of(name, builder, identity) as engine:
+            with engine_of_builder(name, builder, identity) as engine:
                 if engine.info.predicts:
                     continue
                 if keep:
@@ -292,21 +288,6 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
         if Path(path).exists():
             stuck.append(path)
     return Leftovers(tuple(kept), tuple(stuck), cache_bytes)
-
-
-@contextlib.contextmanager
-def _engine_of(name: str, builder: str | None, identity: str) -> Iterator[Engine]:
-    """The engine that a journal names: this process's own, or a new one for the occasion."""
-    from .engines import create_engine
-
-    own = known_engines.get(identity)
-    if own is not None and own.info.name == name:
-        yield own
-        return
-    with contextlib.closing(create_engine(name, builder=builder)) as engine:
-        if engine.info.builder != identity:
-            raise EngineUnavailable("another daemon answers now")
-        yield engine
 
 
 def _remove_cached(engine: Engine, run_id: str) -> int:

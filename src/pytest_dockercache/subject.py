@@ -18,19 +18,16 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from .cache import (
-    BUILDKIT,
-    CLASSIC,
-    UPLOADED,
     can_be_repeated,
     doubt_repeated_edits,
     explain,
 )
 from .context import Patch, StagedContext, normalised, stage
 from .dockerfile import Dockerfile, parse_dockerfile, plan
-from .engines import BuildRequest, Engine, create_engine, forget_answers
-from .errors import DockerCacheError, Unverifiable
+from .engines import BuildRequest, Engine, connected_engine
+from .errors import DockerCacheError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
-from .project import Project, Settings, plans, require_declared, roles_by_line
+from .project import Project, Settings, require_declared, roles_by_line
 from .records import describe, revive
 from .runs import (
     RUN_LABEL,
@@ -39,7 +36,6 @@ from .runs import (
     cache_home,
     digest,
     in_turn,
-    known_engines,
     read_json,
     staging_lock,
     write_json,
@@ -49,14 +45,11 @@ from .stopping import Stop, decided
 if TYPE_CHECKING:
     from .cache import Forecast
 
-__all__ = ["Observe", "Subject", "forget_engines"]
+__all__ = ["Observe", "Subject"]
 
 
 Observe = Callable[[str, Sequence[Step]], None]
 """Told what is being built (``first build``, an edit) and the steps as they stand."""
-
-
-_engines: dict[tuple[str, str | None], Engine] = {}
 
 
 @dataclass
@@ -75,7 +68,11 @@ class Subject:
     @cached_property
     def project(self) -> Project:
         """What can be known without a build. Raises ConfigError."""
-        return Project.read(self.spec, self.settings)
+        try:
+            every_stage = self.engine.builds_every_stage
+        except EngineUnavailable:
+            every_stage = False
+        return Project.read(self.spec, self.settings, every_stage=every_stage)
 
     @cached_property
     def engine(self) -> Engine:
@@ -83,14 +80,9 @@ class Subject:
 
         Raises EngineUnavailable, ConfigError.
         """
-        wanted = (self.settings.engine, self.settings.builder)
-        if wanted not in _engines:
-            engine = create_engine(self.settings.engine, builder=self.settings.builder)
-            self.run.sweep()
-            _engines[wanted] = engine
-        engine = _engines[wanted]
+        engine = connected_engine(self.settings.engine, self.settings.builder)
+        self.run.sweep()
         info = engine.info
-        known_engines[info.builder] = engine
         self.run.note("engine", [info.name, self.settings.builder, info.builder])
         return engine
 
@@ -142,10 +134,7 @@ class Subject:
         arguments = tuple((name, value) for name, value in record["build_args"])
         spec = replace(self.spec, build_args=arguments)
         dockerfile = parse_dockerfile(record["dockerfile"], self.spec.dockerfile)
-        steps, all_steps = plans(spec, self.settings, dockerfile)
-        return replace(
-            self.project, spec=spec, dockerfile=dockerfile, steps=steps, all_steps=all_steps
-        )
+        return replace(self.project, spec=spec, dockerfile=dockerfile)
 
     def _origin(self, image: str) -> Path:
         return self.run.directory / "origins" / f"{digest(self._prefix(), image)}.json"
@@ -302,11 +291,9 @@ class Subject:
         from .cache import predict
 
         before = self.project.snapshot
-        dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
-        dialect = dialects.get(self.engine.info.name, BUILDKIT)
         try:
             after = before if patch is None else before.patched(spec, patch)
-            return predict(before, after, dialect)
+            return predict(before, after, self.engine.dialect)
         except DockerCacheError:
             # The builder has spoken; a model that cannot follow has nothing to add.
             return ()
@@ -349,11 +336,3 @@ class Subject:
 def _load_model() -> None:
     """Import what will be asked why steps missed."""
     from .cache import forecast  # noqa: F401
-
-
-def forget_engines() -> None:
-    """Close the engines of this process."""
-    while _engines:
-        _engines.popitem()[1].close()
-    known_engines.clear()
-    forget_answers()

@@ -137,7 +137,7 @@ class DockerCache:
         dockerfile = project.snapshot.after(spec, edits).dockerfile
         if dockerfile is project.dockerfile:
             return ()
-        every = self.engine.name == "classic"
+        every = self._subject.engine.builds_every_stage
         return tuple(
             Step(
                 line=step.line,

@@ -17,26 +17,27 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_dockercache import engines, subject
+from pytest_dockercache.cache import BUILDKIT
 from pytest_dockercache.dockerfile import plan
-from pytest_dockercache.engines import BuildRequest, Execution, base
+from pytest_dockercache.engines import (
+    BuildRequest,
+    Engine,
+    Execution,
+    close_engines,
+    register_engine,
+)
 from pytest_dockercache.errors import BuildFailed, EngineUnavailable
 from pytest_dockercache.model import Build, EngineInfo, Step, Watch
 
 
 def install() -> None:
     """Make ``--dockercache-engine=scripted`` known in this process, and what ``auto`` chooses."""
-    base.ENGINES["scripted"] = "scripted_engine:Scripted"  # type: ignore[index]
-    original = engines.choice.create_engine
+    register_engine("scripted", connect, preferred=True)
+    close_engines()
 
-    def create_engine(name: str = "auto", *, builder: str | None = None) -> Any:
-        if name in ("scripted", "auto"):
-            return Scripted()
-        return original(name, builder=builder)
 
-    engines.create_engine = create_engine
-    subject.create_engine = create_engine
-    subject.forget_engines()
+def connect(why: str, builder: str | None) -> Engine:
+    return Scripted()
 
 
 class Scripted:
@@ -48,6 +49,9 @@ class Scripted:
             raise EngineUnavailable(self.script["absent"], absent=True)
         if "denied" in self.script:
             raise EngineUnavailable(self.script["denied"])
+
+    dialect = BUILDKIT
+    builds_every_stage = False
 
     @property
     def client(self) -> Any:

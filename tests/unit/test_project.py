@@ -19,18 +19,16 @@ COPY src/ src/
 """
 
 
-@pytest.mark.parametrize(
-    ("engine", "readers"), [("buildx", []), ("buildkit", []), ("classic", [(3,)])]
-)
-def test_only_the_classic_builder_installs_in_a_stage_that_nothing_needs(
-    tmp_path: Path, engine: str, readers: list[tuple[int, ...]]
+@pytest.mark.parametrize(("every_stage", "readers"), [(False, []), (True, [(3,)])])
+def test_a_stage_that_nothing_needs_installs_where_the_builder_builds_every_stage(
+    tmp_path: Path, every_stage: bool, readers: list[tuple[int, ...]]
 ) -> None:
     (tmp_path / "src").mkdir()
     for name in ("requirements.txt", "src/main.py"):
         (tmp_path / name).touch()
     (tmp_path / "Dockerfile").write_text(UNREACHED)
     spec = BuildSpec(tmp_path / "Dockerfile", tmp_path)
-    project = Project.read(spec, Settings(engine=engine))
+    project = Project.read(spec, Settings(), every_stage=every_stage)
     assert [file.readers for file in project.environment_files] == readers
     assert [command.line for command in project.commands] == [line for (line,) in readers]
 

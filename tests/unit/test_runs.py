@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_dockercache.engines.registry import ENGINES, Registration
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import EngineInfo
 from pytest_dockercache.runs import (
@@ -126,12 +127,10 @@ def test_engines_of_one_builder_are_each_given_their_own_traces(
         def close(self) -> None:
             pass
 
-    def create(name: str, *, builder: str | None) -> Listening:
-        return Listening(name)
-
-    monkeypatch.setattr("pytest_dockercache.engines.create_engine", create)
     run = Run.start()
     for name in ("buildx", "classic"):
+        listening = Registration(lambda why, builder, name=name: Listening(name))  # type: ignore
+        monkeypatch.setitem(ENGINES, name, listening)
         run.note("engine", [name, None, "unix:///the.sock"])
         run.note("traces", [name, "unix:///the.sock", [f"of {name}"]])
     assert run.finish().stuck == ()

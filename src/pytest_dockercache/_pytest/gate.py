@@ -18,6 +18,7 @@ import pytest
 
 from .. import checks
 from ..checks.layer_summary import recall_layers
+from ..engines import close_engines
 from ..errors import ConfigError, DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
@@ -25,7 +26,7 @@ from ..project import Settings
 from ..report import CheckResult, ImageReport, SessionReport, terminal
 from ..report import json as json_report
 from ..runs import Leftovers, Run
-from ..subject import Subject, forget_engines
+from ..subject import Subject
 from . import sharing
 from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
@@ -450,7 +451,7 @@ class Gate:
         """Clean up if the session never came to its end, and let go of the daemon."""
         if not self.is_worker:
             self._finish()
-        forget_engines()
+        close_engines()
 
     def _finish(self) -> None:
         if self._finished is not None:

@@ -63,7 +63,8 @@ class NamedSteps:
             except DockerCacheError:
                 found = True
                 continue
-            if named_lines(project):
+            # Which stages are built is known once an engine answers.
+            if any(is_named(step, options.settings.env_step) for step in project.all_steps):
                 found = True
             else:
                 runs[name] = _runs(project)

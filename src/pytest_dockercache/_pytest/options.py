@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..engines.base import ENGINES, UNAVAILABLE
+from ..engines.registry import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
 from ..project import Settings
 

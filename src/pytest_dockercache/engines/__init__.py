@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from .base import ENGINES, BuildRequest, Engine, Execution
+from .base import BuildRequest, Engine, Execution
 from .choice import create_engine
-from .docker_command import forget_answers
+from .connections import close_engines, connected_engine, engine_of_builder
+from .registry import ENGINES, register_engine
 
-__all__ = ["ENGINES", "BuildRequest", "Engine", "Execution", "create_engine", "forget_answers"]
+__all__ = [
+    "ENGINES",
+    "BuildRequest",
+    "Engine",
+    "Execution",
+    "close_engines",
+    "connected_engine",
+    "create_engine",
+    "engine_of_builder",
+    "register_engine",
+]

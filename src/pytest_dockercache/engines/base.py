@@ -1,4 +1,4 @@
-"""The one face that every engine has, and the registry that finds an engine by name."""
+"""The one face that every engine has, and what goes in and out of it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..model import Build, BuildSpec, Edit, EngineInfo, Step, Watch
 
 if TYPE_CHECKING:
-    from ..cache import Snapshot
+    from ..cache import Dialect, Snapshot
     from ..context import StagedContext
     from ..dockerfile import Dockerfile
 
-__all__ = ["ENGINES", "UNAVAILABLE", "BuildRequest", "Engine", "Execution"]
-
-ENGINES: Mapping[str, str] = {
-    "buildx": "buildx:Buildx",
-    "buildkit": "buildkit:BuildKit",
-    "classic": "classic:Classic",
-    "model": "model:Model",
-}
-"""Name of an engine to ``module:Class`` below this package; imported only when used."""
-
-UNAVAILABLE = ("podman",)
-"""Engines that are planned: their names are known, and refused as not yet available."""
+__all__ = ["BuildRequest", "Engine", "Execution"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +71,14 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """Name, versions, the reason of the choice, and the identity of the builder."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The rules of the cache model that its builder follows."""
+
+    @property
+    def builds_every_stage(self) -> bool:
+        """Whether it also builds the stages that the target does not need."""
 
     @property
     def client(self) -> Any:

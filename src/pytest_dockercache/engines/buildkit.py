@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from ..cache import UPLOADED
 from ..errors import DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
@@ -31,7 +32,7 @@ class BuildKit(DaemonSide):
     the whole context is keyed with its root directory's header as well.
     """
 
-    def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
+    def __init__(self, daemon: Daemon, why: str) -> None:
         if not daemon.has_buildkit:
             raise EngineUnavailable(
                 f"the Docker daemon {daemon.server} (API {daemon.api}, {daemon.os}) "
@@ -39,7 +40,7 @@ class BuildKit(DaemonSide):
                 "  fix    use Docker Engine 18.09 or newer, or --dockercache-engine=classic"
             )
         info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
-        super().__init__(lambda: daemon, info)
+        super().__init__(lambda: daemon, info, UPLOADED)
         self._ledger = Ledger(daemon.now)
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:

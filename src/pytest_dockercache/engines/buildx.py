@@ -23,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..cache import BUILDKIT
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
@@ -196,7 +197,7 @@ class Buildx(DaemonSide):
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
         info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
-        super().__init__(lambda: _connected(daemon), info)
+        super().__init__(lambda: _connected(daemon), info, BUILDKIT)
         # The clock of another builder is not known.
         self._ledger = Ledger(daemon.now if self._in_daemon else None)
 

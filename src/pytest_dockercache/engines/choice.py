@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EngineUnavailable
-from .base import ENGINES, UNAVAILABLE, Engine
+from .base import Engine
 from .docker_command import Plugin, question, supported
+from .registry import ENGINES, UNAVAILABLE
 
 if TYPE_CHECKING:
     from .daemon import Daemon
 
 __all__ = ["create_engine"]
+
+_ANSWERS = "the buildx plugin answers"
 
 
 def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
@@ -34,21 +36,69 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
         raise ConfigError(f"--dockercache-engine={name} is not yet available; valid: {valid}")
     if name != "auto" and name not in ENGINES:
         raise ConfigError(f"--dockercache-engine={name} is unknown; valid: {valid}")
-    if builder is not None and name not in ("auto", "buildx"):
+    if builder is not None and name != "auto" and not ENGINES[name].takes_builder:
         raise ConfigError(
             f"--dockercache-builder={builder} needs buildx, not --dockercache-engine={name}"
         )
-    if name == "model":
-        return _model("--dockercache-engine=model")
-    plugin = None
-    if name in ("auto", "buildx"):
-        answer = question().answer()
-        plugin = answer.plugin
-        if answer.reached is not None and plugin is not None and supported(plugin.version):
-            from .buildx import Buildx
+    if name == "auto":
+        return _best(builder)
+    return ENGINES[name].load()(f"--dockercache-engine={name}", builder)
 
-            why = "the buildx plugin answers" if name == "auto" else "--dockercache-engine=buildx"
-            return Buildx(answer.reached, why, builder, plugin)
+
+def connect_buildx(why: str, builder: str | None) -> Engine:
+    """The engine behind ``docker buildx build``."""
+    from .buildx import Buildx
+
+    answer = question().answer()
+    plugin = answer.plugin
+    if answer.reached is not None and plugin is not None and supported(plugin.version):
+        return Buildx(answer.reached, why, builder, plugin)
+    return _on_daemon(lambda daemon: Buildx(daemon, why, builder, plugin))
+
+
+def connect_buildkit(why: str, builder: str | None) -> Engine:
+    """The engine of the daemon's own BuildKit."""
+    from .buildkit import BuildKit
+
+    return _on_daemon(lambda daemon: BuildKit(daemon, why))
+
+
+def connect_classic(why: str, builder: str | None) -> Engine:
+    """The engine of the builder that Docker had before BuildKit."""
+    from .classic import Classic
+
+    return _on_daemon(lambda daemon: Classic(daemon, why))
+
+
+def connect_model(why: str, builder: str | None) -> Engine:
+    """The engine that predicts."""
+    from .model import Model
+
+    return Model(why)
+
+
+def _on_daemon(make: Callable[[Daemon], Engine], daemon: Daemon | None = None) -> Engine:
+    """An engine on the daemon that answers; the connection is closed if it cannot be made."""
+    if daemon is None:
+        from .daemon import connect
+
+        daemon = connect()
+    try:
+        return make(daemon)
+    except BaseException:
+        daemon.close()
+        raise
+
+
+def _best(builder: str | None) -> Engine:
+    for name, registration in ENGINES.items():
+        if registration.preferred:
+            return registration.load()(f"{name} is preferred", builder)
+    answer = question().answer()
+    plugin = answer.plugin
+    has_buildx = plugin is not None and supported(plugin.version)
+    if answer.reached is not None and has_buildx:
+        return connect_buildx(_ANSWERS, builder)
     from .daemon import connect
 
     try:
@@ -56,35 +106,17 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
     except EngineUnavailable as problem:
         # Refused permission, TLS and ssh mean that there is a daemon: it is
         # not to be replaced by a guess.
-        if name != "auto" or builder is not None or not problem.absent:
+        if builder is not None or not problem.absent:
             raise
-        return _model(str(problem).splitlines()[0])
-    try:
-        if name == "auto":
-            return _best(daemon, builder, plugin)
-        if name == "buildx":
-            return _buildx(daemon, "--dockercache-engine=buildx", builder, plugin)
-        return _load(name)(daemon, f"--dockercache-engine={name}", builder)
-    except BaseException:
-        daemon.close()
-        raise
+        return connect_model(str(problem).splitlines()[0], None)
+    return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, plugin), daemon)
 
 
-def _model(why: str) -> Engine:
-    from .model import Model
-
-    return Model(why)
-
-
-def _buildx(daemon: Daemon, why: str, builder: str | None, plugin: Plugin | None) -> Engine:
-    from .buildx import Buildx
-
-    return Buildx(daemon, why, builder, plugin)
-
-
-def _best(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
+def _best_of_daemon(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
     if plugin is not None and supported(plugin.version):
-        return _buildx(daemon, "the buildx plugin answers", builder, plugin)
+        from .buildx import Buildx
+
+        return Buildx(daemon, _ANSWERS, builder, plugin)
     lacking = "no buildx plugin" if plugin is None else f"buildx {plugin.version} is too old"
     if builder is not None:
         raise EngineUnavailable(
@@ -92,14 +124,9 @@ def _best(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
             "  fix    install docker-buildx (docker-buildx-plugin)"
         )
     if daemon.has_buildkit:
-        why = f"{lacking}; the daemon's own BuildKit over the Engine API"
-        return _load("buildkit")(daemon, why, None)
-    return _load("classic")(daemon, f"{lacking}, and the daemon has no BuildKit", None)
+        from .buildkit import BuildKit
 
+        return BuildKit(daemon, f"{lacking}; the daemon's own BuildKit over the Engine API")
+    from .classic import Classic
 
-def _load(name: str) -> Callable[[Daemon, str, str | None], Engine]:
-    module, _, attribute = ENGINES[name].partition(":")
-    return cast(
-        "Callable[[Daemon, str, str | None], Engine]",
-        getattr(import_module(f".{module}", __package__), attribute),
-    )
+    return Classic(daemon, f"{lacking}, and the daemon has no BuildKit")

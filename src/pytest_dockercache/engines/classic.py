@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from ..cache import CLASSIC
 from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
@@ -225,9 +226,9 @@ def numbered(dockerfile: Dockerfile, last: int) -> tuple[Instruction, ...]:
 class Classic(DaemonSide):
     """Builds with the builder that Docker had before BuildKit, over the Engine API."""
 
-    def __init__(self, daemon: Daemon, why: str, builder: str | None = None) -> None:
+    def __init__(self, daemon: Daemon, why: str) -> None:
         info = EngineInfo("classic", daemon.api, daemon.server, why, daemon.identity)
-        super().__init__(lambda: daemon, info)
+        super().__init__(lambda: daemon, info, CLASSIC, builds_every_stage=True)
         self._made: list[str] = []
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:

@@ -10,6 +10,7 @@ from ..model import EngineInfo
 from .base import Execution
 
 if TYPE_CHECKING:
+    from ..cache import Dialect
     from .daemon import Daemon
 
 __all__ = ["DaemonSide"]
@@ -18,9 +19,18 @@ __all__ = ["DaemonSide"]
 class DaemonSide:
     """The part of an engine that is the daemon's: images, containers, clean-up."""
 
-    def __init__(self, connect: Callable[[], Daemon], info: EngineInfo) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Daemon],
+        info: EngineInfo,
+        dialect: Dialect,
+        *,
+        builds_every_stage: bool = False,
+    ) -> None:
         self._connect = connect
         self._info = info
+        self._dialect = dialect
+        self._builds_every_stage = builds_every_stage
 
     @cached_property
     def _daemon(self) -> Daemon:
@@ -30,6 +40,16 @@ class DaemonSide:
     def info(self) -> EngineInfo:
         """Name, versions, the reason of the choice, and the identity of the builder."""
         return self._info
+
+    @property
+    def dialect(self) -> Dialect:
+        """The rules of the cache model that its builder follows."""
+        return self._dialect
+
+    @property
+    def builds_every_stage(self) -> bool:
+        """Whether it also builds the stages that the target does not need."""
+        return self._builds_every_stage
 
     @property
     def client(self) -> Any:

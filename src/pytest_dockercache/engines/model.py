@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DockerCacheError, Unverifiable
 from ..model import Build, EngineInfo, Step, Watch
 from .base import BuildRequest, Execution
 from .vertices import planned_step
+
+if TYPE_CHECKING:
+    from ..cache import Dialect
 
 __all__ = ["Model"]
 
@@ -33,6 +36,18 @@ class Model:
     def info(self) -> EngineInfo:
         """Its name, the package's version, and why it was chosen; there is no server."""
         return self._info
+
+    @property
+    def dialect(self) -> Dialect:
+        """BuildKit's: the model predicts what a BuildKit builder would reuse."""
+        from ..cache import BUILDKIT
+
+        return BUILDKIT
+
+    @property
+    def builds_every_stage(self) -> bool:
+        """As BuildKit, it looks at the stages that the target needs."""
+        return False
 
     @property
     def client(self) -> Any:

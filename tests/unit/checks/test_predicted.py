@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from pytest_dockercache.checks import CHECKS
+from pytest_dockercache.engines import close_engines
 from pytest_dockercache.errors import CacheAssertionError, ConfigError, Unverifiable
 from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.project import Settings
 from pytest_dockercache.runs import Run
-from pytest_dockercache.subject import Subject, forget_engines
+from pytest_dockercache.subject import Subject
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 SAMPLES: dict[str, dict[str, Any]] = json.loads((FIXTURES / "samples.json").read_text())
@@ -32,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     made = Run.start(tmp_path / "shared")
     yield made
-    forget_engines()
+    close_engines()
     made.finish()
 
 

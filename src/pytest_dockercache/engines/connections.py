@@ -1,0 +1,46 @@
+"""The engines of this process: one for each name and builder, made when it is first asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ..errors import EngineUnavailable
+from .base import Engine
+from .choice import create_engine
+from .docker_command import forget_answers
+
+__all__ = ["close_engines", "connected_engine", "engine_of_builder"]
+
+_open: dict[tuple[str, str | None], Engine] = {}
+
+
+def connected_engine(name: str, builder: str | None) -> Engine:
+    """The engine of that name. Raises EngineUnavailable, ConfigError."""
+    if (name, builder) not in _open:
+        _open[name, builder] = create_engine(name, builder=builder)
+    return _open[name, builder]
+
+
+@contextlib.contextmanager
+def engine_of_builder(name: str, builder: str | None, identity: str) -> Iterator[Engine]:
+    """The engine of that name whose builder has this identity: an open one, or one for this block.
+
+    ``auto`` may have chosen it. Raises EngineUnavailable, also if another
+    daemon answers now.
+    """
+    for engine in _open.values():
+        if (engine.info.name, engine.info.builder) == (name, identity):
+            yield engine
+            return
+    with contextlib.closing(create_engine(name, builder=builder)) as engine:
+        if engine.info.builder != identity:
+            raise EngineUnavailable("another daemon answers now")
+        yield engine
+
+
+def close_engines() -> None:
+    """Close the engines of this process, and forget what the docker command said of them."""
+    while _open:
+        _open.popitem()[1].close()
+    forget_answers()

@@ -1,0 +1,54 @@
+"""Every engine by its name: an open table. An engine is imported when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from .base import Engine
+
+__all__ = ["ENGINES", "UNAVAILABLE", "Connect", "Registration", "register_engine"]
+
+Connect = Callable[[str, "str | None"], "Engine"]
+"""Makes an engine; it is given the reason of the choice, and the name of a builder or None."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How an engine is made: a function, or ``module:function`` below this package.
+
+    ``takes_builder`` is True if ``--dockercache-builder`` names a builder of
+    it. The engine that is ``preferred`` is what ``auto`` takes before it looks
+    for a daemon.
+    """
+
+    connect: Connect | str
+    takes_builder: bool = False
+    preferred: bool = False
+
+    def load(self) -> Connect:
+        """The function that makes the engine."""
+        if not isinstance(self.connect, str):
+            return self.connect
+        module, _, name = self.connect.partition(":")
+        return cast("Connect", getattr(import_module(f".{module}", __package__), name))
+
+
+ENGINES: dict[str, Registration] = {
+    "buildx": Registration("choice:connect_buildx", takes_builder=True),
+    "buildkit": Registration("choice:connect_buildkit"),
+    "classic": Registration("choice:connect_classic"),
+    "model": Registration("choice:connect_model"),
+}
+"""The engines that ``--dockercache-engine`` may name."""
+
+UNAVAILABLE = ("podman",)
+"""Engines that are planned: their names are known, and refused as not yet available."""
+
+
+def register_engine(name: str, connect: Connect, *, preferred: bool = False) -> None:
+    """Add an engine to the table, or put another in its place."""
+    ENGINES[name] = Registration(connect, preferred=preferred)
