@@ -1,25 +1,28 @@
-"""conda's version order and match specs, as far as environment files use them.
+"""conda's version order and match specs: the one grammar for all that names a conda package.
 
-Written from conda's own rules (``conda.models.version``, ``match_spec``):
-py-rattler would do it, at the price of a compiled dependency for every user.
+The grammar is written from conda's own rules (``conda.models.version``,
+``conda.models.match_spec``) and held against py-rattler in the tests. The
+package itself does without py-rattler, a compiled dependency for every user.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
+from typing import NamedTuple
 
-from ..errors import ConfigError
+from ..errors import ConfigError, Unverifiable
 
-__all__ = ["MatchSpec", "compare", "parse_spec", "version_matches"]
+__all__ = ["MatchSpec", "compare", "parse_package_url", "parse_spec", "version_matches"]
 
 _Part = int | float | str
 _Version = list[list[_Part]]
 
 
+@lru_cache(maxsize=4096)
 def _split(version: str) -> tuple[_Version, _Version]:
     text = version.strip().lower()
     if not re.fullmatch(r"[\*\.\+!_0-9a-z-]+", text):
@@ -74,9 +77,15 @@ def compare(one: str, other: str) -> int:
 
 
 def _starts_with(version: str, prefix: str) -> bool:
-    (whole, _), (head, _) = _split(version), _split(prefix)
-    if len(head) > len(whole):
-        whole = whole + [[0]] * (len(head) - len(whole))
+    """Whether a version begins with another, component by component: 3.10 does not with 3.1."""
+    whole, head = _split(version), _split(prefix)
+    if head[1]:
+        return _order(whole[0], head[0]) == 0 and _begins(whole[1], head[1])
+    return _begins(whole[0], head[0])
+
+
+def _begins(whole: _Version, head: _Version) -> bool:
+    whole = whole + [[0]] * (len(head) - len(whole))
     if any(_order([a], [b]) for a, b in zip(whole, head[:-1], strict=False)):
         return False
     last, wanted = whole[len(head) - 1], head[-1]
@@ -90,51 +99,138 @@ def _starts_with(version: str, prefix: str) -> bool:
     return True
 
 
+# --- the version part ---------------------------------------------------------------------------
+
+
+class _Condition(NamedTuple):
+    """One comparison of a version part; ``operator`` is ``glob`` for a star inside the version,
+    ``regex`` for a pattern, ``begins`` and ``begins not`` for a star at the end."""
+
+    operator: str
+    version: str
+
+
+class _Any(NamedTuple):
+    """Alternatives: one of them has to fit."""
+
+    of: tuple[_Tree, ...]
+
+
+class _All(NamedTuple):
+    """Conditions that all have to fit."""
+
+    of: tuple[_Tree, ...]
+
+
+_Tree = _Condition | _Any | _All
+
+
 def version_matches(spec: str, version: str) -> bool:
     """Whether a version satisfies the version part of a match spec.
 
-    ``,`` is "and", ``|`` is "or", ``,`` binds closer. ``1.2`` is exact,
-    ``1.2.*``, ``1.2*`` and ``=1.2`` are everything that begins with 1.2:
-    3.1.* does not match 3.10. Raises ConfigError for what cannot be read.
+    ``,`` is "and", ``|`` is "or", ``,`` binds closer, parentheses group.
+    ``1.2`` is exact, ``1.2.*``, ``1.2*`` and ``=1.2`` are everything that
+    begins with 1.2: 3.1.* does not match 3.10. Raises ConfigError for a spec
+    or a version that cannot be read.
     """
-    if "(" in spec or ")" in spec:
-        raise ConfigError(f"parentheses in the version spec {spec!r} are not understood")
-    return any(
-        all(_condition(part.strip(), version, spec) for part in choice.split(","))
-        for choice in spec.split("|")
-    )
+    return _fits(_parse_versions(spec), version)
 
 
-def _condition(part: str, version: str, spec: str) -> bool:
-    if part in ("", "*"):
-        if not part:
-            raise ConfigError(f"the version spec {spec!r} has an empty part")
+def _fits(tree: _Tree, version: str) -> bool:
+    if isinstance(tree, _Any):
+        return any(_fits(part, version) for part in tree.of)
+    if isinstance(tree, _All):
+        return all(_fits(part, version) for part in tree.of)
+    return _holds(tree, version)
+
+
+def _holds(condition: _Condition, version: str) -> bool:
+    operator, wanted = condition
+    if operator == "any":
         return True
-    if part.startswith("^") or part.endswith("$"):
-        return re.match(part, version) is not None
-    found = re.fullmatch(r"(==|!=|<=|>=|~=|=|<|>)?\s*([^\s<>=!~][^\s<>=~]*)", part)
+    if operator == "regex":
+        return re.match(wanted, version) is not None
+    if operator == "glob":
+        return fnmatch.fnmatchcase(version.lower(), wanted)
+    if operator in ("begins", "begins not"):
+        return _starts_with(version, wanted) == (operator == "begins")
+    order = compare(version, wanted)
+    if operator == "~=":
+        head, dot, _ = wanted.rpartition(".")
+        # The epoch (1!2.0) is the first component of both.
+        begins = (
+            _starts_with(version, head)
+            if dot
+            else _begins(*(_split(v)[0][:1] for v in (version, wanted)))
+        )
+        return order >= 0 and begins
+    return {"==": order == 0, "!=": order != 0, "<": order < 0, "<=": order <= 0,
+            ">": order > 0, ">=": order >= 0}[operator]  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _parse_versions(spec: str) -> _Tree:
+    """The version part of a match spec as a tree. Raises ConfigError for what is none."""
+    tokens = re.findall(r"\^[^$]*\$|[()|,]|[^()|,]+", re.sub(r"\s+", "", spec))
+    tree, rest = _alternatives(tokens, spec)
+    if rest:
+        raise ConfigError(f"the version spec {spec!r} is not understood")
+    return tree
+
+
+def _alternatives(tokens: list[str], spec: str) -> tuple[_Tree, list[str]]:
+    found = []
+    while True:
+        together: list[_Tree] = []
+        while True:
+            tree, tokens = _operand(tokens, spec)
+            together.append(tree)
+            if tokens[:1] != [","]:
+                break
+            tokens = tokens[1:]
+        found.append(together[0] if len(together) == 1 else _All(tuple(together)))
+        if tokens[:1] != ["|"]:
+            break
+        tokens = tokens[1:]
+    return (found[0] if len(found) == 1 else _Any(tuple(found))), tokens
+
+
+def _operand(tokens: list[str], spec: str) -> tuple[_Tree, list[str]]:
+    if not tokens or tokens[0] in ("|", ",", ")"):
+        raise ConfigError(f"the version spec {spec!r} has an empty part")
+    if tokens[0] != "(":
+        return _condition(tokens[0], spec), tokens[1:]
+    tree, rest = _alternatives(tokens[1:], spec)
+    if rest[:1] != [")"]:
+        raise ConfigError(f"the version spec {spec!r} has a parenthesis that is not closed")
+    return tree, rest[1:]
+
+
+def _condition(part: str, spec: str) -> _Condition:
+    if part.startswith("^") and part.endswith("$"):
+        return _Condition("regex", part)
+    found = re.fullmatch(r"(==|!=|<=|>=|~=|=|<|>)?([^\s<>=!~][^\s<>=~]*)", part)
     if found is None:
         raise ConfigError(f"the version spec {spec!r} is not understood")
     operator, wanted = found[1] or "", found[2]
-    open_ended = wanted.endswith("*")
-    stem = re.sub(r"\.?\*$", "", wanted)
+    stem = re.sub(r"\.?\*+$", "", wanted)
+    starred = stem != wanted
+    if not stem and operator in ("", "=", "==", ">="):
+        return _Condition("any", "")
     if "*" in stem:
         if operator not in ("", "=", "=="):
             raise ConfigError(f"the version spec {spec!r} is not understood")
-        return fnmatch.fnmatchcase(version, wanted)
-    if not stem:
-        return operator != "!="
-    if operator in ("", "==") and not open_ended:
-        return compare(version, wanted) == 0
-    if operator in ("", "=", "=="):
-        return _starts_with(version, stem)
-    if operator == "!=":
-        return not _starts_with(version, stem) if open_ended else compare(version, stem) != 0
-    if operator == "~=":
-        head, dot, _ = stem.rpartition(".")
-        return compare(version, stem) >= 0 and (not dot or _starts_with(version, head))
-    order = compare(version, stem)
-    return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[operator]
+        return _Condition("glob", wanted.lower())
+    _split(stem)  # refuses what is no version
+    if operator == "=" or (starred and operator in ("", "==")):
+        return _Condition("begins", stem)
+    if starred and operator == "!=":
+        return _Condition("begins not", stem)
+    # conda ignores the star behind the other operators.
+    return _Condition(operator or "==", stem)
+
+
+# --- the whole spec -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -142,7 +238,8 @@ class MatchSpec:
     """A conda match spec: what it asks of a package's name, version, build and channel.
 
     ``version`` and ``build`` are "" where anything will do; ``text`` is the
-    spec as it was written.
+    spec as it was written. ``others`` are the conditions in brackets that the
+    records of an installed package do not answer (``license=BSD``).
     """
 
     name: str
@@ -150,20 +247,33 @@ class MatchSpec:
     build: str = ""
     channel: str = ""
     text: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
         """Whether it names one version and one build."""
-        plain = not re.search(r"[<>!~|,*^]", self.version + self.build)
-        return bool(self.version and self.build) and plain
+        return self.one_version and bool(self.build) and "*" not in self.build
+
+    @property
+    def one_version(self) -> bool:
+        """Whether it names one version."""
+        return bool(self.version) and not re.search(r"[<>!~|,*^()]", self.version)
 
     def matches(self, version: str, build: str = "", channel: str = "") -> bool:
         """Whether a package of this name fits; a channel that is not known fits."""
-        if self.version and not version_matches(self.version, version):
+        if self.version and not _version_fits(self.version, version):
             return False
         if self.build and not _glob(self.build, build):
             return False
         return not (self.channel and channel) or same_channel(self.channel, channel)
+
+
+def _version_fits(wanted: str, version: str) -> bool:
+    """A version that is not conda's, in a damaged record, satisfies only its own text."""
+    try:
+        return version_matches(wanted, version)
+    except ConfigError:
+        return wanted == version
 
 
 def _glob(pattern: str, text: str) -> bool:
@@ -193,63 +303,109 @@ def _channel(text: str) -> str:
 def parse_spec(text: str) -> MatchSpec:
     """Read a match spec.
 
-    ``numpy``, ``numpy=1.26``, ``numpy 1.26.* py310*``, ``conda-forge::numpy``,
+    ``numpy``, ``numpy=1.26``, ``numpy = 1.26``, ``numpy 1.26.* py310*``,
+    ``numpy (>=1.24,<2)``, ``conda-forge::numpy``,
     ``numpy[version='>=1.26', build=py310*]``, or the URL of a package.
 
-    Raises ConfigError for what is none.
+    Raises ConfigError for what is none, and Unverifiable for a spec that only
+    holds under a condition (``; if …``).
     """
-    written = text
-    text = re.sub(r"\s+#.*$", "", text.strip())
-    if "://" in text.partition("::")[0] and re.search(r"\.(conda|tar\.bz2)(#|$)", text):
-        return parse_package_url(text)
-    brackets: dict[str, str] = {}
-    if found := re.search(r"\[(.*)\]\s*$", text):
-        text = text[: found.start()].strip()
-        for item in re.finditer(r"(\w+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^,\s]+))", found[1]):
-            brackets[item[1]] = next(value for value in item.groups()[1:] if value is not None)
-    channel = ""
-    if "::" in text:
-        channel, _, text = text.rpartition("::")
-        if "//" not in channel:
-            # channel:namespace::name
-            channel = channel.partition(":")[0]
-    name_match = re.match(r"[A-Za-z0-9_.*-]+", text)
-    if name_match is None:
+    written = text.strip()
+    if "://" in written.partition("::")[0] and re.search(r"\.(conda|tar\.bz2)(#|\s|$)", written):
+        return parse_package_url(written)
+    text = written.partition("#")[0].strip()
+    if re.search(r"[\s;]if\s", text):
+        raise Unverifiable(f"whether the condition of {written!r} is met is not known")
+    text, brackets = _without_brackets(text, written)
+    # conda: CHANNEL:NAMESPACE:NAME, of which the namespace is mostly left empty.
+    *channels, text = text.rsplit(":", 2)
+    # conda.models.match_spec, _NAME_VERSION_RE: the name ends at a blank or an operator.
+    found = re.fullmatch(r"([A-Za-z0-9_.*-]+)(?=[\s=<>!~(]|$)(.*)", text.strip(), re.DOTALL)
+    if found is None:
         raise ConfigError(f"{written!r} is not a conda match spec")
-    name, rest = name_match[0].lower(), text[name_match.end() :].strip()
-    version, build = _version_and_build(rest, written)
+    version, build = _version_and_build(found[2], written)
+    version = _plain(version, bool(build))
+    if "version" in brackets:
+        inside = re.sub(r"\s+", "", brackets.pop("version"))
+        version = _plain(inside, "build" in brackets)
+    build = brackets.pop("build", build)
+    if version:
+        try:
+            _parse_versions(version)
+        except ConfigError as error:
+            raise ConfigError(f"{written!r} is not a conda match spec: {error}") from None
+    channel = channels[0] if len(channels) == 2 else ""
     return MatchSpec(
-        name=name,
-        version=brackets.get("version", version),
-        build=brackets.get("build", build),
-        channel=brackets.get("channel", channel),
-        text=written.strip(),
+        name=found[1].lower(),
+        version="" if version == "*" else version,
+        build="" if build == "*" else build,
+        channel=brackets.pop("channel", channel),
+        text=written,
+        others=tuple(f"{key}={value}" for key, value in sorted(brackets.items())),
     )
 
 
+_BRACKET_KEYS = frozenset(
+    ("version", "build", "channel", "build_number", "subdir", "md5", "sha256", "url", "fn",
+     "license", "license_family", "features", "track_features", "namespace", "optional", "extras",
+     "flags")
+)  # fmt: skip
+_BRACKET_ITEM = re.compile(
+    r"\s*([\w-]+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|(\[[^\]]*\]|[^,\s\]]+))\s*,?"
+)
+
+
+def _without_brackets(text: str, written: str) -> tuple[str, dict[str, str]]:
+    """A spec without its brackets, and what they say."""
+    section = re.search(r"\[(.*)\]", text, re.DOTALL)
+    if section is None:
+        if "[" in text:
+            raise ConfigError(f"{written!r} is not a conda match spec: a bracket is not closed")
+        return text, {}
+    brackets: dict[str, str] = {}
+    position = 0
+    while section[1][position:].strip():
+        item = _BRACKET_ITEM.match(section[1], position)
+        if item is not None and item[1] == "when":
+            raise Unverifiable(f"whether the condition of {written!r} is met is not known")
+        if item is None or item[1] not in _BRACKET_KEYS:
+            raise ConfigError(
+                f"{written!r} is not a conda match spec: {section[0]} is not understood"
+            )
+        brackets[item[1]] = next(value for value in item.groups()[1:] if value is not None)
+        position = item.end()
+    return (text[: section.start()] + text[section.end() :]).strip(), brackets
+
+
+_VERSION_AND_BUILD = re.compile(
+    r"""(.+?[^><!,|]?)             # the version does not end in an operator,
+    (?:(?<![=!|,<>~])[ =]          # nor does the build's "=" or blank stand behind one
+    ([^-=,|<>~()]+?))?$""",
+    re.VERBOSE,
+)
+"""conda.models.match_spec, ``_VERSION_BUILD_RE``; parentheses are no part of a build."""
+
+
 def _version_and_build(rest: str, written: str) -> tuple[str, str]:
-    if not rest:
+    """The version and the build of what stands behind the name, "" for what is not there."""
+    text = re.sub(r"(?<=[=<>!~,|(])\s+", "", re.sub(r"\s+", " ", rest.strip()))
+    if not text:
         return "", ""
-    tight = re.sub(r"\s*(==|!=|<=|>=|~=|,|\||<|>)\s*", r"\1", rest)
-    # "name=1.2=build" and "name ==1.2 build": with a build the version is exact.
-    found = re.fullmatch(r"(=?=?)\s*([^\s=<>!~,|]+)\s*(?:=|\s)\s*([^\s=]+)", tight)
-    if found:
-        return _with_build(found[2], found[3])
-    if " " in tight:
-        head, _, build = tight.rpartition(" ")
-        return head.replace(" ", ""), build
-    if re.fullmatch(r"=[^=].*", tight) and not re.search(r"[,|]", tight):
-        version = tight[1:].strip()
-        return (version if version.endswith("*") else version + ".*"), ""
-    if tight.startswith("==") and not re.search(r"[,|]", tight):
-        return tight[2:], ""
-    if not re.match(r"[=<>!~^*0-9a-zA-Z]", tight):
+    found = _VERSION_AND_BUILD.fullmatch(text)
+    if found is None:
         raise ConfigError(f"{written!r} is not a conda match spec")
-    return tight, ""
+    return found[1].replace(" ", ""), (found[2] or "").strip()
 
 
-def _with_build(version: str, build: str) -> tuple[str, str]:
-    return ("" if version == "*" else version), ("" if build == "*" else build)
+def _plain(version: str, with_build: bool) -> str:
+    """``==1.2`` as ``1.2`` and ``=1.2`` as ``1.2.*``; with a build ``=1.2`` is exact as well."""
+    found = re.fullmatch(r"(==?)([^=<>!~,|()]+)", version)
+    if found is None:
+        return version
+    operator, bare = found.groups()
+    if operator == "==" or with_build or bare.endswith("*"):
+        return bare
+    return bare + ("*" if "*" in bare else ".*")
 
 
 def parse_package_url(text: str) -> MatchSpec:
@@ -261,8 +417,3 @@ def parse_package_url(text: str) -> MatchSpec:
     if stem == file or len(parts) != 3:
         raise ConfigError(f"{text!r} is not the URL of a conda package")
     return MatchSpec(parts[0].lower(), parts[1], parts[2], head, text)
-
-
-def any_match(specs: Sequence[MatchSpec], version: str, build: str = "") -> bool:
-    """Whether every one of several specs of one package fits."""
-    return all(spec.matches(version, build) for spec in specs)
