@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from ..dockerfile import carried
 from ..engines import Execution
-from ..environments import EnvironmentFile, python_pin
+from ..environments import Pin, python_pins, request_files
 from ..environments.installed import environment, find_prefix, prefixes
-from ..environments.match_specs import version_matches
 from ..environments.tools import runner_of
 from ..errors import Unverifiable
 from ..image import View
@@ -28,7 +27,6 @@ from .reading import contents_of
 from .verdict import Verdict, broken
 
 __all__ = [
-    "Pin",
     "Python",
     "expected_python",
     "judge",
@@ -36,7 +34,6 @@ __all__ = [
     "pins",
     "recorded_python",
     "reported_python",
-    "satisfies",
     "wrapper",
 ]
 
@@ -44,13 +41,6 @@ _COMMAND = ("python", "--version")
 _RUNNERS = ("conda", "mamba", "micromamba")
 """Tools whose ``run`` starts a program in an environment."""
 _WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
-
-
-class Pin(NamedTuple):
-    """A wanted version as a match spec, and the file or option in which it stands."""
-
-    spec: str
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -72,38 +62,39 @@ class Python:
 
 
 def judge(subject: Subject) -> Verdict:
-    """Hold the conda records and what ``python --version`` reports against the pin."""
+    """Hold the conda records and what ``python --version`` reports against the pins."""
     image = subject.image()  # first, because files that are missing make the build fail
-    wanted = pins(subject)
+    wanted = pins(subject, _platform(subject, image))
     python = _python(subject, image)
     return _judge(subject, python, expected_python(subject, wanted, python))
 
 
 def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:
     """Hold the Python of one image against a match spec that stands in ``origin``."""
-    return _judge(subject, _python(subject, image), Pin(expected, origin))
+    return _judge(subject, _python(subject, image), (Pin(expected, origin),))
 
 
-def _judge(subject: Subject, python: Python, pin: Pin) -> Verdict:
-    expected, origin = pin
+def _judge(subject: Subject, python: Python, wanted: Sequence[Pin]) -> Verdict:
+    """Hold a Python against pins that all count."""
     version, prefix = python.version, python.prefix
     unrun = "" if python.ran else " (conda-meta, not run)"
-    if not satisfies(expected, version):
+    broken_pin = next((pin for pin in wanted if not pin.fits(version)), None)
+    if broken_pin is not None:
         rows = [f"  image  python --version reports {version}"] if python.ran else []
         if prefix is not None:
             place = "is named by the image" if python.named else "comes first on PATH"
             rows.append(f"  image  {prefix} {place} and records {python.recorded}{unrun}")
         raise broken(
-            f"python is {version}, not {expected}",
+            f"python is {version}, not {broken_pin.spec}",
             subject=subject,
-            rows=[*rows, f"  pinned {expected} in {origin}"],
+            rows=[*rows, *(f"  pinned {pin.spec} in {pin.place}" for pin in wanted)],
             why="the environment in the image does not follow the pin, or "
             + (
                 "the ENTRYPOINT or SHELL names another environment"
                 if python.named
                 else "another python comes first on PATH"
             ),
-            fix=f"install python {expected} in the environment and "
+            fix=f"install python {broken_pin.spec} in the environment and "
             + (
                 "name that one in the ENTRYPOINT or SHELL"
                 if python.named
@@ -116,7 +107,26 @@ def _judge(subject: Subject, python: Python, pin: Pin) -> Verdict:
             "something else runs under that name"
         )
     remark = "" if python.ran else "; from conda-meta, not run"
-    return Verdict(f"python {version} satisfies {expected} ({origin}){remark}")
+    return Verdict(f"python {version} satisfies {_listed(wanted)}{remark}")
+
+
+def _platform(subject: Subject, image: str) -> str:
+    """The platform of an image as Docker has it."""
+    if subject.spec.platform:
+        return subject.spec.platform
+    try:
+        return contents_of(subject, image).layers.config.platform or "linux/amd64"
+    except Unverifiable:
+        config = subject.engine.image_config(image)
+        return f"{config.get('Os') or 'linux'}/{config.get('Architecture') or 'amd64'}"
+
+
+def _listed(wanted: Sequence[Pin]) -> str:
+    """Pins with their files: ``>=3.9 and <3.11 (environment.yml)``."""
+    by_origin: dict[str, list[str]] = defaultdict(list)
+    for pin in wanted:
+        by_origin[pin.origin].append(pin.spec)
+    return ", ".join(f"{' and '.join(specs)} ({origin})" for origin, specs in by_origin.items())
 
 
 def _python(subject: Subject, image: str) -> Python:
@@ -153,19 +163,23 @@ def _python_of_file(contents: Contents) -> Python:
 # --- which version is wanted --------------------------------------------------------------------
 
 
-def pins(subject: Subject) -> tuple[Pin, ...]:
-    """What asks for a version: ``--dockercache-python``, else the environment files' pins.
+def pins(subject: Subject, platform: str = "linux/amd64") -> tuple[Pin, ...]:
+    """What asks for a version: ``--dockercache-python``, else every pin of the environment files.
 
-    Files that ``--dockercache-environment`` names leave out the others.
-    Raises Unverifiable if there is none.
+    Among these is a ``.python-version`` that uv finds where it installs. Files
+    that ``--dockercache-environment`` names leave out the others. A pin for
+    another platform than the image's is none. Raises Unverifiable if there is
+    no pin.
     """
     if subject.settings.python:
         return (Pin(subject.settings.python, "--dockercache-python"),)
-    found = []
-    for file in subject.project.environment_files:
-        pin = python_pin(subject.spec.context / file.path)
-        if pin:
-            found.append(Pin(pin, file.path))
+    project = subject.project
+    lists = _spec_lists(project)
+    found: list[Pin] = []
+    for path in _pinning_files(project):
+        specs = posixpath.basename(path) in lists
+        read = python_pins(project.spec.context / path, platform=platform, specs=specs)
+        found += [replace(pin, origin=path) for pin in read]
     if not found:
         raise Unverifiable(
             "no python pin found in an environment file: name the version with "
@@ -175,44 +189,80 @@ def pins(subject: Subject) -> tuple[Pin, ...]:
     return tuple(pin for pin in found if pin.origin in chosen) or tuple(found)
 
 
-def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> Pin:
-    """Which of several pins is for the Python that runs.
+def _spec_lists(project: Project) -> frozenset[str]:
+    """The names of the files that commands read as lists of conda's match specs."""
+    installations = (item for command in project.commands for item in command.installations)
+    return frozenset(
+        posixpath.basename(path) for item in installations if item.specs for path in item.manifests
+    )
 
-    That of the file which describes its environment, else of a file whose
-    environment is not known; among these, one that the final stage reads
-    before one of the other stages that the build needs. Raises Unverifiable
-    where several are left that judge the version differently.
+
+def _pinning_files(project: Project) -> tuple[str, ...]:
+    """The environment files, and each ``.python-version`` that uv reads, as context paths."""
+    requests = request_files(project.steps, project.entries, project.commands)
+    return tuple(dict.fromkeys((*(file.path for file in project.environment_files), *requests)))
+
+
+def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> tuple[Pin, ...]:
+    """Which of several files' pins are for the Python that runs; all pins of a file count.
+
+    Those of the file which describes its environment, else of files whose
+    environment is not known; among these, of files that the final stage reads
+    before those of the other stages that the build needs. Raises Unverifiable
+    where files of several projects are left that judge the version differently.
     """
-    if len({pin.spec for pin in wanted}) == 1:
-        return wanted[0]
-    files = {file.path: file for file in subject.project.environment_files}
+    origins = list(dict.fromkeys(pin.origin for pin in wanted))
+    if len(origins) == 1:
+        return tuple(wanted)
+    readers = {file.path: file.readers for file in subject.project.environment_files}
+    readers |= request_files(
+        subject.project.steps, subject.project.entries, subject.project.commands
+    )
     known: Mapping[str, frozenset[str]] = {}
     if python.prefix is not None:
         contents = contents_of(subject, subject.image())
-        known = named_prefixes(subject, contents, [pin.origin for pin in wanted])
-    matches: dict[bool | None, list[Pin]] = {}
+        known = named_prefixes(subject, contents, origins)
+    matches: dict[bool | None, list[str]] = defaultdict(list)
+    for origin in origins:
+        places = known.get(origin)
+        matches[None if places is None else python.prefix in places].append(origin)
+    candidates = matches[True] or matches[None] or origins
+    ranks = {origin: _rank(subject.project, readers.get(origin, ())) for origin in candidates}
+    nearest = [origin for origin in candidates if ranks[origin] == min(ranks.values())]
+    groups: dict[str, list[Pin]] = defaultdict(list)
     for pin in wanted:
-        places = known.get(pin.origin)
-        fits = None if places is None else python.prefix in places
-        matches.setdefault(fits, []).append(pin)
-    candidates = matches.get(True) or matches.get(None) or list(wanted)
-    ranks = [_rank(subject.project, files[pin.origin]) for pin in candidates]
-    nearest = [pin for pin, rank in zip(candidates, ranks, strict=True) if rank == min(ranks)]
-    if len({satisfies(pin.spec, python.version) for pin in nearest}) > 1:
+        if pin.origin in nearest:
+            groups[_project_of(pin.origin)].append(pin)
+    if len({all(pin.fits(python.version) for pin in group) for group in groups.values()}) > 1:
         place = f" in {python.prefix}" if python.prefix else ""
-        listed = ", ".join(f"{pin.spec} in {pin.origin}" for pin in nearest)
+        listed = ", ".join(f"{pin.spec} in {pin.origin}" for pin in wanted if pin.origin in nearest)
         raise Unverifiable(
             f"several files pin python, and which pin is for the one that runs{place} "
             f"is not known: {listed}; name the version with --dockercache-python=3.10"
         )
-    return nearest[0]
+    return tuple(groups[_project_of(nearest[0])])
 
 
-def _rank(project: Project, file: EnvironmentFile) -> int:
+def _project_of(path: str) -> str:
+    """What the files have in common that describe one project: its directory.
+
+    An environment file, or a list of requirements, describes an environment for itself.
+    """
+    directory, name = posixpath.split(path)
+    return directory if _PROJECT_FILE.fullmatch(name) else path
+
+
+_PROJECT_FILE = re.compile(
+    r"pyproject\.toml|setup\.cfg|\.python-version|(uv|poetry|pdm|pixi)\.lock|pylock\..*toml"
+    r"|pixi\.toml|Pipfile(\.lock)?"
+)
+
+
+def _rank(project: Project, lines: Sequence[int]) -> int:
     """How near to the image a file is read: 0 in its stage and those it is built FROM, 1 in
     stages that it takes something of, 2 nowhere in them."""
     stages = {step.line: step.stage.index for step in project.steps}
-    held = [carried(project.steps, stages[line], project.final_stage) for line in file.readers]
+    held = [carried(project.steps, stages[line], project.final_stage) for line in lines]
     return min((0 if ("/", "/") in pairs else 1 if pairs else 2 for pairs in held), default=2)
 
 
@@ -258,15 +308,6 @@ def _ask(subject: Subject, image: str) -> tuple[str, tuple[str, ...] | None]:
         why="no python was found on PATH, nor through the image's SHELL",
         fix="put the environment's bin directory on PATH (ENV PATH=/opt/conda/envs/NAME/bin:$PATH)",
     )
-
-
-def satisfies(spec: str, version: str) -> bool:
-    """Whether a version satisfies a pin: ``3.1`` is 3.1 and everything below it, never 3.10.
-
-    Raises ConfigError for a pin that cannot be read.
-    """
-    bare = re.fullmatch(r"\d+(\.\d+)*", spec) is not None
-    return version_matches(f"={spec}" if bare else spec, version)
 
 
 def recorded_python(contents: Contents, through: Sequence[str] = ()) -> Python | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .documents import check_environment_file
 from .files import EnvironmentFile, environment_files
-from .pins import check_environment_file, environment_name, load_yaml, python_pin
+from .pins import Pin, environment_name, python_pins, request_files
 from .source_edit import Choice, choose_source, named_source
 from .steps import (
     EnvironmentCommand,
@@ -18,14 +19,15 @@ __all__ = [
     "EnvironmentCommand",
     "EnvironmentFile",
     "Installation",
+    "Pin",
     "check_environment_file",
     "choose_source",
     "environment_commands",
     "environment_files",
     "environment_name",
     "is_named",
-    "load_yaml",
     "named_source",
-    "python_pin",
+    "python_pins",
+    "request_files",
     "roles_of",
 ]

@@ -6,11 +6,12 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from .documents import load_toml, table
 from .reads import ReadText
-from .toml_text import load_toml, table
 
 __all__ = ["belongs_to_manager", "included_files"]
 
@@ -176,7 +177,7 @@ class _Beside:
 
 def _toml(text: str) -> dict[str, Any]:
     try:
-        return load_toml(text, "")
+        return load_toml(text, Path())
     except ConfigError:
         return {}
 

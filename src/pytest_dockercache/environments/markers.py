@@ -9,20 +9,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from .installed import Environment
+from .platforms import machine
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
 __all__ = ["Machine"]
-
-_MACHINES = {
-    "amd64": "x86_64",
-    "arm64": "aarch64",
-    "ppc64le": "ppc64le",
-    "riscv64": "riscv64",
-    "s390x": "s390x",
-}
-"""``uname -m`` by the architecture of an image; for 32 bits it depends on the host's kernel."""
 
 _PATCHES = range(60)
 """Third parts of a Python version that may be there where only the first two are known."""
@@ -42,12 +34,12 @@ class Machine:
     @classmethod
     def of(cls, environment: Environment, platform: str) -> Machine:
         """The machine of an environment in an image of this platform (``linux/amd64``)."""
-        system, _, rest = platform.partition("/")
+        system = platform.partition("/")[0]
         values = {"extra": ""}
         if system == "linux":
             values |= {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"}
-            if machine := _MACHINES.get(rest.partition("/")[0]):
-                values["platform_machine"] = machine
+            if known := machine(platform):
+                values["platform_machine"] = known
         pypy = any(name.startswith("pypy") for name in environment.interpreters)
         values["implementation_name"] = "pypy" if pypy else "cpython"
         values["platform_python_implementation"] = "PyPy" if pypy else "CPython"

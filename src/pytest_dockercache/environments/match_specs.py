@@ -171,7 +171,8 @@ def _holds(condition: _Condition, version: str) -> bool:
 @lru_cache(maxsize=4096)
 def _parse_versions(spec: str) -> _Tree:
     """The version part of a match spec as a tree. Raises ConfigError for what is none."""
-    tokens = re.findall(r"\^[^$]*\$|[()|,]|[^()|,]+", re.sub(r"\s+", "", spec))
+    tight = re.sub(r"\s*([()|,])\s*|(?<=[=<>!~])\s+", r"\1", spec.strip())
+    tokens = re.findall(r"\^[^$]*\$|[()|,]|[^()|,]+", tight)
     tree, rest = _alternatives(tokens, spec)
     if rest:
         raise ConfigError(f"the version spec {spec!r} is not understood")

@@ -1,81 +1,55 @@
-"""What an environment file says: whether it can be read at all, and which Python it pins."""
+"""Which Python the files of a project pin, and which environment a conda file is for."""
 
 from __future__ import annotations
 
+import json
 import re
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..context.entries import ContextEntry
+from ..dockerfile import PlannedStep
 from ..errors import ConfigError
+from .documents import YAML_SUFFIXES, content_of, load_toml, load_yaml, table, yaml_line
+from .flow import follow_files
+from .match_specs import MatchSpec, parse_package_url, parse_spec, version_matches
+from .platforms import subdir
+from .steps import EnvironmentCommand
 
-__all__ = ["check_environment_file", "environment_name", "load_yaml", "python_pin"]
-
-_YAML = (".yml", ".yaml")
+__all__ = ["Pin", "environment_name", "python_pins", "request_files"]
 
 
-def check_environment_file(path: Path) -> None:
-    """Refuse an environment file that its tool could not read.
+@dataclass(frozen=True)
+class Pin:
+    """A wanted version of Python and where it stands.
 
-    YAML files (``environment.yml``, ``conda-lock.yml``) must parse with safe
-    tags only; others need only be readable. Raises ConfigError with line and
-    column (1-based).
+    ``spec`` is the version part of a conda match spec, in which a bare
+    ``3.10`` means every 3.10 (``==3.10`` is that version alone). ``origin``
+    is the file or the option, ``line`` the line in the file (1-based) where
+    that is known.
     """
-    content = _content(path)
-    if path.suffix.lower() in _YAML:
-        load_yaml(content, path)
 
+    spec: str
+    origin: str
+    line: int | None = None
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"environment file {path}: no such file") from None
-    except OSError as error:
-        raise ConfigError(f"environment file {path}: cannot be read: {error.strerror}") from error
+    @property
+    def place(self) -> str:
+        """The origin for a message, with the line where it is known."""
+        return self.origin if self.line is None else f"{self.origin}:{self.line}"
 
+    def fits(self, version: str) -> bool:
+        """Whether a version is what the pin wants: ``3.1`` is no 3.10.
 
-def load_yaml(content: bytes | str, path: Path) -> Any:
-    """The plain values of a YAML file; ``path`` names it in messages.
-
-    Raises ConfigError with line and column (1-based) for what is no YAML, and
-    for a tag that would make anything but a plain value (``!!python/…``).
-    """
-    import yaml
-
-    try:
-        return yaml.safe_load(content)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        problem = str(error.problem or error.context or error).strip()
-        if "could not determine a constructor for the tag" in problem:
-            tag = problem.rpartition("tag ")[2]
-            raise ConfigError(
-                f"{path}{place}: the YAML tag {tag} is refused: an environment file holds "
-                "plain values only; remove the tag"
-            ) from None
-        raise ConfigError(
-            f"{path}{place}: invalid YAML: {problem}; correct the file at this place"
-        ) from None
-    except yaml.reader.ReaderError as error:
-        raise ConfigError(
-            f"{path}:{_place(content, error.position, error.encoding)}: invalid YAML: "
-            f"{error.reason}; correct the file at this place"
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
-        raise ConfigError(f"{path}: invalid YAML: {first}; correct the file") from None
-
-
-def _place(content: bytes | str, position: int, encoding: str) -> str:
-    """Line and column of the ``position`` that PyYAML's reader stumbled at.
-
-    It counts characters, and bytes where ``encoding`` could not decode them.
-    """
-    if isinstance(content, bytes):
-        content = content.decode("utf-8" if encoding == "unicode" else "latin-1", "replace")
-    before = content[:position]
-    return f"{before.count(chr(10)) + 1}:{position - before.rfind(chr(10))}"
+        Raises ConfigError for a pin that cannot be read.
+        """
+        try:
+            bare = re.fullmatch(r"\d+(\.\d+)*", self.spec) is not None
+            return version_matches(f"={self.spec}" if bare else self.spec, version)
+        except ConfigError as error:
+            raise ConfigError(f"{self.place}: python is pinned to {self.spec!r}: {error}") from None
 
 
 def environment_name(path: Path) -> str:
@@ -83,122 +57,246 @@ def environment_name(path: Path) -> str:
 
     Raises ConfigError for a file that cannot be read or parsed.
     """
-    if path.suffix.lower() not in _YAML:
+    if path.suffix.lower() not in YAML_SUFFIXES:
         return ""
-    document = load_yaml(_content(path), path)
+    document = load_yaml(content_of(path), path)
     name = document.get("name") if isinstance(document, dict) else None
     return name if isinstance(name, str) else ""
 
 
-def python_pin(path: Path) -> str | None:
-    """The version part of the file's ``python`` pin as a match spec, None if it pins none.
+def python_pins(
+    path: Path, *, platform: str = "linux/amd64", specs: bool = False
+) -> tuple[Pin, ...]:
+    """Every pin of Python in a file that counts on a platform; none if it pins none.
 
-    ``3.10`` (of ``python=3.10``), ``==3.10.4``, ``>=3.10,<3.11``, ``3.10.*``.
-    Understood are conda environment files, pixi.toml, ``requires-python`` of
-    pyproject.toml, Pipfile and ``.python-version``; other files pin nothing.
-    Raises ConfigError for a file that cannot be read or parsed.
+    Understood are conda environment files, ``@EXPLICIT`` lists, lists of match
+    specs (with ``specs``), conda-lock's and pixi's files, ``requires-python``
+    and Poetry's ``python`` in pyproject.toml, the locks of uv, Poetry, PDM,
+    Pipenv and PEP 751, Pipfile, setup.cfg and ``.python-version``. Raises
+    ConfigError, with the place, for a file that cannot be read or parsed.
     """
+    origin = str(path)
+    content = content_of(path)
+    return tuple(
+        Pin(spec, origin, line)
+        for spec, line in _found(path, content, platform, specs)
+        if spec not in ("", "*")
+    )
+
+
+def request_files(
+    plan: Sequence[PlannedStep],
+    entries: Iterable[ContextEntry],
+    commands: Sequence[EnvironmentCommand],
+) -> dict[str, tuple[int, ...]]:
+    """The context files that uv finds as ``.python-version``, with the lines of its steps.
+
+    uv looks into the directory in which it runs and into those above it.
+    """
+    lines = {command.line for command in commands if command.tool.split()[:1] == ["uv"]}
+    if not lines:
+        return {}
+    found: dict[str, tuple[int, ...]] = {}
+    views, _ = follow_files(plan, {entry.path: entry for entry in entries})
+    for view in views.values():
+        if view.step.line in lines and view.step.instruction.keyword == "RUN":
+            directory = PurePosixPath(view.step.workdir)
+            for place in (directory, *directory.parents):
+                there = str(place / ".python-version")
+                origin = view.own.at.get(there) or view.before.at.get(there)
+                if origin is not None:
+                    found[origin] = (*found.get(origin, ()), view.step.line)
+                    break
+    return found
+
+
+_Found = Iterator[tuple[str, "int | None"]]
+
+
+def _found(path: Path, content: bytes, platform: str, specs: bool) -> _Found:
     name = path.name.lower()
-    if path.suffix.lower() in _YAML:
-        return _conda_pin(load_yaml(_content(path), path))
+    text = content.decode("utf-8-sig", "replace")
+    if path.suffix.lower() in YAML_SUFFIXES or name == "pixi.lock":
+        return _in_yaml(load_yaml(content, path), content, path, platform)
     if name == ".python-version":
-        return _version_file_pin(_content(path).decode("utf-8", "replace"))
-    if name in ("pixi.toml", "pyproject.toml", "pipfile"):
-        return _toml_pin(_content(path).decode("utf-8", "replace"))
-    return None
+        return _in_version_file(text)
+    if name == "pipfile.lock":
+        return _in_json(text, path)
+    if name in ("pipfile", "uv.lock", "poetry.lock", "pdm.lock") or path.suffix == ".toml":
+        return _in_toml(load_toml(content, path), name, subdir(platform))
+    if name == "setup.cfg":
+        return _in_setup_cfg(text, path)
+    if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) or specs:
+        return _in_list(text, path)
+    return iter(())
 
 
-def _conda_pin(document: Any) -> str | None:
+# --- conda's files ------------------------------------------------------------------------------
+
+
+def _version(spec: MatchSpec) -> str:
+    """The version part of a match spec as a pin has it: ``3.10`` for ``3.10.*``."""
+    if re.fullmatch(r"\d+(\.\d+)*\.\*", spec.version):
+        return spec.version[:-2]
+    return f"=={spec.version}" if re.fullmatch(r"\d[\w.!+]*", spec.version) else spec.version
+
+
+_PYTHON = re.compile(r"(?:^\s*|::|/)python(?=[\s=<>!~\[(-]|$)", re.IGNORECASE)
+
+
+def _spec(text: str, path: Path, line: int | None) -> MatchSpec | None:
+    """The match spec if it is one of Python's; the others are not read here."""
+    if not _PYTHON.search(text):
+        return None
+    try:
+        spec = parse_spec(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path}{f':{line}' if line else ''}: {error}") from None
+    return spec if spec.name == "python" else None
+
+
+def _in_yaml(document: Any, content: bytes, path: Path, platform: str) -> _Found:
     if not isinstance(document, dict):
-        return None
-    for key in ("dependencies", "package"):
-        listed = document.get(key)
-        if not isinstance(listed, list):
+        return
+    for number, item in enumerate(_list(document.get("dependencies"))):
+        if isinstance(item, str) and _PYTHON.search(item):
+            line = yaml_line(content, ("dependencies", number))
+            if (spec := _spec(item, path, line)) is not None:
+                yield _version(spec), line
+    for number, item in enumerate(_list(document.get("package"))):  # conda-lock's
+        if not isinstance(item, dict) or item.get("manager") == "pip":
             continue
-        for item in listed:
-            if isinstance(item, str):
-                pin = _spec_pin(item)
-                if pin is not None:
-                    return pin
-            elif isinstance(item, dict) and item.get("name") == "python" and "version" in item:
-                return f"=={item['version']}"  # conda-lock's list of packages
-    return None
+        here = item.get("platform") in (None, subdir(platform))
+        if item.get("name") == "python" and here and item.get("version") is not None:
+            yield f"=={item['version']}", yaml_line(content, ("package", number))
+    yield from _in_pixi_lock(document, subdir(platform))
 
 
-_SPEC = re.compile(
-    r"""^\s*(?:[^\s:\[]+(?:\[[^\]]*\])?::(?::)?)?   # channel/subdir::
-    python\s*
-    (?P<rest>(?:[\s=<>!~\[].*)?)$""",
-    re.VERBOSE | re.IGNORECASE,
-)
+def _in_pixi_lock(document: Mapping[str, Any], wanted: str) -> _Found:
+    environments = table(document, "environments")
+    chosen = table(environments, "default") or next(iter(environments.values()), {})
+    for item in _list(table(chosen, "packages").get(wanted)):
+        url = item.get("conda") if isinstance(item, dict) else None
+        if isinstance(url, str) and re.search(r"/python-[^/-]+-[^/-]+\.(conda|tar\.bz2)$", url):
+            yield f"=={parse_package_url(url).version}", None
 
 
-def _spec_pin(spec: str) -> str | None:
-    """The version of a conda match spec for python, "" and ``*`` counting as none."""
-    found = _SPEC.match(spec.split("#", 1)[0])
-    if found is None:
-        return None
-    rest = found["rest"].strip()
-    bracket = re.search(r"\[(.*)\]\s*$", rest)
-    if bracket:
-        rest = rest[: bracket.start()].strip()
-        inner = re.search(r"version\s*=\s*(\"[^\"]*\"|'[^']*'|[^,\]\s]+)", bracket[1])
-        if inner:
-            rest = inner[1].strip("\"'")
-    # "3.10.4 h12debd9_0" and "=3.10.4=h12debd9_0" name a build as well.
-    if re.fullmatch(r"={1,2}[^=\s]+=\S+", rest):
-        rest = rest.rpartition("=")[0]
-    rest = re.sub(r"\s*([,|])\s*", r"\1", rest)
-    rest = re.sub(r"([=<>!~])\s+", r"\1", rest)
-    words = rest.split()
-    version = words[0] if words else ""
-    if version.startswith("=") and not version.startswith("=="):
-        version = version[1:]
-    return version if version not in ("", "*") else None
+def _in_list(text: str, path: Path) -> _Found:
+    """Of a list of match specs or of URLs, one a line."""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if line and not line.startswith(("#", "@")):
+            spec = _spec(line, path, number)
+            if spec is not None:
+                yield _version(spec), number
 
 
-def _version_file_pin(text: str) -> str | None:
-    for line in text.splitlines():
-        word = line.split("#", 1)[0].strip().removeprefix("cpython-").removeprefix("python-")
-        if re.fullmatch(r"\d+(\.\d+)*", word):
-            return word
-    return None
+# --- everybody else's ---------------------------------------------------------------------------
 
 
-def _toml_pin(text: str) -> str | None:
-    """``python`` of pixi and Pipfile, ``requires-python``; read by line, tomllib is 3.11's."""
-    section = ""
-    pins: dict[str, str] = {}
-    for line in text.splitlines():
-        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
-        if header:
-            section = header[1].replace('"', "").replace(" ", "")
-            continue
-        assigned = re.match(
-            r"""\s*["']?([\w-]+)["']?\s*=\s*(?:\{.*?version\s*=\s*)?["']([^"']*)["']""", line
-        )
-        if assigned:
-            pins.setdefault(f"{section}:{assigned[1]}", assigned[2].strip())
-    for key in (
-        "dependencies:python",
-        "tool.pixi.dependencies:python",
-        "requires:python_full_version",
-        "requires:python_version",
-        "project:requires-python",
-        "tool.poetry.dependencies:python",
-    ):
-        pin = (
-            pins.get(key, "").removeprefix("=")
-            if not pins.get(key, "").startswith("==")
-            else (pins[key])
-        )
-        if pin and pin != "*":
-            return _match_spec(pin)
-    return None
+def _in_version_file(text: str) -> _Found:
+    """Of the first line, which pyenv and uv take: a version, a range, or uv's request."""
+    for number, line in enumerate(text.splitlines(), 1):
+        request = line.partition("#")[0].strip()
+        if request:
+            if (spec := _request(request)) is not None:
+                yield spec, number
+            return
+
+
+def _request(text: str) -> str | None:
+    """What uv or pyenv understand by a word, None for what names no version of Python.
+
+    ``3.10``, ``>=3.10,<3.11``, ``cpython@3.10``, ``pypy3.10-7.3.12``,
+    ``cpython-3.10.4-linux-x86_64-gnu``, ``3.13t``, ``cp310``.
+    """
+    text = re.sub(r"^(cpython|python|cp|pypy|pp)[@-]?(?=[\d<>=!~])", "", text.lower())
+    if text[:1] in "<>=!~":
+        return _match_spec(text)
+    if found := re.fullmatch(r"3(\d{1,2})(t?)", text):
+        return f"3.{found[1]}"
+    found = re.fullmatch(r"(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?)(?:t|-dev|\+\w+)*(?:-.*)?", text)
+    return found[1] if found else None
+
+
+def _in_json(text: str, path: Path) -> _Found:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: invalid JSON: {error}; correct the file") from None
+    yield from _required(table(document, "_meta", "requires"))
+
+
+def _required(requires: Mapping[str, Any]) -> _Found:
+    """What Pipenv requires: the whole version goes before its beginning."""
+    for key in ("python_full_version", "python_version"):
+        if isinstance(requires.get(key), str):
+            yield requires[key], None
+            return
+
+
+def _in_setup_cfg(text: str, path: Path) -> _Found:
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise ConfigError(f"{path}: {error}; correct the file") from None
+    wanted = parser.get("options", "python_requires", fallback="")
+    if wanted:
+        yield _match_spec(wanted), None
+
+
+def _in_toml(document: Mapping[str, Any], name: str, wanted: str) -> _Found:
+    if name == "pipfile":
+        yield from _required(table(document, "requires"))
+        return
+    if name == "pixi.toml":
+        yield from _in_pixi(document, wanted)
+        return
+    places: list[Any] = [
+        table(document, "project").get("requires-python"),
+        document.get("requires-python") if name != "pyproject.toml" else None,
+        table(document, "metadata").get("python-versions"),
+    ]
+    if name == "pyproject.toml":
+        python = table(document, "tool", "poetry", "dependencies").get("python")
+        places += python if isinstance(python, list) else [python]
+        yield from _in_pixi(table(document, "tool", "pixi"), wanted)
+    targets = _list(table(document, "metadata").get("targets"))  # pdm.lock's
+    alternatives = [table(target).get("requires_python") for target in targets]
+    if alternatives and all(alternatives):
+        places.append(" || ".join(str(item) for item in alternatives))
+    for value in places:
+        if isinstance(value, dict):
+            value = value.get("version")
+        if isinstance(value, str) and value.strip():
+            yield _match_spec(value), None
+
+
+def _in_pixi(document: Mapping[str, Any], wanted: str) -> _Found:
+    """Of pixi's default environment: its own tables, and those of its features."""
+    default = table(document, "environments").get("default")
+    features = default if isinstance(default, list) else table(default).get("features")
+    named = [table(document, "feature", str(name)) for name in _list(features)]
+    for part in (document, *named):
+        targets = table(part, "target")
+        here = [targets.get(name) for name in (wanted, wanted.partition("-")[0], "unix")]
+        for place in (part, *here):
+            value = table(place, "dependencies").get("python")
+            if isinstance(value, dict):
+                value = value.get("version")
+            if isinstance(value, str) and value.strip():
+                yield _match_spec(value), None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _match_spec(pin: str) -> str:
-    """A constraint of PEP 440, Poetry or pixi as the version of a match spec.
+    """A constraint of PEP 440, Poetry or pixi as the version part of a match spec.
 
     Poetry separates alternatives by ``||``, and conditions by a comma or a
     blank; a blank before anything else stands before pixi's build.
@@ -212,7 +310,10 @@ def _match_spec(pin: str) -> str:
 
 
 def _condition(part: str) -> str:
-    """Poetry's ``^3.10`` as ``>=3.10,<4`` and ``~3.10`` as ``>=3.10,<3.11``; all else as it is."""
+    """Poetry's ``^3.10`` as ``>=3.10,<4`` and ``~3.10`` as ``>=3.10,<3.11``; pip's ``===`` as
+    ``==``, and a lone ``=3.10`` as ``3.10``; all else as it is."""
+    part = re.sub(r"^===", "==", part)
+    part = re.sub(r"^=(?!=)", "", part)
     found = re.fullmatch(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)*", part)
     if found is None:
         return part

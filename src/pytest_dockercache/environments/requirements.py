@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import ConfigError, Unverifiable
-from . import load_yaml
+from .documents import load_yaml, yaml_line
 from .installed import normalised
 from .match_specs import MatchSpec, parse_package_url, parse_spec
+from .platforms import subdir
 from .tools.conda import is_explicit
 
 __all__ = ["Requirements", "parse_requirements", "read_requirements"]
@@ -75,8 +76,8 @@ def parse_requirements(
     if is_explicit(text):
         return _parse_explicit(text, path)
     if path.suffix.lower() in (".txt", ".in") and specs:
-        lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
-        listed = tuple(parse_spec(line) for line in lines if line)
+        lines = enumerate((re.sub(r"(^|\s)#.*$", "", line) for line in text.splitlines()), 1)
+        listed = tuple(_spec(line, path, number) for number, line in lines if line.strip())
         return Requirements(str(path), "environment", listed)
     if path.suffix.lower() in (".txt", ".in"):
         pip, unverified = _pip_lines(text.splitlines(), path.parent, str(path))
@@ -84,7 +85,7 @@ def parse_requirements(
     document = _load(text, path)
     if isinstance(document.get("package"), list):
         return _parse_conda_lock(document, path, platform)
-    return _parse_environment(document, path)
+    return _parse_environment(document, path, text)
 
 
 def _load(text: str, path: Path) -> dict[str, Any]:
@@ -94,15 +95,18 @@ def _load(text: str, path: Path) -> dict[str, Any]:
     return document
 
 
-def _parse_environment(document: Mapping[str, Any], path: Path) -> Requirements:
+def _parse_environment(document: Mapping[str, Any], path: Path, text: str) -> Requirements:
     dependencies = document.get("dependencies")
     if not isinstance(dependencies, list):
         raise ConfigError(f"{path} has no list of dependencies:")
     specs: list[MatchSpec] = []
     pip: list[str] = []
-    for item in dependencies:
+    for number, item in enumerate(dependencies):
         if isinstance(item, str):
-            specs.append(parse_spec(item))
+            try:
+                specs.append(parse_spec(item))
+            except ConfigError:
+                specs.append(_spec(item, path, yaml_line(text, ("dependencies", number))))
         elif isinstance(item, dict) and list(item) == ["pip"] and isinstance(item["pip"], list):
             pip.extend(str(line) for line in item["pip"])
         elif item is not None:
@@ -121,14 +125,25 @@ def _parse_environment(document: Mapping[str, Any], path: Path) -> Requirements:
     )
 
 
+def _spec(text: str, path: Path, line: int | None) -> MatchSpec:
+    """A match spec of a file. Raises ConfigError with the place for what is none."""
+    try:
+        return parse_spec(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path}{f':{line}' if line else ''}: {error}") from None
+
+
 def _parse_explicit(text: str, path: Path) -> Requirements:
     specs: list[MatchSpec] = []
     digests: dict[str, str] = {}
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
         if not line or line.startswith(("#", "@")):
             continue
-        spec = parse_package_url(line)
+        try:
+            spec = parse_package_url(line)
+        except ConfigError as error:
+            raise ConfigError(f"{path}:{number}: {error}") from None
         specs.append(spec)
         _, _, digest = line.partition("#")
         if digest:
@@ -137,17 +152,8 @@ def _parse_explicit(text: str, path: Path) -> Requirements:
     return Requirements(str(path), "explicit", tuple(specs), digests=digests)
 
 
-_SUBDIRS = {
-    "linux/amd64": "linux-64",
-    "linux/arm64": "linux-aarch64",
-    "linux/ppc64le": "linux-ppc64le",
-    "linux/s390x": "linux-s390x",
-    "linux/386": "linux-32",
-}
-
-
 def _parse_conda_lock(document: Mapping[str, Any], path: Path, platform: str) -> Requirements:
-    subdir = _SUBDIRS.get("/".join(platform.split("/")[:2]), platform)
+    here = subdir(platform)
     specs: list[MatchSpec] = []
     pip: list[str] = []
     unverified: list[str] = []
@@ -158,7 +164,7 @@ def _parse_conda_lock(document: Mapping[str, Any], path: Path, platform: str) ->
         if not isinstance(item, dict) or not item.get("name") or item.get("version") is None:
             raise ConfigError(f"{path} has the package {item!r}, which is not understood")
         platforms.add(item.get("platform"))
-        if item.get("platform") != subdir:
+        if item.get("platform") != here:
             continue
         name, version = str(item["name"]).lower(), str(item["version"])
         category = item.get("category") or "main"
@@ -179,9 +185,9 @@ def _parse_conda_lock(document: Mapping[str, Any], path: Path, platform: str) ->
             if hashes.get(kind):
                 digests[name] = f"{kind}:{hashes[kind]}"
                 break
-    if subdir not in platforms:
+    if here not in platforms:
         known = ", ".join(sorted(str(name) for name in platforms)) or "none"
-        raise ConfigError(f"{path} has no packages for {subdir}; it has: {known}")
+        raise ConfigError(f"{path} has no packages for {here}; it has: {known}")
     return Requirements(
         str(path),
         "conda-lock",

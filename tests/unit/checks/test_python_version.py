@@ -16,10 +16,10 @@ from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.checks.python_version import (
     pins,
     reported_python,
-    satisfies,
     wrapper,
 )
 from pytest_dockercache.engines import Execution
+from pytest_dockercache.environments import Pin
 from pytest_dockercache.errors import CacheAssertionError, Unverifiable
 from pytest_dockercache.image import ImageConfig, ImageLayers
 from pytest_dockercache.inspection import Inspection
@@ -62,25 +62,6 @@ def test_only_what_prepares_an_environment_is_kept_of_an_entry_point(
     assert wrapper(entrypoint) == kept
 
 
-@pytest.mark.parametrize(
-    ("pin", "version", "holds"),
-    [
-        ("3.10", "3.10.4", True),
-        ("3.1", "3.10.4", False),
-        ("3.1", "3.1.5", True),
-        ("3.10.*", "3.10.4", True),
-        ("==3.10.4", "3.10.4", True),
-        ("==3.10.4", "3.10.5", False),
-        (">=3.10,<3.11", "3.10.4", True),
-        (">=3.10,<3.11", "3.11.0", False),
-        ("3.9.*|3.10.*", "3.10.4", True),
-        ("~=3.10", "3.12.1", True),
-    ],
-)
-def test_a_pin_is_a_match_spec(pin: str, version: str, holds: bool) -> None:
-    assert satisfies(pin, version) is holds
-
-
 def test_an_application_as_entry_point_is_overridden(tmp_path: Path) -> None:
     engine = Terminal({"python --version": says("3.10.4")}, {"Entrypoint": ["gunicorn"]})
     judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
@@ -118,9 +99,9 @@ def test_an_image_without_python_fails_with_what_was_tried(
 
 def test_an_option_beats_the_pin_of_the_environment_file(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [python=3.10]\n"}
-    assert pins(subject(tmp_path, files)) == (("3.10", "environment.yml"),)
+    assert pins(subject(tmp_path, files)) == (Pin("3.10", "environment.yml", 1),)
     named = subject(tmp_path, files, settings=Settings(python="3.11"))
-    assert pins(named) == (("3.11", "--dockercache-python"),)
+    assert pins(named) == (Pin("3.11", "--dockercache-python"),)
 
 
 def test_without_a_pin_the_version_is_unverifiable(tmp_path: Path) -> None:
@@ -360,7 +341,7 @@ def test_a_file_that_is_named_by_option_leaves_out_the_pins_of_others(tmp_path: 
         "environment.yml": OURS,
     }
     named = subject(tmp_path, files, settings=Settings(environment=("./environment.yml",)))
-    assert pins(named) == (("3.10", "environment.yml"),)
+    assert pins(named) == (Pin("3.10", "environment.yml", 2),)
 
 
 def test_an_alternative_of_poetry_is_a_pin_like_any_other(tmp_path: Path) -> None:
@@ -370,11 +351,53 @@ def test_an_alternative_of_poetry_is_a_pin_like_any_other(tmp_path: Path) -> Non
         "poetry.lock": "",
     }
     (pin,) = pins(subject(tmp_path, files))
-    assert [
-        satisfies(pin.spec, version) for version in ("3.9.1", "3.10.4", "3.11.2", "3.12.0")
-    ] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+    versions = ("3.9.1", "3.10.4", "3.11.2", "3.12.0")
+    assert [pin.fits(version) for version in versions] == [False, True, True, False]
+
+
+UV = "FROM c\nWORKDIR /app\nCOPY pyproject.toml uv.lock .python-version ./\nRUN uv sync\n"
+UV_PROJECT = {
+    "Dockerfile": UV,
+    "pyproject.toml": '[project]\nname = "a"\nrequires-python = ">=3.10"\n',
+    "uv.lock": "",
+    ".python-version": "3.10\n",
+}
+
+
+def test_all_pins_of_a_project_count_among_them_the_one_that_uv_finds(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=["PATH=/bin"])
+    with pytest.raises(CacheAssertionError, match=r"^python is 3\.11\.2, not 3\.10\n") as caught:
+        judged(tmp_path, UV_PROJECT, {"python --version": "3.11.2"})
+    assert "pinned >=3.10 in pyproject.toml\n" in str(caught.value)
+    assert "pinned 3.10 in .python-version:1\n" in str(caught.value)
+    verdict = judged(tmp_path, UV_PROJECT, {"python --version": "3.10.4"})
+    assert (
+        verdict.message == "python 3.10.4 satisfies >=3.10 (pyproject.toml), 3.10 (.python-version)"
+    )
+
+
+def test_a_version_file_that_uv_does_not_find_pins_nothing(tmp_path: Path) -> None:
+    not_copied = {**UV_PROJECT, "Dockerfile": UV.replace(" .python-version", "")}
+    assert [pin.origin for pin in pins(subject(tmp_path, not_copied))] == ["pyproject.toml"]
+    above = UV.replace(" .python-version", "").replace("COPY", "COPY .python-version /\nCOPY", 1)
+    found = pins(subject(tmp_path, {**UV_PROJECT, "Dockerfile": above}))
+    assert [pin.spec for pin in found] == [">=3.10", "3.10"]
+
+
+def test_both_lines_that_pin_python_count(tmp_path: Path, image: Callable[..., None]) -> None:
+    image(Env=["PATH=/bin"])
+    files = {**PINNED, "environment.yml": "dependencies:\n- python>=3.9\n- python <3.11\n"}
+    with pytest.raises(CacheAssertionError, match=r"^python is 3\.11\.2, not <3\.11\n"):
+        judged(tmp_path, files, {"python --version": "3.11.2"})
+    verdict = judged(tmp_path, files, {"python --version": "3.10.4"})
+    assert verdict.message == "python 3.10.4 satisfies >=3.9 and <3.11 (environment.yml)"
+
+
+def test_a_list_of_match_specs_pins_python(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": "FROM c\nCOPY specs.txt .\nRUN conda create -n app --file specs.txt\n",
+        "specs.txt": "numpy\npython = 3.10\n",
+    }
+    assert pins(subject(tmp_path, files)) == (Pin("3.10", "specs.txt", 2),)

@@ -51,7 +51,7 @@ def yml(*lines: str, pip: tuple[str, ...] = ()) -> str:
     ["numpy", "numpy=1.26", "numpy=1.26.*", "numpy==1.26.4", "numpy>=1.24,<2", "numpy 1.26.4",
      "numpy=1.26.4=py310*", "conda-forge::numpy", "numpy >=1.20|0.9", "numpy=1.*", "NumPy",
      "conda-forge/linux-64::numpy=1.26", "numpy[version='>=1.26',build=py310*]", "numpy !=1.25",
-     "numpy~=1.26.0", "numpy=*=py310h_1"],
+     "numpy~=1.26.0", "numpy=*=py310h_1", "numpy = 1.26", "numpy= 1.26", "numpy (>=1.24,<2)"],
 )  # fmt: skip
 def test_a_spec_that_fits_is_no_difference(spec: str) -> None:
     assert differences(yml(spec)) == []
@@ -193,7 +193,9 @@ def test_a_conda_lock_is_equalled_for_the_images_platform() -> None:
         ("- a", "a mapping with dependencies: is needed"),
         ("name: x", "has no list of dependencies"),
         ("dependencies: [{conda: [a]}]", "not understood"),
-        ("dependencies: ['=1.0']", "not a conda match spec"),
+        ("dependencies: ['=1.0']", r"^environment\.yml:1: '=1\.0' is not a conda match spec"),
+        ("dependencies:\n- a\n- b=>1", r"^environment\.yml:3: 'b=>1' is not a conda match spec"),
+        ("@EXPLICIT\nnumpy-1.0\n", r"^environment\.yml:2: 'numpy-1\.0' is not the URL"),
         ("dependencies: [a, {pip: ['a b c']}]", "has the requirement 'a b c'"),
     ],
 )

@@ -1,0 +1,145 @@
+"""YAML and TOML files as plain values; what is wrong in one is named with its place."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+
+__all__ = [
+    "YAML_SUFFIXES",
+    "check_environment_file",
+    "content_of",
+    "load_toml",
+    "load_yaml",
+    "table",
+    "yaml_line",
+]
+
+YAML_SUFFIXES = (".yml", ".yaml")
+
+
+def content_of(path: Path) -> bytes:
+    """The content of an environment file. Raises ConfigError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"environment file {path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"environment file {path}: cannot be read: {error.strerror}") from error
+
+
+def check_environment_file(path: Path) -> None:
+    """Refuse an environment file that its tool could not read.
+
+    YAML files (``environment.yml``, ``conda-lock.yml``) must parse with safe
+    tags only, and TOML files must parse; others need only be readable. Raises
+    ConfigError with line and column (1-based).
+    """
+    content = content_of(path)
+    if path.suffix.lower() in YAML_SUFFIXES:
+        load_yaml(content, path)
+    elif path.suffix.lower() == ".toml" or path.name == "Pipfile":
+        load_toml(content, path)
+
+
+def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
+    """The values of a TOML file; ``path`` names it in messages.
+
+    Raises ConfigError with line and column (1-based) for what is no TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        # TOML ends lines with LF or CR LF.
+        values: dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: invalid TOML: {error}; correct the file") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        problem = str(error) or "cannot be parsed"
+        found = re.search(r"\s*\(at line (\d+), column (\d+)\)$", problem)
+        place = f":{found[1]}:{found[2]}" if found else ""
+        if found:
+            problem = problem[: found.start()]
+        raise ConfigError(
+            f"{path}{place}: invalid TOML: {problem}; correct the file at this place"
+        ) from None
+    return values
+
+
+def table(document: Any, *keys: str) -> Mapping[str, Any]:
+    """The table at some keys, one below the other; an empty one where there is none."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
+
+
+def load_yaml(content: bytes | str, path: Path) -> Any:
+    """The plain values of a YAML file; ``path`` names it in messages.
+
+    Raises ConfigError with line and column (1-based) for what is no YAML, and
+    for a tag that would make anything but a plain value (``!!python/…``).
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(content)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+        problem = str(error.problem or error.context or error).strip()
+        if "could not determine a constructor for the tag" in problem:
+            tag = problem.rpartition("tag ")[2]
+            raise ConfigError(
+                f"{path}{place}: the YAML tag {tag} is refused: an environment file holds "
+                "plain values only; remove the tag"
+            ) from None
+        raise ConfigError(
+            f"{path}{place}: invalid YAML: {problem}; correct the file at this place"
+        ) from None
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(
+            f"{path}:{_place(content, error.position, error.encoding)}: invalid YAML: "
+            f"{error.reason}; correct the file at this place"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
+        raise ConfigError(f"{path}: invalid YAML: {first}; correct the file") from None
+
+
+def _place(content: bytes | str, position: int, encoding: str) -> str:
+    """Line and column of the ``position`` that PyYAML's reader stumbled at.
+
+    It counts characters, and bytes where ``encoding`` could not decode them.
+    """
+    if isinstance(content, bytes):
+        content = content.decode("utf-8" if encoding == "unicode" else "latin-1", "replace")
+    before = content[:position]
+    return f"{before.count(chr(10)) + 1}:{position - before.rfind(chr(10))}"
+
+
+def yaml_line(content: bytes | str, keys: Sequence[str | int]) -> int | None:
+    """The line (1-based) of the value that keys and positions lead to, None if there is none.
+
+    ``("dependencies", 2)`` is the third of the dependencies. The file has to be one that
+    :func:`load_yaml` reads.
+    """
+    import yaml
+
+    node = yaml.compose(content, Loader=yaml.SafeLoader)
+    for key in keys:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            node = node.value[key] if key < len(node.value) else None
+        elif isinstance(node, yaml.MappingNode):
+            node = next((value for name, value in node.value if name.value == key), None)
+        else:
+            return None
+    return node.start_mark.line + 1 if node is not None else None

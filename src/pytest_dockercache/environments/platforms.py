@@ -1,0 +1,32 @@
+"""What package managers call the platform of an image."""
+
+from __future__ import annotations
+
+__all__ = ["machine", "subdir"]
+
+_SUBDIRS = {
+    "linux/amd64": "linux-64",
+    "linux/arm64": "linux-aarch64",
+    "linux/ppc64le": "linux-ppc64le",
+    "linux/riscv64": "linux-riscv64",
+    "linux/s390x": "linux-s390x",
+    "linux/386": "linux-32",
+}
+_MACHINES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "ppc64le": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+
+
+def subdir(platform: str) -> str:
+    """conda's name of a platform as Docker has it: ``linux-64`` for ``linux/amd64``."""
+    return _SUBDIRS.get("/".join(platform.split("/")[:2]), platform)
+
+
+def machine(platform: str) -> str | None:
+    """What ``uname -m`` says; None where that depends on the kernel of the host, as on 32 bits."""
+    system, _, architecture = platform.partition("/")
+    return _MACHINES.get(architecture.partition("/")[0]) if system == "linux" else None
