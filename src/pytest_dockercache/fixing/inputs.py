@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..environments import load_yaml
-from ..environments.toml_text import load_toml
+from ..environments.documents import load_toml, load_yaml
 from ..errors import ConfigError, DockerCacheError
 
 __all__ = ["Inputs", "inputs_of"]
@@ -119,7 +118,7 @@ def _of_environment(path: str, text: str, found: Inputs) -> Iterator[str]:
 
 def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
     try:
-        document = load_toml(text, path)
+        document = load_toml(text, Path(path))
     except ConfigError:
         found.unknown = found.unknown or f"{path} cannot be read"
         return
