@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from ..dockerfile import carried
 from ..engines import Execution
-from ..environments import Pin, python_pins, request_files
+from ..environments import Pin, environment_name, python_pins, request_files
 from ..environments.installed import environment, find_prefix, prefixes
+from ..environments.places import named_prefixes
 from ..environments.tools import runner_of
 from ..errors import Unverifiable
 from ..image import View
@@ -22,7 +23,7 @@ from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
 from ..subject import Subject
 from .contents import Contents
-from .environment_packages import named_prefixes
+from .environment_packages import readers_of
 from .reading import contents_of
 from .verdict import Verdict, broken
 
@@ -214,20 +215,20 @@ def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> 
     origins = list(dict.fromkeys(pin.origin for pin in wanted))
     if len(origins) == 1:
         return tuple(wanted)
-    readers = {file.path: file.readers for file in subject.project.environment_files}
-    readers |= request_files(
-        subject.project.steps, subject.project.entries, subject.project.commands
-    )
+    lines = {file.path: file.readers for file in subject.project.environment_files}
+    lines |= request_files(subject.project.steps, subject.project.entries, subject.project.commands)
     known: Mapping[str, frozenset[str]] = {}
     if python.prefix is not None:
-        contents = contents_of(subject, subject.image())
-        known = named_prefixes(subject, contents, origins)
+        layers = contents_of(subject, subject.image()).layers
+        names = {origin: environment_name(subject.spec.context / origin) for origin in origins}
+        readers = readers_of(subject.project)
+        known = named_prefixes(readers, layers.view, layers.config.env, names)
     matches: dict[bool | None, list[str]] = defaultdict(list)
     for origin in origins:
         places = known.get(origin)
         matches[None if places is None else python.prefix in places].append(origin)
     candidates = matches[True] or matches[None] or origins
-    ranks = {origin: _rank(subject.project, readers.get(origin, ())) for origin in candidates}
+    ranks = {origin: _rank(subject.project, lines.get(origin, ())) for origin in candidates}
     nearest = [origin for origin in candidates if ranks[origin] == min(ranks.values())]
     groups: dict[str, list[Pin]] = defaultdict(list)
     for pin in wanted:

@@ -1,0 +1,319 @@
+"""Where in an image the commands of its Dockerfile have installed what a file asks for."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..context.entries import ContextEntry
+from ..context.ignore import IgnoreRules
+from ..dockerfile import PlannedStep, carried, declared, expand
+from ..dockerfile.stages import path_at, path_below
+from ..errors import Unverifiable
+from ..image import View
+from ..shell.script import Word
+from .files import environment_files
+from .installed import every_prefix, find_prefix
+from .steps import EnvironmentCommand
+from .tools import Installation
+
+__all__ = ["Reader", "Readers", "find_readers", "named_prefixes", "places"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A command that installs, and its step."""
+
+    step: PlannedStep
+    installation: Installation
+
+    @property
+    def line(self) -> int:
+        """The first line of the step."""
+        return self.step.line
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Which commands install from a context file, and which files only limit versions.
+
+    ``by_name`` is what makes the only environment that conda installs packages
+    into by their names, None if there are several or none.
+    """
+
+    steps: tuple[PlannedStep, ...]
+    final_stage: int
+    manifests: Mapping[str, tuple[Reader, ...]]
+    constraints: frozenset[str]
+    by_name: Reader | None
+
+    def of(self, path: str) -> Sequence[Reader | None]:
+        """The commands that install from a file, directly if any does; None if none does."""
+        readers = self.manifests.get(path, ())
+        direct = [reader for reader in readers if not _is_indirect(reader.installation)]
+        return direct or readers or (None,)
+
+
+def find_readers(
+    steps: Sequence[PlannedStep],
+    final_stage: int,
+    entries: Iterable[ContextEntry],
+    commands: Sequence[EnvironmentCommand],
+    *,
+    context: Path | None = None,
+    ignore: IgnoreRules | None = None,
+) -> Readers:
+    """The readers of all environment files of a project, from its steps and its context.
+
+    Raises ConfigError for a file that is copied for a command and is not in the context.
+    """
+    known = tuple(entries)
+    runs = {step.line: step for step in steps if step.instruction.keyword == "RUN"}
+    manifests: dict[str, tuple[Reader, ...]] = {}
+    constraints: set[str] = set()
+    by_name: dict[str, Reader] = {}
+
+    def files(command: EnvironmentCommand) -> Iterator[str]:
+        if not command.manifests and not command.unresolved:
+            return iter(())
+        found = environment_files(steps, known, [command], context=context, ignore=ignore)
+        return (file.path for file in found)
+
+    for command in commands:
+        for item in command.installations:
+            limiting = item.constraints
+            given = replace(
+                command,
+                named=False,
+                manifests=tuple(path for path in item.manifests if path not in limiting),
+                unresolved=tuple(text for text in item.unresolved if text not in limiting),
+            )
+            reader = Reader(runs[command.line], item)
+            if item.specs and item.named and item.environment is not None:
+                by_name[item.environment.text] = reader
+            for path in files(given):
+                manifests[path] = (*manifests.get(path, ()), reader)
+            if limiting:
+                constraints.update(files(replace(given, manifests=limiting, unresolved=())))
+    only = next(iter(by_name.values())) if len(by_name) == 1 else None
+    return Readers(tuple(steps), final_stage, manifests, frozenset(constraints), only)
+
+
+def named_prefixes(
+    readers: Readers, view: View, env: Mapping[str, str], names: Mapping[str, str]
+) -> Mapping[str, frozenset[str]]:
+    """The prefixes in the image of the environments that files describe, by context path.
+
+    ``names`` are the environments that the files themselves name, "" for one that names none.
+    Only of files for which the commands that install from them, or the files
+    themselves, say it; without a prefix where that environment is not in the image.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for path, name in names.items():
+        found_places = [
+            _named_places(readers, view, env, reader, name) for reader in readers.of(path)
+        ]
+        said = [place for place in found_places if place is not None]
+        if len(said) == len(found_places):
+            found[path] = frozenset().union(*said)
+    return found
+
+
+def _named_places(
+    readers: Readers, view: View, env: Mapping[str, str], reader: Reader | None, name: str
+) -> Sequence[str] | None:
+    """:func:`places` where something names the environment and it is certain, else None."""
+    if not name and (reader is None or _word(reader.installation, name) is None):
+        return None
+    try:
+        prefixes, certain = places(readers, view, env, reader, name)
+    except Unverifiable:
+        return None
+    return prefixes if certain or not prefixes else None
+
+
+def _word(installation: Installation, name: str) -> Word | None:
+    """The environment that a command installs a file into which names ``name``, "" if none."""
+    return installation.environment or (Word(name) if name else installation.active)
+
+
+def _is_indirect(installation: Installation) -> bool:
+    """Whether another command installs what this one makes of a file."""
+    return installation.exports or installation.wheels
+
+
+def places(
+    readers: Readers, view: View, env: Mapping[str, str], reader: Reader | None, name: str
+) -> tuple[Sequence[str], bool]:
+    """The prefixes in the image that a command has installed into, and whether that is certain.
+
+    ``name`` is the environment that the file names, "" if it names none.
+    """
+    if reader is None:
+        return [find_prefix(view, name or None, env)], True
+    item = reader.installation
+    pairs = carried(readers.steps, reader.step.stage.index, readers.final_stage)
+    if not pairs:
+        return [], True
+    if _is_indirect(item):
+        return [find_prefix(view, None, env)], False
+    word = _word(item, name)
+    if ("/", "/") not in pairs:
+        return _copied(view, env, reader, word, pairs)
+    if item.target:
+        raise Unverifiable(
+            f"line {reader.line} installs into {item.target}, outside of any environment: "
+            "which packages are there is not recorded for one"
+        )
+    word = _with_values(word, env)
+    every = every_prefix(view)
+    users = [prefix for prefix in every if prefix.endswith("/.local")]
+    if (word is None or word.text == "/usr/local") and users and not item.specs:
+        # pip falls back to it where it may not write to the environment in use.
+        raise Unverifiable(f"line {reader.line} may install into {users[0]}, or beside it")
+    if word is None:
+        return _default_places(readers, view, env, reader)
+    if word.known:
+        return [find_prefix(view, word.text, env)], True
+    if len(every) == 1:
+        return every, True
+    raise Unverifiable(
+        f"line {reader.line} installs into an environment that only the running container knows; "
+        f"the image has: {', '.join(every) or 'none'}"
+    )
+
+
+def _default_places(
+    readers: Readers, view: View, env: Mapping[str, str], reader: Reader
+) -> tuple[Sequence[str], bool]:
+    """:func:`places` of a command for which nothing names an environment."""
+    tool = reader.installation.tool
+    then, certain = _variables_then(readers, reader.step, env)
+    venv = path_at(reader.step.workdir, "/.venv")
+    if tool == "uv" and venv in every_prefix(view):
+        return [venv], False  # unless it was told to use another
+    if tool.startswith("pip"):
+        then = {"PATH": then.get("PATH", "")}
+    active = then.get("CONDA_PREFIX") or then.get("CONDA_DEFAULT_ENV")
+    # Whatever is first on PATH: conda's default is the environment that conda runs from.
+    default = "base" if tool in ("conda", "mamba") and not active else None
+    return [find_prefix(view, default, then)], certain
+
+
+def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
+    """The word with the image's own variables, which a base image may have set."""
+    if word is None or word.known or "$" not in word.text:
+        return word
+    names = re.findall(r"\$\{?(\w+)", word.text)
+    text = re.sub(
+        r"\$\{(\w+)\}|\$(\w+)", lambda found: env.get(found[1] or found[2], ""), word.text
+    )
+    return Word(text) if all(name in env for name in names) and "$" not in text else word
+
+
+_SETS_VARIABLES = re.compile(
+    r"\b(?:PATH|CONDA_PREFIX|CONDA_DEFAULT_ENV)=|(?:^|RUN|[;&(])\s*(?:source|\.)\s", re.MULTILINE
+)
+
+
+def _variables_then(
+    readers: Readers, step: PlannedStep, env: Mapping[str, str]
+) -> tuple[Mapping[str, str], bool]:
+    """The image's variables that name an environment as they were in a step.
+
+    And whether that is certain: it is not where PATH was written anew since, or in the step.
+    """
+    texts = [step.instruction.text, *(document.body for document in step.instruction.heredocs)]
+    if any(_SETS_VARIABLES.search(text) for text in texts):
+        return env, False
+    last = [later for later in readers.steps if later.stage.index == readers.final_stage][-1]
+    before, after = dict(step.environment), dict(last.environment)
+    if last.instruction.keyword == "ENV":
+        for name, value in declared(last.instruction, last.escape):
+            after[name] = expand(value or "", after, last.escape)
+    changed = {
+        name: before.get(name, "")
+        for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV")
+        if before.get(name) != after.get(name)
+    }
+    # What the base image has on PATH is not in the plan: an empty item stands for it.
+    now, old, new = (found.get("PATH", "").split(":") for found in (env, before, after))
+    for start in range(len(new) - len(old) + 1):
+        if new[start : start + len(old)] == old:
+            path = now[start : len(now) - (len(new) - len(old) - start)]
+            return {**env, **changed, "PATH": ":".join(path)}, True
+    return {**env, **changed}, False
+
+
+def _copied(
+    view: View,
+    env: Mapping[str, str],
+    reader: Reader,
+    word: Word | None,
+    pairs: Sequence[tuple[str, str]],
+) -> tuple[Sequence[str], bool]:
+    """:func:`places` of a command in a stage that the image only copies from."""
+    wanted = _installed_prefix(reader, word)
+    unknown = word is not None and not word.known
+    target = reader.installation.target
+    certain: list[str] = []
+    possible: dict[str, str] = {}
+    for there, here in pairs:
+        if not here:
+            possible[find_prefix(view, None, env)] = ""
+            continue
+        for prefix in every_prefix(view):
+            source = _source(prefix, there, here)
+            if source is None:
+                continue
+            if wanted and (source == wanted or source.endswith(f"/envs/{wanted}")):
+                certain.append(prefix)
+            elif unknown or not posixpath.dirname(source).endswith("/envs"):
+                possible[prefix] = source
+    if not certain and not possible and any(_holds(there, wanted, target) for there, _ in pairs):
+        raise Unverifiable(
+            f"line {reader.line} installs into {wanted}, which the image has a copy of: "
+            "which packages are there is not recorded for an environment"
+        )
+    if word is None and not wanted and list(possible.values()) == ["/usr/local"]:
+        certain = list(possible)  # where pip installs that no environment is active for
+    return list(dict.fromkeys(certain or possible)), bool(certain) and not target
+
+
+def _installed_prefix(reader: Reader, word: Word | None) -> str:
+    """Where a command installs in its own stage: a prefix, a name, or "" if that is not known."""
+    if target := reader.installation.target:
+        return target if target.startswith("/") else ""
+    if word is not None:
+        return word.text if word.known and word.text not in ("base", "root") else ""
+    if reader.installation.specs:
+        return ""
+    path = dict(reader.step.environment).get("PATH", "")
+    directories = (directory.rstrip("/") for directory in path.split(":"))
+    prefixes = [item.removesuffix("/bin") for item in directories if item.endswith("/bin")]
+    return next((item for item in prefixes if item not in ("", "/usr", "/usr/local")), "")
+
+
+def _source(prefix: str, there: str, here: str) -> str | None:
+    """The path in the other stage of a prefix that ``there`` was copied to or into.
+
+    "" if it is not known, None if the prefix is not of that copy.
+    """
+    rest = path_below(prefix, here)
+    if rest is not None:
+        return path_at(there, rest) if there else ""
+    rest = path_below(here, prefix)
+    if rest is None or not rest.startswith("/lib"):
+        return None
+    return there.removesuffix(rest) if there.endswith(rest) else ""
+
+
+def _holds(there: str, wanted: str, target: str) -> bool:
+    """Whether a copied path holds an environment, or some of a directory of packages."""
+    if not wanted.startswith("/"):
+        return False
+    whole = bool(there) and path_below(wanted, there) is not None
+    return whole or bool(target and (not there or path_below(there, wanted) is not None))
