@@ -120,12 +120,12 @@ def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:
     rest = "/".join(parts[fixed:])
     depth = rest.count("/") + (above.count("/") + 1 if above else 0)
     try:
-        expression = compile_match(rest)
+        matches = compile_match(rest)
     except BadPatternError as error:
         raise ConfigError(f"COPY {pattern}: syntax error in pattern {error}") from None
     cut = len(above) + 1 if above else 0
     for path in tree.below(above):
-        if path.count("/") == depth and expression.fullmatch(path[cut:]):
+        if path.count("/") == depth and matches(path[cut:]):
             target = tree.resolve(path)
             if target is not None:
                 yield path, target

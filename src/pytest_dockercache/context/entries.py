@@ -113,10 +113,10 @@ def _walk(
         ) from error
     for item in listing:
         path = prefix + item.name
-        excluded, bits = False, None
+        excluded, matched = False, None
         is_dir = item.is_dir(follow_symlinks=False)
         if rules is not None:
-            excluded, bits, _ = rules.match(path, parent)
+            excluded, matched, _ = rules.match(path, parent)
             if excluded and not (is_dir and rules.may_reinclude_below(path)):
                 continue
         try:
@@ -128,7 +128,7 @@ def _walk(
             continue
         if excluded:
             excluded_above.append(entry)
-            _walk(item.path, path + "/", bits, excluded_above, rules, found)
+            _walk(item.path, path + "/", matched, excluded_above, rules, found)
             if excluded_above and excluded_above[-1] is entry:
                 excluded_above.pop()
             continue
@@ -137,7 +137,7 @@ def _walk(
             excluded_above.clear()
         found.append(entry)
         if is_dir:
-            _walk(item.path, path + "/", bits, excluded_above, rules, found)
+            _walk(item.path, path + "/", matched, excluded_above, rules, found)
 
 
 def _name(item: os.DirEntry[str]) -> str:

@@ -1,12 +1,32 @@
-"""Go's ``filepath.Match`` and ``filepath.Clean``, in whose terms Docker speaks about paths."""
+"""Go's ``filepath.Match`` and ``filepath.Clean``, in whose terms Docker speaks about paths.
+
+Patterns are matched in time that grows with the length of path and pattern,
+as Go's are: a regular expression of Python tries every way to share a name
+among several stars.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
-__all__ = ["BadPatternError", "clean", "compile_match", "has_wildcard"]
+__all__ = [
+    "ANY",
+    "DIRECTORIES",
+    "STAR",
+    "BadPatternError",
+    "Piece",
+    "check_pattern",
+    "clean",
+    "compile_match",
+    "compile_pieces",
+    "has_wildcard",
+    "literal",
+]
 
 
 class BadPatternError(ValueError):
@@ -34,33 +54,142 @@ def has_wildcard(pattern: str) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Piece:
+    """One element of a pattern.
+
+    ``one`` matches one character that the regular expression ``test`` does,
+    ``many`` any number of them, ``directories`` nothing or what ends in a
+    slash (no line break in it, as in Go's regular expressions).
+    """
+
+    kind: Literal["one", "many", "directories"]
+    test: str
+
+    @property
+    def expression(self) -> str:
+        """The piece as a regular expression."""
+        return f"{self.test}*" if self.kind == "many" else self.test
+
+
+STAR = Piece("many", "[^/]")
+ANY = Piece("one", "[^/]")
+DIRECTORIES = Piece("directories", "(?:.*/)?")
+
+
+def literal(char: str) -> Piece:
+    """The piece that matches one character and no other."""
+    return Piece("one", re.escape(char))
+
+
+def compile_pieces(pieces: Sequence[Piece], flags: re.RegexFlag) -> Callable[[str], bool]:
+    """Whether a text as a whole matches the pieces, as a function.
+
+    Raises re.error for a ``test`` that is no regular expression.
+    """
+    if not _is_easy(pieces):
+        return _Machine(pieces, flags).matches
+    match = re.compile("".join(piece.expression for piece in pieces), flags).fullmatch
+    return lambda path: match(path) is not None
+
+
+def _is_easy(pieces: Sequence[Piece]) -> bool:
+    """Whether a regular expression needs no more than two nested loops.
+
+    A name has at most 255 bytes, and two stars share it in few ways; so do
+    two ``**`` the directories of a path. Each further one multiplies them.
+    """
+    if sum(piece.kind == "directories" for piece in pieces) > 2:
+        return False
+    stars = 0
+    for piece in pieces:
+        if piece.kind == "directories" or piece.test == "/":
+            stars = 0
+        elif piece.kind == "many":
+            stars += 1
+        if stars > 2:
+            return False
+    return True
+
+
+class _Machine:
+    """A pattern as the set of places in it that a text may have reached, one bit each."""
+
+    def __init__(self, pieces: Sequence[Piece], flags: re.RegexFlag) -> None:
+        self._tests = [re.compile(piece.test, flags) for piece in pieces]
+        self._kinds = [piece.kind for piece in pieces]
+        self._skippable = sum(1 << place for place, kind in enumerate(self._kinds) if kind != "one")
+        self._steps: dict[str, tuple[int, int]] = {}
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text matches."""
+        reached = self._entered(1)
+        for char in text:
+            stays, goes = self._steps.get(char) or self._step(char)
+            reached = reached & stays | self._entered((reached & goes) << 1)
+            if not reached:
+                return False
+        return bool(reached >> len(self._kinds) & 1)
+
+    def _entered(self, reached: int) -> int:
+        """These places, and those behind pieces that may match nothing."""
+        while True:
+            more = reached | (reached & self._skippable) << 1
+            if more == reached:
+                return reached
+            reached = more
+
+    def _step(self, char: str) -> tuple[int, int]:
+        """The places that a character leaves as they are, and those that it leads on from."""
+        stays = goes = 0
+        for place, kind in enumerate(self._kinds):
+            if kind == "directories":
+                stays |= (char != "\n") << place
+                goes |= (char == "/") << place
+            elif self._tests[place].fullmatch(char):
+                stays |= (kind == "many") << place
+                goes |= 1 << place
+        self._steps[char] = stays, goes
+        return stays, goes
+
+
 @lru_cache(maxsize=1024)
-def compile_match(pattern: str) -> re.Pattern[str]:
-    """Compile a ``filepath.Match`` pattern; use ``fullmatch`` of the result.
+def compile_match(pattern: str) -> Callable[[str], bool]:
+    """Whether a path matches a ``filepath.Match`` pattern, as a function.
 
     ``*`` and ``?`` do not match ``/``; ``[^a]`` negates and ``[!a]`` does
     not; ``**`` is nothing special. Raises BadPatternError where Go does.
     """
-    out: list[str] = []
+    return compile_pieces(tuple(_pieces(pattern)), re.DOTALL)
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise BadPatternError for a pattern that ``filepath.Match`` refuses."""
+    if "[" in pattern or "\\" in pattern:
+        for _ in _pieces(pattern):
+            pass
+
+
+def _pieces(pattern: str) -> Iterator[Piece]:
     position = 0
     while position < len(pattern):
         char = pattern[position]
         position += 1
         if char == "*":
-            out.append("[^/]*")
+            if not pattern.startswith("*", position):
+                yield STAR
         elif char == "?":
-            out.append("[^/]")
+            yield ANY
         elif char == "[":
             text, position = _character_class(pattern, position)
-            out.append(text)
+            yield Piece("one", text)
         elif char == "\\":
             if position == len(pattern):
                 raise BadPatternError(pattern)
-            out.append(re.escape(pattern[position]))
+            yield literal(pattern[position])
             position += 1
         else:
-            out.append(re.escape(char))
-    return re.compile("".join(out), re.DOTALL)
+            yield literal(char)
 
 
 def _character_class(pattern: str, position: int) -> tuple[str, int]:

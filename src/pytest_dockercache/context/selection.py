@@ -173,7 +173,7 @@ def _below(
 
 def _matches(pattern: str, path: str) -> bool:
     try:
-        return compile_match(pattern).fullmatch(path) is not None
+        return compile_match(pattern)(path)
     except BadPatternError:
         return False
 

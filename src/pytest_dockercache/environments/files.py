@@ -121,9 +121,9 @@ def _origins(view: StepView, manifest: str) -> tuple[str, ...]:
     if not has_wildcard(place):
         return ()
     with contextlib.suppress(BadPatternError):
-        pattern = compile_match(place)
+        matches = compile_match(place)
         visible = {**view.before.at, **view.own.at}
-        matching = {path for there, path in visible.items() if pattern.fullmatch(there)}
+        matching = {path for there, path in visible.items() if matches(there)}
         return tuple(sorted(matching))
     return ()
 

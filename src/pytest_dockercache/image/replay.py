@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -176,13 +175,6 @@ class View:
         node = self._node(_as_path(path))
         return tuple(sorted(node.children)) if isinstance(node, _Directory) else ()
 
-    def glob(self, pattern: str) -> Iterator[Found]:
-        """The paths that match an absolute pattern; ``**`` crosses directories, ``*`` does not."""
-        matches = re.compile(_pattern(pattern.strip("/"))).fullmatch
-        for path, code in self.codes():
-            if matches(path):
-                yield self._found(code)
-
     def files(self) -> Iterator[Found]:
         """Every path of the final view that is not a directory."""
         for _, code in self.codes():
@@ -213,38 +205,6 @@ def split_code(code: int) -> tuple[int, int]:
 def _as_path(path: str | bytes) -> bytes:
     raw = path.encode("utf-8", "surrogateescape") if isinstance(path, str) else path
     return b"/".join(part for part in raw.split(b"/") if part not in (b"", b"."))
-
-
-def _pattern(pattern: str) -> bytes:
-    parts: list[str] = []
-    pieces = pattern.split("/")
-    for number, piece in enumerate(pieces):
-        last = number == len(pieces) - 1
-        if piece == "**":
-            parts.append(".+" if last else "(?:.+/)?")
-        else:
-            parts.append(_segment(piece) + ("" if last else "/"))
-    return b"(?s:" + "".join(parts).encode("utf-8", "surrogateescape") + b")"
-
-
-def _segment(text: str) -> str:
-    out = []
-    position = 0
-    while position < len(text):
-        character = text[position]
-        position += 1
-        if character == "*":
-            out.append("[^/]*")
-        elif character == "?":
-            out.append("[^/]")
-        elif character == "[" and (end := text.find("]", position + 1)) > 0:
-            inner = text[position:end].replace("\\", "\\\\")
-            position = end + 1
-            negated = inner[0] in "!^"
-            out.append(f"[^/{inner[1:]}]" if negated else f"[{inner}]")
-        else:
-            out.append(re.escape(character))
-    return "".join(out)
 
 
 def replay(layers: Sequence[LayerIndex]) -> View:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_dockercache.context import IgnoreRules, context_files
+from pytest_dockercache.context import IgnoreRules, context_files, gomatch
+from pytest_dockercache.context.gomatch import ANY, DIRECTORIES, STAR, Piece, compile_match
 from pytest_dockercache.errors import ConfigError
 
 SOURCE = Path("/project/.dockerignore")
@@ -135,6 +138,87 @@ def test_an_ignored_directory_is_not_opened(tmp_path: Path) -> None:
     opened = secret.stat().st_atime_ns
     assert [entry.path for entry in context_files(tmp_path, rules("secret\n!kept"))] == ["kept"]
     assert secret.stat().st_atime_ns == opened
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """The regular expression of ``Pattern.compile``, which Go matches in linear time."""
+    out = ""
+    position = 0
+    while position < len(pattern):
+        if pattern.startswith("**", position):
+            position += 2
+            position += pattern.startswith("/", position)
+            out += "(.*/)?" if position < len(pattern) else ".*"
+            continue
+        char = pattern[position]
+        position += 1
+        if char == "\\":
+            char += pattern[position]
+            position += 1
+        out += {"*": "[^/]*", "?": "[^/]", ".": "\\."}.get(char, char)
+    return re.compile(out, re.ASCII)
+
+
+PIECES = st.sampled_from(["a", "b", "/", "*", "**", "?", "[ab]", "[^a]", ".", "\\a"])
+NAMES = st.text("ab/.\n", max_size=12)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=9).map("".join), NAMES)
+def test_a_pattern_matches_what_its_regular_expression_matches(pattern: str, path: str) -> None:
+    """One line at a time, so that no other line and no directory above decides."""
+    assume(not re.search(r"//|^/|/$|(^|/)\.+(/|$)|\*\*\*|^\*\*[^/*]*$", pattern))
+    assume(path and not re.search(r"//|^/|/$|(^|/)\.+(/|$)", path))
+    assert rules(pattern).match(path, None)[0] is (
+        expression(pattern).fullmatch(path) is not None
+    ), pattern
+
+
+@given(st.lists(PIECES.filter("\\a".__ne__), max_size=9), NAMES)
+def test_a_pattern_of_many_stars_matches_as_one_of_few_does(pieces: list[str], path: str) -> None:
+    """The way that needs no regular expression says the same."""
+    read = [
+        {"*": STAR, "**": DIRECTORIES, "?": ANY}.get(piece) or Piece("one", re.escape(piece))
+        for piece in pieces
+        if not piece.startswith("[")
+    ]
+    whole = re.compile("".join(piece.expression for piece in read), re.ASCII)
+    machine = gomatch._Machine(read, re.ASCII)
+    assert machine.matches(path) is (whole.fullmatch(path) is not None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["**/" + "a*" * 40 + "b", "a*" * 40 + "b", "**/" * 20 + "x", "**/a/" * 20 + "x",
+     "[^b]*" * 30 + "c", "**/*" + "?*" * 30 + "z"],
+)  # fmt: skip
+def test_a_pattern_of_many_stars_is_matched_in_linear_time(line: str) -> None:
+    """Python's regular expressions would not come to an end in this universe."""
+    read = rules(line)
+    long = "a" * 240
+    began = time.process_time()
+    assert not read.excludes(long)
+    assert not read.excludes("/".join(["a"] * 600))
+    assert time.process_time() - began < 2
+    source = "a*" * 60 + "b"
+    assert not compile_match(source)(long)
+    assert compile_match(source)(long + "b")
+
+
+def test_a_hundred_thousand_lines_are_read_and_tried_in_seconds(tmp_path: Path) -> None:
+    lines = [
+        form.format(number)
+        for number in range(20_000)
+        for form in ("name{}", "**/deep{}", "dir{}/**", "*.ext{}", "!kept{}")
+    ]
+    for number in range(20):
+        (tmp_path / f"d{number}").mkdir()
+        (tmp_path / f"d{number}" / f"deep{number}").touch()
+        (tmp_path / f"a.ext{number}").touch()
+    began = time.process_time()
+    read = rules("\n".join(lines))
+    found = [entry.path for entry in context_files(tmp_path, read)]
+    assert found == sorted(f"d{number}" for number in range(20))
+    assert time.process_time() - began < 15
 
 
 COMPONENTS = st.sampled_from(["a", "b", "*", "**", "a*", "?", "[ab]", "[^a]"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_maker import add, index, layer, tar_of
@@ -158,24 +157,6 @@ def test_links_are_followed_inside_the_image() -> None:
         assert found.name == "/usr/lib/python3"
     assert view.resolve("/loop") is None
     assert view.resolve("/lib/none") is None
-
-
-@pytest.mark.parametrize(
-    ("pattern", "names"),
-    [
-        ("/opt/*.py", ["/opt/a.py"]),
-        ("/opt/**/*.py", ["/opt/a.py", "/opt/x/b.py", "/opt/x/y/c.py"]),
-        ("/opt/x/**", ["/opt/x/b.py", "/opt/x/y", "/opt/x/y/c.py"]),
-        ("**/[ab].py", ["/opt/a.py", "/opt/x/b.py"]),
-        ("/opt/?/b.p[!x]", ["/opt/x/b.py"]),
-        ("/nothing/**", []),
-    ],
-)
-def test_patterns_cross_directories_only_with_two_stars(pattern: str, names: list[str]) -> None:
-    view = replay(
-        [layer(add("opt/a.py"), add("opt/x/b.py"), add("opt/x/y/c.py"), add("opt/n.txt"))]
-    )
-    assert sorted(found.name for found in view.glob(pattern)) == names
 
 
 def test_paths_come_parents_first_and_the_root_is_not_one_of_them() -> None:
