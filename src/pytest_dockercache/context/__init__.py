@@ -11,6 +11,7 @@ from .missing import MissingSource, missing_sources
 from .patch import Patch, patch
 from .selection import taken_files, takes
 from .staging import StagedContext, stage
+from .tracked import never_source, tracked_files, virtual_environments
 from .tree import ContextTree
 
 __all__ = [
@@ -26,9 +27,12 @@ __all__ = [
     "comment_syntax",
     "context_files",
     "missing_sources",
+    "never_source",
     "normalised",
     "patch",
     "stage",
     "taken_files",
     "takes",
+    "tracked_files",
+    "virtual_environments",
 ]

@@ -1,0 +1,108 @@
+"""Which files of a context people write: what git tracks, and what tools leave behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from .entries import ContextEntry
+
+__all__ = ["never_source", "tracked_files", "virtual_environments"]
+
+_GIT_SECONDS = 20
+
+_LEFT_BY_TOOLS = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".jj",
+        ".tox",
+        ".nox",
+        ".venv",
+        ".virtualenv",
+        ".direnv",
+        ".eggs",
+        "node_modules",
+        ".yarn",
+        ".pnpm-store",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".ipynb_checkpoints",
+        ".pyre",
+        ".pytype",
+        ".cache",
+        ".gradle",
+        ".terraform",
+        ".next",
+        ".nuxt",
+        ".svelte-kit",
+        ".turbo",
+        ".parcel-cache",
+        ".pixi",
+        ".bundle",
+    ]
+)
+_BUILT = frozenset({"build", "dist", "htmlcov", "target"})
+
+
+def tracked_files(context: Path) -> frozenset[str] | None:
+    """The paths, relative to ``context``, of the files in it that git's index holds.
+
+    Those of submodules too. None if the index says nothing about the context:
+    it is in no repository, or in one that does not track any file of it (a
+    repository without a first ``git add``, a directory that it ignores); or
+    git is not installed, or does not trust the repository's owner.
+    """
+    # In a hook, git's own variables name the index of the repository that is committed to.
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    command = ("git", "-c", "core.fsmonitor=false", "ls-files", "-z", "--recurse-submodules")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=context,
+            env={**environment, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode != 0:
+        return None
+    return frozenset(map(os.fsdecode, filter(None, done.stdout.split(b"\0")))) or None
+
+
+def virtual_environments(entries: Iterable[ContextEntry]) -> frozenset[str]:
+    """The directories of a context that are Python or conda environments; "" is the context."""
+    return frozenset(
+        entry.path.removesuffix(marker).rstrip("/")
+        for entry in entries
+        for marker in ("pyvenv.cfg", "conda-meta/history")
+        if entry.path == marker or entry.path.endswith(f"/{marker}")
+    )
+
+
+def never_source(
+    path: str, *, environments: Collection[str] = (), tracked: Collection[str] | None = None
+) -> bool:
+    """Whether a context path lies where tools write and nobody edits.
+
+    ``environments`` are the :func:`virtual_environments` of the context,
+    ``tracked`` its :func:`tracked_files`: what git tracks below ``build`` or
+    ``dist`` was written by somebody.
+    """
+    parts = path.split("/")
+    if _LEFT_BY_TOOLS.intersection(parts) or any(part.endswith(".egg-info") for part in parts):
+        return True
+    if environments and any(
+        "/".join(parts[:count]) in environments for count in range(len(parts) + 1)
+    ):
+        return True
+    return bool(_BUILT.intersection(parts[:-1])) and not (tracked and path in tracked)
