@@ -1,0 +1,733 @@
+"""Fixes for what an image holds and should not: caches, bytecode, bytes that nobody sees.
+
+What a RUN leaves behind has to be removed by that RUN: a later one frees
+nothing. What a COPY brings has to be removed where it comes from, or not be
+brought.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ..dockerfile import PlannedStep, Transfer, declared
+from ..errors import DockerCacheError
+from .editing_runs import appended, chain_at, joined, without_segment
+from .effects import Paths, effects_of
+from .reinstalling import Rewriting
+from .site import Site
+from .standing_between import conflict
+
+__all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hidden"]
+
+
+@dataclass(frozen=True)
+class Waste:
+    """What the layer of the instruction at ``line`` holds in the directory ``path``.
+
+    ``kind`` is the kind of package cache, ``bytecode`` for ``.pyc`` files.
+    """
+
+    line: int
+    path: str
+    kind: str = "bytecode"
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What the instruction at ``hidden_by`` hides of what the one at ``line`` adds.
+
+    ``how`` is ``deletes``, ``replaces`` or ``changes``.
+    """
+
+    line: int
+    hidden_by: int
+    path: str
+    how: str
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """The Dockerfile so far; ``origins`` maps its lines to the user's."""
+
+    site: Site
+    origins: Mapping[int, int]
+    words: tuple[str, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+    def line(self, written: int) -> int:
+        """The line in this draft of what the user wrote at a line."""
+        return next((new for new, old in self.origins.items() if old == written), 0)
+
+    def replaced(self, line: int, text: str | None, words: str) -> _Draft:
+        """The draft with another instruction at a line of its own; None for no instruction."""
+        sheet = self.site.sheet
+        sheet = sheet.without([line]) if text is None else sheet.replaced(line, text)
+        origins = {new: self.origins.get(old, 0) for new, old in sheet.origins.items()}
+        return replace(
+            self,
+            site=self.site.rewritten(sheet.text),
+            origins=origins,
+            words=(*self.words, words) if words else self.words,
+        )
+
+    def hindered(self, words: str) -> _Draft:
+        return replace(self, problems=(*self.problems, words))
+
+    def step(self, line: int) -> PlannedStep:
+        return self.site.steps[self.site.position(line)]
+
+    def result(self) -> Rewriting:
+        if self.problems:
+            return Rewriting(None, self.problems[:1])
+        return Rewriting(self.site.text if self.words else None, self.words)
+
+
+def _begun(site: Site) -> _Draft:
+    return _Draft(site, {step.line: step.line for step in site.steps})
+
+
+# -- package caches
+
+
+def without_caches(site: Site, waste: Sequence[Waste]) -> Rewriting:
+    """A Dockerfile whose steps leave no package caches in these places."""
+    draft = _begun(site)
+    torn = _torn_links(site, waste)
+    if torn is not None:
+        return torn
+    for line in sorted({item.line for item in waste}):
+        places = [item for item in waste if item.line == line]
+        draft = _guarded(draft, line, partial(_cleaned, waste=places))
+    return draft.result()
+
+
+def _guarded(draft: _Draft, line: int, change: Callable[[_Draft, int], _Draft]) -> _Draft:
+    here = draft.line(line)
+    if not here:
+        return draft.hindered(f"line {line} is not found again")
+    try:
+        return change(draft, here)
+    except (DockerCacheError, KeyError) as problem:
+        return draft.hindered(str(problem).partition("\n")[0])
+
+
+def _torn_links(site: Site, waste: Sequence[Waste]) -> Rewriting | None:
+    """Packages whose links a later chown or chmod tears: both in one RUN keep them linked."""
+    lines = {item.line for item in waste if item.kind == "conda-packages"}
+    if len(lines) != 1 or len(waste) != len([w for w in waste if w.line in lines]):
+        return None
+    (line,) = lines
+    chain = chain_at(site, line)
+    if chain is None or not all(re.match(r"(chown|chmod|chgrp)\b", s) for s in chain.segments):
+        return None
+    position = site.position(line)
+    for earlier in range(position - 1, -1, -1):
+        if site.steps[earlier].stage.index != site.steps[position].stage.index:
+            break
+        if site.commands[earlier] is not None:
+            return _joined(_begun(site), site.steps[earlier].line, line).result()
+    return None
+
+
+def _cleaned(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
+    step = draft.step(line)
+    if step.instruction.keyword in ("COPY", "ADD"):
+        return _copied_waste(draft, line, waste)
+    source = draft.site.sheet.source(line)
+    new, words = source, []
+    rest: list[Waste] = []
+    for item in waste:
+        flagged = _without_cache(new, item.kind)
+        if flagged is None:
+            rest.append(item)
+        elif flagged[0] != new:
+            new = flagged[0]
+            words.append(f"give {flagged[1]} in line {draft.origins.get(line) or line}")
+    if words:
+        draft = draft.replaced(line, new, " and ".join(words))
+    removal = _removal(draft.step(line), rest)
+    if removal:
+        return _with_command(draft, line, removal)
+    return draft
+
+
+_NO_CACHE: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "pip": (re.compile(r"\bpip[0-9.]*\s+(?:install|wheel|download)\b"), "--no-cache-dir"),
+    "uv": (
+        re.compile(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install)\b"),
+        "--no-cache",
+    ),
+}
+
+
+def _without_cache(source: str, kind: str) -> tuple[str, str] | None:
+    """A RUN whose installer keeps no cache, and the option; None where no option does it."""
+    if kind not in _NO_CACHE:
+        return None
+    expression, option = _NO_CACHE[kind]
+    if kind == "pip" and re.search(r"\buv\s+pip\b", source):
+        return None
+    found = list(expression.finditer(source))
+    if not found:
+        return None
+    for match in reversed(found):
+        end = match.end()
+        command = re.match(r"[^&|;\n]*", source[end:])
+        if command is not None and re.search(rf"{option}(\s|\Z)", command[0]):
+            continue
+        source = f"{source[:end]} {option}{source[end:]}"
+    source = re.sub(r"\s--cache-dir(=|\s+)(\"[^\"]*\"|'[^']*'|\S+)", "", source)
+    return source, option
+
+
+def _removal(step: PlannedStep, waste: Sequence[Waste]) -> str:
+    """The command that removes these places in the RUN that makes them."""
+    commands: dict[str, None] = {}
+    places: list[str] = []
+    for item in waste:
+        text = step.instruction.text
+        tool = re.search(r"\b(micromamba|mamba|conda)\b", text)
+        if item.kind.startswith("conda") and tool and item.path.rstrip("/").endswith("/pkgs"):
+            commands[f"{tool[1]} clean --all --force-pkgs-dirs --yes"] = None
+        elif item.kind == "apt" and item.path.startswith("/var/lib/apt/lists"):
+            places.append("/var/lib/apt/lists/*")
+        else:
+            places.append(_word(item.path))
+    if places:
+        commands[f"rm -rf {' '.join(dict.fromkeys(places))}"] = None
+    return " && ".join(commands)
+
+
+def _word(path: str) -> str:
+    return path if re.fullmatch(r"[\w./@%+=:,-]+", path) else "'" + path.replace("'", "'\\''") + "'"
+
+
+def _with_command(draft: _Draft, line: int, command: str) -> _Draft:
+    new = appended(draft.site, line, command)
+    written = draft.origins.get(line) or line
+    if new is None:
+        return draft.hindered(f"the RUN in line {written} has to do {command!r} at its end")
+    return draft.replaced(line, new, f'do "{command}" at the end of the RUN in line {written}')
+
+
+def _copied_waste(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
+    """Leave out a COPY that brings nothing else; else remove the waste in the stage it is from."""
+    site, step = draft.site, draft.step(line)
+    written = draft.origins.get(line) or line
+    transfer = step.transfers[0] if step.transfers else None
+    if transfer is None or not isinstance(transfer.origin, int):
+        return draft.hindered(f"keep the waste out of what line {written} copies")
+    destination = posixpath.normpath(transfer.destination)
+    if waste[0].kind != "bytecode" and any(_within(destination, item.path) for item in waste):
+        position = site.position(line)
+        later = [
+            p
+            for p in range(position + 1, len(site.steps))
+            if site.steps[p].stage.index == step.stage.index
+        ]
+        if any(_reads(site, position, p) for p in later) or _is_read_elsewhere(site, step):
+            return draft.hindered(f"line {written} copies a package cache that other lines use")
+        return draft.replaced(line, None, f"leave out line {written}: it copies a package cache")
+    return _in_stage(draft, transfer, waste, written)
+
+
+def _reads(site: Site, copied: int, later: int) -> bool:
+    effects = effects_of(site, later)
+    if site.steps[later].instruction.keyword != "RUN":
+        return False
+    return (
+        bool(effects.unknown) or effects.reads.meeting(effects_of(site, copied).writes) is not None
+    )
+
+
+def _is_read_elsewhere(site: Site, step: PlannedStep) -> bool:
+    """Whether another stage stands on the stage of a step, or copies from it."""
+    index = step.stage.index
+    return any(
+        other.stage.parent == index or any(t.origin == index for t in other.transfers)
+        for other in site.steps
+    )
+
+
+def _within(path: str, tree: str) -> bool:
+    return path == tree or path.startswith(tree.rstrip("/") + "/")
+
+
+def _in_stage(draft: _Draft, transfer: Transfer, waste: Sequence[Waste], written: int) -> _Draft:
+    """Remove waste by the RUN of the stage that a COPY takes it from."""
+    places = [(item, _back(transfer, item.path)) for item in waste]
+    if any(place is None for _, place in places):
+        return draft.hindered(f"remove it in the stage that line {written} copies from")
+    there = [replace(item, path=place or "") for item, place in places]
+    maker = _maker(draft.site, transfer.origin)
+    if maker is None:
+        return draft.hindered(f"remove it in the stage that line {written} copies from")
+    line = draft.site.steps[maker].line
+    if waste[0].kind == "bytecode":
+        return _with_command(draft, line, _deletion([item.path for item in there]))
+    return _with_command(draft, line, _removal(draft.site.steps[maker], there))
+
+
+def _back(transfer: Transfer, path: str) -> str | None:
+    """Where a path of a COPY's destination comes from in its stage."""
+    if len(transfer.sources) != 1 or re.search(r"[*?\[]", transfer.sources[0]):
+        return None
+    source = "/" + transfer.sources[0].strip("/")
+    destination = posixpath.normpath(transfer.destination)
+    if _within(path, destination):
+        return posixpath.normpath(source + path[len(destination.rstrip("/")) :])
+    if _within(destination, path):
+        return source
+    return None
+
+
+def _maker(site: Site, stage: int | str) -> int | None:
+    """The RUN of a stage that installs last; else its last RUN; in the stages below it too."""
+    index = stage if isinstance(stage, int) else None
+    stages = {step.stage.index: step.stage for step in site.steps}
+    while index is not None and index in stages:
+        own = [
+            p
+            for p, step in enumerate(site.steps)
+            if step.stage.index == index and step.instruction.keyword == "RUN"
+        ]
+        installing = [p for p in own if site.commands[p] is not None]
+        if installing or own:
+            return (installing or own)[-1]
+        index = stages[index].parent
+    return None
+
+
+# -- bytecode
+
+
+def without_bytecode(site: Site, waste: Sequence[Waste]) -> Rewriting:
+    """A Dockerfile whose steps leave no bytecode in these places."""
+    draft = _begun(site)
+    asked = _asked_for(site)
+    for line in sorted({item.line for item in waste}):
+        step = site.steps[site.position(line)]
+        if "compileall" in step.instruction.text:
+            return Rewriting(
+                None, (f"line {line} compiles on purpose (compileall): leave that out",)
+            )
+        uses_uv = re.search(r"\buv\b", step.instruction.text)
+        if uses_uv and "--compile-bytecode" in step.instruction.text:
+            draft = _guarded(draft, line, _not_compiling)
+            continue
+        if uses_uv and asked and not _is_compiled_by_pip(step):
+            continue
+        paths = [item.path for item in waste if item.line == line]
+        draft = _guarded(draft, line, partial(_undone, paths=paths))
+    for line in asked:
+        draft = _guarded(draft, line, _without_variable)
+    return draft.result()
+
+
+def _is_compiled_by_pip(step: PlannedStep) -> bool:
+    return re.search(r"(?<!uv )\bpip[0-9.]*\s+install", step.instruction.text) is not None
+
+
+_COMPILES = "UV_COMPILE_BYTECODE"
+
+
+def _asked_for(site: Site) -> list[int]:
+    """The lines of ENV and ARG that make uv compile."""
+    found = []
+    for step in site.steps:
+        if step.instruction.keyword in ("ENV", "ARG") and not step.triggered:
+            for name, value in declared(step.instruction, step.escape):
+                if name == _COMPILES and (value or "").strip("\"'").lower() in ("1", "true", "yes"):
+                    found.append(step.line)
+    return found
+
+
+def _not_compiling(draft: _Draft, line: int) -> _Draft:
+    source = re.sub(r"\s--compile-bytecode\b", "", draft.site.sheet.source(line))
+    written = draft.origins.get(line) or line
+    return draft.replaced(line, source, f"leave out --compile-bytecode in line {written}")
+
+
+def _without_variable(draft: _Draft, line: int) -> _Draft:
+    """An ENV or ARG without UV_COMPILE_BYTECODE."""
+    step = draft.step(line)
+    written = draft.origins.get(line) or line
+    words = f"leave out {_COMPILES} in line {written}"
+    names = [name for name, _ in declared(step.instruction, step.escape)]
+    if names == [_COMPILES]:
+        return draft.replaced(line, None, words)
+    source = draft.site.sheet.source(line)
+    assignment = re.compile(rf"{_COMPILES}=(\"[^\"]*\"|'[^']*'|[^\s\\]*)[ \t]*(\\\n[ \t]*)?")
+    new = assignment.sub("", source, count=1)
+    new = re.sub(r"[ \t]*\\\n?\s*\Z", "", new)
+    if new == source or _COMPILES in new:
+        return draft.hindered(f"leave {_COMPILES} out of line {written}")
+    return draft.replaced(line, new, words)
+
+
+def _undone(draft: _Draft, line: int, paths: Sequence[str]) -> _Draft:
+    step = draft.step(line)
+    written = draft.origins.get(line) or line
+    if step.instruction.keyword not in ("COPY", "ADD"):
+        return _with_command(draft, line, _deletion(paths))
+    transfer = step.transfers[0] if step.transfers else None
+    if transfer is None or not isinstance(transfer.origin, int):
+        return draft.hindered(f"keep __pycache__ out of what line {written} copies")
+    return _in_stage(draft, transfer, [Waste(line, path) for path in paths], written)
+
+
+def _deletion(paths: Iterable[str]) -> str:
+    return f"find {' '.join(_word(path) for path in dict.fromkeys(paths))} -name '*.pyc' -delete"
+
+
+# -- hidden bytes
+
+
+def without_hidden(site: Site, hidden: Sequence[Hidden]) -> Rewriting:
+    """A Dockerfile in which these bytes are not hidden, because no layer carries them twice."""
+    draft = _begun(site)
+    problem = ""
+    for item in hidden:
+        first, second = draft.line(item.line), draft.line(item.hidden_by)
+        if not first or not second:
+            continue
+        try:
+            made = _revealed(draft, first, second, item)
+        except (DockerCacheError, KeyError):
+            continue
+        if made.problems:
+            problem = problem or made.problems[0]
+            continue
+        draft = made
+    if not draft.words:
+        return Rewriting(None, (problem,) if problem else ())
+    return draft.result()
+
+
+def _revealed(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft:
+    one, other = draft.step(first), draft.step(second)
+    keywords = (one.instruction.keyword, other.instruction.keyword)
+    if one.stage.index != other.stage.index:
+        return draft.hindered("the two lines belong to different stages")
+    if keywords == ("RUN", "RUN"):
+        return _joined(draft, first, second)
+    if keywords[0] in ("COPY", "ADD") and keywords[1] == "RUN":
+        if item.how == "changes":
+            return _owned(draft, first, second)
+        if item.how == "deletes":
+            return _not_brought(draft, first, second, item)
+    return draft.hindered(
+        f"line {item.line} and line {item.hidden_by} both make {item.path}: give up one of them"
+    )
+
+
+def _joined(draft: _Draft, first: int, second: int) -> _Draft:
+    """The second RUN as the end of the first, if nothing between them stands against it."""
+    site = draft.site
+    a, b = site.position(first), site.position(second)
+    shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
+    for between in range(a + 1, b):
+        if site.steps[between].stage.index != site.steps[a].stage.index:
+            continue
+        found = conflict(site, between, b)
+        if found is not None:
+            line = draft.origins.get(site.steps[between].line) or site.steps[between].line
+            return draft.hindered(
+                f"line {shown[1]} deletes or changes what line {shown[0]} makes, and needs line "
+                f"{line} between them ({found.what}): separate the two parts of line {shown[1]}"
+            )
+    text = joined(site, first, second)
+    if text is None:
+        return draft.hindered(
+            f"line {shown[1]} has to be a part of the RUN in line {shown[0]}, which is no plain "
+            "chain of commands"
+        )
+    removed = draft.replaced(second, None, "")
+    here = removed.line(shown[0])
+    return removed.replaced(here, text, f"join line {shown[1]} to line {shown[0]}")
+
+
+_CHOWN = re.compile(r"(chown|chmod)\s+((?:-\S+\s+)*)(\S+)\s+(\S.*)\Z", re.DOTALL)
+
+
+def _owned(draft: _Draft, first: int, second: int) -> _Draft:
+    """``COPY --chown`` and ``--chmod`` instead of a RUN that changes what was copied."""
+    site = draft.site
+    chain = chain_at(site, second)
+    shown = draft.origins.get(second) or second
+    if chain is None:
+        return draft.hindered(f"set the owner while copying, not in line {shown}")
+    draft_text = draft
+    for number, segment in enumerate(chain.segments):
+        found = _CHOWN.match(segment)
+        if found is None:
+            continue
+        made = _owned_by(draft_text, first, second, number, found)
+        if made is not None:
+            return made
+    return draft.hindered(f"set the owner while copying, not in line {shown}")
+
+
+def _owned_by(
+    draft: _Draft, first: int, second: int, number: int, found: re.Match[str]
+) -> _Draft | None:
+    site = draft.site
+    command, options, value, rest = found.groups()
+    position, changing = site.position(first), site.position(second)
+    stage = site.steps[position].stage.index
+    recursive = re.search(r"-[a-zA-Z]*R|--recursive", options) is not None
+    if command == "chmod" and not re.fullmatch(r"[0-7]{3,4}", value):
+        return None
+    if re.search(r"[*?\[$\"'`\\]", rest) or not recursive:
+        return None
+    trees = [
+        posixpath.normpath(posixpath.join(site.steps[changing].workdir, word))
+        for word in rest.split()
+    ]
+    covered = Paths(trees=frozenset(trees))
+    copies: list[int] = []
+    for p in range(changing):
+        step = site.steps[p]
+        if step.stage.index != stage or step.instruction.keyword == "FROM":
+            continue
+        effects = effects_of(site, p)
+        if step.instruction.keyword in ("COPY", "ADD"):
+            if effects.writes.meeting(covered) is None:
+                continue
+            writes = (*effects.writes.files, *effects.writes.trees)
+            if not all(any(_within(path, tree) for tree in trees) for path in writes):
+                return None
+            copies.append(p)
+        elif step.instruction.keyword == "RUN" and p != changing:
+            if effects.unknown and any(c < p for c in copies):
+                return None
+            if effects.writes.meeting(covered) is not None:
+                return None
+        elif step.instruction.keyword == "WORKDIR" and p > position:
+            continue
+    flag = "chown" if command == "chown" else "chmod"
+    if position not in copies or not _is_there(site, copies, value, command, second):
+        return None
+    shown = ", ".join(str(draft.origins.get(site.steps[p].line, 0)) for p in copies)
+    for line in [site.steps[p].line for p in copies]:
+        written = draft.origins.get(line, 0)
+        here = draft.line(written)
+        source = draft.site.sheet.source(here)
+        if draft.step(here).instruction.flag(flag):
+            return None
+        new = re.sub(r"\A(\s*(?:COPY|ADD))\b", rf"\1 --{flag}={value}", source, flags=re.IGNORECASE)
+        draft = draft.replaced(here, new, "")
+    written = draft.origins.get(second, 0) or second
+    here = draft.line(written)
+    chain = chain_at(draft.site, here)
+    assert chain is not None
+    kept = _directories(site, changing, trees, copies)
+    if kept:
+        segment = f"{command} {value} {' '.join(kept)}"
+        segments = (*chain.segments[:number], segment, *chain.segments[number + 1 :])
+        new_run: str | None = chain.text(segments)
+    else:
+        new_run = without_segment(chain, number)
+    what = "owner" if flag == "chown" else "mode"
+    words = f"set the {what} by COPY --{flag}={value} in line {shown} instead of line {written}"
+    return draft.replaced(here, new_run, words)
+
+
+def _is_there(site: Site, copies: Sequence[int], owner: str, command: str, second: int) -> bool:
+    """Whether the owner's name can be looked up when the files are copied."""
+    names = [name for name in owner.split(":") if name and not name.isdigit() and name != "root"]
+    if command == "chmod" or not names:
+        return True
+    if any("$" in name for name in names):
+        return False
+    first = min(copies)
+    for name in names:
+        word = re.compile(
+            rf"\b(user|group)add\b.*\b{re.escape(name)}\b|\badd(user|group)\b.*\b{re.escape(name)}\b"
+        )
+        makers = [p for p, step in enumerate(site.steps) if word.search(step.instruction.text)]
+        if makers and not any(p < first for p in makers):
+            return False
+    del second
+    return True
+
+
+def _directories(
+    site: Site, changing: int, trees: Sequence[str], copies: Sequence[int]
+) -> list[str]:
+    """The directories that a WORKDIR made before the COPY: their own owner has to be set still."""
+    found = []
+    stage = site.steps[changing].stage.index
+    for p in range(changing):
+        step = site.steps[p]
+        if step.stage.index == stage and step.instruction.keyword == "WORKDIR":
+            value = step.instruction.value
+            path = posixpath.normpath(posixpath.join(step.workdir, value))
+            made_by_copy = any(c < p for c in copies)
+            if not made_by_copy and any(_within(path, tree) for tree in trees):
+                found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _not_brought(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft:
+    """Bind-mount what only the deleting RUN reads; or delete it in the stage that it is from."""
+    site = draft.site
+    step = draft.step(first)
+    transfer = step.transfers[0] if len(step.transfers) == 1 else None
+    chain = chain_at(site, second)
+    shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
+    failed = draft.hindered(
+        f"line {shown[1]} deletes what line {shown[0]} copies: leave it out where it comes from"
+    )
+    if transfer is None or chain is None:
+        return failed
+    deleting = [
+        number
+        for number, segment in enumerate(chain.segments)
+        if re.match(r"rm\s|find\s.*-delete\Z", segment, re.DOTALL)
+    ]
+    for number in deleting:
+        made = _mounted(draft, first, second, number, transfer) or _deleted_there(
+            draft, first, second, number, transfer
+        )
+        if made is not None:
+            return made
+    del item
+    return failed
+
+
+def _removed_paths(step: PlannedStep, segment: str) -> list[str] | None:
+    """What ``rm`` removes, as absolute paths without wildcards."""
+    words = segment.split()
+    if words[0] != "rm" or re.search(r"[$\"'`\\*?\[]", segment):
+        return None
+    return [
+        posixpath.normpath(posixpath.join(step.workdir, word))
+        for word in words[1:]
+        if not word.startswith("-")
+    ]
+
+
+def _mounted(
+    draft: _Draft, first: int, second: int, number: int, transfer: Transfer
+) -> _Draft | None:
+    site = draft.site
+    step, running = draft.step(first), draft.step(second)
+    chain = chain_at(site, second)
+    assert chain is not None
+    removed = _removed_paths(running, chain.segments[number])
+    destination = posixpath.normpath(transfer.destination)
+    target = _mount_target(transfer, destination)
+    if removed is None or target is None or not any(_within(target, path) for path in removed):
+        return None
+    if transfer.exclude or step.instruction.heredocs or len(chain.segments) < 2:
+        return None
+    if not isinstance(transfer.origin, int) and transfer.origin != "context":
+        return None
+    copied, run = site.position(first), site.position(second)
+    for p in range(copied + 1, len(site.steps)):
+        if site.steps[p].stage.index != step.stage.index or p == run:
+            continue
+        if site.steps[p].instruction.keyword != "RUN" or p > run:
+            continue
+        effects = effects_of(site, p)
+        if effects.unknown or effects.reads.meeting(effects_of(site, copied).writes) is not None:
+            return None
+    origin = step.instruction.flag("from")
+    source = transfer.sources[0]
+    options = [f"from={origin}"] if origin else []
+    mount = ",".join(["--mount=type=bind", *options, f"source={source}", f"target={target}"])
+    if re.search(r"[\s\"]", mount):
+        return None
+    left = [path for path in removed if not _within(target, path) and not _within(path, target)]
+    rest = list(chain.segments)
+    if left:
+        rest[number] = f"rm -rf {' '.join(left)}"
+    else:
+        del rest[number]
+    if not rest:
+        return None
+    new = replace(chain, head=f"{chain.head}{mount} ").text(tuple(rest))
+    shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
+    draft = draft.replaced(first, None, "")
+    here = draft.line(shown[1])
+    return draft.replaced(
+        here, new, f"mount {target} in line {shown[1]} instead of copying it in line {shown[0]}"
+    )
+
+
+def _mount_target(transfer: Transfer, destination: str) -> str | None:
+    if len(transfer.sources) != 1 or re.search(r"[*?\[]|://", transfer.sources[0]):
+        return None
+    if transfer.destination.endswith("/") and not transfer.sources[0].endswith("/"):
+        name = posixpath.basename(transfer.sources[0])
+        if "." in name:  # A file keeps its name in a directory; a directory's content is copied.
+            return posixpath.join(destination, name)
+    return destination
+
+
+def _deleted_there(
+    draft: _Draft, first: int, second: int, number: int, transfer: Transfer
+) -> _Draft | None:
+    """Delete in the stage that a COPY takes from, if only that COPY takes from it."""
+    site = draft.site
+    if not isinstance(transfer.origin, int):
+        return None
+    chain = chain_at(site, second)
+    assert chain is not None
+    segment = chain.segments[number]
+    moved = _mapped(segment, transfer, draft.step(second).workdir)
+    maker = _maker(site, transfer.origin)
+    takers = [
+        step
+        for step in site.steps
+        if step.stage.parent == transfer.origin
+        or any(t.origin == transfer.origin for t in step.transfers)
+    ]
+    if moved is None or maker is None or {step.line for step in takers} != {first}:
+        return None
+    if site.steps[maker].stage.index != transfer.origin:
+        return None
+    copied, run = site.position(first), site.position(second)
+    for p in range(copied + 1, run):
+        if site.steps[p].instruction.keyword == "RUN" and _reads(site, copied, p):
+            return None
+    shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
+    line = site.steps[maker].line
+    written = draft.origins.get(line) or line
+    new = appended(site, line, moved)
+    if new is None:
+        return None
+    rest = without_segment(chain, number)
+    draft = draft.replaced(line, new, f'do "{moved}" in line {written} instead of line {shown[1]}')
+    return draft.replaced(draft.line(shown[1]), rest, "")
+
+
+def _mapped(segment: str, transfer: Transfer, workdir: str) -> str | None:
+    """A deletion with its paths as they are in the stage that the files come from."""
+    if re.search(r"[$`\\]", segment):
+        return None
+    words = re.findall(r"\"[^\"]*\"|'[^']*'|\S+", segment)
+    out: list[str] = []
+    paths = 0
+    done = False
+    for index, word in enumerate(words):
+        is_path = index > 0 and not word.startswith("-") and not done
+        if words[0] == "find" and index > 0 and word.startswith("-"):
+            done = True
+        if not is_path:
+            out.append(word)
+            continue
+        fixed = re.split(r"[*?\[]", word.strip("\"'"))[0]
+        whole = posixpath.normpath(posixpath.join(workdir, word.strip("\"'")))
+        back = _back(transfer, whole)
+        destination = posixpath.normpath(transfer.destination)
+        if back is None or not _within(posixpath.join(workdir, fixed), destination):
+            return None
+        out.append(back)
+        paths += 1
+    return " ".join(out) if paths else None

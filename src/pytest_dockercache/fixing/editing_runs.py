@@ -1,0 +1,72 @@
+"""The text of a RUN with a command more, a word less, or another RUN behind it."""
+
+from __future__ import annotations
+
+import re
+
+from .site import Site
+from .splitting import Chain, chain_of
+
+__all__ = ["appended", "chain_at", "joined", "without_segment"]
+
+
+def chain_at(site: Site, line: int) -> Chain | None:
+    """The RUN at a line as a chain of commands, None if it is not plainly one."""
+    step = next((item for item in site.steps if item.line == line), None)
+    if step is None or step.instruction.keyword != "RUN":
+        return None
+    return chain_of(site.sheet.source(line), step.escape)
+
+
+def appended(site: Site, line: int, command: str) -> str | None:
+    """The source of the RUN at ``line`` with one more command at its end.
+
+    None for a RUN in exec form, and where the end of the script is not plain.
+    """
+    step = next(item for item in site.steps if item.line == line)
+    instruction = step.instruction
+    if instruction.keyword != "RUN" or instruction.exec_form is not None or step.escape != "\\":
+        return None
+    source = site.sheet.source(line)
+    if instruction.heredocs:
+        return _in_document(site, line, command)
+    body = source.rstrip()
+    if re.search(r"(&&|\|\||[|&;(\\])\s*\Z", body) or re.search(r"(?m)^\s*#[^\n]*\Z", body):
+        return None
+    return f"{body} \\\n    && {command}"
+
+
+def _in_document(site: Site, line: int, command: str) -> str | None:
+    """A heredoc script with one more line, if the heredoc is all that the RUN is."""
+    step = next(item for item in site.steps if item.line == line)
+    instruction = step.instruction
+    document = instruction.heredocs[0]
+    first = document.body.split("\n", 1)[0]
+    plain = re.fullmatch(r"<<-?[\"']?\w+[\"']?", instruction.value.strip())
+    if plain is None or len(instruction.heredocs) > 1 or first.startswith("#!"):
+        return None
+    lines = site.sheet.source(line).split("\n")
+    if lines[-1].strip() != document.name:
+        return None
+    return "\n".join([*lines[:-1], command, lines[-1]])
+
+
+def joined(site: Site, first: int, second: int) -> str | None:
+    """The source of one RUN that does what the RUNs at two lines do; None if that is not plain."""
+    one, other = chain_at(site, first), chain_at(site, second)
+    if one is None or other is None:
+        return None
+    flags = re.findall(r"--[a-z]+=\S+", other.head)
+    if any(flag not in one.head for flag in flags):
+        return None
+    segments = list(one.segments)
+    if any(re.match(r"(cd|pushd)\s", segment) for segment in segments):
+        step = next(item for item in site.steps if item.line == second)
+        segments.append(f"cd {step.workdir}")
+    return one.text((*segments, *other.segments))
+
+
+def without_segment(chain: Chain, number: int) -> str | None:
+    """The RUN without one of its commands; None if it was the only one."""
+    rest = (*chain.segments[:number], *chain.segments[number + 1 :])
+    return chain.text(rest) if rest else None
