@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from .cache import Snapshot, stage_ancestors
@@ -49,7 +50,8 @@ class Settings:
     bytes, ``min_saving`` a share between 0 and 1. ``env_step`` is a regular
     expression over the text of RUN instructions; ``environment`` and ``edit``
     are context paths. ``compare`` is the image whose environment the judged
-    one must have: a daemon's, or the path of an archive or OCI directory.
+    one must have: a daemon's, or the path of an archive or OCI directory. ``root``
+    is the directory from which patches name their files.
     """
 
     engine: str = "auto"
@@ -65,6 +67,7 @@ class Settings:
     max_size: int | None = None
     min_saving: float | None = None
     compare: str | None = None
+    root: Path | None = None
 
 
 @dataclass(frozen=True)

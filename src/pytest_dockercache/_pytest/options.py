@@ -169,6 +169,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         max_size=_size(reader.value("max-size")),
         min_saving=_share(reader.value("min-saving")),
         compare=_compared(reader.value("compare")),
+        root=config.rootpath,
     )
     images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")

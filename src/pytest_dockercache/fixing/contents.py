@@ -28,12 +28,15 @@ __all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hid
 class Waste:
     """What the layer of the instruction at ``line`` holds in the directory ``path``.
 
-    ``kind`` is the kind of package cache, ``bytecode`` for ``.pyc`` files.
+    ``kind`` is the tool whose cache it is (``conda``, ``pip``), ``bytecode``
+    for ``.pyc`` files. ``torn`` says that the bytes are copies that a change
+    of owner or mode has made of linked files.
     """
 
     line: int
     path: str
     kind: str = "bytecode"
+    torn: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def _guarded(draft: _Draft, line: int, change: Callable[[_Draft, int], _Draft]) 
 
 def _torn_links(site: Site, waste: Sequence[Waste]) -> Rewriting | None:
     """Packages whose links a later chown or chmod tears: both in one RUN keep them linked."""
-    lines = {item.line for item in waste if item.kind == "conda-packages"}
-    if len(lines) != 1 or len(waste) != len([w for w in waste if w.line in lines]):
+    lines = {item.line for item in waste if item.torn}
+    if len(lines) != 1 or not all(item.torn for item in waste):
         return None
     (line,) = lines
     chain = chain_at(site, line)
@@ -363,7 +366,7 @@ def _without_variable(draft: _Draft, line: int) -> _Draft:
     source = draft.site.sheet.source(line)
     assignment = re.compile(rf"{_COMPILES}=(\"[^\"]*\"|'[^']*'|[^\s\\]*)[ \t]*(\\\n[ \t]*)?")
     new = assignment.sub("", source, count=1)
-    new = re.sub(r"[ \t]*\\\n?\s*\Z", "", new)
+    new = re.sub(r"[ \t]*(\\\n?)?\s*\Z", "", new)
     if new == source or _COMPILES in new:
         return draft.hindered(f"leave {_COMPILES} out of line {written}")
     return draft.replaced(line, new, words)

@@ -7,7 +7,7 @@ step hits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..cache import Dialect, Snapshot
@@ -48,7 +48,8 @@ class _Trial:
 
     ``origins`` maps the first line of each instruction of the draft to its
     line in the user's Dockerfile, 0 for one that is new; ``done`` says what
-    has been changed so far.
+    has been changed so far; ``wanted`` are the user's lines of the
+    environment steps in question, None for all.
     """
 
     site: Site
@@ -56,10 +57,14 @@ class _Trial:
     dialect: Dialect
     origins: Mapping[int, int]
     done: tuple[str, ...] = ()
+    wanted: frozenset[int] | None = None
     nonce: str = "fixing"
 
-    def missed(self, site: Site) -> list[_Missed]:
-        """The environment steps of a draft that do not plainly hit after the edits."""
+    def missed(self, site: Site, back: Mapping[int, int]) -> list[_Missed]:
+        """The environment steps of a draft that do not plainly hit after the edits.
+
+        ``back`` maps the lines of the draft to those of :attr:`site`.
+        """
         before = site.snapshot
         spec = apply_argument_edits(site.spec, self.edits, self.nonce, _defaults(before))
         after = before.after(spec, self.edits, nonce=self.nonce)
@@ -67,13 +72,16 @@ class _Trial:
         installs = {
             step.line
             for step, command in zip(site.steps, site.commands, strict=True)
-            if command is not None
+            if command is not None and self._is_wanted(back.get(step.line, 0))
         }
         return [
             _Missed(item.step.line, item.root.line if item.root is not None else None)
             for item in said
             if item.runs and item.step.line in installs and item.status != "hit"
         ]
+
+    def _is_wanted(self, line: int) -> bool:
+        return self.wanted is None or self.origins.get(line, 0) in self.wanted
 
     def original(self, line: int) -> int:
         """A line of the draft as the user knows it."""
@@ -90,10 +98,14 @@ def _defaults(snapshot: Snapshot) -> dict[str, str]:
     return defaults
 
 
-def reordered(site: Site, edits: Sequence[Edit], dialect: Dialect) -> Rewriting:
-    """A Dockerfile in which these edits leave every environment step a hit."""
-    lines = {step.line: step.line for step in site.steps}
-    return _improved(_Trial(site, tuple(edits), dialect, lines), _MOST_CHANGES)
+def reordered(
+    site: Site, edits: Sequence[Edit], dialect: Dialect, lines: Collection[int] | None = None
+) -> Rewriting:
+    """A Dockerfile in which these edits leave the environment steps hits, those at ``lines`` or all."""
+    origins = {step.line: step.line for step in site.steps}
+    wanted = None if lines is None else frozenset(lines)
+    trial = _Trial(site, tuple(edits), dialect, origins, wanted=wanted)
+    return _improved(trial, _MOST_CHANGES)
 
 
 def _improved(trial: _Trial, left: int) -> Rewriting:
@@ -104,7 +116,8 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
     draft = site
     for _ in range(_MOST_CHANGES):
         try:
-            missed = trial.missed(draft)
+            back = {step.line: step.line for step in site.steps} if order is None else order.origins
+            missed = trial.missed(draft, back)
         except DockerCacheError as problem:
             return Rewriting(None, (str(problem).splitlines()[0],))
         if not missed:

@@ -1,0 +1,195 @@
+"""What a failing check offers: a patch that the model has tried, or what has to be separated.
+
+Every offer is made from the project as it is on disk; the user's tree is read
+and never written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..cache import Dialect
+from ..cache.prediction import Comparison
+from ..dockerfile.rewriting import patch_of
+from ..errors import DockerCacheError
+from ..model import Edit, Fix
+from ..project import Project
+from .contents import Hidden, Waste, without_bytecode, without_caches, without_hidden
+from .ignoring import Ignoring, ignoring, tree_with
+from .reinstalling import Rewriting, reordered
+from .site import Site
+
+__all__ = [
+    "Hidden",
+    "Waste",
+    "keeping_the_environment",
+    "showing_all_bytes",
+    "without_package_caches",
+    "without_pyc",
+    "without_what_changes_by_itself",
+]
+
+
+def keeping_the_environment(
+    project: Project,
+    edits: Sequence[Edit],
+    dialect: Dialect,
+    lines: Collection[int] | None = None,
+) -> Fix | None:
+    """What to change so that these edits leave the environment steps hits.
+
+    ``lines`` are the first lines of the environment steps in question, None
+    for all of them.
+    """
+
+    def change(site: Site) -> Rewriting:
+        return reordered(site, edits, dialect, lines)
+
+    return _offered(project, change)
+
+
+def without_package_caches(project: Project, waste: Sequence[Waste]) -> Fix | None:
+    """What to change so that no package cache stays in these places."""
+    return _offered(project, lambda site: without_caches(site, waste))
+
+
+def without_pyc(project: Project, waste: Sequence[Waste]) -> Fix | None:
+    """What to change so that no bytecode stays in these places."""
+    return _offered(project, lambda site: without_bytecode(site, waste))
+
+
+def showing_all_bytes(project: Project, hidden: Sequence[Hidden]) -> Fix | None:
+    """What to change so that no layer carries what a later one hides."""
+    return _offered(project, lambda site: without_hidden(site, hidden))
+
+
+def without_what_changes_by_itself(
+    project: Project, probes: Mapping[str, Edit], dialect: Dialect
+) -> Fix | None:
+    """What to change so that the edits of these paths (``.git``) leave every step a hit.
+
+    Lines for the ignore file; a COPY of such a path by its name goes below
+    what installs.
+    """
+    site = _site(project)
+    if site is None:
+        return None
+    named = [name for name in probes if _is_named(site, name)]
+    ignored = [name for name in probes if name not in named]
+    words: list[str] = []
+    made: Ignoring | None = None
+    draft = site
+    if ignored:
+        made = ignoring(site, ignored)
+        draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
+        words.append(_ignore_words(project, made))
+    edits = list(probes.values())
+    try:
+        moved = reordered(draft, edits, dialect)
+        after = draft if moved.text is None else draft.rewritten(moved.text)
+        quiet = _is_quiet(after, [probes[name] for name in ignored], dialect)
+    except DockerCacheError:
+        return None
+    if not quiet:
+        return Fix("; ".join(words) or moved.words[0]) if words or moved.words else None
+    words += moved.words
+    changes: dict[Path, tuple[str | None, str]] = {}
+    if made is not None:
+        changes[made.path] = (made.before, made.after)
+    if moved.text is not None:
+        changes[project.spec.dockerfile] = (site.text, moved.text)
+    if not changes:
+        return Fix(words[0]) if words else None
+    return Fix(", and ".join(words), _patch(project, changes))
+
+
+def _ignore_words(project: Project, made: Ignoring) -> str:
+    shown = _shown(project, made.path)
+    lines = f"{'the line' if len(made.added) == 1 else 'the lines'} {', '.join(made.added)}"
+    if made.before is None:
+        return f"create {shown} with {lines}"
+    return f"end {shown} with {lines}"
+
+
+def _is_named(site: Site, name: str) -> bool:
+    """Whether a COPY, an ADD or a mount takes a path of the context by its very name."""
+    return any(
+        transfer.origin == "context" and os.path.normpath(source).lstrip("/") == name.rstrip("/")
+        for step in site.steps
+        for transfer in step.transfers
+        for source in transfer.sources
+    )
+
+
+def _is_quiet(site: Site, edits: Sequence[Edit], dialect: Dialect) -> bool:
+    """Whether the model says that edits change no step."""
+    if not edits:
+        return True
+    before = site.snapshot
+    after = before.after(site.spec, edits, nonce="fixing")
+    said = Comparison(before, after, dialect).run().predictions
+    return all(item.status == "hit" for item in said if item.runs)
+
+
+def _base(project: Project) -> Path:
+    root = project.settings.root
+    dockerfile = project.spec.dockerfile
+    for candidate in (root, project.spec.context):
+        if candidate is not None and dockerfile.is_relative_to(candidate):
+            return candidate
+    return dockerfile.parent
+
+
+def _shown(project: Project, path: Path) -> str:
+    return os.path.relpath(path, _base(project)).replace(os.sep, "/")
+
+
+def _patch(project: Project, changes: Mapping[Path, tuple[str | None, str]]) -> str | None:
+    named = {_shown(project, path): texts for path, texts in changes.items()}
+    if any(name.startswith("../") for name in named):
+        return None
+    patch = patch_of(named)
+    try:
+        patch.encode("utf-8")
+    except UnicodeEncodeError:
+        return None  # A report is text; the bytes of such a file could not be said in it.
+    return patch
+
+
+def _site(project: Project) -> Site | None:
+    """The project as a draft; None where the Dockerfile that was judged is not the one on disk."""
+    try:
+        text = project.spec.dockerfile.read_bytes().decode("utf-8")
+    except (OSError, ValueError):
+        return None
+    if text.removeprefix("\ufeff") != project.dockerfile.text:
+        return None
+    return Site(project.snapshot, project.spec, text, project.settings.env_step)
+
+
+def _offered(project: Project, change: Callable[[Site], Rewriting]) -> Fix | None:
+    site = _site(project)
+    if site is None:
+        return None
+    try:
+        made = change(site)
+    except DockerCacheError:
+        return None
+    if made.text is None:
+        return Fix(made.words[0]) if made.words else None
+    words = ", then ".join(made.words)
+    if not _builds(site.rewritten(made.text)):
+        return Fix(words)
+    return Fix(words, _patch(project, {project.spec.dockerfile: (site.text, made.text)}))
+
+
+def _builds(site: Site) -> bool:
+    """Whether the model finds nothing that a builder would refuse."""
+    try:
+        Comparison(site.snapshot, site.snapshot).run()
+    except DockerCacheError:
+        return False
+    return True
