@@ -101,7 +101,7 @@ def _defaults(snapshot: Snapshot) -> dict[str, str]:
 def reordered(
     site: Site, edits: Sequence[Edit], dialect: Dialect, lines: Collection[int] | None = None
 ) -> Rewriting:
-    """A Dockerfile in which these edits leave the environment steps hits, those at ``lines`` or all."""
+    """A Dockerfile in which these edits leave the environment steps (at ``lines``) hits."""
     origins = {step.line: step.line for step in site.steps}
     wanted = None if lines is None else frozenset(lines)
     trial = _Trial(site, tuple(edits), dialect, origins, wanted=wanted)
