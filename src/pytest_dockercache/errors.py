@@ -43,11 +43,14 @@ class EngineUnavailable(DockerCacheError):
 
     ``absent`` is True only when no daemon listens (missing socket, refused
     connection); only then may the engine choice fall back to a prediction.
+    ``silent`` is True if it is there and did not answer in time: whoever asks
+    next would wait as long.
     """
 
-    def __init__(self, message: str, *, absent: bool = False) -> None:
+    def __init__(self, message: str, *, absent: bool = False, silent: bool = False) -> None:
         super().__init__(message)
         self.absent = absent
+        self.silent = silent
 
 
 class BuildFailed(DockerCacheError):

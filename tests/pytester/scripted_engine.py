@@ -36,7 +36,7 @@ def install() -> None:
     close_engines()
 
 
-def connect(why: str, builder: str | None) -> Engine:
+def connect(why: str, builder: str | None, timeout: float | None) -> Engine:
     return Scripted()
 
 

@@ -147,17 +147,17 @@ def _aliased() -> bool:
         return False  # RuntimeError: a user without a home
 
 
-def _connected(daemon: Daemon | Reached) -> Daemon:
+def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
     """The daemon, connected to when something is first asked of it: buildx is starting up then."""
     if not isinstance(daemon, Reached):
         return daemon
     from .daemon import connect
 
     try:
-        found = connect()
+        found = connect(timeout)
     except EngineUnavailable as problem:
         # Not "absent", which would be skipped over: it was there when it was chosen.
-        raise EngineUnavailable(str(problem)) from None
+        raise EngineUnavailable(str(problem), silent=problem.silent) from None
     # Podman's service has another ID each time: it tells nothing then.
     if found.identity != daemon.id and found.ask_id() == found.identity:
         found.close()
@@ -177,6 +177,7 @@ class Buildx(DaemonSide):
         why: str,
         builder: str | None = None,
         plugin: Plugin | None = None,
+        timeout: float | None = None,
     ) -> None:
         found = plugin or ask_docker().plugin
         if found is None:
@@ -197,7 +198,7 @@ class Buildx(DaemonSide):
         if self._builder.driver != "docker":
             identity = f"{identity}/{self._builder.name}"
         info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
-        super().__init__(lambda: _connected(daemon), info, BUILDKIT)
+        super().__init__(lambda: _connected(daemon, timeout), info, BUILDKIT)
         # The clock of another builder is not known.
         self._ledger = Ledger(daemon.now if self._in_daemon else None)
 

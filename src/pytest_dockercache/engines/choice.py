@@ -18,14 +18,16 @@ __all__ = ["create_engine"]
 _ANSWERS = "the buildx plugin answers"
 
 
-def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
+def create_engine(
+    name: str = "auto", *, builder: str | None = None, timeout: float | None = None
+) -> Engine:
     """Connect to the daemon and return the engine of that name.
 
     ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine
     API, else the classic builder; where no daemon listens it is the model,
     which predicts. ``builder`` names a buildx builder instance and therefore
     asks for buildx. The plugin answers without a daemon: it only judges if one
-    does.
+    does. ``timeout`` is how many seconds the daemon may take for one answer.
 
     Raises ConfigError for an unknown name, and for a builder with an engine
     that has none; EngineUnavailable if no daemon answers (``absent`` only if
@@ -41,48 +43,47 @@ def create_engine(name: str = "auto", *, builder: str | None = None) -> Engine:
             f"--dockercache-builder={builder} needs buildx, not --dockercache-engine={name}"
         )
     if name == "auto":
-        return _best(builder)
-    return ENGINES[name].load()(f"--dockercache-engine={name}", builder)
+        return _best(builder, timeout)
+    return ENGINES[name].load()(f"--dockercache-engine={name}", builder, timeout)
 
 
-def connect_buildx(why: str, builder: str | None) -> Engine:
+def connect_buildx(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine behind ``docker buildx build``."""
     from .buildx import Buildx
 
-    answer = question().answer()
+    answer = question().answer(timeout)
     plugin = answer.plugin
     if answer.reached is not None and plugin is not None and supported(plugin.version):
-        return Buildx(answer.reached, why, builder, plugin)
-    return _on_daemon(lambda daemon: Buildx(daemon, why, builder, plugin))
+        return Buildx(answer.reached, why, builder, plugin, timeout)
+    return _on_daemon(lambda daemon: Buildx(daemon, why, builder, plugin), timeout)
 
 
-def connect_buildkit(why: str, builder: str | None) -> Engine:
+def connect_buildkit(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine of the daemon's own BuildKit."""
     from .buildkit import BuildKit
 
-    return _on_daemon(lambda daemon: BuildKit(daemon, why))
+    return _on_daemon(lambda daemon: BuildKit(daemon, why), timeout)
 
 
-def connect_classic(why: str, builder: str | None) -> Engine:
+def connect_classic(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine of the builder that Docker had before BuildKit."""
     from .classic import Classic
 
-    return _on_daemon(lambda daemon: Classic(daemon, why))
+    return _on_daemon(lambda daemon: Classic(daemon, why), timeout)
 
 
-def connect_model(why: str, builder: str | None) -> Engine:
+def connect_model(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine that predicts."""
     from .model import Model
 
     return Model(why)
 
 
-def _on_daemon(make: Callable[[Daemon], Engine], daemon: Daemon | None = None) -> Engine:
+def _on_daemon(make: Callable[[Daemon], Engine], timeout: float | None) -> Engine:
     """An engine on the daemon that answers; the connection is closed if it cannot be made."""
-    if daemon is None:
-        from .daemon import connect
+    from .daemon import connect
 
-        daemon = connect()
+    daemon = connect(timeout)
     try:
         return make(daemon)
     except BaseException:
@@ -90,26 +91,23 @@ def _on_daemon(make: Callable[[Daemon], Engine], daemon: Daemon | None = None) -
         raise
 
 
-def _best(builder: str | None) -> Engine:
+def _best(builder: str | None, timeout: float | None) -> Engine:
     for name, registration in ENGINES.items():
         if registration.preferred:
-            return registration.load()(f"{name} is preferred", builder)
-    answer = question().answer()
+            return registration.load()(f"{name} is preferred", builder, timeout)
+    answer = question().answer(timeout)
     plugin = answer.plugin
     has_buildx = plugin is not None and supported(plugin.version)
     if answer.reached is not None and has_buildx:
-        return connect_buildx(_ANSWERS, builder)
-    from .daemon import connect
-
+        return connect_buildx(_ANSWERS, builder, timeout)
     try:
-        daemon = connect()
+        return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, plugin), timeout)
     except EngineUnavailable as problem:
         # Refused permission, TLS and ssh mean that there is a daemon: it is
         # not to be replaced by a guess.
         if builder is not None or not problem.absent:
             raise
         return connect_model(str(problem).splitlines()[0], None)
-    return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, plugin), daemon)
 
 
 def _best_of_daemon(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:

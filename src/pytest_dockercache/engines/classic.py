@@ -21,7 +21,7 @@ from .base import BuildRequest, stopped
 from .buildkit import line_in
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import build_failed, build_timeout, daemon_gone
+from .failure import KILLED, build_failed, build_timeout, daemon_gone
 
 if TYPE_CHECKING:
     from ..dockerfile import Dockerfile, Instruction
@@ -267,6 +267,8 @@ class Classic(DaemonSide):
                     image = _image(record) or image
                     if "error" in record:
                         complaint = str(record["error"])
+                        if KILLED.search(complaint) and not self._daemon.lives_on():
+                            raise daemon_gone(complaint)
                         raise build_failed(request, transcript.line, complaint, transcript.log)
                     if not transcript.take(str(record.get("stream") or ""), time.monotonic()):
                         continue

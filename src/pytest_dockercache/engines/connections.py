@@ -15,11 +15,29 @@ __all__ = ["close_engines", "connected_engine", "engine_of_builder"]
 _open: dict[tuple[str, str | None], Engine] = {}
 
 
-def connected_engine(name: str, builder: str | None) -> Engine:
-    """The engine of that name. Raises EngineUnavailable, ConfigError."""
-    if (name, builder) not in _open:
-        _open[name, builder] = create_engine(name, builder=builder)
-    return _open[name, builder]
+_silent: dict[tuple[str, str | None], EngineUnavailable] = {}
+
+_SWEEP_SECONDS = 10.0
+"""How long a daemon is waited for that only has to be cleaned up: the next run may do it."""
+
+
+def connected_engine(name: str, builder: str | None, timeout: float | None = None) -> Engine:
+    """The engine of that name; ``timeout`` is in seconds for each answer of the daemon.
+
+    A daemon that did not answer once is not waited for again. Raises
+    EngineUnavailable, ConfigError.
+    """
+    key = (name, builder)
+    if key in _silent:
+        raise EngineUnavailable(str(_silent[key]), silent=True)
+    if key not in _open:
+        try:
+            _open[key] = create_engine(name, builder=builder, timeout=timeout)
+        except EngineUnavailable as problem:
+            if problem.silent:
+                _silent[key] = problem
+            raise
+    return _open[key]
 
 
 @contextlib.contextmanager
@@ -33,7 +51,7 @@ def engine_of_builder(name: str, builder: str | None, identity: str) -> Iterator
         if (engine.info.name, engine.info.builder) == (name, identity):
             yield engine
             return
-    with contextlib.closing(create_engine(name, builder=builder)) as engine:
+    with contextlib.closing(create_engine(name, builder=builder, timeout=_SWEEP_SECONDS)) as engine:
         if engine.info.builder != identity:
             raise EngineUnavailable("another daemon answers now")
         yield engine
@@ -43,4 +61,5 @@ def close_engines() -> None:
     """Close the engines of this process, and forget what the docker command said of them."""
     while _open:
         _open.popitem()[1].close()
+    _silent.clear()
     forget_answers()

@@ -37,6 +37,15 @@ _CALL_SECONDS = 120
 """How long one call may take; those that wait for something (build, wait) say so themselves."""
 
 
+_ALIVE_SECONDS = 10
+"""How long a daemon may take to say that it lives."""
+
+_ENDING_SECONDS = 3.0
+"""How long a daemon is watched that may be about to end."""
+
+_LOG_SECONDS = 0.2
+"""How long an empty log is given to hold something after all."""
+
 _IDS_A_REQUEST = 100
 """How many records one request asks to be removed: they stand in its URL."""
 
@@ -51,22 +60,25 @@ def current_context() -> str:
     return os.environ.get("DOCKER_CONTEXT") or str(get_current_context_name())
 
 
-def connect() -> Daemon:
+def connect(timeout: float | None = None) -> Daemon:
     """Connect to the daemon and ask what it is.
 
+    ``timeout`` is how many seconds it may take for an answer, 120 at most.
     Raises EngineUnavailable; ``absent`` only if nothing listens there.
     """
     endpoint = _endpoint()
+    patience = min(_CALL_SECONDS, timeout or _CALL_SECONDS)
     try:
-        _knock(endpoint)
+        _knock(endpoint, patience)
         # With a version given, the SDK asks nothing while it is being made.
-        with contextlib.closing(_client(endpoint, _OLDEST_API)) as first:
-            ping = first.api.get(f"{first.api.base_url}/_ping", timeout=_CALL_SECONDS)
+        with contextlib.closing(_client(endpoint, _OLDEST_API, patience)) as first:
+            ping = first.api.get(f"{first.api.base_url}/_ping", timeout=patience)
             ping.raise_for_status()
-        client = _client(endpoint, ping.headers.get("Api-Version"))
+        client = _client(endpoint, ping.headers.get("Api-Version"), patience)
         version = client.version()
     except (DockerException, requests.RequestException, OSError, ValueError) as problem:
-        raise _unavailable(endpoint, problem) from None
+        raise _unavailable(endpoint, problem, patience) from None
+    _give_up_once_silent(client, patience)
     return Daemon(
         client=client,
         endpoint=endpoint,
@@ -74,14 +86,17 @@ def connect() -> Daemon:
         api=str(version.get("ApiVersion", "")),
         builder_version=ping.headers.get("Builder-Version", ""),
         os=ping.headers.get("OSType", "linux"),
+        patience=patience,
     )
 
 
-def _client(endpoint: str, version: str | None) -> docker.DockerClient:
+def _client(endpoint: str, version: str | None, patience: float) -> docker.DockerClient:
     # docker-py's own ssh needs paramiko; the ssh command knows the user's
     # configuration and agent, as the docker command does.
     return docker.from_env(
-        version=version, timeout=_CALL_SECONDS, use_ssh_client=endpoint.startswith("ssh://")
+        version=version,
+        timeout=patience,  # type: ignore[arg-type]  # a float works as well
+        use_ssh_client=endpoint.startswith("ssh://"),
     )
 
 
@@ -100,7 +115,7 @@ def _endpoint() -> str:
     return str(context.Host or "the local Docker socket")
 
 
-def _knock(endpoint: str) -> None:
+def _knock(endpoint: str, patience: float) -> None:
     """Raise OSError if nothing listens on a socket file.
 
     The SDK would say the same, but leave a socket behind whose
@@ -109,7 +124,7 @@ def _knock(endpoint: str) -> None:
     scheme, _, path = endpoint.partition("://")
     if scheme in ("unix", "http+unix") and hasattr(socket, "AF_UNIX"):
         with socket.socket(socket.AF_UNIX) as knocking:
-            knocking.settimeout(_CALL_SECONDS)
+            knocking.settimeout(patience)
             knocking.connect("/" + path.lstrip("/"))
 
 
@@ -127,7 +142,7 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         pending += [item for item in (*nested, *current.args) if isinstance(item, BaseException)]
 
 
-def _unavailable(endpoint: str, problem: BaseException) -> EngineUnavailable:
+def _unavailable(endpoint: str, problem: BaseException, patience: float) -> EngineUnavailable:
     causes = list(_causes(problem))
     last = str(causes[-1]) or str(problem)
 
@@ -156,6 +171,8 @@ def _unavailable(endpoint: str, problem: BaseException) -> EngineUnavailable:
             "  fix    start Docker, or point DOCKER_HOST or the Docker context at a daemon",
             absent=True,
         )
+    if caused_by(requests.exceptions.Timeout, TimeoutError):
+        return _silence(endpoint, patience)
     if caused_by(socket.gaierror):
         return EngineUnavailable(
             f"the host of the Docker daemon at {endpoint} is not known\n"
@@ -167,13 +184,48 @@ def _unavailable(endpoint: str, problem: BaseException) -> EngineUnavailable:
     )
 
 
+def _silence(endpoint: str, patience: float) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"the Docker daemon at {endpoint} did not answer within {patience:g} s\n"
+        "  fix    make `docker info` answer (restart Docker if it hangs), then run again",
+        silent=True,
+    )
+
+
+class _SilentError(requests.exceptions.ReadTimeout):
+    """The daemon did not answer an earlier call in time, so it is not waited for again."""
+
+
+def _give_up_once_silent(client: docker.DockerClient, patience: float) -> None:
+    """Let a daemon that has missed the time for an answer be waited for no more.
+
+    Calls that wait for something on purpose have another time limit, and say
+    nothing about the daemon.
+    """
+    api = client.api
+    send = api.send
+    silent = False
+
+    def watched(request: Any, **options: Any) -> Any:
+        nonlocal silent
+        if silent:
+            raise _SilentError("the daemon has stopped answering")
+        try:
+            return send(request, **options)
+        except requests.exceptions.Timeout:
+            silent = options.get("timeout") == patience
+            raise
+
+    api.send = watched  # type: ignore[method-assign]
+
+
 @dataclass(frozen=True)
 class Daemon:
     """A connected daemon.
 
     ``server`` and ``api`` are its versions, ``builder_version`` what the ping
     said ("2": BuildKit is its default builder), ``os`` the kind of containers
-    it runs.
+    it runs. ``patience`` is how many seconds one answer may take.
     """
 
     client: Any
@@ -182,6 +234,7 @@ class Daemon:
     api: str
     builder_version: str
     os: str
+    patience: float = _CALL_SECONDS
 
     def ask_id(self) -> str:
         """The daemon's ID, asked anew."""
@@ -220,22 +273,38 @@ class Daemon:
         A connection that was shut down under the SDK would go back into the
         pool and fail whoever takes it next.
         """
-        return _client(self.endpoint, self.api)
+        return _client(self.endpoint, self.api, self.patience)
 
     def alive(self) -> bool:
         """Whether the daemon still answers."""
         try:
-            _knock(self.endpoint)
-            answer = self.client.api.get(f"{self.client.api.base_url}/_ping", timeout=10)
+            seconds = min(_ALIVE_SECONDS, self.patience)
+            _knock(self.endpoint, seconds)
+            answer = self.client.api.get(f"{self.client.api.base_url}/_ping", timeout=seconds)
             return bool(answer.ok)
         except (DockerException, requests.RequestException, OSError):
             return False
+
+    def lives_on(self) -> bool:
+        """Whether the daemon still answers after a while.
+
+        A daemon that is being stopped kills its containers first, and answers
+        for some seconds more (dockerd 26.1: up to 10).
+        """
+        deadline = time.monotonic() + _ENDING_SECONDS
+        while self.alive():
+            if time.monotonic() >= deadline:
+                return True
+            time.sleep(0.1)
+        return False
 
     def lost(self, problem: BaseException) -> NoReturn:
         """Raise what a failed call means: EngineUnavailable, or the daemon's own complaint."""
         if isinstance(problem, APIError):
             said = problem.explanation or str(problem)
             raise DockerCacheError(f"the Docker daemon refused: {said}") from problem
+        if any(isinstance(cause, requests.exceptions.Timeout) for cause in _causes(problem)):
+            raise _silence(self.endpoint, self.patience) from problem
         raise EngineUnavailable(
             f"the Docker daemon at {self.endpoint} stopped answering: {_short(problem)}\n"
             "  fix    check that it runs (`docker info`), then run again"
@@ -296,8 +365,13 @@ class Daemon:
             except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
                 timed_out = True
                 api.kill(name)
-            output = api.logs(name, stdout=True, stderr=False)
-            errors = api.logs(name, stdout=False, stderr=True)
+            output, errors = _logs(api, name)
+            if not timed_out and not output and not errors:
+                # Under load the last output of a short command is sometimes not
+                # yet in the log when its container has ended (5 of 700 with
+                # Docker Engine 26.1).
+                time.sleep(_LOG_SECONDS)
+                output, errors = _logs(api, name)
         except APIError as problem:
             # A command that is not in the image is refused at start: what a
             # shell would say with 127, and a check wants to read it so.
@@ -412,7 +486,7 @@ class Daemon:
             parameters = {"filters": json.dumps({"id": [f"({pattern})"]}), "all": "1"}
             try:
                 url = api._url("/build/prune")
-                answer = api.post(url, params=parameters, timeout=_CALL_SECONDS)
+                answer = api.post(url, params=parameters)
                 api._raise_for_status(answer)
                 gone += answer.json().get("CachesDeleted") or ()
             except (DockerException, requests.RequestException) as problem:
@@ -466,6 +540,14 @@ class Daemon:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+def _logs(api: Any, container: str) -> tuple[bytes, bytes]:
+    """What a container's command has written to its standard output and standard error."""
+    return (
+        api.logs(container, stdout=True, stderr=False),
+        api.logs(container, stdout=False, stderr=True),
+    )
 
 
 def _cannot_start(said: str) -> bool:

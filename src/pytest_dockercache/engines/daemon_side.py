@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..errors import EngineUnavailable
 from ..model import EngineInfo
 from .base import Execution
 
@@ -28,13 +29,21 @@ class DaemonSide:
         builds_every_stage: bool = False,
     ) -> None:
         self._connect = connect
+        self._silence: EngineUnavailable | None = None
         self._info = info
         self._dialect = dialect
         self._builds_every_stage = builds_every_stage
 
     @cached_property
     def _daemon(self) -> Daemon:
-        return self._connect()
+        if self._silence is not None:
+            raise EngineUnavailable(str(self._silence), silent=True)
+        try:
+            return self._connect()
+        except EngineUnavailable as problem:
+            if problem.silent:
+                self._silence = problem
+            raise
 
     @property
     def info(self) -> EngineInfo:

@@ -220,9 +220,9 @@ class DockerQuestion:
     def _ask(self) -> None:
         self._answer = ask_docker(self._environment)
 
-    def answer(self) -> Answer:
-        """What the docker command said; waits for it."""
-        self._thread.join()
+    def answer(self, timeout: float | None = None) -> Answer:
+        """What the docker command said; waits for it, at most ``timeout`` seconds."""
+        self._thread.join(timeout)
         return self._answer
 
 

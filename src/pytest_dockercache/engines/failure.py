@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from ..context import MissingSource
     from .base import BuildRequest
 
-__all__ = ["build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
+__all__ = ["KILLED", "build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
 
 _LOG_LINES = 20
 
 _EXIT_CODE = re.compile(r"(?:exit code: |returned a non-zero code: )(\d+)")
+
+KILLED = re.compile(r"(?:exit code: |returned a non-zero code: )(137|143)\b")
+"""A command was killed (128 + SIGKILL or SIGTERM), perhaps together with its daemon."""
 
 _REFERENCE = re.compile(
     r"failed to (?:build|solve(?: with frontend \S+)?|compute cache key"
@@ -59,6 +62,11 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         fixes.append(missing.fix(request.spec.context))
     elif code is not None and command:
         verdict = f"the image does not build: {where} ends with exit code {code[1]}: {command}"
+        if KILLED.search(error):
+            details.append(
+                "  why    something killed the command: the machine ran out of memory, "
+                "or somebody stopped its container"
+            )
     elif command:
         verdict = f"the image does not build: {where}: {command}: {_shorten(error, 300)}"
     else:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "UNAVAILABLE", "Connect", "Registration", "register_engine"]
 
-Connect = Callable[[str, "str | None"], "Engine"]
-"""Makes an engine; it is given the reason of the choice, and the name of a builder or None."""
+Connect = Callable[[str, "str | None", "float | None"], "Engine"]
+"""Makes an engine; it is given the reason of the choice, the name of a builder or None, and how
+many seconds the daemon may take for one answer (None: as long as it usually may)."""
 
 
 @dataclass(frozen=True)
