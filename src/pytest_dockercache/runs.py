@@ -9,9 +9,11 @@ runs name, and nothing else.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -22,40 +24,16 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from .cache_home import cache_home, make_directory, write_private, writing
 from .engines import Engine, engine_of_builder
-from .errors import ConfigError, DockerCacheError
+from .errors import DockerCacheError
 
-__all__ = ["RUN_LABEL", "Leftovers", "Run", "cache_home", "digest", "read_json", "write_json"]
+__all__ = ["RUN_LABEL", "Leftovers", "Run", "digest", "read_json", "write_json"]
 
 RUN_LABEL = "org.pytest-dockercache.run"
 """The label that every image and container of ours carries; its value is the run's ID."""
 
 _held: dict[str, BaseFileLock] = {}
-
-_REMEDY = "set XDG_CACHE_HOME to a directory that can be written"
-
-
-def cache_home() -> Path:
-    """Our directory below the user's cache directory (``XDG_CACHE_HOME``, else ``~/.cache``).
-
-    Raises ConfigError if the user has no home directory either.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or ""
-    try:
-        root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    except RuntimeError:
-        raise ConfigError(f"this user has no home directory; {_REMEDY}") from None
-    return root / "pytest-dockercache"
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn the refusal to write below the cache directory into a ConfigError."""
-    try:
-        yield
-    except OSError as problem:
-        why = problem.strerror or problem
-        raise ConfigError(f"cannot write to {path}: {why}; {_REMEDY}") from None
 
 
 def digest(*parts: str) -> str:
@@ -64,11 +42,12 @@ def digest(*parts: str) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(value), encoding="utf-8", errors="surrogateescape")
-    partial.replace(path)
+    """Write JSON so that a reader sees the old file or the new one, never half of it.
+
+    Raises ConfigError if it cannot be written.
+    """
+    with writing(path):
+        write_private(path, json.dumps(value).encode("utf-8", "surrogateescape"))
 
 
 def read_json(path: Path) -> Any:
@@ -110,14 +89,16 @@ class Run:
         Raises ConfigError if the cache directory cannot be written.
         """
         run_id = secrets.token_hex(6)
-        own = cache_home() / "runs" / run_id
-        lock = FileLock(_life_lock(run_id))
-        with _writing(own.parent):
-            own.mkdir(parents=True)
-            lock.acquire(timeout=0)
-        _held[run_id] = lock
+        own = _runs() / run_id
         shared = own if directory is None else directory
-        shared.mkdir(parents=True, exist_ok=True)
+        with writing(own.parent):
+            make_directory(own.parent)
+            # Held before there is anything: the sweep of another run finds no run without it.
+            lock = FileLock(_life_lock(run_id))
+            lock.acquire(timeout=0)
+            own.mkdir()
+            make_directory(shared)
+        _held[run_id] = lock
         return cls(run_id, secrets.token_hex(6), shared)
 
     def to_json(self) -> dict[str, str]:
@@ -136,22 +117,30 @@ class Run:
     def finish(self, *, keep: bool = False) -> Leftovers:
         """Remove what the run left behind; only the process that started it calls this.
 
-        ``keep`` leaves the images of complete builds and names them.
+        ``keep`` leaves the images of complete builds and names them. The
+        journal of a run with something stuck stays, so that the next run tries
+        again: a daemon that does not answer now may answer then.
         """
         leftovers = _remove_traces(self.id, keep=keep)
-        _forget(self.id)
+        if leftovers.stuck:
+            _let_go(self.id)
+        else:
+            _forget(self.id)
         return leftovers
 
     def sweep(self) -> None:
-        """Remove what runs that are no longer alive left behind; once a run."""
-        with FileLock(cache_home() / "runs" / "sweep.lock"):
-            marker = cache_home() / "runs" / self.id / "swept"
+        """Remove what runs that are no longer alive left behind; once a run.
+
+        A cache directory that does not allow it costs the clean-up, not the run.
+        """
+        with contextlib.suppress(OSError), FileLock(_runs() / "sweep.lock"):
+            marker = _runs() / self.id / "swept"
             if marker.exists():
                 return
-            for lock_file in sorted((cache_home() / "runs").glob("*.alive")):
-                _sweep_one(lock_file)
-            with contextlib.suppress(OSError):
-                marker.touch()
+            for lock_file in sorted(_runs().glob("*.alive")):
+                with contextlib.suppress(OSError):
+                    _sweep_one(lock_file)
+            marker.touch()
 
 
 def staging_lock(path: Path) -> Path:
@@ -162,8 +151,8 @@ def staging_lock(path: Path) -> Path:
 def builder_lock(builder: str) -> Path:
     """The lock file that serialises builds on one builder. Raises ConfigError."""
     folder = cache_home() / "locks"
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        make_directory(folder)
     return folder / f"{digest(builder)}.lock"
 
 
@@ -199,40 +188,86 @@ def in_turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[N
         lock.release()
 
 
+def _runs() -> Path:
+    return cache_home() / "runs"
+
+
 def _life_lock(run_id: str) -> Path:
-    return cache_home() / "runs" / f"{run_id}.alive"
+    return _runs() / f"{run_id}.alive"
 
 
 def _journal(run_id: str) -> Path:
-    return cache_home() / "runs" / run_id / "journal"
+    return _runs() / run_id / "journal"
 
 
 def _note(run_id: str, kind: str, value: Any) -> None:
     line = json.dumps([kind, value]) + "\n"
+    path = _journal(run_id)
     # One write with O_APPEND: lines of several processes do not mix.
-    handle = os.open(_journal(run_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(handle, line.encode())
-    finally:
-        os.close(handle)
+    with writing(path):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            if os.write(handle, line.encode()) < len(line.encode()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
 
 
-def _entries(run_id: str, kind: str) -> list[Any]:
-    found = []
+def _entries(run_id: str, kind: str) -> list[list[Any]]:
+    """What a journal says of this kind: a list of values for each line, every one once.
+
+    Anybody may have written there: a line that does not read as one of ours is none.
+    """
+    found: list[list[Any]] = []
     try:
-        lines = _journal(run_id).read_text(encoding="utf-8").splitlines()
+        lines = _journal(run_id).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     for line in lines:
-        with contextlib.suppress(ValueError):
+        try:
             name, value = json.loads(line)
-            if name == kind and value not in found:
-                found.append(value)
+        except (ValueError, TypeError, RecursionError):
+            continue
+        values = value if isinstance(value, list) else [value]
+        shape = _SHAPES.get(name) if isinstance(name, str) else None
+        if name != kind or shape is None or len(values) != len(shape):
+            continue
+        if all(map(isinstance, values, shape)) and values not in found:
+            found.append(values)
     return found
 
 
+_SHAPES: Mapping[str, tuple[Any, ...]] = {
+    "engine": (str, (str, type(None)), str),
+    "staging": (str,),
+    "traces": (str, str, list),
+}
+"""The values of each kind of line: engine, builder and identity; a path; an engine's traces."""
+
+_RUN_ID = re.compile(r"[0-9a-f]{12}")
+
+_PATIENCE_SECONDS = 30 * 24 * 3600
+"""How long a run's journal is kept whose traces cannot be removed (a daemon that is gone for
+good, an image that the user has tagged)."""
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a path is a staged context: directly below our own directory for them."""
+    return path.parent == cache_home() / "staging" and path.name not in ("", ".", "..")
+
+
+def _let_go(run_id: str) -> None:
+    """End a run's life; its journal stays."""
+    lock = _held.pop(run_id, None)
+    if lock is not None:
+        lock.release()
+        # filelock removes the file that it locked where the platform allows it.
+        with contextlib.suppress(OSError):
+            _life_lock(run_id).touch()
+
+
 def _forget(run_id: str) -> None:
-    shutil.rmtree(cache_home() / "runs" / run_id, ignore_errors=True)
+    shutil.rmtree(_runs() / run_id, ignore_errors=True)
     lock = _held.pop(run_id, None)
     if lock is not None:
         lock.release()
@@ -241,19 +276,25 @@ def _forget(run_id: str) -> None:
 
 
 def _sweep_one(lock_file: Path) -> None:
+    run_id = lock_file.name.removesuffix(".alive")
+    if not _RUN_ID.fullmatch(run_id) or not lock_file.is_file():
+        return
+    age = time.time() - lock_file.stat().st_mtime
     lock = FileLock(lock_file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return
-    run_id = lock_file.stem
     try:
         leftovers = _remove_traces(run_id, keep=False)
     finally:
         lock.release()
-    # An engine that does not answer now may answer the next run.
-    if not leftovers.stuck:
+    if not leftovers.stuck or age > _PATIENCE_SECONDS:
         _forget(run_id)
+    else:
+        with contextlib.suppress(OSError):
+            lock_file.touch(exist_ok=True)
+            os.utime(lock_file, (time.time() - age,) * 2)
 
 
 def _named_images(engine: Engine, run_id: str) -> list[str]:
@@ -282,12 +323,17 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
                 cache_bytes += _remove_cached(engine, run_id)
         except DockerCacheError as problem:
             stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
-    for path in _entries(run_id, "staging"):
-        with FileLock(staging_lock(Path(path))):
-            shutil.rmtree(path, ignore_errors=True)
-        if Path(path).exists():
+    for (path,) in _entries(run_id, "staging"):
+        if _is_ours(Path(path)) and not _removed(Path(path)):
             stuck.append(path)
     return Leftovers(tuple(kept), tuple(stuck), cache_bytes)
+
+
+def _removed(staged: Path) -> bool:
+    """Remove a staged context; whether it is gone."""
+    with contextlib.suppress(OSError), FileLock(staging_lock(staged)):
+        shutil.rmtree(staged, ignore_errors=True)
+    return not os.path.lexists(staged)
 
 
 def _remove_cached(engine: Engine, run_id: str) -> int:
@@ -298,4 +344,7 @@ def _remove_cached(engine: Engine, run_id: str) -> int:
     for *made_by, traces in _entries(run_id, "traces"):
         if made_by == own:
             noted += traces
-    return engine.remove_traces(noted) if noted else 0
+    try:
+        return engine.remove_traces(noted) if noted else 0
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return 0  # these are not traces that an engine has written

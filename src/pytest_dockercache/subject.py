@@ -7,9 +7,11 @@ record, or its failure, is shared through the run's directory.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,21 +21,23 @@ from filelock import FileLock
 
 from .cache import (
     can_be_repeated,
+    confirmed,
     doubt_repeated_edits,
     explain,
+    unexplained_misses,
 )
+from .cache_home import cache_home, make_directory, writing
 from .context import Patch, StagedContext, normalised, stage
 from .dockerfile import Dockerfile, parse_dockerfile, plan
 from .engines import BuildRequest, Engine, connected_engine
-from .errors import DockerCacheError, EngineUnavailable, Unverifiable
+from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
 from .project import Project, Settings, require_declared, roles_by_line
-from .records import describe, revive
+from .records import Durations, describe, revive
 from .runs import (
     RUN_LABEL,
     Run,
     builder_lock,
-    cache_home,
     digest,
     in_turn,
     read_json,
@@ -80,7 +84,9 @@ class Subject:
 
         Raises EngineUnavailable, ConfigError.
         """
-        engine = connected_engine(self.settings.engine, self.settings.builder)
+        engine = connected_engine(
+            self.settings.engine, self.settings.builder, self.settings.timeout
+        )
         self.run.sweep()
         info = engine.info
         self.run.note("engine", [info.name, self.settings.builder, info.builder])
@@ -159,9 +165,8 @@ class Subject:
         """How long the last completed execution of a step took, None if we never saw one."""
         if step.status == "miss" and step.seconds is not None:
             return step.seconds
-        known = read_json(self._durations) or {}
-        value = known.get(step.text)
-        return float(value) if isinstance(value, (int, float)) else None
+        twins = [item for item in self.project.steps if item.instruction.text == step.text]
+        return self._durations.of(step, alone=len(twins) == 1)
 
     def _prefix(self) -> str:
         engine = self.engine.info
@@ -178,8 +183,7 @@ class Subject:
         for candidate in (complete, path):
             if candidate.name in self._made:
                 return self._made[candidate.name]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with _locked(path.with_suffix(".lock")):
             record = read_json(complete) or read_json(path)
             if record is None:
                 record = self._record(edits, stop, nonce)
@@ -195,7 +199,7 @@ class Subject:
     def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> dict[str, Any]:
         title = "first build" if not edits else "after " + ", ".join(map(str, edits))
         try:
-            build = self._build(edits, stop, nonce, title)
+            build = self._convincing(edits, stop, nonce, title)
         except DockerCacheError as problem:
             return {
                 "order": self._order(edits),
@@ -207,10 +211,32 @@ class Subject:
     def _order(self, edits: tuple[Edit, ...]) -> int:
         return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0
 
-    def _build(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str) -> Build:
+    def _convincing(
+        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
+    ) -> Build:
+        """A build; one with a miss that nothing explains is made again before it is believed.
+
+        The record of a step may have been removed, or another's build of the
+        same step may have been in the way: the unedited build makes the record
+        anew. The second edited build has its own nonce, because the first has
+        left its steps in the cache.
+        """
+        build, surprises = self._build(edits, stop, nonce, title)
+        if not surprises:
+            return build
+        lines = ", ".join(f"line {step.line}" for step in surprises)
+        self._build((), None, nonce, "unedited build once more")
+        again, surprises = self._build(edits, stop, digest(nonce, "again"), f"{title}, once more")
+        note = f"{lines} ran again once although nothing explains it, so the build was made twice"
+        return replace(again, steps=confirmed(again.steps, surprises), warnings=(note,))
+
+    def _build(
+        self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
+    ) -> tuple[Build, tuple[Step, ...]]:
+        """One build, and its misses that nothing explains."""
         engine = self.engine
         if engine.info.predicts:
-            return self._predicted(edits, stop, nonce, title)
+            return self._predicted(edits, stop, nonce, title), ()
         identity = engine.info.builder
         where = (
             cache_home()
@@ -218,13 +244,13 @@ class Subject:
             / digest(str(self.spec.context), str(self.spec.dockerfile), identity)
         )
         spec = self.project.spec_after(edits, nonce)
-        where.parent.mkdir(parents=True, exist_ok=True)
         with (
             in_turn(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
-            FileLock(staging_lock(where)),
+            _locked(staging_lock(where)),
         ):
             self.run.note("staging", str(where))
-            staged = stage(spec, where, edits, nonce=nonce)
+            with _copying(where):
+                staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
             if staged.patch is not None and staged.patch.dockerfile_text is not None:
@@ -263,8 +289,8 @@ class Subject:
         ):
             changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
         build = doubt_repeated_edits(explained, built, changed)
-        self._remember(build)
-        return build
+        self._durations.remember(build.steps)
+        return build, unexplained_misses(build, forecast)
 
     def _predicted(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
@@ -314,23 +340,37 @@ class Subject:
             self.observe(title, steps)
 
     @property
-    def _durations(self) -> Path:
-        """Where the seconds of this project's steps are remembered, for each engine."""
+    def _durations(self) -> Durations:
+        """The seconds of this project's steps, for each engine."""
         name = digest(str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name)
-        return cache_home() / "durations" / f"{name}.json"
+        return Durations(cache_home() / "durations" / f"{name}.json")
 
-    def _remember(self, build: Build) -> None:
-        seen = {
-            step.text: round(step.seconds, 2)
-            for step in build.steps
-            if step.status == "miss" and step.seconds is not None
-        }
-        if not seen:
-            return
-        path = self._durations
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            write_json(path, {**(read_json(path) or {}), **seen})
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file lock below the cache directory. Raises ConfigError if it cannot be written."""
+    lock = FileLock(path)
+    with writing(path):
+        make_directory(path.parent)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _copying(root: Path) -> Iterator[None]:
+    """Turn what goes wrong while a context is copied below ``root`` into a ConfigError."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            with writing(root):
+                raise
+        place = problem.filename or root
+        why = problem.strerror or problem
+        raise ConfigError(f"the build context cannot be copied: {place}: {why}") from None
 
 
 def _load_model() -> None:

@@ -28,6 +28,7 @@ ROOMS = (
     "context",
     "shell",
     "dockerfile",
+    "cache_home",
     "errors",
     "model",
 )

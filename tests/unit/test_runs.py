@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from pytest_dockercache.cache_home import cache_home
 from pytest_dockercache.engines.registry import ENGINES, Registration
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import EngineInfo
 from pytest_dockercache.runs import (
     Run,
     builder_lock,
-    cache_home,
     digest,
     in_turn,
     read_json,
@@ -42,6 +44,7 @@ def dead_run(home: Path, name: str) -> Path:
     """The traces of a run whose process was killed."""
     program = (
         "import os, sys; from pytest_dockercache.runs import *; run = Run.start();"
+        "from pytest_dockercache.cache_home import cache_home;"
         f"path = cache_home() / 'staging' / {name!r}; path.mkdir(parents=True);"
         "run.note('staging', str(path)); os._exit(9)"
     )
@@ -129,12 +132,182 @@ def test_engines_of_one_builder_are_each_given_their_own_traces(
 
     run = Run.start()
     for name in ("buildx", "classic"):
-        listening = Registration(lambda why, builder, name=name: Listening(name))  # type: ignore
+        listening = Registration(lambda *_, name=name: Listening(name))  # type: ignore
         monkeypatch.setitem(ENGINES, name, listening)
         run.note("engine", [name, None, "unix:///the.sock"])
         run.note("traces", [name, "unix:///the.sock", [f"of {name}"]])
     assert run.finish().stuck == ()
     assert given == {"buildx": ["of buildx"], "classic": ["of classic"]}
+
+
+class Stubborn:
+    """An engine that cannot remove an image as long as ``stuck`` says so."""
+
+    info = EngineInfo("stubborn", "", "", "", "unix:///the.sock")
+    stuck: tuple[str, ...] = ("image 0123: connection refused",)
+
+    def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
+        return self.stuck
+
+    def remove_traces(self, traces: list[str]) -> int:
+        assert all(trace["name"] for trace in traces)  # type: ignore[index]
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> Stubborn:
+    """A registered engine that removes nothing until it is told to."""
+    engine = Stubborn()
+    made = Registration(lambda why, builder, timeout: engine)  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(ENGINES, "stubborn", made)
+    return engine
+
+
+def test_what_was_stuck_at_the_end_of_a_run_is_removed_by_the_next(
+    home: Path, stubborn: Stubborn
+) -> None:
+    run = Run.start()
+    run.note("engine", ["stubborn", None, "unix:///the.sock"])
+    assert run.finish().stuck == stubborn.stuck
+    journal = home / "runs" / run.id / "journal"
+    assert journal.exists()
+    stubborn.stuck = ()
+    following = Run.start()
+    following.sweep()
+    assert not journal.exists()
+    assert [item.stem for item in (home / "runs").glob("*.alive")] == [following.id]
+    following.finish()
+
+
+def test_a_run_whose_traces_stay_stuck_is_given_up_after_a_month(
+    home: Path, stubborn: Stubborn
+) -> None:
+    run = Run.start()
+    run.note("engine", ["stubborn", None, "unix:///the.sock"])
+    run.finish()
+    alive = home / "runs" / f"{run.id}.alive"
+    for days, kept in ((29, True), (31, False)):
+        os.utime(alive, (time.time() - days * 86400,) * 2)
+        following = Run.start()
+        following.sweep()
+        assert alive.exists() is kept
+        following.finish()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '["staging", "{outside}"]',
+        '["staging", "{home}/staging/../../outside"]',
+        '["staging", "{home}/staging/.."]',
+        '["staging", "{home}/staging"]',
+        '["staging", "{home}/staging/link/../../../outside"]',
+        '["staging", ["{outside}"]]',
+        '["staging", 5]',
+        '["engine", 5]',
+        '["engine", ["x"]]',
+        '["engine", [1, 2, 3]]',
+        '["engine", {{"name": "buildx"}}]',
+        '[["engine"], ["a", "b", "c"]]',
+        '{{"engine": 1}}',
+        "5",
+        "null",
+        "\0\ufffd",
+        "[" * 100_000,
+    ],
+)
+def test_a_journal_removes_nothing_outside_the_plugins_own_directory_and_stops_no_run(
+    home: Path, tmp_path: Path, line: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("the user's")
+    (home / "staging").mkdir(parents=True)
+    (home / "staging" / "other").mkdir()
+    (home / "staging" / "link").symlink_to(outside)
+    dead_run(home, "left")
+    (journal,) = (home / "runs").glob("*/journal")
+    with journal.open("a", encoding="utf-8", errors="surrogateescape") as lines:
+        lines.write(
+            "\n"
+            + line.replace("{{", "{")
+            .replace("}}", "}")
+            .replace("{outside}", str(outside))
+            .replace("{home}", str(home))
+            + "\n"
+        )
+    run = Run.start()
+    run.sweep()
+    run.finish()
+    assert (outside / "precious").read_text() == "the user's"
+    assert (home / "staging" / "other").is_dir()
+    assert not (home / "staging" / "left").exists()
+
+
+def test_a_staged_context_that_became_a_link_is_not_followed(home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("the user's")
+    path = dead_run(home, "left")
+    path.rmdir()
+    path.symlink_to(outside)
+    run = Run.start()
+    run.sweep()
+    run.finish()
+    assert (outside / "precious").exists()
+
+
+def test_traces_that_no_engine_has_written_are_passed_over(home: Path, stubborn: Stubborn) -> None:
+    stubborn.stuck = ()
+    run = Run.start()
+    run.note("engine", ["stubborn", None, "unix:///the.sock"])
+    run.note("traces", ["stubborn", "unix:///the.sock", [5, None, "text"]])
+    assert run.finish().stuck == ()
+
+
+@pytest.mark.parametrize("name", ["...alive", "..alive", "x.alive", "0123456789AB.alive"])
+def test_a_file_that_is_no_life_of_a_run_is_passed_over(home: Path, name: str) -> None:
+    (home / "runs").mkdir(parents=True)
+    (home / "layers").mkdir()
+    (home / "runs" / name).touch()
+    run = Run.start()
+    run.sweep()
+    run.finish()
+    assert (home / "runs").is_dir()
+    assert (home / "layers").is_dir()
+
+
+def test_a_directory_in_the_place_of_a_lock_costs_the_sweep_and_not_the_run(home: Path) -> None:
+    (home / "runs" / "sweep.lock").mkdir(parents=True)
+    (home / "runs" / "0123456789ab.alive").mkdir()
+    run = Run.start()
+    run.sweep()
+    run.finish()
+
+
+def test_only_the_user_may_look_into_what_runs_keep(home: Path, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        run = Run.start()
+        write_json(run.directory / "specs" / "spec.json", {"build_args": [["TOKEN", "secret"]]})
+        run.note("staging", str(staged(run, "a")))
+    finally:
+        os.umask(before)
+    assert home.stat().st_mode & 0o777 == 0o700
+    for path in (*run.directory.rglob("*"), *(home / "runs").glob("*/journal")):
+        if path.is_file():
+            assert path.stat().st_mode & 0o777 == 0o600, path
+    run.finish()
+
+
+def test_a_cache_directory_that_an_earlier_version_left_open_is_closed(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    Run.start().finish()
+    assert home.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_half_written_journal_line_costs_only_that_line(home: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .advice import advice
 from .doubt import can_be_repeated, doubt_repeated_edits
-from .reasons import explain, is_rebuilt, stage_ancestors
+from .reasons import confirmed, explain, is_rebuilt, stage_ancestors, unexplained_misses
 from .snapshot import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ __all__ = [
     "Snapshot",
     "advice",
     "can_be_repeated",
+    "confirmed",
     "doubt_repeated_edits",
     "explain",
     "is_rebuilt",
     "predict",
     "stage_ancestors",
+    "unexplained_misses",
 ]
 
 

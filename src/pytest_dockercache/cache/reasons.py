@@ -19,7 +19,14 @@ from ..model import Build, Edit, Reason, Step
 if TYPE_CHECKING:
     from .forecast import Forecast
 
-__all__ = ["edited_paths", "explain", "is_rebuilt", "stage_ancestors"]
+__all__ = [
+    "confirmed",
+    "edited_paths",
+    "explain",
+    "is_rebuilt",
+    "stage_ancestors",
+    "unexplained_misses",
+]
 
 
 def is_rebuilt(step: Step) -> bool:
@@ -87,6 +94,41 @@ def explain(
             reason = _parent(step, explained, ancestors)
         explained.append(replace(step, reason=reason))
     return replace(build, steps=tuple(explained))
+
+
+def unexplained_misses(
+    build: Build, forecast: Callable[[], Sequence[Forecast]]
+) -> tuple[Step, ...]:
+    """The misses of an explained build that neither the model nor the edit explains.
+
+    A step that stands on one of them is not among them.
+    """
+    roots = [
+        step
+        for step in build.steps
+        if step.status == "miss" and step.reason is not None and step.reason.kind != "parent"
+    ]
+    if not roots:
+        return ()
+    expected = {(item.step.line, _text(item.step)): item for item in forecast()}
+    found = []
+    for step in roots:
+        said = expected.get((step.line, step.text))
+        assert step.reason is not None
+        if said.status == "hit" if said is not None else step.reason.kind == "unexplained":
+            found.append(step)
+    return tuple(found)
+
+
+def confirmed(steps: Sequence[Step], surprises: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps of a second build; the reasons of ``surprises`` say that they missed twice."""
+    found = []
+    for step in steps:
+        if step in surprises and step.reason is not None:
+            message = f"{step.reason.message}; it did so twice, each time after an unedited build"
+            step = replace(step, reason=replace(step.reason, message=message))
+        found.append(step)
+    return tuple(found)
 
 
 def _text(step: PlannedStep) -> str:

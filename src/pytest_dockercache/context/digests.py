@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..cache_home import make_directory
 from ..errors import ConfigError
 from .entries import ContextEntry, Grown
 
@@ -79,7 +80,7 @@ class Digests:
         files = [[path, *self._known[path][0], self._known[path][1]] for path in sorted(paths)]
         partial = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(self._file.parent)
             partial.write_text(json.dumps({"version": _VERSION, "files": files}), "utf-8")
             partial.replace(self._file)
             self._fresh = False

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..cache_home import cache_home
 from .digests import Digests, digest_of_content
 from .entries import ContextEntry, Grown, Kind, context_files
 from .ignore import IgnoreRules
@@ -28,11 +29,9 @@ __all__ = ["ContextTree", "digest_file", "new_entry"]
 
 
 def digest_file(context: Path) -> Path:
-    """Where a context's digests are remembered: below ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or ""
-    home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    """Where a context's digests are remembered. Raises ConfigError without a home directory."""
     name = hashlib.sha256(os.fsencode(os.path.abspath(context))).hexdigest()[:16]
-    return home / "pytest-dockercache" / "digests" / f"{name}.json"
+    return cache_home() / "digests" / f"{name}.json"
 
 
 class _Memory:

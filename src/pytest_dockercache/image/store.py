@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..cache_home import cache_home, make_directory
 from .index import LayerIndex
 
 __all__ = ["LayerStore", "default_directory"]
@@ -31,9 +32,7 @@ _BOUND = 512 << 20
 def default_directory() -> Path:
     """Where indexes are kept: ``$XDG_CACHE_HOME/pytest-dockercache/layers``, by default below
     ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
-    return root / "pytest-dockercache" / "layers"
+    return cache_home() / "layers"
 
 
 class LayerStore:
@@ -94,7 +93,7 @@ class LayerStore:
             return
         path = self._path(digest, suffix)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
                 with open(handle, "wb") as file:
