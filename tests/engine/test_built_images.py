@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 
 DOCKERFILE = """\
 FROM {tiny}
-RUN mkdir -p /opt/app && echo x > /opt/app/main.pyc
+RUN mkdir -p /opt/app && echo x > /opt/app/main.pyc && touch /opt/app/main.py
 RUN head -c 20000000 /dev/zero > /opt/large
 RUN rm /opt/large
 """

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments import tools
 from pytest_dockercache.errors import InvalidImage
 from pytest_dockercache.image import (
     ImageLayers,
@@ -165,7 +166,7 @@ def test_layers_are_mapped_to_the_lines_that_made_them(sources: dict[str, Any]) 
     assert wasted[5, 9] > 1_000_000, "archives and bytecode of line 5 are deleted in line 9"
     assert wasted[6, 10] == 4, "sub/b is deleted; a keeps its bytes through the link in line 6"
     assert wasted[6, 12] == 3_000_000
-    assert package_caches(image.view, lines.own) == ()
+    assert package_caches(image.view, lines.own, tools.caches()) == ()
     assert bytecode(image.view, lines.own) == ()
 
 

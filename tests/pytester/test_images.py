@@ -77,7 +77,7 @@ def test_the_layers_are_in_the_summary(project: Project, snapshot: SnapshotAsser
 
 
 def test_an_oci_directory_is_judged_as_its_archive_is(project: Project) -> None:
-    layers = (BASE, conda("3.10.4", add("opt/app/a.pyc", b"x" * 10)))
+    layers = (BASE, conda("3.10.4", add("opt/app/a.pyc", b"x" * 10), add("opt/app/a.py")))
     members = oci_index(*(lambda made: (made[0], [made[1]]))(oci_blobs(layers)))
     with tarfile.open(fileobj=io.BytesIO(tar_of(members))) as tar:
         # Python 3.10.4 knows no extraction filter yet, and 3.14 wants to be given one.
@@ -149,7 +149,7 @@ def test_what_is_base_is_not_guessed(project: Project) -> None:
 
 def test_a_squashed_image_is_not_judged_by_the_lines_of_its_dockerfile(project: Project) -> None:
     project.files["Dockerfile"] = "FROM base\nRUN conda env update\nCOPY src/ ./src/\n"
-    layers = (BASE, conda("3.10.4", add("opt/app/a.pyc", b"x" * 10)))
+    layers = (BASE, conda("3.10.4", add("opt/app/a.pyc", b"x" * 10), add("opt/app/a.py")))
     config = json.loads(config_of(layers, Env=["PATH=/opt/conda/bin:/bin"]))
     config["history"] = [
         {"created_by": "ADD base"},
@@ -172,7 +172,9 @@ def test_an_image_of_another_dockerfile_is_not_judged_by_the_one_beside_it(
     project: Project,
 ) -> None:
     project.files["Dockerfile"] = "FROM python:3.12-slim\nCOPY src/ ./src/\n"
-    (project.root / "app.tar").write_bytes(image("3.10.4", add("opt/app/a.pyc", b"x" * 10)))
+    (project.root / "app.tar").write_bytes(
+        image("3.10.4", add("opt/app/a.pyc", b"x" * 10), add("opt/app/a.py"))
+    )
     arguments = ("--dockercache-image=app.tar", "app.tar::no-bytecode", "-rs")
     assert project.pytest(*arguments).counts == {"passed": 1}, "the environment is its base's"
     project.files["Dockerfile"] = "FROM python:3.12-slim\nCOPY flask/ ./flask/\n"
@@ -241,7 +243,7 @@ def test_a_dockerfile_beside_the_image_gives_lines_and_is_not_built(project: Pro
         "FROM made\nRUN conda env update -n base -f environment.yml\nCOPY src/ ./src/\n"
     )
     pyc = add("opt/conda/lib/a.pyc", b"x" * 10)
-    (project.root / "app.tar").write_bytes(image("3.10.4", pyc))
+    (project.root / "app.tar").write_bytes(image("3.10.4", pyc, add("opt/conda/lib/a.py")))
     result = project.pytest("--dockercache-image=app.tar", "-k", "bytecode")
     assert result.counts["failed"] == 1
     assert result.has("   2  RUN conda env update")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from ..image import bytecode
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..dockerfile import PlannedStep
+from ..image import Bytecode, bytecode
 from ..model import Row
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .origins import Origin, origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
+
+_SHOWN = 5
 
 
 def judge(subject: Subject) -> Verdict:
@@ -19,32 +27,162 @@ def judge(subject: Subject) -> Verdict:
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:
     """The same for an image that was read already."""
+    everything = bytecode(contents.layers.view, contents.judged)
     found = sorted(
-        bytecode(contents.layers.view, contents.judged), key=lambda item: (-item.files, item.layer)
+        (item for item in everything if item.has_source), key=lambda item: (-item.files, item.layer)
     )
+    programs = [item for item in everything if not item.has_source]
     if not found:
-        return Verdict("no .pyc files")
+        count = sum(item.files for item in programs)
+        remark = f"; {count} without a source beside them are the program itself" if count else ""
+        return Verdict(
+            f"no .pyc files that a source stands for{remark}" if count else "no .pyc files"
+        )
     files = sum(item.files for item in found)
     size = sum(item.bytes for item in found)
     worst = found[0]
+    places = list(dict.fromkeys(item.path for item in found))
     line = contents.line(worst.layer)
+    request = _request(contents.steps, worst, line)
+    origin = origin_of(contents.steps, line, worst.path, _may_compile)
+    raise broken(
+        f"image holds bytecode: {files} .pyc files, {megabytes(size)}, in {_listed(places)}",
+        subject=subject,
+        rows=_rows(contents, found),
+        why=_why(contents, worst, origin, request),
+        fix=_fix(worst, origin, request, programs),
+        line=line,
+    )
+
+
+# --- who asked for it -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The words of a Dockerfile that ask for bytecode, and their line."""
+
+    line: int
+    words: str
+
+
+_VARIABLE = re.compile(
+    r"(?<![\w-])(UV_COMPILE_BYTECODE|PIP_COMPILE)[ =]+[\"']?(?:1|true|yes|on)\b", re.IGNORECASE
+)
+_COMMAND = re.compile(r"(?<![\w.-])(compileall|py_compile|--compile-bytecode|--compile)(?![\w-])")
+
+
+def _request(steps: Sequence[PlannedStep], worst: Bytecode, line: int | None) -> _Request | None:
+    """What asks for the bytecode of a layer: its own RUN, that of the stage that it is copied
+    from, or a variable above either. The nearest one counts."""
+    origin = origin_of(steps, line, worst.path, _may_compile)
+    makers = origin.makers or ((line,) if line is not None else ())
+    for maker in makers:
+        step = next((step for step in steps if step.line == maker), None)
+        if step is None or step.instruction.keyword != "RUN":
+            continue
+        text = " ".join(step.instruction.text.split())
+        found = _VARIABLE.search(text) or _COMMAND.search(text)
+        if found is not None:
+            return _Request(step.line, found[0])
+        for name, value in reversed(step.environment):
+            if _VARIABLE.fullmatch(f"{name}={value}"):
+                return _Request(_declared(steps, step, name), f"{name}={value}")
+    return None
+
+
+def _declared(steps: Sequence[PlannedStep], step: PlannedStep, name: str) -> int:
+    """The line of the ENV or ARG that gave a step a variable; the step's own if a base did."""
+    found = step.line
+    for earlier in steps:
+        keyword, text = earlier.instruction.keyword, earlier.instruction.text
+        if (
+            keyword in ("ENV", "ARG")
+            and earlier.line < step.line
+            and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        ):
+            found = earlier.line
+    return found
+
+
+def _may_compile(step: PlannedStep) -> bool:
+    return bool(
+        re.search(
+            r"python|pip|conda|mamba|uv|poetry|pdm|pipenv|pixi|compileall", step.instruction.text
+        )
+    )
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+def _listed(places: Sequence[str]) -> str:
+    if len(places) == 1:
+        return places[0]
+    if len(places) == 2:
+        return " and ".join(places)
+    return f"{places[0]}, {places[1]} and {len(places) - 2} more places"
+
+
+def _rows(contents: Contents, found: Sequence[Bytecode]) -> list[Row]:
     rows = []
-    for item in found:
+    for item in found[:_SHOWN]:
         remark = f"{item.path}: {item.files} .pyc files, {megabytes(item.bytes)}"
         rows.append(contents.row(item.layer, remark))
         if item.examples:
             rows.append(Row(f"{'':>6}e.g. {item.examples[0]}"))
-    fix = "set ENV PYTHONDONTWRITEBYTECODE=1"
-    if line is not None:
-        fix = (
-            f"append \"&& find {worst.path} -name '*.pyc' -delete\" to line {line}, or where its "
-            "files come from: a later RUN frees nothing"
+    if len(found) > _SHOWN:
+        rows.append(Row(f"{'':>6}and {len(found) - _SHOWN} more places"))
+    return rows
+
+
+def _why(contents: Contents, worst: Bytecode, origin: Origin, request: _Request | None) -> str:
+    who = contents.place(worst.layer)
+    if request is not None:
+        asks = f"line {request.line} asks for bytecode ({request.words})"
+        if request.line == origin.line:
+            return asks
+        return f"{asks}, and {who} {'copies' if origin.kind != 'run' else 'writes'} it"
+    if origin.kind == "run" and 2 * worst.copied > worst.bytes:
+        return f"{who} changes the owner or mode of .pyc files, which stores them again"
+    if origin.kind in ("stage", "image"):
+        name = f"stage {origin.stage}" if origin.kind == "stage" else f"the image {origin.stage}"
+        return f"{who} copies .pyc files with their sources from {name}"
+    if origin.kind == "context":
+        return f"{who} copies .pyc files from the build context"
+    return f"{who} adds .pyc files, which python writes again when needed"
+
+
+def _fix(
+    worst: Bytecode, origin: Origin, request: _Request | None, programs: Sequence[Bytecode]
+) -> str:
+    if request is not None:
+        return (
+            f"drop {request.words} from line {request.line}; or, if the first start must be "
+            "quick, keep the bytecode and leave this check out (--dockercache-skip=no-bytecode)"
         )
-    raise broken(
-        f"image holds bytecode: {files} .pyc files, {megabytes(size)}, in {worst.path}",
-        subject=subject,
-        rows=rows,
-        why=f"{contents.place(worst.layer)} adds .pyc files, which python writes again when needed",
-        fix=fix,
-        line=line,
-    )
+    if origin.kind == "context":
+        return "exclude **/__pycache__ and **/*.pyc from the build context with .dockerignore"
+    if origin.kind == "image":
+        return f"delete them where {origin.stage} is built: nothing can be appended to a COPY"
+    if origin.kind == "stage":
+        lines = _lines(origin.makers)
+        where = f"line {lines}" if lines else f"stage {origin.stage}"
+        return f"{_deletion(origin.path, programs)} in {where}, where they are written"
+    if origin.kind == "run":
+        if 2 * worst.copied > worst.bytes:
+            return "delete them in the step that writes them"
+        deletion = _deletion(worst.path, programs)
+        return f'append "&& {deletion}" to line {origin.line}: a later RUN frees nothing'
+    return "set ENV PYTHONDONTWRITEBYTECODE=1"
+
+
+def _deletion(path: str, programs: Sequence[Bytecode]) -> str:
+    """A command that deletes bytecode below a path, and no program that is there only as such."""
+    if any(item.path == path or item.path.startswith(path + "/") for item in programs):
+        return f"find {path} -depth -name __pycache__ -exec rm -r {{}} +"
+    return f"find {path} -name '*.pyc' -delete"
+
+
+def _lines(lines: Sequence[int]) -> str:
+    return " or ".join(map(str, lines))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..dockerfile import PlannedStep
 from ..errors import Unverifiable
 from ..image import ImageLayers, LayerLines
 from ..model import Row
@@ -18,12 +19,14 @@ class Contents:
     """An image's layers, which of them are judged, and their lines.
 
     ``lines`` is None where nobody knows which layers are the base image's;
-    ``unknown`` then says why.
+    ``unknown`` then says why. ``texts`` are the instructions by their first
+    line; ``steps`` all steps of the Dockerfile, empty where there is none.
     """
 
     layers: ImageLayers
     lines: LayerLines | None
     texts: Mapping[int, str]
+    steps: Sequence[PlannedStep] = ()
     check_base: bool = False
     unknown: str = ""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from ..dockerfile import PlannedStep
 from ..image import HiddenBytes, hidden
+from ..shell.running import step_commands
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .origins import origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
 
@@ -30,27 +35,126 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
     rows = []
     for item in counted[:5]:
         rows.append(contents.row(item.layer, f"adds {megabytes(item.bytes)} in {item.path}"))
-        rows.append(contents.row(item.hidden_by, f"{_how(item)} {item.files} of its files"))
+        rows.append(
+            contents.row(item.hidden_by, f"{_how(contents, item)} {item.files} of its files")
+        )
     first, second = contents.line(worst.layer), contents.line(worst.hidden_by)
-    fix = "do both in one instruction"
-    if first is not None and second is not None:
-        fix = f"join line {second} to line {first} with &&"
-        if contents.texts.get(first, "").startswith(("COPY", "ADD")):
-            fix = (
-                f"leave these files out where line {first} takes them from, and drop line {second}"
-            )
     raise broken(
-        f"layers hide {megabytes(total)}: {contents.place(worst.hidden_by)} {_how(worst)} "
-        f"what {contents.place(worst.layer)} adds in {worst.path}",
+        _verdict(contents, worst, total),
         subject=subject,
         rows=rows,
-        why="a layer keeps its bytes whatever a later one deletes; "
-        f"{megabytes(allowed)} may be hidden (--dockercache-max-hidden){remark}",
-        fix=fix,
+        why=_why(worst)
+        + f"; {megabytes(allowed)} may be hidden (--dockercache-max-hidden){remark}",
+        fix=_fix(contents, worst),
         line=second or first,
     )
 
 
-def _how(item: HiddenBytes) -> str:
+def _verdict(contents: Contents, worst: HiddenBytes, total: int) -> str:
+    first, second = contents.place(worst.layer), contents.place(worst.hidden_by)
+    what = f"{second} {_how(contents, worst)} what {first} adds in {worst.path}"
+    if worst.copies:
+        return f"layers hold {megabytes(total)} twice: {what}"
+    return f"layers hide {megabytes(total)}: {what}"
+
+
+def _why(worst: HiddenBytes) -> str:
+    if worst.copies:
+        return (
+            "a file whose owner or mode a step changes is stored again, whole, in that step's layer"
+        )
+    return "a layer keeps its bytes whatever a later one deletes"
+
+
+def _how(contents: Contents, item: HiddenBytes) -> str:
     parts = {"deletes": item.deleted, "replaces": item.replaced, "changes": item.attributes}
-    return max(parts, key=lambda name: parts[name])
+    how = max(parts, key=lambda name: parts[name])
+    step = _step(contents, item.hidden_by)
+    copies = step is not None and step.instruction.keyword in ("COPY", "ADD")
+    return "replaces" if how == "changes" and copies else how
+
+
+def _step(contents: Contents, layer: int) -> PlannedStep | None:
+    line = contents.line(layer)
+    return next(
+        (step for step in contents.steps
+         if step.line == line and step.instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")),
+        None,
+    )  # fmt: skip
+
+
+_OWNER = re.compile(r"(?<![\w-])(?:chown|chgrp|chmod)(?![\w-])")
+
+
+def _fix(contents: Contents, worst: HiddenBytes) -> str:
+    below, above = _step(contents, worst.layer), _step(contents, worst.hidden_by)
+    how = _how(contents, worst)
+    if above is None:
+        return "do both in one instruction"
+    changed = how == "changes"
+    found = _OWNER.search(above.instruction.text) if changed else None
+    command = found[0] if found is not None else "change of owner or mode"
+    if worst.copies:
+        return (
+            f"leave the {command} of {worst.path} out of line {above.line}, or narrow it to what "
+            "the image's user writes; what the base image should own otherwise is set where the "
+            "base image is built"
+        )
+    if below is None:
+        return "do both in one instruction"
+    if below.instruction.keyword == "RUN" and above.instruction.keyword == "RUN":
+        return f"join line {above.line} to line {below.line} with &&"
+    if below.instruction.keyword == "RUN":
+        return (
+            f"line {above.line} puts other files in the place of what line {below.line} makes: "
+            "keep one of the two, they cannot be joined"
+        )
+    if changed:
+        flag = "--chmod" if command == "chmod" else "--chown"
+        return (
+            f"set the owner or mode while copying, with {flag} in line {below.line}, and drop the "
+            f"{command} from line {above.line}"
+        )
+    if above.instruction.keyword == "RUN" and _only_deletes(above):
+        return (
+            f"delete them where line {below.line} takes them from, or leave them out there, and "
+            f"drop line {above.line}"
+        )
+    if above.instruction.keyword == "RUN":
+        return _mounting(contents, below, above, worst)
+    return (
+        f"line {above.line} copies over what line {below.line} copies: copy each file once, in "
+        "the later of the two"
+    )
+
+
+def _only_deletes(step: PlannedStep) -> bool:
+    """Whether a RUN does nothing but delete."""
+    commands = list(step_commands(step))
+    return bool(commands) and all(
+        command.name in _DELETING
+        or (command.name in _CLEANING and any(word.text == "clean" for word in command.words[1:]))
+        for command in commands
+    )
+
+
+_DELETING = frozenset({"cd", "echo", "find", "rm", "rmdir", "set", "true", "unlink", "xargs"})
+_CLEANING = frozenset({"apt", "apt-get", "conda", "mamba", "micromamba", "npm", "yarn"})
+
+
+def _mounting(
+    contents: Contents, below: PlannedStep, above: PlannedStep, worst: HiddenBytes
+) -> str:
+    """How a RUN reads files without a COPY: from a bind mount."""
+    origin = origin_of(contents.steps, below.line, worst.path, lambda step: False)
+    place = worst.path
+    if origin.kind == "stage":
+        mount = f"--mount=type=bind,from={origin.stage},source={origin.path},target={place}"
+    elif origin.kind == "context":
+        mount = f"--mount=type=bind,source={origin.path.lstrip('/') or '.'},target={place}"
+    else:
+        mount = f"--mount=type=bind,…,target={place}"
+    return (
+        f"what line {above.line} only reads needs no layer: mount it there ({mount}) instead of "
+        f"copying it in line {below.line}"
+    )

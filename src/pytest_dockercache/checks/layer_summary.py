@@ -41,14 +41,13 @@ def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
     count = len(contents.layers.layers)
     everything = range(count)
     caches = [0] * count
-    for cache in package_caches(
-        view, everything, env=contents.layers.config.env, caches=tools.caches()
-    ):
+    for cache in package_caches(view, everything, tools.caches()):
         if cache.fails:
             caches[cache.layer] += cache.bytes
     compiled = [0] * count
     for found in bytecode(view, everything):
-        compiled[found.layer] += found.bytes
+        if found.has_source:
+            compiled[found.layer] += found.bytes
     wasted = [0] * count
     hiders: list[set[int]] = [set() for _ in everything]
     for item in hidden(view, everything):

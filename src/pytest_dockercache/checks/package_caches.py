@@ -1,32 +1,21 @@
-"""``no-package-caches``: the image holds no conda or pip package caches."""
+"""``no-package-caches``: the image holds no package managers' caches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 
+from ..dockerfile import PlannedStep
 from ..environments import tools
 from ..image import PackageCache, package_caches
 from ..model import Row
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .origins import Origin, origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
-
-_NAMES: Mapping[str, str] = {
-    "conda-archives": "package archives",
-    "conda-index": "conda's index cache",
-    "conda-packages": "extracted packages",
-    "pip": "pip's cache",
-}
-
-_FIXES: Mapping[str, str] = {
-    "conda-archives": "conda clean -afy",
-    "conda-index": "conda clean -afy",
-    "conda-packages": "conda clean -afy",
-    "pip": "pip install --no-cache-dir (or ENV PIP_NO_CACHE_DIR=1)",
-}
 
 
 def judge(subject: Subject) -> Verdict:
@@ -36,54 +25,114 @@ def judge(subject: Subject) -> Verdict:
 
 def judge_contents(subject: Subject, contents: Contents) -> Verdict:
     """The same for an image that was read already."""
-    layers = contents.layers
-    caches = package_caches(
-        layers.view, contents.judged, env=layers.config.env, caches=tools.caches()
-    )
-    failing = sorted((item for item in caches if item.fails), key=lambda item: -item.bytes)
-    reported = sum(item.bytes for item in caches if not item.fails)
+    caches = package_caches(contents.layers.view, contents.judged, tools.caches())
+    failing = [item for item in caches if item.fails]
     if not failing:
+        reported = sum(item.bytes for item in caches)
         remark = f"; {megabytes(reported)} beside them are only reported" if reported else ""
         return Verdict(f"no package caches{remark}")
     total = sum(item.bytes for item in failing)
-    worst = failing[0]
-    place = _root(worst)
-    line = contents.line(worst.layer)
-    fix = _FIXES[worst.kind]
-    if line is not None and fix.startswith("conda clean"):
-        fix = f'append "&& {fix}" to the RUN in line {line}: a later RUN frees nothing'
+    place, line = _worst(contents, failing)
+    worst = [item for item in failing if item.place == place and _line(contents, item) == line]
+    others = len({item.place for item in failing}) - 1
+    more = f" and {others} more place{'s' if others > 1 else ''}" if others else ""
+    origin = origin_of(contents.steps, line, place, lambda step: _runs(step, _names(worst)))
     raise broken(
-        f"image holds package caches: {megabytes(total)} in {place}"
-        + (f" and {len(_roots(failing)) - 1} more places" if len(_roots(failing)) > 1 else ""),
+        f"image holds package caches: {megabytes(total)} in {place}{more}",
         subject=subject,
         rows=_rows(contents, failing),
-        why=f"{contents.place(worst.layer)} downloads packages and leaves "
-        f"{_NAMES[worst.kind]} in its layer",
-        fix=fix,
+        why=_why(contents, worst, origin),
+        fix=_fix(worst, origin),
         line=line,
     )
 
 
-def _root(item: PackageCache) -> str:
-    """The cache directory that a finding lies in: ``/opt/conda/pkgs`` for an extracted package."""
-    head, found, _ = item.path.partition("/pkgs/")
-    return f"{head}/pkgs" if found else item.path
+def _line(contents: Contents, item: PackageCache) -> int | None:
+    return contents.line(item.layer)
 
 
-def _roots(items: list[PackageCache]) -> set[str]:
-    return {_root(item) for item in items}
+def _worst(contents: Contents, failing: Sequence[PackageCache]) -> tuple[str, int | None]:
+    """The place and the line with the most bytes."""
+    sums: dict[tuple[str, int | None], int] = {}
+    for item in failing:
+        key = (item.place, _line(contents, item))
+        sums[key] = sums.get(key, 0) + item.bytes
+    return max(sums, key=lambda key: sums[key])
 
 
-def _rows(contents: Contents, failing: list[PackageCache]) -> list[Row]:
-    """One row for each layer, kind and place; extracted packages are added up."""
+def _names(items: Sequence[PackageCache]) -> frozenset[str]:
+    return frozenset(item.cache.tool for item in items if item.cache is not None)
+
+
+def _runs(step: PlannedStep, names: frozenset[str]) -> bool:
+    """Whether a RUN's text names a program of one of these package managers."""
+    words = re.findall(r"[\w.-]+", step.instruction.text)
+    return any(tools.family_of(word) in names for word in words)
+
+
+def _is_torn(items: Sequence[PackageCache]) -> bool:
+    """Whether most of the bytes are copies that a change of owner or mode has made."""
+    return 2 * sum(item.copied for item in items) > sum(item.bytes for item in items)
+
+
+def _titles(items: Sequence[PackageCache]) -> str:
+    titles = list(dict.fromkeys(item.title for item in items))
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def _why(contents: Contents, worst: Sequence[PackageCache], origin: Origin) -> str:
+    who = contents.place(worst[0].layer)
+    titles, place = _titles(worst), worst[0].place
+    if origin.kind == "run" and _is_torn(worst):
+        return (
+            f"{who} changes the owner or mode of files in {place}: that stores them again, "
+            "without the hard links that made them free"
+        )
+    if origin.kind == "stage":
+        made = f", where {_lines(origin.makers)} left them" if origin.makers else ""
+        return (
+            f"{who} copies {titles} from stage {origin.stage}{made}; the copy is linked to nothing"
+        )
+    if origin.kind == "image":
+        return f"{who} copies {titles} from the image {origin.stage}"
+    if origin.kind == "context":
+        return f"{who} copies {titles} from the build context"
+    return f"{who} leaves {titles} in its layer"
+
+
+def _fix(worst: Sequence[PackageCache], origin: Origin) -> str:
+    place, kind = worst[0].place, worst[0].cache
+    if origin.kind == "run" and _is_torn(worst):
+        return (
+            f"leave {place} out of what line {origin.line} changes, or change it in the RUN that "
+            "makes these files: inside one step no link is torn"
+        )
+    if origin.kind in ("stage", "image"):
+        return f"leave {place} out of what line {origin.line} copies: no program needs it"
+    if origin.kind == "context":
+        return f"exclude {origin.path} from the build context with .dockerignore"
+    avoid = kind.avoid if kind is not None else ""
+    if kind is not None and kind.clean == avoid and origin.line is not None:
+        return f'append "&& {avoid}" to the RUN in line {origin.line}: a later RUN frees nothing'
+    return avoid + (f", in line {origin.line}" if origin.line is not None else "")
+
+
+def _lines(lines: Sequence[int]) -> str:
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    return f"lines {', '.join(map(str, lines[:-1]))} or {lines[-1]}"
+
+
+def _rows(contents: Contents, failing: Sequence[PackageCache]) -> list[Row]:
+    """One row for each layer, part and place; unpacked packages are added up."""
     sums: dict[tuple[int, str, str], list[PackageCache]] = {}
     for item in failing:
-        sums.setdefault((item.layer, item.kind, _root(item)), []).append(item)
+        sums.setdefault((item.layer, item.title, item.place), []).append(item)
     rows = []
-    for (layer, kind, place), items in sums.items():
+    for (layer, title, place), items in sums.items():
         files = sum(item.files for item in items)
         size = megabytes(sum(item.bytes for item in items))
-        rows.append(contents.row(layer, f"{place}: {files} files, {size} of {_NAMES[kind]}"))
+        rows.append(contents.row(layer, f"{place}: {files} files, {size} of {title}"))
         if items[0].examples:
             rows.append(Row(f"{'':>6}e.g. {items[0].examples[0]}"))
     return rows

@@ -40,14 +40,15 @@ def contents_of(subject: Subject, image: str) -> Contents:
     key = _key(subject, image)
     if key not in _known:
         layers = open_layers(subject, image)
-        texts: dict[int, str] = {}
+        steps: tuple[PlannedStep, ...] = ()
         if not isinstance(subject, Inspection) or subject.has_dockerfile:
-            texts = {step.line: step.instruction.text for step in subject.project_of(image).steps}
+            steps = subject.project_of(image).steps
+        texts = {step.line: step.instruction.text for step in steps}
         try:
             lines, unknown = _lines(subject, image, layers), ""
         except Unverifiable as problem:
             lines, unknown = None, str(problem)
-        _known[key] = Contents(layers, lines, texts, unknown=unknown)
+        _known[key] = Contents(layers, lines, texts, steps, unknown=unknown)
         _remember(subject, image, _known[key])
     return replace(_known[key], check_base=subject.settings.base_layers == "check")
 
@@ -88,6 +89,14 @@ def _lines(subject: Subject, image: str, layers: ImageLayers) -> LayerLines:
     if subject.base_image is not None:
         base = open_layers(replace(subject, reference=subject.base_image), subject.base_image)
         return _above(subject, layers, base, subject.base_image)
+    problem: Unverifiable | None = None
+    if subject.has_dockerfile:
+        # Labels are inherited: a base image's label names the base of the base. So the Dockerfile
+        # comes first, where the image's history agrees with it.
+        try:
+            return _lines_of_dockerfile(subject.project, layers)
+        except Unverifiable as error:
+            problem = error
     for label in _BASE_LABELS:
         name = layers.config.labels.get(label)
         if name:
@@ -97,14 +106,11 @@ def _lines(subject: Subject, image: str, layers: ImageLayers) -> LayerLines:
                 continue
             if _is_base(base, layers):
                 return _above(subject, layers, base, name)
-    if subject.has_dockerfile:
-        try:
-            return _lines_of_dockerfile(subject.project, layers)
-        except Unverifiable as problem:
-            raise Unverifiable(
-                f"{problem}\n"
-                "  fix    name the image that it was built on with --dockercache-base-image=REF"
-            ) from None
+    if problem is not None:
+        raise Unverifiable(
+            f"{problem}\n"
+            "  fix    name the image that it was built on with --dockercache-base-image=REF"
+        ) from None
     raise Unverifiable(
         "which layers are the base image's is not known: name it with "
         "--dockercache-base-image=REF, or judge all with dockercache_base_layers = check"

@@ -1,16 +1,8 @@
 """Layers and what they hold: reading, replaying whiteouts, package records, the kept index."""
 
+from .caches import CacheKind, CachePart, CacheProof, PackageCache, package_caches
 from .daemon import DEFAULT_SOURCES
-from .findings import (
-    Bytecode,
-    CacheKind,
-    HiddenBytes,
-    PackageCache,
-    bytecode,
-    hidden,
-    package_caches,
-    top_layers,
-)
+from .findings import Bytecode, HiddenBytes, bytecode, hidden, top_layers
 from .index import Entry, Kind, LayerIndex, display
 from .layers import (
     HistoryEntry,
@@ -28,6 +20,8 @@ __all__ = [
     "DEFAULT_SOURCES",
     "Bytecode",
     "CacheKind",
+    "CachePart",
+    "CacheProof",
     "Entry",
     "Found",
     "HiddenBytes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -93,11 +93,28 @@ class View:
         root: _Directory,
         hidden: Sequence[HiddenFile],
         changes: Sequence[LayerChanges],
+        copies: Mapping[int, int],
     ) -> None:
         self.layers = tuple(layers)
         self.hidden = tuple(hidden)
         self.changes = tuple(changes)
         self._root = root
+        self._copies = copies
+
+    def is_copy(self, layer: int, position: int) -> bool:
+        """Whether a layer's file is a lower layer's file again, size and time unchanged.
+
+        A change of owner or mode (``chown -R``) makes such copies, and so
+        does a COPY of a file that was there already.
+        """
+        return layer << _LAYER_SHIFT | position in self._copies
+
+    def copies(self) -> Iterator[tuple[bytes, int, int, int]]:
+        """The copies that the final view shows: path, layer, position in it, layer of the first."""
+        for path, code in self.codes() if self._copies else ():
+            first = self._copies.get(code)
+            if first is not None:
+                yield path, code >> _LAYER_SHIFT, code & _POSITION, first >> _LAYER_SHIFT
 
     def __iter__(self) -> Iterator[Found]:
         """Every path of the image, directories included, parents first."""
@@ -227,10 +244,12 @@ class _Replay:
         # Links into a layer below: the link's code to the inode's key, and the names left of it.
         self._borrowed: dict[int, int] = {}
         self._shared: dict[int, int] = {}
+        # Files that are a lower layer's again: the code of either.
+        self._copies: dict[int, int] = {}
 
     def run(self) -> View:
         changes = [self._apply(number, layer) for number, layer in enumerate(self._layers)]
-        return View(self._layers, self._root, self._hidden, changes)
+        return View(self._layers, self._root, self._hidden, changes, self._copies)
 
     def _apply(self, number: int, layer: LayerIndex) -> LayerChanges:
         names = array("I", bytes(4 * (max(layer.groups, default=0) + 1)))
@@ -335,20 +354,24 @@ class _Replay:
                 if not group or self._names[number][group] == 0:
                     size = layer.sizes[position]
         how: How = "deleted" if new is None else "replaced"
-        if new is not None and kind == _FILE and self._only_attributes(old, new):
-            how = "attributes"
+        if new is not None and kind == _FILE and self._is_same_file(old, new):
+            self._copies[new] = self._copies.get(old, old)
+            # With the very same attributes it may be another file of the same second.
+            how = "attributes" if self._attributes(old) != self._attributes(new) else how
         self._hidden.append(HiddenFile(path, number, by, size, how))
 
-    def _only_attributes(self, old: int, new: int) -> bool:
+    def _is_same_file(self, old: int, new: int) -> bool:
         below, at = self._layers[old >> _LAYER_SHIFT], old & _POSITION
         above, to = self._layers[new >> _LAYER_SHIFT], new & _POSITION
         return (
             above.kinds[to] & ~OPAQUE == _FILE
             and above.sizes[to] == below.sizes[at]
             and above.mtimes[to] == below.mtimes[at]
-            and (above.modes[to], above.uids[to], above.gids[to])
-            != (below.modes[at], below.uids[at], below.gids[at])
         )
+
+    def _attributes(self, code: int) -> tuple[int, int, int]:
+        layer, at = self._layers[code >> _LAYER_SHIFT], code & _POSITION
+        return layer.modes[at], layer.uids[at], layer.gids[at]
 
     def _key(self, code: int) -> int:
         """What identifies the inode behind a file's name: its group's first name's code."""

@@ -14,7 +14,7 @@ from pytest_dockercache.context.edits import appended
 from pytest_dockercache.dockerfile.syntax import PlannedStep
 from pytest_dockercache.environments import tools
 from pytest_dockercache.environments.tools import Installation, Tool
-from pytest_dockercache.image import package_caches, replay
+from pytest_dockercache.image import CacheKind, CachePart, CacheProof, package_caches, replay
 from pytest_dockercache.model import BuildSpec
 from pytest_dockercache.project import Project, Settings
 from pytest_dockercache.shell.running import Runner
@@ -51,7 +51,14 @@ FROBPACK = Tool(
     comparable=lambda path: path.name == "frob.lck",
     variables=re.compile(r"FROB(_\w*)?"),
     places=re.compile("/frobs/"),
-    caches={"frobs": "frob-cache", "FROB_CACHE": "frob-cache"},
+    caches=lambda: [
+        CacheKind(
+            tool="frobpack",
+            proofs=(CacheProof(".frob\0", r"(?P<place>.*)/[^/]+\.frob"),),
+            parts=(CachePart("frob-cache", "frobpack's cache", r"[^/]+\.frob\Z"),),
+            avoid="frobpack --no-cache",
+        )
+    ],
     runner=Runner("-n"),
 )
 
@@ -98,14 +105,11 @@ def test_an_argument_that_it_reads_by_itself_is_not_called_late(project: Project
     assert unrelated_arguments(project) == ("GIT_SHA",)
 
 
-@pytest.mark.parametrize(
-    ("directory", "env"),
-    [("root/.cache/frobs", {}), ("var/frobs", {"FROB_CACHE": "/var/frobs"})],
-)
-def test_its_cache_is_found_in_the_image(directory: str, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("directory", ["root/.cache/frobs", "var/frobs"])
+def test_its_cache_is_found_in_the_image(directory: str) -> None:
     view = replay([layer(add(f"{directory}/a.frob", b"12345"))])
-    (found,) = package_caches(view, {0}, env=env, caches=tools.caches())
-    assert (found.kind, found.bytes) == ("frob-cache", 5)
+    (found,) = package_caches(view, {0}, tools.caches())
+    assert (found.kind, found.place, found.bytes) == ("frob-cache", f"/{directory}", 5)
 
 
 def test_its_places_and_files_are_known() -> None:

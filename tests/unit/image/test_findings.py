@@ -1,4 +1,4 @@
-"""Package caches, bytecode and hidden bytes are found, and blamed on the layer that added them."""
+"""Bytecode and hidden bytes are found, and blamed on the layer that added them."""
 
 from __future__ import annotations
 
@@ -7,214 +7,7 @@ import tarfile
 import pytest
 from layer_maker import Member, add, layer
 
-from pytest_dockercache.environments import tools
-from pytest_dockercache.image import (
-    bytecode,
-    hidden,
-    package_caches,
-    replay,
-    top_layers,
-)
-
-PKGS = "opt/conda/pkgs"
-ENV = "opt/conda/envs/app"
-
-
-def linked_package(name: str, size: int = 1000) -> list[Member]:
-    """An extracted package as conda leaves it: code linked into an environment, info not."""
-    return [
-        add(f"{PKGS}/{name}/lib/{name}.py", b"x" * size),
-        add(f"{ENV}/lib/{name}.py", kind=tarfile.LNKTYPE, link=f"{PKGS}/{name}/lib/{name}.py"),
-        add(f"{PKGS}/{name}/info/index.json", b"{}"),
-    ]
-
-
-def found(*layers: list[Member], own: set[int] | None = None, env: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
-    """Kind, layer, directory, files and bytes of every finding."""
-    view = replay([layer(*members) for members in layers])
-    own = set(range(len(layers))) if own is None else own
-    return {
-        (item.kind, item.layer, item.path, item.files, item.bytes)
-        for item in package_caches(view, own, env=env, caches=tools.caches())
-    }
-
-
-def test_an_installation_without_a_clean_leaves_archives_and_an_index() -> None:
-    assert found(
-        [
-            *linked_package("numpy"),
-            add(f"{PKGS}/numpy.conda", b"1" * 50),
-            add(f"{PKGS}/six.tar.bz2", b"1" * 7),
-            add(f"{PKGS}/cache/abc.json", b"{}"),
-            add(f"{PKGS}/urls.txt", b"http"),
-        ]
-    ) == {
-        ("conda-archives", 0, "/opt/conda/pkgs", 2, 57),
-        ("conda-index", 0, "/opt/conda/pkgs/cache", 1, 2),
-        ("record", 0, "/opt/conda/pkgs", 1, 4),
-        ("linked", 0, "/opt/conda/pkgs", 1, 2),
-    }
-
-
-def test_what_conda_clean_all_leaves_fails_nothing() -> None:
-    view = replay([layer(*linked_package("numpy"), add(f"{PKGS}/urls.txt", b"http"))])
-    caches = package_caches(view, {0})
-    assert caches
-    assert not any(item.fails for item in caches)
-
-
-def test_an_extracted_package_that_no_environment_links_to_fails_with_all_its_bytes() -> None:
-    assert found(
-        [
-            *linked_package("numpy"),
-            add(f"{PKGS}/old/lib/old.py", b"1" * 300),
-            add(f"{PKGS}/old/info/index.json", b"{}"),
-        ]
-    ) == {
-        ("conda-packages", 0, "/opt/conda/pkgs/old", 2, 302),
-        ("linked", 0, "/opt/conda/pkgs", 1, 2),
-    }
-
-
-def test_links_among_extracted_packages_alone_are_no_environment() -> None:
-    assert found(
-        [
-            add(f"{PKGS}/a/info/index.json", b"{}"),
-            add(f"{PKGS}/a/one", b"12345"),
-            add(f"{PKGS}/b/two", kind=tarfile.LNKTYPE, link=f"{PKGS}/a/one"),
-        ]
-    ) == {
-        ("conda-packages", 0, "/opt/conda/pkgs/a", 2, 7),
-        ("conda-packages", 0, "/opt/conda/pkgs/b", 1, 0),
-    }
-
-
-def test_a_link_whose_environment_was_deleted_no_longer_counts() -> None:
-    # The name in the environment went in the next layer: the bytes in pkgs/ are now the cost.
-    assert found(linked_package("numpy"), [add("opt/conda/.wh.envs")]) == {
-        ("conda-packages", 0, "/opt/conda/pkgs/numpy", 2, 1002)
-    }
-
-
-def test_the_base_images_caches_are_the_base_images() -> None:
-    base = [add(f"{PKGS}/base.conda", b"1" * 50), add(f"{PKGS}/urls.txt", b"x")]
-    assert found(base, [add(f"{PKGS}/mine.conda", b"22")], own={1}) == {
-        ("conda-archives", 1, "/opt/conda/pkgs", 1, 2)
-    }
-
-
-def test_caches_that_a_later_layer_removed_are_not_in_the_image() -> None:
-    assert found([add(f"{PKGS}/a.conda", b"1")], [add("opt/conda/.wh.pkgs")]) == set()
-
-
-NESTED = f"{PKGS}/https/conda.anaconda.org/conda-forge/linux-64"
-"""Where libmamba 2.6 puts packages (mamba-org/mamba#4163)."""
-
-
-def nested_package(name: str, place: str = NESTED) -> list[Member]:
-    """An extracted package that is linked into an environment, in that layout."""
-    return [
-        add(f"{place}/{name}/info/repodata_record.json", b"{}"),
-        add(f"{place}/{name}/lib/{name}.so", b"x" * 1000),
-        add(f"{ENV}/lib/{name}.so", kind=tarfile.LNKTYPE, link=f"{place}/{name}/lib/{name}.so"),
-    ]
-
-
-@pytest.mark.parametrize("records", [("urls.txt",), ()], ids=["urls.txt", "no urls.txt"])
-def test_packages_laid_out_by_channel_and_platform_are_judged_one_by_one(
-    records: tuple[str, ...],
-) -> None:
-    assert found(
-        [
-            *(add(f"{PKGS}/{name}") for name in records),
-            *nested_package("numpy-1-0"),
-            add(f"{NESTED}/numpy-1-0.conda", b"1" * 50),
-            add(f"{NESTED}/old-1-0/lib/old.so", b"1" * 300),
-            add(f"{NESTED}/old-1-0/info/index.json", b"{}"),
-            add(f"{NESTED}/broken-1-0/lib/broken.so", b"1" * 7),
-        ]
-    ) - {("record", 0, "/opt/conda/pkgs", 1, 0)} == {
-        ("conda-archives", 0, "/opt/conda/pkgs", 1, 50),
-        ("conda-packages", 0, f"/{NESTED}/old-1-0", 2, 302),
-        ("conda-packages", 0, f"/{NESTED}/broken-1-0", 1, 7),
-        ("linked", 0, "/opt/conda/pkgs", 1, 2),
-    }
-
-
-@pytest.mark.parametrize(
-    "channel", ["https/repo.anaconda.com/pkgs/main", "http/localhost_8000/ours", "conda-forge"]
-)
-def test_the_cache_of_a_channel_is_its_pkgs_directory_whatever_the_channels_url(
-    channel: str,
-) -> None:
-    place = f"{PKGS}/{channel}/noarch"
-    assert found([*nested_package("six-1-0", place), add(f"{place}/six-1-0.conda", b"1")]) == {
-        ("conda-archives", 0, "/opt/conda/pkgs", 1, 1),
-        ("linked", 0, "/opt/conda/pkgs", 1, 2),
-    }
-
-
-def test_packages_laid_out_by_channel_that_are_all_linked_cost_nothing() -> None:
-    members = [
-        add(f"{PKGS}/urls.txt"),
-        *nested_package("numpy-1-0"),
-        add(f"{NESTED}/linux-64.lock"),
-        add(f"{NESTED}/numpy-1-0/share/test/data.tar.bz2", b"1"),
-        add(f"{NESTED}/numpy-1-0/share/recipe/info/index.json", b"{}"),
-    ]
-    caches = package_caches(replay([layer(*members)]), {0})
-    assert {(item.kind, item.files) for item in caches} == {("record", 2), ("linked", 3)}
-    assert not any(item.fails for item in caches)
-
-
-def test_the_pkgs_directory_next_to_the_packages_is_the_cache() -> None:
-    below = "home/pkgs/conda/pkgs"
-    assert found(
-        [
-            *nested_package("numpy-1-0", f"{below}/conda-forge/linux-64"),
-            add(f"{below}/conda-forge/linux-64/numpy-1-0.conda", b"1"),
-            add("home/pkgs/notes.txt", b"12"),
-        ]
-    ) == {
-        ("conda-archives", 0, f"/{below}", 1, 1),
-        ("linked", 0, f"/{below}", 1, 2),
-    }
-
-
-def test_a_channel_that_is_served_from_a_directory_called_pkgs_is_no_cache() -> None:
-    place = "srv/pkgs/main/linux-64"
-    assert found([add(f"{place}/repodata.json", b"{}"), add(f"{place}/a-1-0.conda", b"2")]) == set()
-
-
-def test_a_directory_called_pkgs_that_is_not_condas_is_left_alone() -> None:
-    assert (
-        found([add("srv/pkgs/readme.md", b"1"), add("srv/channel/linux-64/a.conda", b"2")]) == set()
-    )
-
-
-@pytest.mark.parametrize(
-    ("path", "env", "kind"),
-    [
-        ("root/.cache/pip/http/ab", {}, "pip"),
-        ("home/me/.cache/pip/wheels/x.whl", {}, "pip"),
-        ("var/pipcache/http/ab", {"PIP_CACHE_DIR": "/var/pipcache/"}, "pip"),
-        ("caches/pip/http/ab", {"XDG_CACHE_HOME": "/caches"}, "pip"),
-        ("root/.cache/uv/archive/x", {}, "uv"),
-        ("root/.cache/pypoetry/cache/x", {}, "poetry"),
-        ("root/.cache/rattler/cache/x", {}, "pixi"),
-        ("data/conda/a.conda", {"CONDA_PKGS_DIRS": "/data/conda"}, "conda-archives"),
-    ],
-)
-def test_other_caches_are_found_by_place_and_by_variable(
-    path: str, env: dict[str, str], kind: str
-) -> None:
-    assert [item[0] for item in found([add(path, b"123")], env=env)] == [kind]
-
-
-def test_empty_directories_of_a_cache_are_no_finding() -> None:
-    assert found([add("root/.cache/pip/"), add(f"{PKGS}/cache/"), add(f"{PKGS}/urls.txt")]) == {
-        ("record", 0, "/opt/conda/pkgs", 1, 0)
-    }
+from pytest_dockercache.image import bytecode, hidden, replay, top_layers
 
 
 def test_bytecode_is_counted_by_layer_with_hard_links_once() -> None:
@@ -228,6 +21,7 @@ def test_bytecode_is_counted_by_layer_with_hard_links_once() -> None:
                     kind=tarfile.LNKTYPE,
                     link="opt/env/lib/a/__pycache__/x.pyc",
                 ),
+                add("opt/env/lib/a/x.py", b"1"),
                 add("opt/env/lib/b/y.py", b"1"),
                 add("opt/gone.pyc", b"1"),
             ),
@@ -260,3 +54,107 @@ def test_the_topmost_layers_are_counted_from_above() -> None:
     assert top_layers(layers, 2) == {1, 2}
     assert top_layers(layers, 9) == {0, 1, 2}
     assert top_layers(layers, 0) == frozenset()
+
+
+def pyc(*paths: str) -> list[Member]:
+    """Bytecode at these paths, each beside a source."""
+    members = []
+    for path in paths:
+        head, _, name = path.rpartition("/")
+        head = head.removesuffix("__pycache__").rstrip("/")
+        members.append(add(path, b"12"))
+        members.append(add(f"{head}/{name.partition('.')[0]}.py".lstrip("/"), b"1"))
+    return members
+
+
+SITE = "opt/conda/envs/app/lib/python3.10/site-packages"
+
+
+@pytest.mark.parametrize(
+    ("paths", "places"),
+    [
+        ((f"{SITE}/a/__pycache__/x.cpython-310.pyc", f"{SITE}/b/__pycache__/y.cpython-310.pyc"),
+         ["/" + SITE]),
+        ((f"{SITE}/__pycache__/x.cpython-310.pyc", "app/__pycache__/y.cpython-310.pyc"),
+         ["/app", "/" + SITE]),
+        (("opt/conda/envs/app/lib/python3.10/__pycache__/os.cpython-310.pyc",),
+         ["/opt/conda/envs/app/lib/python3.10"]),
+        (("opt/a/x/__pycache__/m.cpython-310.pyc", "opt/b/__pycache__/m.cpython-310.pyc"),
+         ["/opt/a/x", "/opt/b"]),
+        (("app/a/__pycache__/m.cpython-310.pyc", "app/b/c/__pycache__/m.cpython-310.pyc"),
+         ["/app"]),
+        (("__pycache__/main.cpython-310.pyc",), ["/__pycache__"]),
+        (("main.pyc",), ["/main.pyc"]),
+        (("libs/x/__pycache__/m.cpython-310.pyc", "main/__pycache__/m.cpython-310.pyc"),
+         ["/libs/x", "/main"]),
+    ],
+)  # fmt: skip
+def test_bytecode_is_told_apart_by_place_and_never_said_to_be_in_the_root(
+    paths: tuple[str, ...], places: list[str]
+) -> None:
+    found = bytecode(replay([layer(*pyc(*paths))]), {0})
+    assert sorted(item.path for item in found) == places
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("app/main.pyc", "app/main.py"),
+        ("app/__pycache__/main.cpython-310.pyc", "app/main.py"),
+        ("app/__pycache__/main.cpython-310.opt-2.pyc", "app/main.py"),
+        ("app/__pycache__/main.pypy39.pyc", "app/main.py"),
+    ],
+)
+def test_bytecode_without_its_source_is_the_program(path: str, source: str) -> None:
+    (alone,) = bytecode(replay([layer(add(path, b"1"))]), {0})
+    assert not alone.has_source
+    # The source may lie in another layer; it counts only while the final image shows it.
+    (beside,) = bytecode(replay([layer(add(source)), layer(add(path, b"1"))]), {1})
+    assert beside.has_source
+    head, _, name = source.rpartition("/")
+    deleted = [layer(add(source)), layer(add(path, b"1")), layer(add(f"{head}/.wh.{name}"))]
+    (gone,) = bytecode(replay(deleted), {1})
+    assert not gone.has_source
+
+
+def test_a_changed_owner_copies_the_bases_files_and_the_copy_counts() -> None:
+    view = replay(
+        [
+            layer(add("opt/a", b"1" * 100), add("opt/b", b"1" * 20), add("opt/c", b"1" * 3)),
+            layer(add("opt/a", b"1" * 100, uid=7), add("opt/b", b"1" * 20)),
+        ]
+    )
+    copied, base = hidden(view, {1})
+    assert (copied.copies, copied.counted, copied.bytes, copied.files) == (True, True, 120, 2)
+    assert (copied.layer, copied.hidden_by, copied.path) == (0, 1, "/opt")
+    assert (base.copies, base.counted, base.bytes) == (False, False, 120)
+
+
+def test_what_replaces_a_base_file_with_other_content_is_no_copy() -> None:
+    view = replay([layer(add("opt/a", b"12")), layer(add("opt/a", b"34", mtime=1_700_000_001))])
+    assert [item.counted for item in hidden(view, {1})] == [False]
+
+
+def test_a_copy_of_the_base_that_a_later_layer_hides_counts_once() -> None:
+    base, first = layer(add("opt/a", b"12")), layer(add("opt/a", b"12", uid=7))
+    view = replay([base, first, layer(add("opt/.wh.a"))])
+    assert [(item.bytes, item.copies) for item in hidden(view, {1, 2}) if item.counted] == [
+        (2, False)
+    ]
+    twice = replay([base, first, layer(add("opt/a", b"12", uid=8))])
+    counted = [item for item in hidden(twice, {1, 2}) if item.counted]
+    assert sorted((item.layer, item.hidden_by, item.copies) for item in counted) == [
+        (0, 2, True),
+        (1, 2, False),
+    ]
+
+
+def test_a_linked_file_of_the_base_whose_links_are_torn_counts_with_every_copy() -> None:
+    link = add("opt/b", kind=tarfile.LNKTYPE, link="opt/a")
+    view = replay(
+        [
+            layer(add("opt/a", b"12"), link),
+            layer(add("opt/a", b"12", uid=7), add("opt/b", b"12", uid=7)),
+        ]
+    )
+    assert [item.bytes for item in hidden(view, {1}) if item.copies] == [4]

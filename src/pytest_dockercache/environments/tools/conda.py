@@ -11,7 +11,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
 from .command_lines import Arguments, Installation, arguments, conventional_files, moved, read_files
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL", "is_explicit"]
 
@@ -150,6 +150,7 @@ TOOL = Tool(
     programs=re.compile(
         r"(?:conda|mamba|micromamba)[0-9]*(?:\.exe)?|conda-env|conda-lock|(?:ana)?conda-project"
     ),
+    caches=known_layouts("conda"),
     reads=_reads,
     conventional=("environment.yml", "environment.yaml"),
     manifests=re.compile(r"environment.*\.ya?ml|conda.*\.ya?ml|\.?(conda|mamba)rc"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOLS"]
 
@@ -14,14 +14,13 @@ def _tool(
     programs: str,
     installs: str,
     manifests: str = r"(?!)",
-    caches: tuple[tuple[str, str], ...] = (),
 ) -> Tool:
     return Tool(
         name=name,
         programs=re.compile(programs),
         installs=frozenset(installs.split(" ")),
         manifests=re.compile(manifests),
-        caches=dict(caches),
+        caches=known_layouts(name),
     )
 
 

@@ -8,7 +8,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files, moved
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
@@ -38,6 +38,7 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="pdm",
     programs=re.compile(r"pdm"),
+    caches=known_layouts("pdm"),
     reads=_pdm,
     conventional=("pdm.lock", "pyproject.toml"),
     manifests=re.compile(r"pdm\.(lock|toml)|pyproject\.toml"),

@@ -18,7 +18,7 @@ from .command_lines import (
     is_true,
     read_files,
 )
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL", "VALUED", "install", "interpreter", "only", "target"]
 
@@ -156,6 +156,7 @@ def _comparable(path: Path) -> bool:
 TOOL = Tool(
     name="pip",
     programs=re.compile(r"pip[0-9.]*|pip-sync|piptools|pip-compile|pip-tools"),
+    caches=known_layouts("pip"),
     reads=_reads,
     conventional=("requirements.txt",),
     manifests=re.compile(
@@ -168,5 +169,4 @@ TOOL = Tool(
     },
     comparable=_comparable,
     variables=re.compile(r"PIP(_\w*)?"),
-    caches={"pip": "pip", "PIP_CACHE_DIR": "pip"},
 )

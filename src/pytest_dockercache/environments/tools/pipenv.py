@@ -8,7 +8,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files, read_files
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
@@ -36,6 +36,7 @@ def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="pipenv",
     programs=re.compile(r"pipenv"),
+    caches=known_layouts("pipenv"),
     reads=_pipenv,
     conventional=("Pipfile", "Pipfile.lock"),
     manifests=re.compile(r"pipfile(\.lock)?"),

@@ -9,7 +9,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command, joined_path
 from .command_lines import Arguments, Installation, Paths, arguments, conventional_files
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
@@ -50,17 +50,12 @@ def _pixi_files(directory: str | None, given: Arguments) -> Paths:
 TOOL = Tool(
     name="pixi",
     programs=re.compile(r"pixi"),
+    caches=known_layouts("pixi"),
     reads=_pixi,
     conventional=("pixi.lock", "pixi.toml"),
     manifests=re.compile(r"pixi\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)pixi\.lock$": "#"},
     variables=re.compile(r"PIXI(_\w*)?"),
     places=re.compile(r"\.pixi\b"),
-    caches={
-        "rattler": "pixi",
-        "pixi": "pixi",
-        "PIXI_CACHE_DIR": "pixi",
-        "RATTLER_CACHE_DIR": "pixi",
-    },
     runner=Runner("-e --environment --manifest-path --platform"),
 )

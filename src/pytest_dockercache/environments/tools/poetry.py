@@ -8,7 +8,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files, moved
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
@@ -42,11 +42,11 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="poetry",
     programs=re.compile(r"poetry"),
+    caches=known_layouts("poetry"),
     reads=_poetry,
     conventional=("poetry.lock", "pyproject.toml"),
     manifests=re.compile(r"poetry\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)poetry\.lock$": "#"},
     variables=re.compile(r"POETRY(_\w*)?"),
-    caches={"pypoetry": "poetry", "POETRY_CACHE_DIR": "poetry"},
     runner=Runner("-C --directory -P --project"),
 )

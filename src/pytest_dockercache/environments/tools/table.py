@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...context.comments import CommentSyntax
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, active_environment, module_run, with_fed_files
+
+if TYPE_CHECKING:
+    from ...image import CacheKind
 
 __all__ = [
     "Tool",
@@ -27,6 +31,7 @@ __all__ = [
     "is_comparable",
     "is_installed_place",
     "is_manifest_name",
+    "known_layouts",
     "reads_variable",
     "recognised",
     "register",
@@ -59,9 +64,8 @@ class Tool:
     the packages of an image can be held against.
 
     ``variables`` matches environment variables that it reads; ``places``
-    paths that it installs into; ``caches`` the kind of each of its caches, by
-    the name of its directory in ``~/.cache`` and by the variable, in capital
-    letters, that names another directory. ``runner`` is how it runs a command
+    paths that it installs into; ``caches`` gives what its caches look like in
+    an image, asked only when an image is looked into. ``runner`` is how it runs a command
     in an environment of its own (``conda run``).
     """
 
@@ -75,7 +79,7 @@ class Tool:
     comparable: Callable[[Path], bool] = lambda path: False
     variables: re.Pattern[str] = _NEVER
     places: re.Pattern[str] = _NEVER
-    caches: Mapping[str, str] = field(default_factory=dict)
+    caches: Callable[[], Sequence[CacheKind]] = tuple
     runner: Runner | None = None
 
 
@@ -167,6 +171,21 @@ def is_installed_place(path: str) -> bool:
     return _ANY_PLACE.search(path) is not None or any(tool.places.search(path) for tool in tools())
 
 
-def caches() -> Mapping[str, str]:
-    """The kinds of all caches, by the directory in ``~/.cache`` or the variable that names it."""
-    return {name: kind for tool in tools() for name, kind in tool.caches.items()}
+def caches() -> tuple[CacheKind, ...]:
+    """What the caches of all package managers look like.
+
+    A manager that was registered later comes first: it may use the layout of
+    one that it stands on (pipenv that of pip), and tells it by more.
+    """
+    return tuple(kind for tool in reversed(tools()) for kind in tool.caches())
+
+
+def known_layouts(name: str) -> Callable[[], Sequence[CacheKind]]:
+    """The layouts of a manager's caches that :mod:`.cache_layouts` holds, read when asked for."""
+
+    def load() -> Sequence[CacheKind]:
+        from .cache_layouts import LAYOUTS
+
+        return [kind for kind in LAYOUTS if kind.tool == name]
+
+    return load

@@ -10,7 +10,7 @@ from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files, is_true, moved, read_files
 from .pip import VALUED, install, interpreter, only, target
-from .table import Tool
+from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
@@ -73,12 +73,12 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="uv",
     programs=re.compile(r"uv"),
+    caches=known_layouts("uv"),
     reads=_uv,
     conventional=("uv.lock", "requirements.txt", "pyproject.toml"),
     manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)uv\.lock$": "#"},
     variables=re.compile(r"UV(_\w*)?"),
-    caches={"uv": "uv", "UV_CACHE_DIR": "uv"},
     runner=Runner(
         "--project --directory --extra --group --only-group --with --with-requirements "
         "-p --python --package --env-file --index --default-index"

@@ -1,0 +1,102 @@
+"""Which line makes the files that a layer holds: also behind a COPY, in another stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..dockerfile import PlannedStep
+from ..dockerfile.stages import path_at, path_below
+
+__all__ = ["Origin", "origin_of"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files of one layer come from.
+
+    ``kind`` is ``run`` where the layer's own RUN makes them, ``stage`` where
+    its COPY takes them from another stage, ``image`` from another image,
+    ``context`` from the build context; ``unknown`` where no Dockerfile says.
+    ``line`` is the layer's own line. ``stage`` names the other stage or image,
+    ``path`` is where the files lie there; ``makers`` are the lines of the RUNs
+    that can have made them.
+    """
+
+    kind: Literal["run", "stage", "image", "context", "unknown"] = "unknown"
+    line: int | None = None
+    stage: str = ""
+    path: str = ""
+    makers: tuple[int, ...] = ()
+
+
+def origin_of(
+    steps: Sequence[PlannedStep],
+    line: int | None,
+    path: str,
+    is_maker: Callable[[PlannedStep], bool],
+) -> Origin:
+    """Where what the step of ``line`` puts at ``path`` of the image comes from.
+
+    ``is_maker`` says of a RUN whether it can have made the files; where none
+    can, as far as one sees, every RUN can.
+    """
+    step = next((step for step in steps if step.line == line and step.instruction.keyword in
+                 ("RUN", "COPY", "ADD")), None)  # fmt: skip
+    if step is None:
+        return Origin(line=line)
+    if step.instruction.keyword == "RUN":
+        return Origin("run", line, path=path, makers=(step.line,))
+    for origin, there in _taken_from(step, path):
+        if origin == "context":
+            return Origin("context", line, path=there)
+        if isinstance(origin, str):
+            return Origin("image", line, origin, there)
+        label = next((item.stage.label for item in steps if item.stage.index == origin), "")
+        return Origin("stage", line, label, there, _makers(steps, origin, there, is_maker, set()))
+    return Origin(line=line)
+
+
+def _taken_from(step: PlannedStep, path: str) -> Iterator[tuple[int | str, str]]:
+    """From where a COPY can have brought what lies at a path, and the path there."""
+    for transfer in step.transfers:
+        if transfer.kind == "bind":
+            continue
+        below = path_below(path, transfer.destination)
+        above = path_below(transfer.destination, path)
+        for source in transfer.sources:
+            if below is not None:
+                name = source.rstrip("/").rpartition("/")[2]
+                # A directory's content is copied, a file keeps its name.
+                rest = below.removeprefix("/" + name) if below == "/" + name else below
+                yield transfer.origin, path_at(source, rest)
+            elif above is not None:
+                yield transfer.origin, path_at(source, "")
+
+
+def _makers(
+    steps: Sequence[PlannedStep],
+    stage: int,
+    path: str,
+    is_maker: Callable[[PlannedStep], bool],
+    seen: set[int],
+) -> tuple[int, ...]:
+    """The lines of the RUNs that can have made what lies at a path of a stage."""
+    if stage in seen:
+        return ()
+    seen.add(stage)
+    chain: list[PlannedStep] = []
+    index: int | None = stage
+    while index is not None:
+        own = [step for step in steps if step.stage.index == index]
+        chain = own + chain
+        index = own[0].stage.parent if own else None
+    runs = [step for step in chain if step.instruction.keyword == "RUN"]
+    found = [step.line for step in runs if is_maker(step)]
+    if not found:
+        for step in chain:
+            for origin, there in _taken_from(step, path):
+                if isinstance(origin, int):
+                    found += _makers(steps, origin, there, is_maker, seen)
+    return tuple(dict.fromkeys(found or (step.line for step in runs)))
