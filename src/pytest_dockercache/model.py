@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 __all__ = [
     "Build",
@@ -400,39 +400,3 @@ class Build:
 
 Watch = Callable[[Sequence[Step]], bool]
 """Called at every news of a build with all its steps; True stops the build."""
-
-
-def to_jsonable(value: Any) -> Any:
-    """Turn a value of this module into what :mod:`json` can write."""
-    from dataclasses import fields, is_dataclass
-
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_jsonable(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, (tuple, list)):
-        return [to_jsonable(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def edit_from_json(record: Mapping[str, Any]) -> Edit:
-    """The inverse of :func:`to_jsonable` for an edit."""
-    return Edit(**record)
-
-
-def build_from_json(record: Mapping[str, Any]) -> Build:
-    """The inverse of :func:`to_jsonable` for a build."""
-    steps = []
-    for item in record["steps"]:
-        reason = item["reason"]
-        if reason is not None:
-            reason = Reason(**{**reason, "paths": tuple(reason["paths"])})
-        steps.append(Step(**{**item, "reason": reason}))
-    return Build(
-        edits=tuple(edit_from_json(item) for item in record["edits"]),
-        outcome=record["outcome"],
-        seconds=record["seconds"],
-        steps=tuple(steps),
-        image=record["image"],
-        warnings=tuple(record["warnings"]),
-    )

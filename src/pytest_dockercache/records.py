@@ -6,39 +6,85 @@ Each build is made once, and every process of the run reads its record.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from . import errors
 from .cache_home import make_directory, writing
 from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable
-from .model import Build, Step, build_from_json
+from .jsonable import from_jsonable, to_jsonable
+from .model import Build, Edit, Step
 from .runs import read_json, write_json
 
-__all__ = ["Durations", "describe", "revive"]
+__all__ = ["Durations", "Failure", "Record", "failure_of", "read_record", "write_record"]
 
 
-def describe(problem: DockerCacheError) -> dict[str, Any]:
-    """An error as a JSON value; :func:`revive` raises it again."""
-    record: dict[str, Any] = {"type": type(problem).__name__, "message": str(problem)}
-    if isinstance(problem, BuildFailed):
-        record.update(line=problem.line, log=problem.log)
-    if isinstance(problem, EngineUnavailable):
-        record.update(absent=problem.absent, silent=problem.silent)
-    return record
+@dataclass(frozen=True)
+class Failure:
+    """An error of ours as a file holds it; ``type`` is the name of its class."""
+
+    type: str
+    message: str
+    line: int | None = None
+    log: str = ""
+    absent: bool = False
+    silent: bool = False
+
+    @property
+    def error(self) -> DockerCacheError:
+        """The error itself; of a class that we do not have, a plain one."""
+        if self.type == "BuildFailed":
+            return BuildFailed(self.message, line=self.line, log=self.log)
+        if self.type == "EngineUnavailable":
+            return EngineUnavailable(self.message, absent=self.absent, silent=self.silent)
+        kind = getattr(errors, self.type, None) if self.type in errors.__all__ else None
+        if isinstance(kind, type) and issubclass(kind, DockerCacheError):
+            return kind(self.message)
+        return DockerCacheError(self.message)
 
 
-def revive(record: Mapping[str, Any]) -> Build:
-    """The build of a record. Raises the error of a record that has one."""
-    if "build" in record:
-        return build_from_json(record["build"])
-    described = dict(record["error"])
-    kind = getattr(errors, described.pop("type"))
-    message = described.pop("message")
-    raise kind(message, **described)
+@dataclass(frozen=True)
+class Record:
+    """What came of one build: itself, or the failure. ``order`` counts the builds of a run."""
+
+    order: int
+    edits: tuple[Edit, ...]
+    build: Build | None = None
+    failure: Failure | None = None
+
+    def result(self) -> Build:
+        """The build. Raises the error that it ended in."""
+        if self.build is not None:
+            return self.build
+        raise self.failure.error if self.failure else DockerCacheError("no build was recorded")
+
+
+def failure_of(problem: DockerCacheError) -> Failure:
+    """An error as a value."""
+    return Failure(
+        type(problem).__name__,
+        str(problem),
+        line=getattr(problem, "line", None),
+        log=getattr(problem, "log", ""),
+        absent=getattr(problem, "absent", False),
+        silent=getattr(problem, "silent", False),
+    )
+
+
+def read_record(path: Path) -> Record | None:
+    """The record in a file, None if it is missing, damaged, or no record of ours."""
+    try:
+        return from_jsonable(Record, read_json(path))
+    except ValueError:
+        return None
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record so that a reader sees all of it or nothing."""
+    write_json(path, to_jsonable(record))
 
 
 class Durations:

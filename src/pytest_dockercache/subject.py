@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -31,9 +31,10 @@ from .context import Patch, StagedContext, normalised, stage
 from .dockerfile import Dockerfile, parse_dockerfile, plan
 from .engines import BuildRequest, Engine, connected_engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
-from .model import Build, BuildSpec, Edit, Role, Step, build_from_json, edit_from_json, to_jsonable
+from .jsonable import to_jsonable
+from .model import Build, BuildSpec, Edit, Role, Step
 from .project import Project, Settings, require_declared, roles_by_line
-from .records import Durations, describe, revive
+from .records import Durations, Record, failure_of, read_record, write_record
 from .runs import (
     RUN_LABEL,
     Run,
@@ -153,12 +154,13 @@ class Subject:
         found = []
         prefix = self._prefix()
         for path in sorted((self.run.directory / "builds").glob(f"{prefix}-*.json")):
-            record = read_json(path)
-            if record and "build" in record:
-                found.append((record["order"], build_from_json(record["build"])))
-            elif record and record["error"]["type"] in ("BuildFailed", "BuildTimeout"):
-                edits = tuple(edit_from_json(edit) for edit in record["edits"])
-                found.append((record["order"], Build(edits, "failed", 0.0, ())))
+            record = read_record(path)
+            if record is None:
+                continue
+            if record.build is not None:
+                found.append((record.order, record.build))
+            elif record.failure and record.failure.type in ("BuildFailed", "BuildTimeout"):
+                found.append((record.order, Build(record.edits, "failed", 0.0, ())))
         return tuple(build for _, build in sorted(found, key=lambda item: item[0]))
 
     def seconds(self, step: Step) -> float | None:
@@ -184,11 +186,11 @@ class Subject:
             if candidate.name in self._made:
                 return self._made[candidate.name]
         with _locked(path.with_suffix(".lock")):
-            record = read_json(complete) or read_json(path)
+            record = read_record(complete) or read_record(path)
             if record is None:
                 record = self._record(edits, stop, nonce)
-                write_json(path, record)
-        build = revive(record)
+                write_record(path, record)
+        build = record.result()
         self._made[path.name] = build
         return build
 
@@ -196,17 +198,13 @@ class Subject:
         name = f"{self._prefix()}-{digest(edits_key, repr(stop))}.json"
         return self.run.directory / "builds" / name
 
-    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> dict[str, Any]:
+    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> Record:
         title = "first build" if not edits else "after " + ", ".join(map(str, edits))
         try:
             build = self._convincing(edits, stop, nonce, title)
         except DockerCacheError as problem:
-            return {
-                "order": self._order(edits),
-                "edits": to_jsonable(edits),
-                "error": describe(problem),
-            }
-        return {"order": self._order(edits), "build": to_jsonable(build)}
+            return Record(self._order(edits), edits, failure=failure_of(problem))
+        return Record(self._order(edits), edits, build)
 
     def _order(self, edits: tuple[Edit, ...]) -> int:
         return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0

@@ -596,7 +596,8 @@ def test_all_engines_of_one_daemon_share_one_builder_identity(
 
 
 def test_a_report_of_a_real_build_is_plain_data(story: Story) -> None:
-    from pytest_dockercache.model import build_from_json, to_jsonable
+    from pytest_dockercache.jsonable import from_jsonable, to_jsonable
+    from pytest_dockercache.model import Build
 
-    assert build_from_json(json.loads(json.dumps(to_jsonable(story.edited)))) == story.edited
+    assert from_jsonable(Build, json.loads(json.dumps(to_jsonable(story.edited)))) == story.edited
     assert never(story.edited.steps) is False

@@ -46,18 +46,61 @@ def test_skips_and_errors_are_reported_with_their_reasons(project: Project) -> N
     project.pytest("--dockercache-report=json:out/report.json")
     checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
     assert checks["env-layer-cached"]["outcome"] == "skipped"
+    assert checks["env-layer-cached"]["skip"] == "does-not-apply"
     assert checks["env-layer-cached"]["message"].startswith("no environment step recognised")
     project.script = {"denied": "no permission on the socket"}
     project.pytest("--dockercache-report=json:out/report.json")
     checks = {check["id"]: check for check in report(project)["images"][0]["checks"]}
     assert {check["outcome"] for check in checks.values()} == {"error"}
     assert checks["builds"]["message"] == "no permission on the socket"
+    assert checks["builds"]["skip"] is None
+
+
+def test_why_and_fix_of_a_failure_are_keys_of_their_own(project: Project) -> None:
+    project.script = BAD
+    project.pytest("--dockercache-report=json:out/report.json", "-k", "env-layer")
+    (check,) = report(project)["images"][0]["checks"]
+    assert check["why"].startswith("nothing that we know of line 3 changed")
+    assert check["fix"]["text"]
+    assert check["fix"]["text"] in check["message"]
+    assert (check["fix"]["patch"], check["fix"]["proven"]) == (None, False)
+
+
+@pytest.mark.parametrize("strict", [(), ("--dockercache-strict",)])
+def test_what_could_not_be_verified_says_so_also_when_strict_fails_it(
+    project: Project, strict: tuple[str, ...]
+) -> None:
+    project.script = {"absent": "no Docker daemon listens"}
+    auto = "--dockercache-engine=auto"
+    project.pytest(auto, "--dockercache-report=json:out/report.json", *strict)
+    checks = report(project)["images"][0]["checks"]
+    assert {check["outcome"] for check in checks} == {"failed" if strict else "skipped"}
+    assert {check["skip"] for check in checks} == {"not-verified"}
+    assert {check["message"] for check in checks} == {"no Docker daemon listens"}
+
+
+@pytest.mark.parametrize("act", ["pytest.skip('on Mondays')", "raise OSError('disk full')"])
+def test_what_a_hook_of_the_users_does_to_a_check_is_reported(project: Project, act: str) -> None:
+    project.files["conftest.py"] = f"""
+        import pytest
+        import scripted_engine
+        scripted_engine.install()
+
+        def pytest_runtest_setup(item):
+            {act}
+        """
+    project.pytest("--dockercache-report=json:out/report.json", "Dockerfile::builds")
+    (check,) = report(project)["images"][0]["checks"]
+    skipped = "skip" in act
+    assert check["outcome"] == ("skipped" if skipped else "error")
+    assert ("on Mondays" if skipped else "disk full") in check["message"]
+    assert (check["skip"], check["fix"]) == (None, None)
 
 
 def test_an_old_report_is_replaced_and_nothing_partial_stays(project: Project) -> None:
     project.files["out/report.json"] = "old"
     project.pytest("--dockercache-report=json:out/report.json", "Dockerfile::builds")
-    assert report(project)["schema"] == 1
+    assert report(project)["schema"] == 2
     assert [path.name for path in (project.root / "out").iterdir()] == ["report.json"]
 
 

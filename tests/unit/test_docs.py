@@ -106,7 +106,7 @@ def test_yaml_examples_parse(text: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("json"))
 def test_json_examples_parse(text: str) -> None:
-    assert json.loads(text)["schema"] == 1
+    assert json.loads(text)["schema"] == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -31,6 +31,7 @@ ROOMS = (
     "cache_home",
     "errors",
     "model",
+    "jsonable",
 )
 """Top to bottom: a room may import itself and what stands below it."""
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .. import checks
+from ..checks.file_groups import recall_files
 from ..checks.layer_summary import recall_layers
 from ..engines import close_engines
 from ..errors import ConfigError, DockerCacheError
@@ -32,6 +33,7 @@ from .items import CheckItem, DockerfileCollector
 from .options import Options, read_options
 from .outcomes import cut_our_frames, first_line, place_report, translated
 from .progress import Progress, progress_for
+from .sharing import tell_result, told_result
 from .targets import DEFAULT_NAMES, Selection, Target, select, target_of
 
 if TYPE_CHECKING:
@@ -47,15 +49,6 @@ FIXTURES = ("dockercache", "dockercache_spec", "dockercache_edit", "dockercache_
 _RUN = "dockercache_run"
 _COUNT = "dockercache_collected"
 _REFUSAL = "dockercache_refusal"
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """What the reports of one item have said so far."""
-
-    outcome: Literal["passed", "failed", "skipped", "error"]
-    message: str
-    line: int | None
 
 
 class Gate:
@@ -81,7 +74,7 @@ class Gate:
         self._run: Run | None = None
         self._finished: Leftovers | None = None
         self._session_report: SessionReport | None = None
-        self._heard: dict[str, _Heard] = {}
+        self._results_heard: dict[str, CheckResult] = {}
         self._collected = 0
         self._complaint: str | None = None
         self._began = False
@@ -416,17 +409,16 @@ class Gate:
         report = yield
         if isinstance(item, CheckItem):
             place_report(report, call.excinfo, item.place, item.line)
+            result = item.result(report, call.excinfo.value if call.excinfo else None)
+            if result is not None:
+                tell_result(report, result)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember how each check ended; on the controller also those of workers."""
-        properties = dict(report.user_properties)
-        if "dockercache.check" not in properties:
-            return
-        before = self._heard.get(report.nodeid)
-        heard = _heard(report, properties)
-        if before is None or heard.outcome != "passed":
-            self._heard[report.nodeid] = heard
+        result = told_result(report)
+        if result is not None:
+            self._results_heard[result.nodeid] = result
 
     # -- the end ---------------------------------------------------------------------
 
@@ -512,6 +504,7 @@ class Gate:
             dockerfile=self.shown(spec.dockerfile) if spec.dockerfile.is_file() else None,
             context=self.shown(spec.context),
             target=spec.target,
+            platform=spec.platform,
             image=target.node,
             layers=recall_layers(self.run, spec, target.image),
             checks=self._results(target.node),
@@ -525,6 +518,9 @@ class Gate:
             dockerfile=self.shown(spec.dockerfile),
             context=self.shown(spec.context),
             target=spec.target,
+            build_args=spec.build_args,
+            platform=spec.platform,
+            files=recall_files(self.run, spec),
             layers=recall_layers(self.run, spec),
             checks=results,
         )
@@ -546,14 +542,8 @@ class Gate:
         return replace(report, builds=builds, source=source, seconds=seconds)
 
     def _results(self, node: str) -> tuple[CheckResult, ...]:
-        found = []
-        for check in checks.CHECKS:
-            heard = self._heard.get(f"{node}::{check}")
-            if heard is not None:
-                found.append(
-                    CheckResult(check, f"{node}::{check}", heard.outcome, heard.line, heard.message)
-                )
-        return tuple(found)
+        nodes = (f"{node}::{check}" for check in checks.CHECKS)
+        return tuple(self._results_heard[name] for name in nodes if name in self._results_heard)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print the tables, and what was left behind."""
@@ -582,16 +572,3 @@ def _is_ours(item: pytest.Item) -> bool:
         return True
     names = getattr(item, "fixturenames", ())
     return any(name in names for name in FIXTURES)
-
-
-def _heard(report: pytest.TestReport, properties: dict[str, object]) -> _Heard:
-    line = properties.get("dockercache.line")
-    number = int(str(line)) if line is not None else None
-    if report.skipped:
-        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
-        return _Heard("skipped", reason.removeprefix("Skipped: "), number)
-    if report.failed:
-        outcome: Literal["failed", "error"] = "failed" if report.when == "call" else "error"
-        # Not longreprtext: from a worker it begins with the worker's name.
-        return _Heard(outcome, str(report.longrepr), number)
-    return _Heard("passed", str(properties.get("dockercache.verdict", "")), number)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,25 @@ import pytest
 from .. import checks
 from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCacheError
 from ..model import Build, Finding
-from .outcomes import Ending, decide, first_line
+from ..report import CheckResult, Ending
+from ..report.findings import CheckOutcome
+from .outcomes import decide, first_line
 
 if TYPE_CHECKING:
-    from ..checks import Check, Verdict
+    from ..checks import Check
     from ..subject import Subject
     from .gate import Gate
     from .targets import Target
 
 __all__ = ["CheckItem", "DockerfileCollector"]
+
+_REPORTED: Mapping[CheckOutcome, str] = {
+    "passed": "passed",
+    "failed": "failed",
+    "skipped": "skipped",
+    "error": "failed",
+}
+"""What pytest calls the outcome of an item's phase."""
 
 
 class DockerfileCollector(pytest.Collector):
@@ -64,8 +73,7 @@ class CheckItem(pytest.Item):
     """
 
     check: Check
-    line: int | None
-    _failure: CacheAssertionError | None
+    ending: Ending | None
 
     @classmethod
     def of(cls, parent: DockerfileCollector, check: Check) -> CheckItem:
@@ -73,8 +81,7 @@ class CheckItem(pytest.Item):
         item = cls.from_parent(parent, name=check.id)
         assert isinstance(item, CheckItem)
         item.check = check
-        item.line = None
-        item._failure = None
+        item.ending = None
         return item
 
     @property
@@ -108,15 +115,43 @@ class CheckItem(pytest.Item):
                 node=self._sibling("builds"),
             )
             self._describe(subject)
-            self._end(replace(ending, message=gate.shortened(ending.message)))
+            self._end(ending.with_texts(gate.shortened))
         else:
             self._describe(subject)
-            self._pass(verdict)
+            for name, value in verdict.properties:
+                self._note(name, value)
+            self._end(Ending("passed", str(verdict), verdict.line))
 
     def runtest(self) -> None:
         """Raise the failure that the set-up phase found, if it found one."""
-        if self._failure is not None:
-            raise self._failure
+        ending = self.ending
+        if ending is not None and ending.outcome == "failed":
+            raise CacheAssertionError(
+                Finding(ending.said, line=ending.line, why=ending.why, fix=ending.fix)
+            )
+
+    @property
+    def line(self) -> int | None:
+        """The Dockerfile line to blame, once the check is judged."""
+        return None if self.ending is None else self.ending.line
+
+    def result(
+        self, report: pytest.TestReport, problem: BaseException | None
+    ) -> CheckResult | None:
+        """What a report of this item says of the check; None if it says nothing.
+
+        Not only the check ends an item: a hook or a fixture of the user's may
+        skip it, or fail.
+        """
+        ending = self.ending
+        phase = "setup" if ending and ending.outcome in ("skipped", "error") else "call"
+        if ending is None or (report.when, report.outcome) != (phase, _REPORTED[ending.outcome]):
+            if report.passed:
+                return None
+            text = str(problem) if report.skipped else str(report.longrepr)
+            failed: CheckOutcome = "failed" if report.when == "call" else "error"
+            ending = Ending("skipped" if report.skipped else failed, text, self.line)
+        return CheckResult(self.check.id, self.nodeid, ending)
 
     @property
     def place(self) -> Path:
@@ -133,22 +168,15 @@ class CheckItem(pytest.Item):
         name = self.name if "." in self.nodeid else self.nodeid
         return self.place, (self.line or 1) - 1, name
 
-    def _pass(self, verdict: Verdict) -> None:
-        self.line = verdict.line
-        self._note("verdict", str(verdict))
-        for name, value in verdict.properties:
-            self._note(name, value)
-
     def _end(self, ending: Ending) -> None:
-        self.line = ending.line
+        self.ending = ending
         self._note("verdict", first_line(ending.message))
-        if self.line is not None:
-            self._note("line", str(self.line))
+        if ending.line is not None and ending.outcome != "passed":
+            self._note("line", str(ending.line))
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.reason)
+            raise pytest.skip.Exception(ending.said)
         if ending.outcome == "error":
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
-        self._failure = CacheAssertionError(Finding(ending.message, line=ending.line))
 
     def _describe(self, subject: Subject | None) -> None:
         """Add what the builds showed to the item's properties (JUnit XML has them)."""

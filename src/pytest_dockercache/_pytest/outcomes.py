@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -20,10 +20,10 @@ from ..errors import (
     EngineUnavailable,
     Unverifiable,
 )
-from ..model import SkipKind
+from ..report import Ending
+from ..report.findings import CheckOutcome
 
 __all__ = [
-    "Ending",
     "cut_our_frames",
     "decide",
     "first_line",
@@ -34,30 +34,6 @@ __all__ = [
 ]
 
 _PACKAGE = __name__.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a judgement that raised ends: the outcome, the text, and the Dockerfile line to blame.
-
-    ``skip`` is the kind of a skip, and of the failure that strict makes of it.
-    """
-
-    outcome: Literal["failed", "skipped", "error"]
-    message: str
-    line: int | None = None
-    skip: SkipKind | None = None
-
-    @property
-    def reason(self) -> str:
-        """The text of a skip as pytest shows it: its kind first."""
-        return f"{_SKIPS[self.skip]}: {self.message}" if self.skip else self.message
-
-
-_SKIPS: Mapping[SkipKind, str] = {
-    "does-not-apply": "does not apply",
-    "not-verified": "not verified",
-}
 
 
 def decide(
@@ -78,33 +54,34 @@ def decide(
     None if that item is not part of this session (then the problem must be
     reported here).
     """
-    message = str(problem)
-    line = getattr(problem, "line", None)
+    ending = _ending("error", problem)
     if isinstance(problem, CacheAssertionError):
-        return Ending("failed", message, line)
+        return replace(ending, outcome="failed")
     if isinstance(problem, DoesNotApply):
-        return Ending("skipped", message, line, "does-not-apply")
-    unverifiable: str | None = None
-    if isinstance(problem, Unverifiable) or (
-        isinstance(problem, EngineUnavailable) and problem.absent and auto
-    ):
-        unverifiable = message
-    elif isinstance(problem, (BuildFailed, BuildTimeout)):
+        return replace(ending, outcome="skipped", skip="does-not-apply")
+    unverified = replace(ending, outcome="failed" if strict else "skipped", skip="not-verified")
+    if isinstance(problem, Unverifiable):
+        return unverified
+    if isinstance(problem, EngineUnavailable) and problem.absent and auto:
+        return unverified
+    if isinstance(problem, (BuildFailed, BuildTimeout)):
         if check == "builds":
-            return Ending("failed", message, line)
+            return replace(ending, outcome="failed")
         if first_build_failed and node is not None:
-            unverifiable = f"the image does not build: see {node}"
-    if unverifiable is None:
-        return Ending("error", message, line)
-    if strict:
-        noted = _with_note(unverifiable, "(--dockercache-strict)")
-        return Ending("failed", noted, line, "not-verified")
-    return Ending("skipped", unverifiable, line, "not-verified")
+            told = f"the image does not build: see {node}"
+            return replace(unverified, message=told, why=None, fix=None)
+    return ending
 
 
-def _with_note(message: str, note: str) -> str:
-    first, newline, rest = message.partition("\n")
-    return f"{first} {note}{newline}{rest}"
+def _ending(outcome: CheckOutcome, problem: DockerCacheError | CacheAssertionError) -> Ending:
+    finding = problem.finding
+    return Ending(
+        outcome,
+        str(problem),
+        line=finding.line if finding else getattr(problem, "line", None),
+        why=finding.why if finding else None,
+        fix=finding.fix if finding else None,
+    )
 
 
 @contextmanager
@@ -126,9 +103,9 @@ def translated(*, strict: bool, auto: bool) -> Iterator[None]:
     except (DoesNotApply, Unverifiable, EngineUnavailable) as problem:
         ending = decide(problem, check="", strict=strict, auto=auto)
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.reason) from None
+            raise pytest.skip.Exception(ending.said) from None
         if isinstance(problem, Unverifiable):
-            raise pytest.fail.Exception(ending.message, pytrace=False) from None
+            raise pytest.fail.Exception(ending.said, pytrace=False) from None
         raise
 
 

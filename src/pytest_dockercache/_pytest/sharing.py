@@ -1,22 +1,46 @@
 """What the processes of one session tell each other: the run, its specs, its engine.
 
 Workers write small files into the run's directory; the controller reads them
-when it makes the summary and the reports. Nothing is sent while tests run.
+when it makes the summary and the reports. What a check found travels with
+pytest's own report of it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from dataclasses import dataclass
 
-from ..model import BuildSpec, EngineInfo, to_jsonable
+import pytest
+
+from ..jsonable import from_jsonable, to_jsonable
+from ..model import BuildSpec, EngineInfo
+from ..report import CheckResult
 from ..runs import Run, digest, read_json, write_json
 
-__all__ = ["known_engine", "known_specs", "tell_engine", "tell_spec"]
+__all__ = [
+    "known_engine",
+    "known_specs",
+    "tell_engine",
+    "tell_result",
+    "tell_spec",
+    "told_result",
+]
+
+_RESULT = "dockercache_result"
+"""The attribute of a pytest report that carries what a check found, from a worker as well."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A spec, and the name of the engine that judged it."""
+
+    spec: BuildSpec
+    engine: str
 
 
 def tell_spec(run: Run, spec: BuildSpec, engine: str) -> None:
     """Let the controller know that a process judged this spec with this engine."""
-    record = {"spec": to_jsonable(spec), "engine": engine}
+    record = to_jsonable(_Judged(spec, engine))
     path = run.directory / "specs" / f"{digest(repr(record))}.json"
     if not path.exists():
         write_json(path, record)
@@ -26,9 +50,9 @@ def known_specs(run: Run) -> tuple[tuple[BuildSpec, str], ...]:
     """Every spec that some process judged, with its engine's name, sorted by Dockerfile."""
     found = []
     for path in sorted((run.directory / "specs").glob("*.json")):
-        record = read_json(path)
-        if record:
-            found.append((_spec(record["spec"]), str(record["engine"])))
+        with contextlib.suppress(ValueError):
+            judged = from_jsonable(_Judged, read_json(path))
+            found.append((judged.spec, judged.engine))
     return tuple(sorted(found, key=lambda item: (str(item[0].dockerfile), repr(item))))
 
 
@@ -41,24 +65,20 @@ def tell_engine(run: Run, engine: EngineInfo) -> None:
 
 def known_engine(run: Run) -> EngineInfo | None:
     """The engine that answered first, None if none did."""
-    record = read_json(run.directory / "engine.json")
-    return EngineInfo(**record) if record else None
+    try:
+        return from_jsonable(EngineInfo, read_json(run.directory / "engine.json"))
+    except ValueError:
+        return None
 
 
-def _spec(record: dict[str, object]) -> BuildSpec:
-    pairs = record["build_args"]
-    assert isinstance(pairs, list)
-    return BuildSpec(
-        dockerfile=Path(str(record["dockerfile"])),
-        context=Path(str(record["context"])),
-        target=None if record["target"] is None else str(record["target"]),
-        build_args=tuple((str(name), str(value)) for name, value in pairs),
-        platform=None if record["platform"] is None else str(record["platform"]),
-        secrets=_texts(record["secrets"]),
-        ssh=_texts(record["ssh"]),
-    )
+def tell_result(report: pytest.TestReport, result: CheckResult) -> None:
+    """Let a report carry a check's result; xdist sends every attribute that is plain data."""
+    setattr(report, _RESULT, to_jsonable(result))
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    assert isinstance(value, list)
-    return tuple(str(item) for item in value)
+def told_result(report: pytest.TestReport) -> CheckResult | None:
+    """The result that a report carries, None if it carries none."""
+    try:
+        return from_jsonable(CheckResult, getattr(report, _RESULT, None))
+    except ValueError:
+        return None

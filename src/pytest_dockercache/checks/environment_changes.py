@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..cache import is_rebuilt
 from ..environments import EnvironmentFile, check_environment_file
-from ..errors import CacheAssertionError, Unverifiable
+from ..errors import CacheAssertionError, DoesNotApply
 from ..model import Build, Edit
 from ..stopping import Stop
 from ..subject import Subject
@@ -18,7 +18,7 @@ def judge(subject: Subject) -> Verdict:
     project = subject.project
     environment_steps(subject, subject.first().steps)
     if not project.environment_files:
-        raise Unverifiable(
+        raise DoesNotApply(
             "no environment file found that the environment steps read; "
             "name one with --dockercache-environment=PATH"
         )

@@ -14,7 +14,7 @@ from ..environments.installed import Environment, environment, find_prefix
 from ..environments.places import Readers, find_readers, places
 from ..environments.requirements import Requirements, read_requirements
 from ..environments.tools import is_comparable
-from ..errors import Unverifiable
+from ..errors import DoesNotApply, Unverifiable
 from ..project import Project
 from ..subject import Subject
 from .contents import Contents
@@ -37,7 +37,7 @@ def judge(subject: Subject) -> Verdict:
     image = subject.image()  # first, because files that are missing make the build fail
     files = subject.project.environment_files
     if not files:
-        raise Unverifiable("no environment file found to hold the image against")
+        raise DoesNotApply("no environment file found to hold the image against")
     contents = contents_of(subject, image)
     readers = readers_of(subject.project)
     verified: list[str] = []
@@ -63,7 +63,7 @@ def judge(subject: Subject) -> Verdict:
     if doubts:
         raise Unverifiable("; ".join(dict.fromkeys(doubts)))
     if not verified:
-        raise Unverifiable(f"no environment file can be held against the image: {_list(left_out)}")
+        raise DoesNotApply(f"no environment file can be held against the image: {_list(left_out)}")
     remark = f"; not verified: {_list(unverified)}" if unverified else ""
     remark += f"; not compared: {_list(left_out)}" if left_out else ""
     return Verdict(f"the image holds what {', '.join(verified)} asks for{remark}")

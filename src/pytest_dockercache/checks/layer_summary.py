@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..model import BuildSpec, to_jsonable
+from ..jsonable import from_jsonable, to_jsonable
+from ..model import BuildSpec
 from ..runs import Run, digest, read_json, write_json
 
 if TYPE_CHECKING:
@@ -73,15 +74,16 @@ def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
 
 def remember_layers(run: Run, spec: BuildSpec, image: str, contents: Contents) -> None:
     """Leave the summary of an image where every process of the run finds it."""
-    write_json(_place(run, spec, image), [asdict(layer) for layer in summarise(contents)])
+    write_json(_place(run, spec, image), to_jsonable(summarise(contents)))
 
 
 def recall_layers(run: Run, spec: BuildSpec, image: str | None = None) -> tuple[LayerSummary, ...]:
     """The layers of a spec's image, or of the image that was named; empty if nobody looked."""
-    found = read_json(_place(run, spec, image or "")) or []
-    return tuple(
-        LayerSummary(**{**layer, "hidden_by": tuple(layer["hidden_by"])}) for layer in found
-    )
+    found = read_json(_place(run, spec, image or ""))
+    try:
+        return tuple(from_jsonable(LayerSummary, layer) for layer in found or ())
+    except (TypeError, ValueError):
+        return ()
 
 
 def _place(run: Run, spec: BuildSpec, image: str) -> Path:

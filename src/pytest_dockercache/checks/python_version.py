@@ -14,7 +14,7 @@ from ..environments import Pin, environment_name, python_pins, request_files
 from ..environments.installed import environment, find_prefix, prefixes
 from ..environments.places import named_prefixes
 from ..environments.tools import runner_of
-from ..errors import Unverifiable
+from ..errors import DoesNotApply, Unverifiable
 from ..image import View
 from ..inspection import Inspection
 from ..project import Project
@@ -169,7 +169,7 @@ def pins(subject: Subject, platform: str = "linux/amd64") -> tuple[Pin, ...]:
 
     Among these is a ``.python-version`` that uv finds where it installs. Files
     that ``--dockercache-environment`` names leave out the others. A pin for
-    another platform than the image's is none. Raises Unverifiable if there is
+    another platform than the image's is none. Raises DoesNotApply if there is
     no pin.
     """
     if subject.settings.python:
@@ -182,7 +182,7 @@ def pins(subject: Subject, platform: str = "linux/amd64") -> tuple[Pin, ...]:
         read = python_pins(project.spec.context / path, platform=platform, specs=specs)
         found += [replace(pin, origin=path) for pin in read]
     if not found:
-        raise Unverifiable(
+        raise DoesNotApply(
             "no python pin found in an environment file: name the version with "
             "--dockercache-python=3.10"
         )

@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo
+from ..model import Build, EngineInfo, FileGroup, Fix, SkipKind
 from ..runs import Leftovers
 
-__all__ = ["CheckOutcome", "CheckResult", "ImageReport", "SessionReport"]
+__all__ = ["CheckOutcome", "CheckResult", "Ending", "ImageReport", "SessionReport"]
 
 CheckOutcome = Literal["passed", "failed", "skipped", "error"]
+
+_SKIPS: Mapping[SkipKind, str] = {
+    "does-not-apply": "does not apply",
+    "not-verified": "not verified",
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a judgement ended: the outcome, the whole text, and the facts that stand in it.
+
+    ``line`` is the Dockerfile line to blame (1-based), if there is one.
+    ``skip`` is the kind of a skip, and of the failure that strict makes of it.
+    """
+
+    outcome: CheckOutcome
+    message: str
+    line: int | None = None
+    skip: SkipKind | None = None
+    why: str | None = None
+    fix: Fix | None = None
+
+    @property
+    def said(self) -> str:
+        """The text as pytest shows it: that of a skip begins with its kind."""
+        if self.skip is None:
+            return self.message
+        first, newline, rest = self.message.partition("\n")
+        note = " (--dockercache-strict)" if self.outcome == "failed" else ""
+        return f"{_SKIPS[self.skip]}: {first}{note}{newline}{rest}"
+
+    def with_texts(self, shown: Callable[[str], str]) -> Ending:
+        """The same, each text as ``shown`` shows it."""
+        return replace(
+            self,
+            message=shown(self.message),
+            why=None if self.why is None else shown(self.why),
+            fix=None if self.fix is None else replace(self.fix, text=shown(self.fix.text)),
+        )
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check ended. ``line`` is the Dockerfile line to blame (1-based), if there is one."""
+    """How one check of one Dockerfile or image ended."""
 
     id: str
     nodeid: str
-    outcome: CheckOutcome
-    line: int | None
-    message: str
+    ending: Ending
 
 
 @dataclass(frozen=True)
@@ -41,8 +78,11 @@ class ImageReport:
     dockerfile: str | None
     context: str
     target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
+    platform: str | None = None
     image: str | None = None
     builds: tuple[Build, ...] = ()
+    files: tuple[FileGroup, ...] = ()
     layers: tuple[LayerSummary, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     source: str | None = None

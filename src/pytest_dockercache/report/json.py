@@ -1,4 +1,4 @@
-"""The machine-readable report: one JSON document, ``schema`` 1, and how it is written."""
+"""The machine-readable report: one JSON document, ``schema`` 2, and how it is written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, Edit, Reason, Step
+from ..model import Build, Edit, FileGroup, Reason, Step
 from ..runs import write_json
 from .findings import CheckResult, ImageReport, SessionReport
 
 __all__ = ["SCHEMA", "document", "write"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a key changes its meaning or goes; new keys may come within a schema."""
 
 
@@ -39,8 +39,11 @@ def _image(image: ImageReport) -> dict[str, Any]:
         "dockerfile": image.dockerfile,
         "context": image.context,
         "target": image.target,
+        "build_args": dict(image.build_args),
+        "platform": image.platform,
         "image": image.image,
         "builds": [_build(build) for build in image.builds],
+        "files": [_files(group) for group in image.files],
         "layers": [_layer(layer) for layer in image.layers],
         "checks": [_check(check) for check in image.checks],
     }
@@ -84,7 +87,18 @@ def _reason(reason: Reason | None) -> dict[str, Any] | None:
         "kind": reason.kind,
         "line": reason.line,
         "paths": list(reason.paths),
+        "argument": reason.argument,
         "message": reason.message,
+    }
+
+
+def _files(group: FileGroup) -> dict[str, Any]:
+    return {
+        "steps": list(group.steps),
+        "role": group.role,
+        "count": group.count,
+        "examples": list(group.examples),
+        "reinstalls": group.reinstalls,
     }
 
 
@@ -102,10 +116,17 @@ def _layer(layer: LayerSummary) -> dict[str, Any]:
 
 
 def _check(check: CheckResult) -> dict[str, Any]:
+    ending = check.ending
+    fix = ending.fix
     return {
         "id": check.id,
         "nodeid": check.nodeid,
-        "outcome": check.outcome,
-        "line": check.line,
-        "message": check.message,
+        "outcome": ending.outcome,
+        "skip": ending.skip,
+        "line": None if ending.outcome == "passed" else ending.line,
+        "message": ending.message,
+        "why": ending.why,
+        "fix": None
+        if fix is None
+        else {"text": fix.text, "patch": fix.patch, "proven": fix.proven},
     }

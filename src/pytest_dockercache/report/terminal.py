@@ -256,10 +256,10 @@ def _ending(build: Build) -> str:
 
 def _nothing_verified(session: SessionReport) -> str | None:
     """The reason, if there were checks and each of them was skipped."""
-    results = [check for image in session.images for check in image.checks]
-    if not results or any(result.outcome != "skipped" for result in results):
+    endings = [check.ending for image in session.images for check in image.checks]
+    if not endings or any(ending.outcome != "skipped" for ending in endings):
         return None
-    reasons = list(dict.fromkeys(_first_line(result.message) for result in results))
+    reasons = list(dict.fromkeys(_first_line(ending.said) for ending in endings))
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"every check was skipped: {reasons[0]}{more}"
 

@@ -13,7 +13,7 @@ from scripted import subject
 
 from pytest_dockercache.checks import environment_packages
 from pytest_dockercache.checks.contents import Contents
-from pytest_dockercache.errors import CacheAssertionError, Unverifiable
+from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
 from pytest_dockercache.image import replay
 from pytest_dockercache.image.layers import ImageConfig
 
@@ -397,7 +397,7 @@ def test_a_stage_whose_environment_is_not_copied_is_left_out(judge: Judge) -> No
         f"the image holds what requirements.txt asks for; not compared: {left_out}"
     )
     alone = DOCS.replace("COPY requirements.txt .\nRUN pip install -r requirements.txt\n", "")
-    with pytest.raises(Unverifiable) as caught:
+    with pytest.raises(DoesNotApply) as caught:
         judge(alone, files, *PLAIN)
     assert str(caught.value) == f"no environment file can be held against the image: {left_out}"
 
@@ -530,7 +530,7 @@ def test_an_explicit_list_is_known_by_its_content(judge: Judge) -> None:
 
 def test_another_lock_is_not_compared(judge: Judge) -> None:
     text = "FROM x\nCOPY *.lock ./\nRUN conda create -n app --file some.lock\n"
-    with pytest.raises(Unverifiable, match=r"some\.lock \(not a format whose packages can be comp"):
+    with pytest.raises(DoesNotApply, match=r"some\.lock \(not a format whose packages can be comp"):
         judge(text, {"some.lock": "numpy\n"}, *BASE, *APP)
 
 

@@ -20,7 +20,7 @@ from pytest_dockercache.checks.python_version import (
 )
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.environments import Pin
-from pytest_dockercache.errors import CacheAssertionError, Unverifiable
+from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
 from pytest_dockercache.image import ImageConfig, ImageLayers
 from pytest_dockercache.inspection import Inspection
 from pytest_dockercache.project import Settings
@@ -104,9 +104,9 @@ def test_an_option_beats_the_pin_of_the_environment_file(tmp_path: Path) -> None
     assert pins(named) == (Pin("3.11", "--dockercache-python"),)
 
 
-def test_without_a_pin_the_version_is_unverifiable(tmp_path: Path) -> None:
+def test_without_a_pin_the_check_does_not_apply(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [numpy]\n"}
-    with pytest.raises(Unverifiable, match=r"--dockercache-python=3\.10"):
+    with pytest.raises(DoesNotApply, match=r"--dockercache-python=3\.10"):
         pins(subject(tmp_path, files))
 
 
