@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_dockercache.cache import doubt_repeated_edits, explain
+from pytest_dockercache.cache import BUILDKIT, doubt_repeated_edits, explain
 from pytest_dockercache.dockerfile import plan
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.errors import BuildFailed
@@ -24,6 +24,7 @@ class Terminal:
     """Stands for an engine where a check only asks for its name, or runs a command."""
 
     info = EngineInfo("buildx", "0.13.1", "26.1.5", "the test says so", "test")
+    dialect = BUILDKIT
     builds_every_stage = False
 
     def __init__(self, answers: Mapping[str, Execution], config: Mapping[str, Any]) -> None:
