@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +25,13 @@ from .environments import (
     Choice,
     EnvironmentCommand,
     EnvironmentFile,
-    choose_source,
+    Survey,
     environment_commands,
     environment_files,
     named_source,
     roles_of,
 )
-from .errors import ConfigError
+from .errors import ConfigError, Unverifiable
 from .model import BuildSpec, Edit, Role
 
 __all__ = [
@@ -40,6 +41,10 @@ __all__ = [
     "require_declared",
     "roles_by_line",
 ]
+
+
+_LARGEST_TEXT = 1_000_000
+"""Bytes: no manifest or script that somebody wrote is larger, and reading costs time."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +185,43 @@ class Project:
                 dockerfile=self.spec.dockerfile,
                 ignore=self.ignore,
             )
-        lines = tuple(command.line for command in self.commands)
-        excluded = tuple(file.path for file in self.environment_files)
-        return choose_source(
-            self.steps, self.entries, lines, exclude=excluded, context=self.spec.context
+        if not self.survey.choices:
+            raise Unverifiable(
+                "no source file of the build context reaches the image: "
+                "name one with --dockercache-edit=PATH"
+            )
+        return self.survey.choices[0]
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What the steps take from the build context, and what it is to the environment."""
+        return Survey(
+            self.steps,
+            self.snapshot.tree.entries,
+            self.commands,
+            self.environment_files,
+            self.spec.context,
+            self.read_text,
+            self.settings.env_step,
+            frozenset(self._own_files()),
         )
+
+    def _own_files(self) -> Iterator[str]:
+        """The context paths of the Dockerfile and of the ignore files that belong to it."""
+        root = os.path.abspath(self.spec.context)
+        dockerfile = os.path.relpath(os.path.abspath(self.spec.dockerfile), root)
+        yield from (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
+
+    def read_text(self, path: str) -> str | None:
+        """The text of a context file; None where it is no text, or larger than 1 MB."""
+        entry = self.snapshot.tree.entries.get(path)
+        if entry is None or entry.kind != "file" or entry.size > _LARGEST_TEXT:
+            return None
+        try:
+            content = (self.spec.context / path).read_bytes()
+        except OSError:
+            return None
+        return None if b"\0" in content[:8192] else content.decode("utf-8", "replace")
 
     @property
     def source_edit(self) -> Edit:

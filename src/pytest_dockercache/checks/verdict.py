@@ -19,6 +19,7 @@ __all__ = [
     "environment_steps",
     "require_known",
     "require_reached",
+    "root_of",
     "step_row",
 ]
 
@@ -86,6 +87,15 @@ def step_row(step: Step, note: str = "") -> Row:
     if step.status == "not-reached" and is_rebuilt(step):
         status = "below"
     return Row(note, str(step.line), step.text, status)
+
+
+def root_of(build: Build, step: Step) -> Step:
+    """The first miss of the chain that ends in ``step``."""
+    if step.reason is not None and step.reason.kind == "parent":
+        for other in build.steps:
+            if other.line == step.reason.line and other.status == "miss":
+                return other
+    return step
 
 
 def environment_steps(subject: Subject, steps: Sequence[Step]) -> tuple[Step, ...]:

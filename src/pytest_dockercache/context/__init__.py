@@ -9,7 +9,7 @@ from .entries import ContextEntry, context_files
 from .ignore import IgnoreLine, IgnoreRules
 from .missing import MissingSource, missing_sources
 from .patch import Patch, patch
-from .selection import taken_files, takes
+from .selection import is_remote, taken_files, takes
 from .staging import StagedContext, stage
 from .tracked import never_source, tracked_files, virtual_environments
 from .tree import ContextTree
@@ -26,6 +26,7 @@ __all__ = [
     "apply_argument_edits",
     "comment_syntax",
     "context_files",
+    "is_remote",
     "missing_sources",
     "never_source",
     "normalised",

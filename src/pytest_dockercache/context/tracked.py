@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from .entries import ContextEntry
 
-__all__ = ["never_source", "tracked_files", "virtual_environments"]
+__all__ = ["changes_by_file", "never_source", "tracked_files", "virtual_environments"]
 
 _GIT_SECONDS = 20
 
@@ -59,9 +61,25 @@ def tracked_files(context: Path) -> frozenset[str] | None:
     repository without a first ``git add``, a directory that it ignores); or
     git is not installed, or does not trust the repository's owner.
     """
+    said = _git(context, "ls-files", "-z", "--recurse-submodules")
+    if said is None:
+        return None
+    return frozenset(map(os.fsdecode, filter(None, said.split(b"\0")))) or None
+
+
+def changes_by_file(context: Path) -> Mapping[str, int]:
+    """How many of the last 300 commits changed a file, by its path relative to ``context``.
+
+    Empty where the context is in no repository, or git cannot be asked.
+    """
+    said = _git(context, "log", "--max-count=300", "--format=", "--name-only", "--relative", "-z")
+    return Counter(map(os.fsdecode, filter(None, re.split(rb"[\0\n]", said or b""))))
+
+
+def _git(context: Path, *arguments: str) -> bytes | None:
     # In a hook, git's own variables name the index of the repository that is committed to.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
-    command = ("git", "-c", "core.fsmonitor=false", "ls-files", "-z", "--recurse-submodules")
+    command = ("git", "-c", "core.fsmonitor=false", *arguments)
     try:
         done = subprocess.run(
             command,
@@ -74,9 +92,7 @@ def tracked_files(context: Path) -> frozenset[str] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode != 0:
-        return None
-    return frozenset(map(os.fsdecode, filter(None, done.stdout.split(b"\0")))) or None
+    return None if done.returncode != 0 else done.stdout
 
 
 def virtual_environments(entries: Iterable[ContextEntry]) -> frozenset[str]:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from .argument_uses import ArgumentUse
 from .documents import check_environment_file
+from .file_groups import Group, directories_of, tops_of
 from .files import EnvironmentFile, environment_files
+from .ground import Ground, grounds_of
 from .pins import Pin, environment_name, python_pins, request_files
-from .source_edit import Choice, choose_source, named_source
+from .source_edit import Choice, named_source
 from .steps import (
     EnvironmentCommand,
     environment_commands,
     is_named,
     roles_of,
+    unrecognised_installs,
 )
-from .tools import Installation
+from .survey import Survey
+from .tools import Installation, is_installed_place
 
 __all__ = [
+    "ArgumentUse",
     "Choice",
     "EnvironmentCommand",
     "EnvironmentFile",
+    "Ground",
+    "Group",
     "Installation",
     "Pin",
+    "Survey",
     "check_environment_file",
-    "choose_source",
+    "directories_of",
     "environment_commands",
     "environment_files",
     "environment_name",
+    "grounds_of",
+    "is_installed_place",
     "is_named",
     "named_source",
     "python_pins",
     "request_files",
     "roles_of",
+    "tops_of",
+    "unrecognised_installs",
 ]

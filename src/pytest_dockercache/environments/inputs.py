@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from .documents import load_toml, table
 from .reads import ReadText
+from .tools import tools
 
 __all__ = ["belongs_to_manager", "included_files"]
 
@@ -46,64 +47,23 @@ _LOCKED: Mapping[str, tuple[str, ...]] = {
 }
 """Lock files, by lower-case name, and what beside them they were made from."""
 
-_MANAGERS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (re.compile(rf"\b(?:{programs})\b"), re.compile(rf"(?:.*/)?(?:{names})", re.IGNORECASE))
-    for programs, names in (
-        (r"conda|mamba|micromamba|conda-lock", r"\.?(conda|mamba)rc|.*environment[^/]*\.ya?ml"),
-        (r"pip3?|uv|pip-sync|pip-compile", r"pip\.conf|pip\.ini|constraints[^/]*\.txt"),
-        (
-            r"pip3?|uv|pip-sync|pip-compile|conda|mamba|micromamba",
-            r"([^/]*-)?requirements[^/]*\.(txt|in|lock)|requirements/[^/]*\.(txt|in)",
-        ),
-        (r"pip3?|uv|pdm|hatch|tox|nox", r"pylock(\.[^/]*)?\.toml"),
-        (r"uv", r"uv\.(lock|toml)|\.python-version"),
-        (r"poetry", r"poetry\.(lock|toml)"),
-        (r"pdm", r"pdm\.lock|\.?pdm\.toml"),
-        (r"pixi", r"pixi\.(lock|toml)"),
-        (r"pipenv", r"pipfile(\.lock)?"),
-        (
-            r"npm|npx|yarn|pnpm|bun|corepack",
-            r"package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|"
-            r"bun\.lockb?|\.npmrc|\.yarnrc(\.yml)?|\.yarn/(releases|plugins|patches)/.*|"
-            r"lerna\.json|nx\.json|turbo\.json|\.nvmrc|\.node-version",
-        ),
-        (r"go", r"go\.(mod|sum|work|work\.sum)|vendor/modules\.txt"),
-        (r"cargo", r"cargo\.(toml|lock)|\.cargo/config(\.toml)?|rust-toolchain(\.toml)?"),
-        (r"bundle|bundler|gem", r"gemfile(\.lock)?|[^/]*\.gemspec|\.bundle/config|\.ruby-version"),
-        (r"composer", r"composer\.(json|lock)|auth\.json"),
-        (r"mvn|mvnw", r"pom\.xml|\.mvn/.*|mvnw|settings\.xml"),
-        (
-            r"gradle|gradlew",
-            r"(build|settings)\.gradle(\.kts)?|gradle\.(properties|lockfile)|gradle/.*|gradlew",
-        ),
-        (
-            r"dotnet|nuget",
-            r"[^/]*\.(cs|fs|vb)proj|[^/]*\.sln|nuget\.config|packages\.lock\.json|global\.json|"
-            r"directory\.(build|packages)\.(props|targets)",
-        ),
-        (r"mix", r"mix\.(exs|lock)"),
-        (r"conan", r"conanfile\.(py|txt)|conan\.lock|conanprofile[^/]*"),
-        (r"vcpkg", r"vcpkg(-configuration)?\.json"),
-        (
-            r"renv|Rscript|R|install2\.r|pak",
-            r"renv\.lock|\.rprofile|renv/(activate\.r|settings\.(json|dcf))|description|"
-            r"install\.r|packrat/packrat\.lock",
-        ),
-        (r"julia|Pkg", r"(julia)?(project|manifest)\.toml"),
-        (r"stack|cabal", r"stack\.yaml(\.lock)?|[^/]*\.cabal|cabal\.project[^/]*|package\.yaml"),
-        (r"ansible-galaxy", r"(collections/)?requirements\.ya?ml"),
-    )
-)
-"""What runs a package manager, and the names of the files that belong to it."""
-
 
 def belongs_to_manager(text: str) -> Callable[[str], bool]:
     """A test whether a context path is by its name a file of a package manager that runs here.
 
-    ``text`` are the commands of the steps in question.
+    ``text`` are the commands of the steps in question. Files of pip belong to
+    conda as well, which hands them on.
     """
-    names = [name for program, name in _MANAGERS if program.search(text)]
-    return lambda path: any(name.fullmatch(path) for name in names)
+    words = set(re.findall(r"[\w.-]+", text))
+    running = [tool for tool in tools() if any(map(tool.programs.fullmatch, words))]
+    if any(tool.name in ("conda", "uv") for tool in running):
+        running += [tool for tool in tools() if tool.name == "pip"]
+
+    def belongs(path: str) -> bool:
+        name, whole = posixpath.basename(path).lower(), path.lower()
+        return any(tool.manifests.fullmatch(name) or tool.kept.fullmatch(whole) for tool in running)
+
+    return belongs
 
 
 def included_files(

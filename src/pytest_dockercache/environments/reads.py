@@ -37,10 +37,10 @@ class Use:
 
 
 _MENTIONING = """
-: [ [[ adduser addgroup alias basename cd chgrp chmod chown command cp dirname dos2unix du echo exit
-export false file find groupadd hash install ln ls mkdir mktemp mv popd printf pushd pwd readlink
-realpath rm rmdir rsync set shift sleep stat test touch trap true type umask unset useradd usermod
-which
+: [ [[ adduser addgroup alias basename case cd chgrp chmod chown command cp dirname dos2unix du
+echo exit export false file find groupadd hash install ln ls mkdir mktemp mv popd printf pushd
+pwd readlink realpath rm rmdir rsync set shift sleep stat test touch trap true type umask unset
+useradd usermod which
 """
 _DOES_NOT_READ = frozenset(_MENTIONING.split())
 """Commands that mention a path without needing what is in the file."""
@@ -84,7 +84,8 @@ def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
         return ()
     found: dict[Use, None] = {}
     reader = _Reader(at, read_text, dict(view.step.environment))
-    for command in step_commands(view.step, runner_of):
+    shell = Command(tuple(map(Word, view.step.shell[:1])), "/")
+    for command in (shell, *step_commands(view.step, runner_of)):
         for path, script, runs in reader.of_command(command, None, 0):
             found[Use(path, view.step.line, script, runs, command.name)] = None
             if len(found) > _LONGEST:
@@ -112,8 +113,7 @@ class _Reader:
         if command.words:
             if command.stdin is not None:
                 yield from self._word(command, command.stdin, script, depth)
-            program = self._program(command)
-            if program is not None:
+            for program in self._program(command):
                 yield from self._run(program, command, script, depth, shell=True)
             if command.name not in _DOES_NOT_READ and not _edits_in_place(command):
                 yield from self._looked_for(command, script, depth)
@@ -121,15 +121,14 @@ class _Reader:
                 yield from self._arguments(command, script, depth)
         self.at.update(relocated(command, self.at))
 
-    def _program(self, command: Command) -> str | None:
-        """The context file that is the command itself."""
+    def _program(self, command: Command) -> tuple[str, ...]:
+        """The context files that are the command itself."""
         word = command.words[0]
         if "/" in word.text:
-            found = self._files(command, word) or self._beside(word, None)
-            return found[0] if len(found) == 1 else None
+            return self._files(command, word) or self._beside(word, None)
         places = self.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
         named = (self.at.get(posixpath.join(place, word.text)) for place in places)
-        return next(filter(None, named), None)
+        return tuple(filter(None, named))[:1]
 
     def _looked_for(self, command: Command, script: str | None, depth: int) -> _Found:
         for name in _LOOKED_FOR.get(command.name, ()):

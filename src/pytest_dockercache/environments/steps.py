@@ -20,13 +20,14 @@ from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from ..model import Role
 from ..shell.running import step_commands
-from .tools import Installation, recognised, runner_of
+from .tools import Installation, recognised, runner_of, tool_of
 
 __all__ = [
     "EnvironmentCommand",
     "environment_commands",
     "is_named",
     "roles_of",
+    "unrecognised_installs",
 ]
 
 
@@ -75,6 +76,27 @@ def environment_commands(
             tools.add(command.tool)
         found.append(command)
     return tuple(found)
+
+
+def unrecognised_installs(
+    steps: Sequence[PlannedStep], pattern: str | None = None
+) -> tuple[PlannedStep, ...]:
+    """The RUNs that look like installations, and are no environment steps."""
+    found = environment_commands(steps, pattern)
+    return tuple(
+        step
+        for step, command in zip(steps, found, strict=True)
+        if command is None and step.instruction.keyword == "RUN" and _looks_like_one(step)
+    )
+
+
+def _looks_like_one(step: PlannedStep) -> bool:
+    for command in step_commands(step, runner_of):
+        tool = tool_of(command.name)
+        words = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+        if tool is not None and (words[0] if words else "") in tool.installs:
+            return True
+    return False
 
 
 def roles_of(steps: Sequence[PlannedStep], pattern: str | None = None) -> tuple[Role, ...]:

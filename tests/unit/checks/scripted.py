@@ -47,7 +47,8 @@ class Terminal:
 class Scripted(Subject):
     """``misses`` maps what was edited to the lines that miss; ``fails`` to a failed build.
 
-    Edits are named by their paths, joined by a blank. The edited builds are
+    Edits are named by their paths, joined by a blank; what is written down for
+    single edits holds for them together. The edited builds are
     explained by the same code as real ones.
     """
 
@@ -71,7 +72,7 @@ class Scripted(Subject):
         self.asked.append(name)
         if name in self.fails:
             raise BuildFailed(self.fails[name])
-        steps = self._steps(self.misses.get(name, ()), self.unknown.get(name, ()))
+        steps = self._steps(self._all(self.misses, name), self._all(self.unknown, name))
         outcome = "built"
         for position in range(len(steps)):
             seen = steps[: position + 1]
@@ -84,6 +85,13 @@ class Scripted(Subject):
         build = Build(tuple(edits), outcome, 0.4, tuple(steps))  # type: ignore[arg-type]
         planned = self.project.all_steps
         return doubt_repeated_edits(explain(build, planned), planned)
+
+    @staticmethod
+    def _all(told: Mapping[str, Sequence[int]], name: str) -> Sequence[int]:
+        """What was written down for these edits together, else for each of them."""
+        if name in told:
+            return told[name]
+        return [line for one in name.split() for line in told.get(one, ())]
 
     def seconds(self, step: Step) -> float | None:
         return self.known_seconds.get(step.line)

@@ -11,6 +11,7 @@ from scripted import Scripted, subject
 from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS, Check
+from pytest_dockercache.environments.tools import reads_variable
 from pytest_dockercache.errors import (
     CacheAssertionError,
     DockerCacheError,
@@ -169,16 +170,18 @@ COPY src/ src/
 
 def test_a_comment_that_another_stage_may_drop_proves_nothing(make: Make) -> None:
     files = {"web/app.js": "x()\n"}
-    bundled = make(BUNDLED, misses={"web/app.js": [2, 3]}, files=files)
+    bundled = make(BUNDLED, misses={"web/app.js": [2, 3], "src/main.py": [8]}, files=files)
     with pytest.raises(Unverifiable) as unknown:
         LAYER.judge(bundled)
     assert str(unknown.value) == (
         "whether an edit of web/app.js rebuilds the environment is not known: line 3 ran again, "
         "and what line 5 copies of its stage came out as before, perhaps because a comment does "
-        "not show in it; move line 5 below line 7, or name another file with --dockercache-edit"
+        "not show in it"
     )
-    bundled = make(BUNDLED, misses={"web/app.js": [2, 3, 5, 6, 7, 8]}, files=files)
-    assert "web/ reaches it through stage web" in str(failure(LAYER, bundled))
+    bundled = make(
+        BUNDLED, misses={"web/app.js": [2, 3, 5, 6, 7, 8], "src/main.py": [8]}, files=files
+    )
+    assert "web/ is copied into it through stage web" in str(failure(LAYER, bundled))
 
 
 def test_an_environment_that_a_builder_makes_apart_from_the_source_is_kept(make: Make) -> None:
@@ -265,9 +268,13 @@ def test_an_early_build_argument_is_named_with_both_lines(
 
 
 def test_all_arguments_are_changed_in_one_build_while_nothing_misses(make: Make) -> None:
-    judged = make(GOOD.replace("COPY src", "ARG GIT_SHA\nARG BUILD_DATE\nCOPY src"))
+    judged = make(
+        GOOD.replace("COPY src", "ARG GIT_SHA\nARG BUILD_DATE\nCOPY src"),
+        misses={"src/main.py": [6]},
+    )
     LATE.judge(judged)
-    assert judged.asked == ["GIT_SHA BUILD_DATE"]
+    LAYER.judge(judged)
+    assert judged.asked == ["src/main.py GIT_SHA BUILD_DATE"] * 2
 
 
 def test_of_several_arguments_the_guilty_one_is_found(make: Make) -> None:
@@ -304,28 +311,21 @@ def test_an_argument_whose_other_value_does_not_build_is_unverifiable(make: Make
         ("FROM debian AS a\nARG DIR=/app\nWORKDIR $DIR\nFROM a\nRUN pip install numpy", ()),
         ("FROM debian AS a\nARG D=/a\nWORKDIR $D\nFROM debian\nRUN pip install x", ()),
         ("FROM debian\nARG F=environment.yml\nCOPY $F e.yml\nRUN conda env update -f e.yml", ()),
-        ("FROM debian\nARG SRC=src\nCOPY $SRC /src\nRUN pip install numpy", ("SRC",)),
+        ("FROM debian\nARG SRC=src\nCOPY $SRC /src\nRUN pip install numpy", ()),
     ],
 )
 def test_an_argument_is_unrelated_unless_a_base_or_the_environment_refers_to_it(
     make: Make, lines: str, unrelated: tuple[str, ...]
 ) -> None:
-    from pytest_dockercache.checks.late_arguments import unrelated_arguments
-
-    assert unrelated_arguments(make(lines).project) == unrelated
-
-
-def test_what_uses_a_late_argument_moves_with_it(make: Make) -> None:
-    dockerfile = ARGUMENT.replace("COPY environment", "ENV REV=${GIT_SHA}\nCOPY environment")
-    problem = failure(LATE, make(dockerfile, misses={"GIT_SHA": [5]}))
-    assert 'move "ARG GIT_SHA" (line 2) and line 3, which uses it, below line 5' in str(problem)
+    judged = make(lines).project.survey.arguments(reads_variable).judged
+    assert tuple(judged) == unrelated
 
 
-def test_a_step_that_uses_a_late_argument_is_blamed_not_every_run(make: Make) -> None:
+def test_an_argument_that_a_run_above_the_install_uses_is_listed_and_not_judged(make: Make) -> None:
     dockerfile = ARGUMENT.replace("COPY environment", "RUN echo $GIT_SHA >/rev\nCOPY environment")
-    problem = failure(LATE, make(dockerfile, misses={"GIT_SHA": [3, 4, 5]}))
-    assert "why    line 5 runs on top of line 3, which uses GIT_SHA" in str(problem)
-    assert "(line 2) and line 3, which uses it, below line 5" in str(problem)
+    dockerfile = dockerfile.replace("ARG GIT_SHA", "RUN pip install six\nARG GIT_SHA")
+    verdict = LATE.judge(make(dockerfile, misses={"src/main.py": [7]}))
+    assert "the environment may depend on it: GIT_SHA (line 4)" in verdict.message
 
 
 PROBES = (

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from layer_maker import add, layer
 
-from pytest_dockercache.checks.late_arguments import unrelated_arguments
 from pytest_dockercache.context.edits import appended
 from pytest_dockercache.dockerfile.syntax import PlannedStep
 from pytest_dockercache.environments import tools
@@ -102,7 +101,8 @@ def test_an_edit_of_its_manifest_is_a_comment_of_its_own_kind() -> None:
 
 
 def test_an_argument_that_it_reads_by_itself_is_not_called_late(project: Project) -> None:
-    assert unrelated_arguments(project) == ("GIT_SHA",)
+    judged = project.survey.arguments(tools.reads_variable).judged
+    assert list(judged) == ["GIT_SHA"]
 
 
 @pytest.mark.parametrize("directory", ["root/.cache/frobs", "var/frobs"])

@@ -9,39 +9,87 @@ from .table import Tool, known_layouts
 __all__ = ["TOOLS"]
 
 
-def _tool(
-    name: str,
-    programs: str,
-    installs: str,
-    manifests: str = r"(?!)",
-) -> Tool:
+def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: str = "") -> Tool:
     return Tool(
         name=name,
         programs=re.compile(programs),
-        installs=frozenset(installs.split(" ")),
-        manifests=re.compile(manifests),
+        installs=frozenset(installs.split(" ") if installs else ()),
+        manifests=re.compile(manifests or r"(?!)"),
+        kept=re.compile(kept or r"(?!)"),
         caches=known_layouts(name),
     )
 
 
+_NODE = (
+    r"package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|"
+    r"bun\.lockb?|\.npmrc|\.yarnrc(\.yml)?|lerna\.json|nx\.json|turbo\.json|\.nvmrc|"
+    r"\.node-version"
+)
+_YARN = r"(.*/)?\.yarn/(releases|plugins|patches)/.*"
+_DOTNET = (
+    r".*\.(cs|fs|vb)proj|.*\.slnx?|nuget\.config|packages\.lock\.json|global\.json|"
+    r"directory\.(build|packages)\.(props|targets)"
+)
+_GRADLE = r"(build|settings)\.gradle(\.kts)?|gradle\.(properties|lockfile)|gradlew"
+_APT = "install upgrade dist-upgrade full-upgrade build-dep"
+
 TOOLS = (
-    _tool("npm", "npm", "ci clean-install install i add update", r"package\.json|\.npmrc"),
-    _tool("yarn", "yarn(pkg)?|berry", " install add", r"\.yarnrc(\.yml)?"),
-    _tool("pnpm", "pnpm", "install i add fetch", r"pnpm-workspace\.yaml"),
-    _tool("bun", "bun", "install i add ci"),
-    _tool("go", "go", "get install download build", r"go\.(mod|sum)"),
-    _tool("cargo", "cargo", "fetch build install add chef", r"cargo\.toml"),
-    _tool("bundler", "bundler?|gem", " install update", r"gemfile"),
-    _tool("composer", r"composer(\.phar)?", "install update require", r"composer\.json"),
-    _tool("conan", "conan", "install", r"conanfile\.(py|txt)"),
-    _tool("vcpkg", "vcpkg", "install", r"vcpkg\.json"),
-    _tool("maven", r"mvnw?", "install package dependency:go-offline dependency:resolve"),
-    _tool("gradle", r"gradlew?", "build assemble dependencies"),
-    _tool("dotnet", "dotnet|nuget", "restore build publish", r".*\.csproj|nuget\.config"),
-    _tool("apt", r"apt|apt-get|aptitude", "install upgrade dist-upgrade full-upgrade build-dep"),
+    _tool("npm", "npm|npx|corepack", "ci clean-install install i add update", _NODE),
+    _tool("yarn", "yarn(pkg)?|berry", " install add", _NODE, _YARN),
+    _tool("pnpm", "pnpm", "install i add fetch", _NODE),
+    _tool("bun", "bun", "install i add ci", _NODE),
+    _tool("go", "go", "get install download build", r"go\.(mod|sum|work|work\.sum)"),
+    _tool(
+        "cargo",
+        "cargo",
+        "fetch build install add chef",
+        r"cargo\.(toml|lock)|rust-toolchain(\.toml)?",
+        r"(.*/)?\.cargo/config(\.toml)?",
+    ),
+    _tool(
+        "bundler",
+        "bundler?|gem",
+        " install update",
+        r"gemfile(\.lock)?|.*\.gemspec|\.ruby-version",
+        r"(.*/)?\.bundle/config",
+    ),
+    _tool(
+        "composer",
+        r"composer(\.phar)?",
+        "install update require",
+        r"composer\.(json|lock)|auth\.json",
+    ),
+    _tool("conan", "conan", "install", r"conanfile\.(py|txt)|conan\.lock|conanprofile.*"),
+    _tool("vcpkg", "vcpkg", "install", r"vcpkg(-configuration)?\.json"),
+    _tool(
+        "maven",
+        r"mvnw?",
+        "install package dependency:go-offline dependency:resolve",
+        r"pom\.xml|mvnw",
+        r"(.*/)?\.mvn/.*",
+    ),
+    _tool(
+        "gradle",
+        r"gradlew?",
+        "build assemble dependencies",
+        _GRADLE,
+        r"(.*/)?gradle/(wrapper/)?[^/]*",
+    ),
+    _tool("dotnet", "dotnet|nuget", "restore build publish", _DOTNET),
+    _tool("mix", "mix", "deps.get deps.compile", r"mix\.(exs|lock)"),
+    _tool(
+        "R",
+        r"R|Rscript|install2\.r|installGithub\.r|renv|pak",
+        "",
+        r"renv\.lock|\.rprofile|description|install\.r",
+        r"(.*/)?renv/(activate\.r|settings\.(json|dcf))|(.*/)?packrat/packrat\.lock",
+    ),
+    _tool("julia", "julia", "", r"(julia)?(project|manifest)\.toml"),
+    _tool("stack", "stack|cabal", "build install", r"stack\.yaml(\.lock)?|.*\.cabal|package\.yaml"),
+    _tool("apt", r"apt|apt-get|aptitude", _APT),
     _tool("apk", "apk", "add upgrade"),
     _tool("dnf", r"dnf|microdnf|yum|zypper|tdnf", "install in update upgrade groupinstall"),
-    _tool("brew", "brew", "install bundle"),
+    _tool("brew", "brew", "install bundle", "brewfile(\\.lock\\.json)?"),
     _tool("pacman", "pacman", "-S -Sy -Syu -Syyu"),
-    _tool("tox", "tox|nox", " run r devenv"),
+    _tool("tox", "tox|nox", " run r devenv", r"tox\.(ini|toml)|noxfile\.py"),
 )

@@ -58,7 +58,8 @@ class Tool:
 
     ``conventional`` are the manifests that it looks for by itself, the first
     one first. ``manifests`` matches the whole lower-case base names of all its
-    manifests, locks and configuration files; ``comments`` maps patterns,
+    manifests, locks and configuration files, ``kept`` the whole lower-case
+    context paths of further files that belong to it; ``comments`` maps patterns,
     searched for in a lower-case path, to what a one-line comment of such a
     file begins with, and ``comparable`` says whether a file is of a form that
     the packages of an image can be held against.
@@ -75,6 +76,7 @@ class Tool:
     installs: frozenset[str] = frozenset()
     conventional: tuple[str, ...] = ()
     manifests: re.Pattern[str] = _NEVER
+    kept: re.Pattern[str] = _NEVER
     comments: Mapping[str, str] = field(default_factory=dict)
     comparable: Callable[[Path], bool] = lambda path: False
     variables: re.Pattern[str] = _NEVER

@@ -1,0 +1,201 @@
+"""One build for every edit that must not matter to the environment, and what it shows.
+
+A source edit and another value of an unrelated build argument are the same
+question to a builder. All that are expected to leave the environment alone
+are made in one build; what is expected to reinstall it gets a build of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..cache import is_rebuilt
+from ..context import is_remote
+from ..dockerfile import PlannedStep
+from ..environments import Group
+from ..environments.tools import reads_variable
+from ..errors import BuildFailed, Unverifiable
+from ..model import Build, Edit, FileGroup, Step, named_step
+from ..project import Project
+from ..stopping import Stop
+from ..subject import Subject
+from .verdict import environment_steps, require_known, root_of
+
+__all__ = ["Trials", "Tried", "files_of", "trials_of", "tried_alone", "tried_together"]
+
+MOST_BUILDS = 12
+"""How many edits of one kind get a build of their own; the others are said not to be tried."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The edits that must leave the environment alone, and what they stand for.
+
+    ``files`` maps the edit of a representative to its group, ``arguments``
+    the change of a build argument to the first lines of the environment
+    steps that it must not matter to. ``together`` are the edits that are made
+    in one build, the others get one each. ``unreached`` are arguments that
+    no step up to the environment can see.
+    """
+
+    files: Mapping[Edit, Group] = field(default_factory=dict)
+    arguments: Mapping[Edit, tuple[int, ...]] = field(default_factory=dict)
+    together: tuple[Edit, ...] = ()
+    unreached: tuple[str, ...] = ()
+
+    def apart(self, edits: Mapping[Edit, object]) -> tuple[Edit, ...]:
+        """Those of ``edits`` that get a build of their own."""
+        return tuple(edit for edit in edits if edit not in self.together)
+
+
+def trials_of(project: Project) -> Trials:
+    """Which edits to make, as far as the project says it without a build.
+
+    ``--dockercache-edit`` names the only file to judge.
+    """
+    survey = project.survey
+    if project.settings.edit is not None:
+        path = project.source.path
+        own = next((group for group in survey.groups if path in group.paths), None)
+        groups: tuple[Group, ...] = (
+            Group(own.lines if own else (), "source", (path,), own is None or own.stands_on),
+        )
+    else:
+        groups = survey.source_groups
+    files = {Edit.append(survey.representative(group)): group for group in groups}
+    arguments = survey.arguments(reads_variable)
+    lines = {ground.step.line for ground in survey.grounds}
+    changes: dict[Edit, tuple[int, ...]] = {}
+    together = [edit for edit, group in files.items() if not group.stands_on]
+    unreached: list[str] = []
+    for name, judged in arguments.judged.items():
+        edit = Edit.build_arg(name)
+        if name in arguments.reaching:
+            changes[edit] = judged
+        elif name in arguments.naming or set(judged) != lines:
+            # An invented value may not build, or rightly reinstalls another environment.
+            unreached.append(name)
+        else:
+            changes[edit] = judged
+            together.append(edit)
+    return Trials(files, changes, tuple(together), tuple(unreached))
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one build after some edits shows of the environment steps in question.
+
+    ``rebuilt`` are those that ran again; ``itself`` is the step at the root
+    of it that brings something else at every build, whatever was edited.
+    ``failed`` is the first line of why the image does not build after the edits.
+    """
+
+    edits: tuple[Edit, ...]
+    build: Build
+    rebuilt: tuple[Step, ...] = ()
+    itself: Step | None = None
+    failed: str = ""
+
+
+def tried_together(subject: Subject, trials: Trials) -> tuple[Tried, ...]:
+    """Make the edits that are expected to be harmless; several builds only to name the guilty.
+
+    Empty where there are no such edits. Raises Unverifiable where the edits
+    reinstall together and none does alone, and what a build raises.
+    """
+    if not trials.together:
+        return ()
+    tried = _tried(subject, trials.together, None)
+    if len(trials.together) == 1 or not (tried.failed or tried.rebuilt) or tried.itself:
+        return (tried,)
+    alone = tuple(_tried(subject, (edit,), None) for edit in trials.together)
+    if tried.rebuilt and not any(one.rebuilt or one.failed for one in alone):
+        line = tried.rebuilt[0].line
+        raise Unverifiable(
+            f"line {line} ran again after {len(trials.together)} edits at once and after none of "
+            "them alone: something else removes its record from the build cache"
+        )
+    return alone
+
+
+def tried_alone(
+    subject: Subject, edits: Sequence[Edit], lines: Sequence[int] | None = None
+) -> Iterator[Tried]:
+    """A build for each of these edits; ``lines`` are those of the environment steps in question."""
+    for edit in edits[:MOST_BUILDS]:
+        yield _tried(subject, (edit,), lines)
+
+
+def _tried(subject: Subject, edits: tuple[Edit, ...], lines: Sequence[int] | None) -> Tried:
+    stop = Stop("miss", None if lines is None else tuple(lines))
+    try:
+        build = subject.after(edits, stop)
+    except BuildFailed as problem:
+        first = str(problem).partition("\n")[0]
+        return Tried(edits, Build(edits, "failed", 0.0, ()), failed=first)
+    installed = [
+        step
+        for step in environment_steps(subject, build.steps)
+        if lines is None or step.line in lines
+    ]
+    rebuilt = tuple(step for step in installed if is_rebuilt(step))
+    if not rebuilt:
+        require_known(installed)
+        return Tried(edits, build)
+    return Tried(edits, build, rebuilt, _changing(subject.project, root_of(build, rebuilt[0])))
+
+
+def _changing(project: Project, root: Step) -> Step | None:
+    """The step if it takes something of a server, and no edit explains that it ran again."""
+    if root.reason is not None and (root.reason.paths or root.reason.kind == "argument"):
+        return None
+    planned = next((step for step in project.all_steps if step.line == root.line), None)
+    if planned is None or not _takes_of_server(planned):
+        return None
+    return root
+
+
+def _takes_of_server(step: PlannedStep) -> bool:
+    return any(
+        transfer.kind == "add" and any(map(is_remote, transfer.sources))
+        for transfer in step.transfers
+    )
+
+
+def files_of(subject: Subject) -> tuple[FileGroup, ...]:
+    """The groups of files that steps take, and what this run's builds showed of them."""
+    project = subject.project
+    trials = trials_of(project)
+    edits = {group: edit for edit, group in trials.files.items()}
+    shown: dict[Edit, bool] = {}
+    for build in subject.builds():
+        if build.outcome == "failed":
+            continue
+        installed = build.with_role("environment")
+        again = any(is_rebuilt(step) for step in installed)
+        known = all(step.status == "hit" for step in installed)
+        if len(build.edits) == 1 and (again or known):
+            shown[build.edits[0]] = again
+        elif known:
+            shown.update(dict.fromkeys(build.edits, False))
+    return tuple(
+        FileGroup(
+            group.lines,
+            group.role,
+            len(group.paths),
+            _examples(project, group),
+            shown.get(edits[group]) if group in edits else None,
+        )
+        for group in project.survey.groups
+    )
+
+
+def _examples(project: Project, group: Group, limit: int = 5) -> tuple[str, ...]:
+    first = project.survey.representative(group)
+    return (first, *(path for path in group.paths if path != first))[:limit]
+
+
+def said_of_server(root: Step) -> str:
+    """Why a step ran again that takes something of a server."""
+    return f"line {root.line} ({named_step(root)}) takes something else at every build"

@@ -1,0 +1,321 @@
+"""On which build arguments an environment may depend, and which must not matter to it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..dockerfile.instructions import declared, is_predefined
+from ..dockerfile.syntax import Instruction, PlannedStep
+from .ground import Ground
+from .reads import ReadText
+
+__all__ = [
+    "ArgumentUse",
+    "Arguments",
+    "Reading",
+    "arguments_of",
+    "declared_names",
+    "until_last_install",
+]
+
+
+@dataclass(frozen=True)
+class ArgumentUse:
+    """Why an environment step may depend on a build argument.
+
+    ``line`` is the first line of the instruction that uses the argument;
+    ``file`` the context path of an input or script that names it, "" where
+    the instruction itself does.
+    """
+
+    line: int
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}, which line {self.line} reads," if self.file else f"line {self.line}"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The declared build arguments, by what they can be to the environment.
+
+    ``judged`` maps each argument that must not matter to the first lines of
+    the environment steps that must stay hits when it changes; ``used`` maps
+    an argument that an environment step may depend on to its first use.
+    ``reaching`` are those of ``judged`` in the scope of something that such
+    an environment step stands on: the builder is expected to run it again.
+    ``naming`` are arguments that name what a COPY, ADD, FROM, USER or
+    WORKDIR takes: an invented value may not build.
+    """
+
+    judged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    used: Mapping[str, ArgumentUse] = field(default_factory=dict)
+    reaching: frozenset[str] = frozenset()
+    naming: frozenset[str] = frozenset()
+
+
+def declared_names(instruction: Instruction) -> tuple[str, ...]:
+    """The build arguments that an ARG declares.
+
+    Builders take the words of a comment behind an ARG for more arguments;
+    nobody means them: what follows a word that is no identifier is left out.
+    """
+    names: list[str] = []
+    for name, _ in declared(instruction):
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            break
+        names.append(name)
+    return tuple(names)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the RUNs read beside their own text.
+
+    ``files`` maps the first line of a RUN to the context paths of inputs and
+    scripts that it reads, ``read_text`` gives their texts; ``reads_variable``
+    says whether package managers read a variable of that name by themselves.
+    """
+
+    files: Mapping[int, Collection[str]]
+    read_text: ReadText
+    reads_variable: Callable[[str], bool]
+
+
+def arguments_of(
+    plan: Sequence[PlannedStep],
+    grounds: Sequence[Ground],
+    installing: Mapping[int, str],
+    reading: Reading,
+) -> Arguments:
+    """Tell the build arguments that must not matter from those that the environment may need.
+
+    ``installing`` maps the first line of each environment step to its text up
+    to the last install command (see :func:`until_last_install`).
+
+    A use is an expansion in a RUN, COPY, ADD, USER or WORKDIR at or above an
+    environment step, directly or through an ENV. What only passes a value on
+    (ENV, LABEL) is none, nor what follows the last install command of a RUN;
+    nor a RUN of another stage that only writes the value into a file of its
+    own, which is copied and which nothing at or above the install mentions.
+    """
+    scopes = _scopes(plan)
+    names: dict[str, None] = {}
+    for step in plan:
+        if step.instruction.keyword == "ARG":
+            names.update(dict.fromkeys(declared_names(step.instruction)))
+    from_bases = _of_bases(plan)
+    naming = _naming(plan, scopes)
+    judged: dict[str, tuple[int, ...]] = {}
+    used: dict[str, ArgumentUse] = {}
+    reaching: set[str] = set()
+    uses = {ground.step.line: _uses(ground, scopes, installing, reading) for ground in grounds}
+    exposed = {ground.step.line: _exposed(ground, scopes) for ground in grounds}
+    for name in names:
+        if name in from_bases or is_predefined(name):
+            continue
+        free = tuple(line for line, found in uses.items() if name not in found)
+        if free:
+            judged[name] = free
+            if any(name in exposed[line] for line in free):
+                reaching.add(name)
+        found = [found[name] for found in uses.values() if name in found]
+        if found:
+            used[name] = min(found, key=lambda use: (use.line, use.file))
+    return Arguments(judged, used, frozenset(reaching), frozenset(naming))
+
+
+_REFERENCE = re.compile(r"\$(?:\{[#!]?(\w+)|(\w+))")
+
+_EXPANDING = frozenset({"COPY", "ADD", "USER", "WORKDIR", "SHELL"})
+
+_Scope = Mapping[str, frozenset[str]]
+"""For each variable: the build arguments whose values it carries."""
+
+
+def _references(text: str) -> set[str]:
+    return {first or second for first, second in _REFERENCE.findall(text)}
+
+
+def _carried(text: str, scope: _Scope) -> set[str]:
+    """The build arguments that a text expands, directly or through variables."""
+    return {name for variable in _references(text) for name in scope.get(variable, ())}
+
+
+def _scopes(plan: Sequence[PlannedStep]) -> dict[int, _Scope]:
+    """What each step of a plan can expand, by the identity of the step."""
+    ends: dict[int, dict[str, frozenset[str]]] = {}
+    scopes: dict[int, _Scope] = {}
+    arguments: set[str] = set()
+    current: dict[str, frozenset[str]] = {}
+    for step in plan:
+        instruction = step.instruction
+        index = step.stage.index
+        if instruction.keyword == "FROM" or index not in ends:
+            parent = step.stage.parent
+            current = dict(ends.get(parent, {})) if parent is not None else {}
+            arguments = set()
+        # An ENV of a stage that another is built from stays; its arguments do not.
+        scopes[id(step)] = dict(current)
+        if instruction.keyword == "ARG":
+            for name, value in declared(instruction):
+                if name not in current or name in arguments:
+                    current[name] = frozenset({name, *_carried(value or "", current)})
+                    arguments.add(name)
+        elif instruction.keyword == "ENV":
+            for name, value in declared(instruction):
+                current[name] = frozenset(_carried(value or "", scopes[id(step)]))
+                arguments.discard(name)
+        ends[index] = {name: value for name, value in current.items() if name not in arguments}
+    return scopes
+
+
+def _of_bases(plan: Sequence[PlannedStep]) -> set[str]:
+    """The arguments of FROM: another value is another base image."""
+    found: set[str] = set()
+    for stage in {step.stage.index: step.stage for step in plan}.values():
+        found |= _references(stage.from_.text)
+    return found
+
+
+def _naming(plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]) -> set[str]:
+    found: set[str] = set()
+    for step in plan:
+        if step.instruction.keyword in _EXPANDING:
+            found |= _carried(step.instruction.text, scopes[id(step)])
+    return found
+
+
+def _exposed(ground: Ground, scopes: Mapping[int, _Scope]) -> set[str]:
+    """The arguments whose values are in the cache keys of what an environment step stands on."""
+    found: set[str] = set()
+    for step in ground.steps:
+        scope = scopes[id(step)]
+        if step.instruction.keyword == "RUN":
+            found |= {name for names in scope.values() for name in names}
+        elif step.instruction.keyword in _EXPANDING:
+            found |= _carried(step.instruction.text, scope)
+    return found
+
+
+def _uses(
+    ground: Ground,
+    scopes: Mapping[int, _Scope],
+    installing: Mapping[int, str],
+    reading: Reading,
+) -> dict[str, ArgumentUse]:
+    """The arguments that one environment step may depend on, each with its first use."""
+    found: dict[str, ArgumentUse] = {}
+    for step in ground.steps:
+        scope = scopes[id(step)]
+        names: set[str] = set()
+        if step.instruction.keyword == "RUN":
+            said = installing.get(step.line)
+            text = said if said is not None else _whole(step)
+            names = _carried(text, scope)
+            if step in ground.apart and names:
+                names -= _only_stamped(step, ground, scope)
+            if said is not None:
+                names |= {
+                    name
+                    for variable, carried in scope.items()
+                    if reading.reads_variable(variable)
+                    for name in carried
+                }
+            for path in reading.files.get(step.line, ()):
+                for name in _named_in(reading.read_text(path) or "", scope):
+                    found.setdefault(name, ArgumentUse(step.line, path))
+        elif step.instruction.keyword in _EXPANDING:
+            names = _carried(step.instruction.text, scope)
+        for name in names:
+            found.setdefault(name, ArgumentUse(step.line))
+    return found
+
+
+def _whole(step: PlannedStep) -> str:
+    bodies = (heredoc.body for heredoc in step.instruction.heredocs)
+    return "\n".join((step.instruction.text, *bodies))
+
+
+def _named_in(text: str, scope: _Scope) -> set[str]:
+    """The arguments that a file refers to, by ``$NAME`` or as a quoted name; comments are none."""
+    code = re.sub(r"(^|\s)#.*", r"\1", text)
+    quoted = set(re.findall(r"""["'](\w+)["']""", code))
+    variables = (_references(code) | quoted) & scope.keys()
+    return {name for variable in variables for name in scope[variable]}
+
+
+_STAMP = re.compile(r"""(?:echo|printf)\s[^|<>;&]*>\s*["']?(?P<file>/?[\w./-]+)["']?\s*""")
+
+
+def _only_stamped(step: PlannedStep, ground: Ground, scope: _Scope) -> set[str]:
+    """The arguments that a RUN of another stage only writes into a file that nobody reads.
+
+    The file is copied by itself, so that its content is all that comes of the
+    argument, and neither the install nor a RUN above it mentions its name.
+    """
+    stamped: set[str] = set()
+    other: set[str] = set()
+    for part in re.split(r"&&|;|\n", re.sub(r"^RUN\s+(--\S+\s+)*", "", _whole(step))):
+        found = _STAMP.fullmatch(part.strip())
+        if found is not None and _is_copied_alone(found["file"], step, ground):
+            stamped |= _carried(part, scope)
+        else:
+            other |= _carried(part, scope)
+    return stamped - other
+
+
+_CONFIGURES = re.compile(
+    r"/etc/.*|(.*/)?(\.[^/]*|[^/]*\.(conf|cfg|ini|toml|ya?ml|json|sh|env|pth|list|in|lock))"
+)
+
+
+def _is_copied_alone(written: str, step: PlannedStep, ground: Ground) -> bool:
+    path = posixpath.normpath(posixpath.join(step.workdir or "/", written))
+    name = posixpath.basename(path)
+    copies = [
+        (other, transfer)
+        for other in ground.steps
+        for transfer in other.transfers
+        if transfer.origin == step.stage.index
+        and any(_at_or_above(source, path) for source in transfer.sources)
+    ]
+    if not copies or _CONFIGURES.fullmatch(path):
+        return False
+    for _, transfer in copies:
+        target = posixpath.normpath(transfer.destination)
+        if transfer.kind == "bind" or _CONFIGURES.fullmatch(target):
+            return False
+        if any("/" + source.strip("/") != path for source in transfer.sources):
+            return False
+    mentions = (other for other in ground.steps if other.instruction.keyword == "RUN")
+    return not any(name in _whole(other) for other in mentions if other is not step)
+
+
+def _at_or_above(source: str, path: str) -> bool:
+    place = "/" + source.strip("/")
+    return path == place or path.startswith(place.rstrip("/") + "/") or "*" in place
+
+
+def until_last_install(step: PlannedStep, installs: Callable[[PlannedStep], bool]) -> str:
+    """The text of an environment step up to its last install command.
+
+    ``installs`` says of a step with a part of the text whether it installs.
+    The whole text where no part of it does by itself.
+    """
+    whole = _whole(step)
+    ends = [found.start() for found in re.finditer(r"&&|\|\||;|\n", whole)] + [len(whole)]
+    starts = [0, *(found.end() for found in re.finditer(r"&&|\|\||;|\n", whole))]
+    for start, end in reversed(list(zip(starts, ends, strict=True))):
+        part = whole[start:end].strip().removeprefix("RUN ").strip()
+        if part and installs(_with_text(step, part)):
+            return whole[:end]
+    return whole
+
+
+def _with_text(step: PlannedStep, text: str) -> PlannedStep:
+    instruction = replace(step.instruction, text=f"RUN {text}", value=text, heredocs=())
+    return replace(step, instruction=instruction, expanded=f"RUN {text}")

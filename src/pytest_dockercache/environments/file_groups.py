@@ -1,0 +1,130 @@
+"""The context's files in groups: those of a group are taken by the same steps."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..context.comments import is_source_code
+from ..model import FileRole
+from .file_roles import FileRoles
+from .flow import StepView
+from .ground import Ground
+
+__all__ = ["Group", "directories_of", "group_files", "preferred", "representative", "tops_of"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Context files of one role that the same steps take.
+
+    ``lines`` are the first lines of the steps whose COPY, ADD or bind mount
+    takes them, from the context or out of another stage, in Dockerfile
+    order; ``paths`` are sorted; ``stands_on`` says whether an environment
+    step depends on one of these steps.
+    """
+
+    lines: tuple[int, ...]
+    role: FileRole
+    paths: tuple[str, ...]
+    stands_on: bool
+
+
+def group_files(
+    views: Sequence[StepView],
+    grounds: Sequence[Ground],
+    roles: FileRoles,
+    candidates: Collection[str],
+) -> tuple[Group, ...]:
+    """Group the ``candidates`` that steps take, by the steps and the role.
+
+    ``views`` are those of the whole plan, in its order. The groups are
+    ordered by their lines. Files that no step takes are in no group.
+    """
+    taking: dict[str, list[int]] = {}
+    for view in views:
+        for path in view.own.present:
+            lines = taking.setdefault(path, [])
+            if not lines or lines[-1] != view.step.line:
+                lines.append(view.step.line)
+    wanted = candidates if isinstance(candidates, (set, frozenset)) else set(candidates)
+    grouped: dict[tuple[tuple[int, ...], FileRole], list[str]] = {}
+    signatures: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for path, lines in taking.items():
+        if path in wanted:
+            signature = tuple(lines)
+            signature = signatures.setdefault(signature, signature)
+            grouped.setdefault((signature, roles.of(path)), []).append(path)
+    ground = {step.line for one in grounds for step in one.steps}
+    return tuple(
+        Group(lines, role, tuple(sorted(paths)), not ground.isdisjoint(lines))
+        for (lines, role), paths in sorted(grouped.items())
+    )
+
+
+def preferred(path: str) -> tuple[bool, bool, bool, str]:
+    """The order in which files stand for their group; the first one does.
+
+    Files of dot directories come last, code before other files, package
+    markers behind real modules.
+    """
+    name = posixpath.basename(path)
+    hidden = path.startswith(".") or "/." in path
+    return (hidden, not is_source_code(path), name in ("__init__.py", "__main__.py"), path)
+
+
+def representative(
+    group: Group, programs: Collection[str], changes: Callable[[], Mapping[str, int]]
+) -> str:
+    """The file whose edit stands for an edit of any file of the group.
+
+    It is the program of CMD or ENTRYPOINT; else the file that git's history
+    changed most often (``changes`` counts commits by path); else the first
+    by :func:`preferred`.
+    """
+    for path in group.paths:
+        if path in programs:
+            return path
+    if len(group.paths) == 1:
+        return group.paths[0]
+    counts = changes()
+    return min(
+        group.paths, key=lambda path: (preferred(path)[0], -counts.get(path, 0), preferred(path))
+    )
+
+
+def tops_of(paths: Iterable[str], named: Collection[str] = ()) -> list[str]:
+    """The top directories of some paths, and the files at the root.
+
+    The one with the most files first. Hidden ones only where there are no
+    others. A file in a directory stands for itself where it is one of those
+    that the Dockerfile names, ``named``.
+    """
+    return [
+        top if count > 1 or top in named or "/" not in top else f"{top.partition('/')[0]}/"
+        for top, count in _by_top(list(paths))
+    ]
+
+
+def directories_of(paths: Iterable[str], limit: int = 3) -> str:
+    """Files as a reader would name them: ``app/ (10 files), templates/ (3 files) and 2 more``.
+
+    A directory with one file is named by the file. Hidden files are only
+    counted, unless there are no others.
+    """
+    listed = list(paths)
+    shown = _by_top(listed)[:limit]
+    named = [top if count == 1 else f"{top} ({count} files)" for top, count in shown]
+    rest = len(listed) - sum(count for _, count in shown)
+    text = ", ".join(named)
+    return text if not rest else f"{text} and {rest} more"
+
+
+def _by_top(paths: Sequence[str]) -> list[tuple[str, int]]:
+    tops: dict[str, list[str]] = {}
+    for path in sorted(path for path in paths if not preferred(path)[0]) or sorted(paths):
+        top, slash, _ = path.partition("/")
+        tops.setdefault(f"{top}/" if slash else top, []).append(path)
+    named = [(below[0] if len(below) == 1 else top, len(below)) for top, below in tops.items()]
+    return sorted(named, key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,199 @@
+"""What each file of the build context is to the environment: input, needed, or source."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..context.comments import is_source_code
+from ..dockerfile.syntax import PlannedStep
+from ..model import FileRole
+from ..shell.running import step_commands
+from .flow import StepView
+from .ground import Ground
+from .inputs import belongs_to_manager, closure
+from .reads import ReadText, Use, uses_of_step
+from .steps import EnvironmentCommand
+
+__all__ = ["FileRoles", "roles_of_files"]
+
+
+@dataclass(frozen=True)
+class FileRoles:
+    """What the files are that environment steps stand on.
+
+    ``inputs`` maps a context path to how it is read, in a few words
+    (``line 4 reads it``, ``requirements.txt includes it``); ``needed`` to
+    the command that would not work without it; ``unsettled`` to why nobody
+    can say whether the install needs it. Every other file is source.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    needed: Mapping[str, Use] = field(default_factory=dict)
+    unsettled: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, path: str) -> FileRole:
+        """The role of a context file."""
+        if path in self.inputs:
+            return "input"
+        return "needed" if path in self.needed else "source"
+
+
+def roles_of_files(
+    grounds: Sequence[Ground],
+    views: Sequence[StepView],
+    commands: Sequence[EnvironmentCommand],
+    environment_files: Mapping[str, str],
+    read_text: ReadText,
+) -> FileRoles:
+    """Tell what environment steps read, and what the steps below them need, from all other files.
+
+    ``views`` are those of the whole plan; ``environment_files`` maps context
+    paths to how they were found. A script that a RUN of its own runs is
+    needed if a shell runs it, for it may prepare the system that the install
+    stands on; a program in another language only where it has to do with
+    what the install reads. A script between two installs is unsettled: only
+    its owner knows whether the second needs it.
+    """
+    by_line = {view.step.line: view for view in views if view.step.instruction.keyword == "RUN"}
+    present = _present(grounds, views)
+    told = {command.line: command for command in commands}
+    inputs = _inputs(grounds, told, present, environment_files, read_text)
+    names = frozenset(map(posixpath.basename, inputs))
+    needed: dict[str, Use] = {}
+    unsettled: dict[str, str] = {}
+    for ground in grounds:
+        for step in ground.steps:
+            view = by_line.get(step.line)
+            if view is None:
+                continue
+            uses = uses_of_step(view, read_text)
+            if step.line not in told:
+                uses = tuple(_of_the_system(uses, step.instruction.text, names, read_text))
+            above = _install_above(ground, step.line, told)
+            for use in uses:
+                if use.path in inputs or use.path in needed:
+                    continue
+                if above is None or step.line in told or _stands_above(use.path, above, by_line):
+                    needed[use.path] = use
+                else:
+                    unsettled.setdefault(
+                        use.path,
+                        f"line {use.line} {'runs' if use.runs else 'reads'} {use.path} between "
+                        f"the installs of line {above} and line {ground.step.line}, and whether "
+                        "the second needs what it does is not known",
+                    )
+    for path in needed:
+        unsettled.pop(path, None)
+    return FileRoles(inputs, needed, unsettled)
+
+
+def _present(grounds: Sequence[Ground], views: Sequence[StepView]) -> frozenset[str]:
+    """The context files that the grounds hold."""
+    lines = {step.line for ground in grounds for step in ground.steps}
+    return frozenset(path for view in views if view.step.line in lines for path in view.own.present)
+
+
+def _inputs(
+    grounds: Sequence[Ground],
+    told: Mapping[int, EnvironmentCommand],
+    present: Collection[str],
+    environment_files: Mapping[str, str],
+    read_text: ReadText,
+) -> dict[str, str]:
+    builds = any(_builds_project(command) for command in told.values())
+    found = {path: why for path, why in environment_files.items() if path in present}
+    included = closure(found, present, read_text, builds_project=builds)
+    found.update(
+        (path, f"{includer} includes it")
+        for path, includer in included.items()
+        if includer is not None
+    )
+    for ground in grounds:
+        for step in ground.steps:
+            if step.instruction.keyword != "RUN":
+                continue
+            belongs = belongs_to_manager(step.instruction.text)
+            mine = {
+                path: f"line {step.line} runs the package manager that it belongs to"
+                for path in present
+                if path not in found and belongs(path)
+            }
+            for path, includer in closure(mine, present, read_text).items():
+                found.setdefault(
+                    path, mine[path] if includer is None else f"{includer} includes it"
+                )
+    return found
+
+
+def _builds_project(command: EnvironmentCommand) -> bool:
+    """Whether the project itself is built by an environment step, with what its metadata names."""
+    return any(
+        (item.project or item.with_project) and not item.without_project
+        for item in command.installations
+    )
+
+
+_SYSTEM = re.compile(
+    r"\b(apt|apt-get|apk|dnf|yum|microdnf|zypper|pacman|pip3?|conda|mamba|micromamba|uv|poetry|"
+    r"subprocess|os\.system|os\.exec|certifi|urlretrieve|requests|urllib)\b|/etc/|/usr/"
+)
+"""Words of a program that may prepare the system for an install."""
+
+_PROGRAMS = re.compile(r"python[0-9.]*|pypy[0-9.]*|node|nodejs|ruby|perl|php|Rscript|julia|lua")
+
+
+def _of_the_system(
+    uses: Sequence[Use], text: str, inputs: Collection[str], read_text: ReadText
+) -> Iterator[Use]:
+    """The uses of a RUN that installs nothing, without those of a program that is just run there.
+
+    A program is one in a language other than the shell's. It stays if it, or
+    the RUN, names a file that the install reads, or what prepares a system.
+    Code that a command only reads is compiled there: it is source.
+    """
+    for use in uses:
+        if not use.runs and is_source_code(use.path):
+            continue
+        if _PROGRAMS.fullmatch(use.program):
+            texts = [text, *(read_text(one.path) or "" for one in uses if one.runs)]
+            related = any(name in said for name in inputs for said in texts)
+            if not related and not any(_SYSTEM.search(said) for said in texts[1:]):
+                continue
+        yield use
+
+
+def _install_above(ground: Ground, line: int, told: Mapping[int, EnvironmentCommand]) -> int | None:
+    """The last install above ``line`` in a chain, None if there is none or only of tools."""
+    lines = [
+        step.line
+        for step in ground.chain
+        if step.line < line and step.line in told and not _only_tools(step)
+    ]
+    return lines[-1] if line in {step.line for step in ground.chain} and lines else None
+
+
+_TOOL_NAMES = """
+build conda conda-libmamba-solver conda-lock cython hatch mamba pdm pip pip-tools pipenv poetry
+poetry-core poetry-plugin-export setuptools uv virtualenv wheel
+"""
+_TOOLS = frozenset(_TOOL_NAMES.split())
+
+
+def _only_tools(step: PlannedStep) -> bool:
+    """Whether a RUN installs nothing but package managers and build tools by their names."""
+    packages: set[str] = set()
+    for command in step_commands(step):
+        words = [word.text for word in command.words]
+        if "install" in words:
+            given = words[words.index("install") + 1 :]
+            packages.update(re.split(r"[=<>~!\[]", word)[0] for word in given if word[:1] != "-")
+    return bool(packages) and packages <= _TOOLS
+
+
+def _stands_above(path: str, line: int, by_line: Mapping[int, StepView]) -> bool:
+    """Whether the install of ``line`` stands on the file as well."""
+    view = by_line.get(line)
+    return view is not None and path in view.before.present

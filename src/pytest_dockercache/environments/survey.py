@@ -1,0 +1,182 @@
+"""All files of a build context under one view: what they are, who takes them, which stand for all.
+
+The survey asks no builder. It says which edits could matter to the
+environment; the checks make these edits and ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ..context.entries import ContextEntry
+from ..context.tracked import (
+    changes_by_file,
+    never_source,
+    tracked_files,
+    virtual_environments,
+)
+from ..dockerfile.syntax import PlannedStep
+from .argument_uses import Arguments, Reading, arguments_of, until_last_install
+from .file_groups import Group, group_files, representative
+from .file_roles import FileRoles, roles_of_files
+from .files import EnvironmentFile
+from .flow import Files, StepView, follow_files
+from .ground import Ground, grounds_of
+from .reads import ReadText, uses_of_step
+from .source_edit import Choice, program_of
+from .steps import EnvironmentCommand, environment_commands
+
+__all__ = ["Survey"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the steps of a plan take from the build context, and what it is to the environment.
+
+    ``entries`` are those of the context after the ignore rules; ``own`` the
+    context paths of the Dockerfile and its ignore file, whose edits are no
+    edits of a source; ``read_text`` gives a file's text by its context path.
+    """
+
+    plan: Sequence[PlannedStep]
+    entries: Mapping[str, ContextEntry]
+    commands: Sequence[EnvironmentCommand]
+    environment_files: Sequence[EnvironmentFile]
+    context: Path
+    read_text: ReadText
+    env_step: str | None = None
+    own: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def _followed(self) -> tuple[dict[int, StepView], dict[int, Files]]:
+        return follow_files(self.plan, self.entries)
+
+    @cached_property
+    def views(self) -> tuple[StepView, ...]:
+        """What each step of the plan sees of the context, in its order."""
+        return tuple(self._followed[0].values())
+
+    @cached_property
+    def grounds(self) -> tuple[Ground, ...]:
+        """What each environment step stands on, in Dockerfile order."""
+        return grounds_of(self.plan, {command.line for command in self.commands})
+
+    @cached_property
+    def roles(self) -> FileRoles:
+        """What the context's files are to the environment steps."""
+        read = {file.path: f"line {file.readers[0]} reads it" for file in self.read_files}
+        return roles_of_files(self.grounds, self.views, self.commands, read, self.read_text)
+
+    @property
+    def read_files(self) -> tuple[EnvironmentFile, ...]:
+        """The environment files that an environment step can read."""
+        return tuple(file for file in self.environment_files if file.readers)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The files that steps take and somebody may edit, grouped by steps and role.
+
+        Only what git tracks, where there is a repository. What lies in a
+        virtual environment, in build output or in a tool's cache is left out.
+        """
+        files = [path for path, entry in self.entries.items() if entry.kind == "file"]
+        environments = virtual_environments(self.entries.values())
+        tracked = tracked_files(self.context)
+        candidates = frozenset(
+            path
+            for path in files
+            if path not in self.own
+            and not never_source(path, environments=environments, tracked=tracked)
+        )
+        if tracked is not None and candidates & tracked:
+            candidates &= tracked
+        return group_files(self.views, self.grounds, self.roles, candidates)
+
+    @property
+    def source_groups(self) -> tuple[Group, ...]:
+        """The groups that no environment step reads and no command above one needs."""
+        return tuple(group for group in self.groups if group.role == "source")
+
+    @cached_property
+    def program(self) -> tuple[str, int] | None:
+        """The context file that CMD or ENTRYPOINT runs, and the line that says so."""
+        return program_of(self.plan, self._followed[1], self.entries)
+
+    @cached_property
+    def _changes(self) -> Mapping[str, int]:
+        return changes_by_file(self.context)
+
+    def representative(self, group: Group) -> str:
+        """The file whose edit stands for an edit of any file of a group."""
+        programs = () if self.program is None else (self.program[0],)
+        return representative(group, programs, lambda: self._changes)
+
+    @cached_property
+    def choices(self) -> tuple[Choice, ...]:
+        """For each source group the file that is edited, and why, in a few words.
+
+        Groups that an environment step stands on come first, then the group
+        of the program, then the larger before the smaller.
+        """
+        program = self.program[0] if self.program is not None else None
+
+        def order(group: Group) -> tuple[bool, bool, int]:
+            return not group.stands_on, program not in group.paths, -len(group.paths)
+
+        return tuple(self._choice(group) for group in sorted(self.source_groups, key=order))
+
+    def _choice(self, group: Group) -> Choice:
+        path = self.representative(group)
+        above = {step.line for ground in self.grounds for step in ground.steps}
+        lines = [line for line in group.lines if line in above] or list(group.lines)
+        chain = {step.line for ground in self.grounds for step in ground.chain}
+        if not self.grounds:
+            where = ""
+        elif lines[0] in chain:
+            where = " before the environment"
+        elif lines[0] in above:
+            where = " into a stage that the environment stands on"
+        else:
+            where = " after the environment"
+        others = len(group.paths) - 1
+        also = f", as {others} other file{'s' if others > 1 else ''}" if others else ""
+        return Choice(path, f"line {lines[0]} copies it{where}{also}")
+
+    def arguments(self, reads_variable: Callable[[str], bool]) -> Arguments:
+        """The build arguments by what they can be to the environment.
+
+        ``reads_variable`` says whether package managers read a variable of
+        that name from their environment.
+        """
+        lines = {command.line for command in self.commands}
+        installing = {
+            step.line: until_last_install(step, self._installs)
+            for step in self.plan
+            if step.line in lines and step.instruction.keyword == "RUN"
+        }
+        reading = Reading(self._read_by_line(), self.read_text, reads_variable)
+        return arguments_of(self.plan, self.grounds, installing, reading)
+
+    def _installs(self, step: PlannedStep) -> bool:
+        return environment_commands((step,), self.env_step)[0] is not None
+
+    def _read_by_line(self) -> dict[int, Collection[str]]:
+        """The inputs and scripts that each RUN reads, by the first line of the RUN."""
+        lines = {command.line for command in self.commands}
+        found: dict[int, Collection[str]] = {}
+        for view in self.views:
+            if view.step.instruction.keyword == "RUN":
+                used = {use.path for use in uses_of_step(view, self.read_text)}
+                if view.step.line in lines:
+                    visible = view.before.present | view.own.present
+                    used |= {path for path in self.roles.inputs if path in visible}
+                found[view.step.line] = sorted(used)
+        return found
+
+
+def paths_of(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Every file of some groups, in the order of the groups."""
+    return tuple(path for group in groups for path in group.paths)
