@@ -20,6 +20,7 @@ __all__ = [
     "Outcome",
     "Reason",
     "Role",
+    "Roles",
     "Row",
     "SkipKind",
     "Status",
@@ -36,6 +37,10 @@ Outcome = Literal["built", "stopped", "failed", "predicted"]
 Role = Literal["base", "environment", "source", "other"]
 """What a step is for: ``base`` is FROM, ``source`` copies from the build context,
 ``environment`` installs dependencies from a manifest or by name."""
+
+Roles = Mapping["int | tuple[int, str]", Role]
+"""Roles of steps: by the first line of an instruction; an ONBUILD trigger's by the line and the
+text of what it runs, as many share the line of one FROM."""
 
 FileRole = Literal["input", "needed", "source"]
 """What a context file is for: ``input`` is read by an environment step, ``needed`` is one

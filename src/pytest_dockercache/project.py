@@ -23,6 +23,7 @@ from .dockerfile import (
 )
 from .environments import (
     Choice,
+    ContainerFiles,
     EnvironmentCommand,
     EnvironmentFile,
     Survey,
@@ -30,9 +31,10 @@ from .environments import (
     environment_files,
     named_source,
     roles_of,
+    unrecognised_installs,
 )
 from .errors import ConfigError, Unverifiable
-from .model import BuildSpec, Edit, Role
+from .model import BuildSpec, Edit, Roles
 
 __all__ = [
     "Project",
@@ -145,13 +147,23 @@ class Project:
     def commands(self) -> tuple[EnvironmentCommand, ...]:
         """What the reachable environment steps run, in Dockerfile order."""
         pattern = self.settings.env_step
-        found = environment_commands(self.steps, pattern)
+        found = environment_commands(self.steps, pattern, self.files)
         return tuple(command for command in found if command is not None)
 
     @cached_property
-    def roles(self) -> Mapping[int, Role]:
-        """The role of every step, by the first line of its instruction."""
-        return roles_by_line(self.all_steps, self.settings.env_step)
+    def roles(self) -> Roles:
+        """The role of every step."""
+        return roles_by_line(self.all_steps, self.settings.env_step, self.files)
+
+    @cached_property
+    def unrecognised(self) -> tuple[PlannedStep, ...]:
+        """The reachable RUNs that install something, and that are no environment steps."""
+        return unrecognised_installs(self.steps, self.settings.env_step, self.files)
+
+    @cached_property
+    def files(self) -> ContainerFiles:
+        """The texts of the context's files at the places where the steps find them."""
+        return ContainerFiles(lambda: self.entries, self.read_text)
 
     @cached_property
     def ancestors(self) -> Mapping[str, frozenset[str]]:
@@ -236,8 +248,13 @@ def compiled(pattern: str, name: str) -> re.Pattern[str]:
         raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
 
 
-def roles_by_line(steps: Sequence[PlannedStep], pattern: str | None) -> dict[int, Role]:
-    return {step.line: role for step, role in zip(steps, roles_of(steps, pattern), strict=True)}
+def roles_by_line(
+    steps: Sequence[PlannedStep], pattern: str | None, files: ContainerFiles
+) -> Roles:
+    return {
+        (step.line, step.instruction.text) if step.triggered else step.line: role
+        for step, role in zip(steps, roles_of(steps, pattern, files), strict=True)
+    }
 
 
 def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:

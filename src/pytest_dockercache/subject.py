@@ -32,7 +32,7 @@ from .dockerfile import Dockerfile, parse_dockerfile, plan
 from .engines import BuildRequest, Engine, connected_engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .jsonable import to_jsonable
-from .model import Build, BuildSpec, Edit, Role, Step
+from .model import Build, BuildSpec, Edit, Roles, Step
 from .project import Project, Settings, require_declared, roles_by_line
 from .records import Durations, Record, failure_of, read_record, write_record
 from .runs import (
@@ -322,9 +322,9 @@ class Subject:
             # The builder has spoken; a model that cannot follow has nothing to add.
             return ()
 
-    def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> dict[int, Role]:
+    def _roles(self, dockerfile: Dockerfile, spec: BuildSpec) -> Roles:
         steps = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-        return roles_by_line(steps, self.settings.env_step)
+        return roles_by_line(steps, self.settings.env_step, self.project.files)
 
     def _watch(self, stop: Stop | None, title: str) -> Callable[[Sequence[Step]], bool]:
         def watch(steps: Sequence[Step]) -> bool:

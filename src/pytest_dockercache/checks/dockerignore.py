@@ -109,7 +109,7 @@ def _stop(project: Project, tried: Sequence[Probe]) -> Stop:
     if not any(probe.naming for probe in tried):
         return Stop("any-miss")
     lines = {line for probe in tried for line in probe.blamable}
-    lines |= {line for line, role in project.roles.items() if role == "environment"}
+    lines |= {command.line for command in project.commands}
     reached = {step.line for step in project.steps}
     return Stop("miss", tuple(sorted(lines & reached)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
-from ..environments import directories_of, grounds_of, is_installed_place, unrecognised_installs
+from ..environments import directories_of, grounds_of, is_installed_place
 from ..errors import CacheAssertionError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, on_one_line
 from ..project import Project
@@ -72,7 +72,7 @@ def _require_environment(subject: Subject) -> None:
 
 def _unrecognised_below_source(project: Project) -> tuple[PlannedStep, ...]:
     """The RUNs that look like installations, are not known as such, and stand on source files."""
-    suspects = unrecognised_installs(project.steps, project.settings.env_step)
+    suspects = project.unrecognised
     grounds = grounds_of(project.steps, {step.line for step in suspects})
     source = {line for group in project.survey.source_groups for line in group.lines}
     return tuple(
@@ -187,7 +187,7 @@ def _is_apart(project: Project, made: PlannedStep, sources: Sequence[str]) -> bo
         and step.instruction.keyword == "RUN"
         and step.line != made.line
     ]
-    installs = any(project.roles[step.line] == "environment" for step in others)
+    installs = any(project.roles.get(step.line) == "environment" for step in others)
     for source in sources:
         path = "/" + source.strip("/")
         here = made.workdir.rstrip("/") or "/"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..model import Build, BuildSpec, Edit, EngineInfo, Step, Watch
+from ..model import Build, BuildSpec, Edit, EngineInfo, Roles, Step, Watch
 
 if TYPE_CHECKING:
     from ..cache import Dialect, Snapshot
@@ -24,7 +24,7 @@ class BuildRequest:
     ``spec`` carries the build arguments as they are to be passed (edits
     applied); ``dockerfile`` is the Dockerfile as it will be built (edits
     applied); ``labels`` go onto the image; ``timeout`` is in seconds, None
-    for no limit; ``roles`` maps the first line of an instruction to its role.
+    for no limit; ``roles`` has the role of each step.
     ``snapshots`` are the project before and after the edits, for the engine
     that predicts; ``meanwhile`` is something to do that an engine may call
     while it waits for its builder to start up.
@@ -36,7 +36,7 @@ class BuildRequest:
     edits: tuple[Edit, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
-    roles: Mapping[int, str] = field(default_factory=dict)
+    roles: Roles = field(default_factory=dict)
     snapshots: tuple[Snapshot, Snapshot] | None = None
     meanwhile: Callable[[], None] | None = None
 

@@ -11,11 +11,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..cache import CLASSIC
 from ..errors import DockerCacheError
-from ..model import Build, EngineInfo, Role, Status, Step, Watch
+from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest, stopped
 from .buildkit import line_in
@@ -63,7 +63,7 @@ class Transcript:
 
     instructions: Sequence[Instruction]
     stages: Mapping[int, str]
-    roles: Mapping[int, str]
+    roles: Roles
     labels: bool = True
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _current: int = 0
@@ -126,6 +126,12 @@ class Transcript:
             wanted = self.instructions[number - 1].keyword
             self._doubt = f"the builder's step {number} is {keyword}, the Dockerfile's {wanted}"
 
+    def _role_of_triggers(self, line: int) -> Role:
+        """The role of the triggers of one FROM, which the classic builder counts as one step."""
+        pairs = (key for key in self.roles if isinstance(key, tuple) and key[0] == line)
+        installs = any(self.roles[key] == "environment" for key in pairs)
+        return "environment" if installs else "other"
+
     def steps(self) -> tuple[Step, ...]:
         """Every step after the FROM of its stage, in Dockerfile order."""
         steps = []
@@ -141,7 +147,7 @@ class Transcript:
                 stage=self.stages[instruction.stage],
                 instruction=instruction.keyword,
                 text=instruction.text,
-                role=cast(Role, self.roles.get(instruction.line, "other")),
+                role=self.roles.get(instruction.line, "other"),
                 end_line=instruction.end_line,
             )
             if triggered and seen is not None:
@@ -150,7 +156,7 @@ class Transcript:
                     step,
                     instruction="ONBUILD",
                     text=f"ONBUILD ({count} of {instruction.value})",
-                    role="other",
+                    role=self._role_of_triggers(instruction.line),
                     note="triggers of the base image",
                 )
             step = self._observed(step, seen)

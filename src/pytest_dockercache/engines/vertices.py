@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ..model import Role, Status, Step
+from ..model import Roles, Status, Step
 from .cancelling import Starting
 from .progress import Event, LogEvent, VertexEvent
 
@@ -280,7 +280,7 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     return Matching(digests, doubts, notes, tuple(triggers))
 
 
-def planned_step(planned: PlannedStep, roles: Mapping[int, str]) -> Step:
+def planned_step(planned: PlannedStep, roles: Roles) -> Step:
     """A step of a build that has said nothing of it yet."""
     instruction = planned.instruction
     if planned.triggered:
@@ -289,6 +289,7 @@ def planned_step(planned: PlannedStep, roles: Mapping[int, str]) -> Step:
             stage=planned.stage.label,
             instruction="ONBUILD",
             text=f"ONBUILD {instruction.text}",
+            role=roles.get((planned.line, instruction.text), "other"),
             end_line=planned.stage.from_.end_line,
             note="a trigger of the base image",
         )
@@ -297,7 +298,7 @@ def planned_step(planned: PlannedStep, roles: Mapping[int, str]) -> Step:
         stage=planned.stage.label,
         instruction=instruction.keyword,
         text=instruction.text,
-        role=cast(Role, roles.get(planned.line, "other")),
+        role=roles.get(planned.line, "other"),
         end_line=instruction.end_line,
     )
 
@@ -445,10 +446,10 @@ class Observation:
     """Takes in the events of one BuildKit build and says at any time what is known of its steps.
 
     ``planned`` is the reading of the Dockerfile (every reachable stage, FROM
-    included); ``roles`` maps an instruction's first line to its role.
+    included).
     """
 
-    def __init__(self, planned: Sequence[PlannedStep], roles: Mapping[int, str]) -> None:
+    def __init__(self, planned: Sequence[PlannedStep], roles: Roles) -> None:
         self._planned = tuple(planned)
         self._roles = roles
         self._vertices: dict[str, Vertex] = {}

@@ -6,6 +6,7 @@ from .argument_uses import ArgumentUse
 from .documents import check_environment_file
 from .file_groups import Group, directories_of, tops_of
 from .files import EnvironmentFile, environment_files
+from .flow import ContainerFiles
 from .ground import Ground, grounds_of
 from .pins import Pin, environment_name, python_pins, request_files
 from .source_edit import Choice, named_source
@@ -22,6 +23,7 @@ from .tools import Installation, is_installed_place
 __all__ = [
     "ArgumentUse",
     "Choice",
+    "ContainerFiles",
     "EnvironmentCommand",
     "EnvironmentFile",
     "Ground",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..context.entries import ContextEntry
@@ -13,7 +13,7 @@ from ..shell.running import step_commands
 from ..shell.script import Command, joined_path
 from .tools import runner_of
 
-__all__ = ["Files", "StepView", "follow_files"]
+__all__ = ["ContainerFiles", "Files", "StepView", "follow_files"]
 
 
 @dataclass
@@ -34,6 +34,51 @@ class StepView:
     step: PlannedStep
     before: Files
     own: Files
+
+
+@dataclass
+class ContainerFiles:
+    """Reads files of the context, and heredocs, at the places where the steps of a plan see them.
+
+    ``entries`` are asked for only when a file is looked for; ``text`` gives
+    that of a context file by its context path, None for what is no text.
+    """
+
+    entries: Callable[[], Iterable[ContextEntry]]
+    text: Callable[[str], str | None]
+    _followed: list[tuple[Sequence[PlannedStep], Mapping[int, StepView]]] = field(
+        default_factory=list, repr=False
+    )
+
+    def read(self, plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
+        """The text of the file at a container path, as the step at ``position`` finds it.
+
+        None for what does not come from the context, and for what is no text.
+        """
+        if plan[position].instruction.keyword != "RUN":
+            return None
+        path = self._path(plan, position, place)
+        return _heredoc(plan, position, place) if path is None else self.text(path)
+
+    def _path(self, plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
+        views = next((views for followed, views in self._followed if followed is plan), None)
+        if views is None:
+            views, _ = follow_files(plan, {entry.path: entry for entry in self.entries()})
+            self._followed.append((plan, views))
+        view = views[position]
+        return view.own.at.get(place) or view.before.at.get(place)
+
+
+def _heredoc(plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
+    """The text of ``COPY <<NAME DESTINATION`` above a step, in its stage."""
+    for step in reversed(plan[:position]):
+        if step.stage.index != plan[position].stage.index or not step.transfers:
+            continue
+        destination = posixpath.normpath(step.transfers[0].destination)
+        for document in step.instruction.heredocs:
+            if place in (destination, posixpath.join(destination, document.name)):
+                return document.body
+    return None
 
 
 def follow_files(

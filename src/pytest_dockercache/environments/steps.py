@@ -1,26 +1,34 @@
 """What a step is for: above all, which RUNs install the environment and what they read.
 
-An *environment step* is a RUN that installs dependencies from a manifest or
-by name. One that installs only the project itself is not: ``pip install .``,
-``pip install -e .[dev]``, ``uv sync`` after a step that ran it with
-``--no-install-project``, ``poetry install`` after ``--no-root``. Installing
-``pip`` or ``setuptools`` by name counts, for it is an installation by name.
-Downloading, locking, cleaning, configuring, uninstalling and a dry run are no
-installations; ``pip wheel`` of dependencies counts, as it is the costly half
-of one that is split over two stages.
+An *environment step* is a RUN that installs dependencies: from a manifest, by
+name, or from wheels that another step prepared. A RUN that installs only
+tools (``pip install -U pip``) is one of its own. One that installs only the
+project itself is none: ``pip install --no-deps .``, ``pip install .`` below a
+step that installed its dependencies from a manifest, ``uv sync`` after one
+with ``--no-install-project``, ``poetry install`` after ``--no-root``. Where
+nothing above it did that, ``pip install .`` brings all dependencies, and is
+an environment step. Locking, cleaning, configuring, uninstalling and a dry
+run are no installations; ``pip wheel`` and ``pip download`` of dependencies
+count, as the costly half of one that is split over two steps.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from ..model import Role
 from ..shell.running import step_commands
-from .tools import Installation, recognised, runner_of, tool_of
+from ..shell.script import Command
+from .above import Above, effect_of, is_tools_only, with_transfers
+from .doubtful import downloads, looks_like_installation
+from .flow import ContainerFiles
+from .own_project import OwnProject, read_project
+from .tools import Installation, recognised, runner_of
+from .tools.command_lines import module_run
 
 __all__ = [
     "EnvironmentCommand",
@@ -43,7 +51,8 @@ class EnvironmentCommand:
     ``uv.lock``); they may hold wildcards. ``named`` is True when packages are
     given by name only. ``unresolved`` holds manifest arguments whose path only
     the running container knows. ``without_project`` is True for the dependency
-    half of a split installation (``uv sync --no-install-project``).
+    half of a split installation (``uv sync --no-install-project``), and
+    ``tools_only`` for one that brings nothing that a project depends on.
     ``installations`` are the commands one by one, with the files and the
     environment of each.
     """
@@ -54,54 +63,49 @@ class EnvironmentCommand:
     named: bool = False
     unresolved: tuple[str, ...] = ()
     without_project: bool = False
+    tools_only: bool = False
     installations: tuple[Installation, ...] = ()
 
 
 def environment_commands(
-    steps: Sequence[PlannedStep], pattern: str | None = None
+    steps: Sequence[PlannedStep],
+    pattern: str | None = None,
+    files: ContainerFiles | None = None,
 ) -> tuple[EnvironmentCommand | None, ...]:
     """The installation of each step of a plan, in its order; None for other than environment steps.
 
     ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN
     whose text it finds is an environment step besides those recognised.
-    Raises ConfigError for a pattern that is not a regular expression.
+    With ``files`` the scripts that a RUN starts are read as the RUN is, and
+    the metadata of projects tell what installing them brings. Raises
+    ConfigError for a pattern that is not a regular expression.
     """
-    expression = _compiled(pattern)
-    done: dict[int, set[str]] = {}
-    found = []
-    for step in steps:
-        tools = done.setdefault(step.stage.index, set(done.get(_parent(step), set())))
-        command = _environment_command(step, expression, frozenset(tools))
-        if command is not None and command.without_project:
-            tools.add(command.tool)
-        found.append(command)
-    return tuple(found)
+    return tuple(found.command for found in _judged(steps, pattern, files))
 
 
 def unrecognised_installs(
-    steps: Sequence[PlannedStep], pattern: str | None = None
+    steps: Sequence[PlannedStep],
+    pattern: str | None = None,
+    files: ContainerFiles | None = None,
 ) -> tuple[PlannedStep, ...]:
-    """The RUNs that look like installations, and are no environment steps."""
-    found = environment_commands(steps, pattern)
-    return tuple(
-        step
-        for step, command in zip(steps, found, strict=True)
-        if command is None and step.instruction.keyword == "RUN" and _looks_like_one(step)
-    )
+    """The RUNs whose words install something, and that are no environment steps.
+
+    Nobody here can tell what they bring: another language's manager
+    (``npm ci``), a script that cannot be read, ``pip install .`` of a project
+    whose dependencies may be there already. The arguments are those of
+    :func:`environment_commands`.
+    """
+    found = _judged(steps, pattern, files)
+    return tuple(step for step, judged in zip(steps, found, strict=True) if judged.doubtful)
 
 
-def _looks_like_one(step: PlannedStep) -> bool:
-    for command in step_commands(step, runner_of):
-        tool = tool_of(command.name)
-        words = [word.text for word in command.words[1:] if not word.text.startswith("-")]
-        if tool is not None and (words[0] if words else "") in tool.installs:
-            return True
-    return False
-
-
-def roles_of(steps: Sequence[PlannedStep], pattern: str | None = None) -> tuple[Role, ...]:
+def roles_of(
+    steps: Sequence[PlannedStep],
+    pattern: str | None = None,
+    files: ContainerFiles | None = None,
+) -> tuple[Role, ...]:
     """What each step of a plan is for: ``base``, ``environment``, ``source`` or ``other``."""
-    found = environment_commands(steps, pattern)
+    found = environment_commands(steps, pattern, files)
     return tuple(_role(step, command) for step, command in zip(steps, found, strict=True))
 
 
@@ -132,31 +136,115 @@ def _parent(step: PlannedStep) -> int:
     return -1 if step.stage.parent is None else step.stage.parent
 
 
-def _environment_command(
-    step: PlannedStep, pattern: re.Pattern[str] | None, done: frozenset[str]
-) -> EnvironmentCommand | None:
-    if step.instruction.keyword != "RUN":
-        return None
-    ran = tuple(step_commands(step, runner_of))
-    installs: list[Installation] = []
-    locks: list[Installation] = []
-    split = set(done)
-    for command in ran:
-        found = recognised(command, step)
-        if found is None:
+@dataclass(frozen=True)
+class _Judged:
+    """What a step turned out to be; ``doubtful`` if it installs something that nobody can read."""
+
+    command: EnvironmentCommand | None = None
+    doubtful: bool = False
+
+
+def _judged(
+    steps: Sequence[PlannedStep], pattern: str | None, files: ContainerFiles | None
+) -> list[_Judged]:
+    expression = _compiled(pattern)
+    ends: dict[int, Above] = {}
+    found = []
+    for position, step in enumerate(steps):
+        above = ends.setdefault(step.stage.index, ends.get(_parent(step), Above()))
+        if step.instruction.keyword != "RUN":
+            ends[step.stage.index] = with_transfers(above, step, ends)
+            found.append(_Judged())
             continue
-        if found.exports:
-            locks.append(found)
-        elif not found.project and not (found.with_project and found.tool in split):
-            installs.append(found)
-            if found.without_project:
-                split.add(found.tool)
-    if installs:
-        return _joined(step, installs, locks)
-    if _is_found(step, pattern):
-        tool = next((command.name for command in ran), "")
-        return EnvironmentCommand(tool, step.line)
-    return None
+        run = _Run(steps, position, files)
+        mounted = with_transfers(above, step, ends)
+        judged, after = run.judged(expression, mounted)
+        ends[step.stage.index] = replace(
+            after,
+            copied=above.copied if mounted.copied is not above.copied else after.copied,
+            wheelhouses=tuple(
+                house
+                for house in after.wheelhouses
+                if house in above.wheelhouses or house not in mounted.wheelhouses
+            ),
+        )
+        found.append(judged)
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One RUN, with the files that it can read."""
+
+    steps: Sequence[PlannedStep]
+    position: int
+    files: ContainerFiles | None
+
+    @property
+    def step(self) -> PlannedStep:
+        return self.steps[self.position]
+
+    def read(self, place: str) -> str | None:
+        """The text of a file by its path in the container."""
+        return None if self.files is None else self.files.read(self.steps, self.position, place)
+
+    def project_at(self, directory: str) -> OwnProject | None:
+        return read_project(directory, self.read)
+
+    def own_name(self) -> str:
+        """The name of the project of the context, or of the directory that the RUN starts in."""
+        project = self.project_at(self.step.workdir)
+        if project is None and self.files is not None:
+            project = read_project("", self.files.text)
+        return "" if project is None else project.name
+
+    def judged(self, pattern: re.Pattern[str] | None, above: Above) -> tuple[_Judged, Above]:
+        """What the RUN is, and what is installed after it."""
+        step = self.step
+        ran = tuple(step_commands(step, runner_of, self.read))
+        fetched = tuple(name for command in ran for name in downloads(command))
+        installs: list[Installation] = []
+        locks: list[Installation] = []
+        doubtful = False
+        for command in ran:
+            found = recognised(command, step)
+            if found is None:
+                doubtful = doubtful or looks_like_installation(command, fetched)
+                above = replace(above, builds=above.builds or _builds_wheel(command))
+            elif found.exports:
+                locks.append(found)
+            else:
+                effect = effect_of(found, above, self.project_at, self.own_name)
+                if effect == "dependencies":
+                    installs.append(found)
+                doubtful = doubtful or effect == "unknown"
+                if effect == "dependencies" or found.wheels:
+                    above = above.after(found)
+        if installs:
+            return _Judged(_joined(step, installs, locks)), above
+        if _is_found(step, pattern):
+            tool = next((command.name for command in ran), "")
+            return _Judged(EnvironmentCommand(tool, step.line)), above
+        return _Judged(None, doubtful), above
+
+
+_BUILDERS = {
+    "build": "",
+    "pyproject-build": "",
+    "poetry": "build",
+    "uv": "build",
+    "hatch": "build",
+    "flit": "build",
+    "pdm": "build",
+    "setup.py": "bdist_wheel",
+}
+"""What makes a wheel of a project, and nothing else: the program and its action."""
+
+
+def _builds_wheel(command: Command) -> bool:
+    run = module_run(command)
+    action = _BUILDERS.get(run.name)
+    return action is not None and (not action or action in [word.text for word in run.words[1:2]])
 
 
 def is_named(step: PlannedStep, pattern: str | None) -> bool:
@@ -188,5 +276,6 @@ def _joined(
         named=not manifests and not unresolved and any(item.named for item in installs),
         unresolved=unresolved,
         without_project=any(item.without_project for item in installs),
+        tools_only=all(map(is_tools_only, installs)),
         installations=tuple(every),
     )

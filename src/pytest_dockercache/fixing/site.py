@@ -9,7 +9,7 @@ from pathlib import Path
 from ..cache import Snapshot
 from ..dockerfile import PlannedStep, parse_dockerfile, plan
 from ..dockerfile.rewriting import Sheet, sheet_of
-from ..environments import EnvironmentCommand, environment_commands
+from ..environments import ContainerFiles, EnvironmentCommand, environment_commands
 from ..environments.flow import StepView, follow_files
 from ..model import BuildSpec
 
@@ -56,9 +56,14 @@ class Site:
         )
 
     @cached_property
+    def container_files(self) -> ContainerFiles:
+        """The texts of the context's files at the places where the steps find them."""
+        return ContainerFiles(lambda: self.snapshot.tree.entries.values(), self.file)
+
+    @cached_property
     def commands(self) -> tuple[EnvironmentCommand | None, ...]:
         """What each step installs, None for one that is no environment step."""
-        return environment_commands(self.steps, self.env_step)
+        return environment_commands(self.steps, self.env_step, self.container_files)
 
     @cached_property
     def views(self) -> dict[int, StepView]:

@@ -10,12 +10,16 @@ from itertools import takewhile
 
 from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
+from .makefile import recipe_of
 from .script import Command, Word, commands, joined_path, known_text
 
 __all__ = [
+    "SHELLS",
+    "ReadFile",
     "Runner",
     "named_environment",
     "script_commands",
+    "script_file",
     "step_commands",
     "without_wrapper",
 ]
@@ -27,12 +31,15 @@ class Runner:
 
     ``valued`` lists the options, of the program and of its ``run``, that take
     a value, ``environment`` those that name the environment, blank-separated.
-    ``activates`` is True for a program that ``activate`` is a subcommand of.
+    ``activates`` is True for a program that ``activate`` is a subcommand of,
+    ``installs`` for one that makes the environment before it runs the command
+    (``pixi run``, ``uv run``).
     """
 
     valued: str
     environment: str = ""
     activates: bool = False
+    installs: bool = False
 
 
 RunnerOf = Callable[[str], Runner | None]
@@ -43,14 +50,25 @@ def no_runner(program: str) -> Runner | None:
     return None
 
 
-def step_commands(step: PlannedStep, runner_of: RunnerOf = no_runner) -> Iterator[Command]:
+ReadFile = Callable[[str], "str | None"]
+"""The text of a file by its absolute path in the container, None where nobody knows it."""
+
+
+def no_file(path: str) -> str | None:
+    return None
+
+
+def step_commands(
+    step: PlannedStep, runner_of: RunnerOf = no_runner, read: ReadFile = no_file
+) -> Iterator[Command]:
     """The commands that a RUN executes, those inside ``sh -c`` and the like included.
 
-    Each with the environment that is active for it.
+    Each with the environment that is active for it. What a script or a
+    Makefile that ``read`` knows executes follows the command that starts it.
     """
     in_exec_form = step.instruction.exec_form is not None
     active = None if in_exec_form else _of_shell(step.shell, runner_of)
-    for command in _executed(step, runner_of):
+    for command in _executed(step, _Inside(runner_of, read)):
         if command.active is None:
             command = replace(command, active=active)
         yield command
@@ -68,8 +86,9 @@ def script_commands(
 
     ``directory`` is where it is started, ``variables`` what is set there.
     """
+    inside = _Inside(runner_of)
     for command in commands(script, directory, variables):
-        yield from _inner(command, variables, runner_of)
+        yield from inside.executed(command, variables)
 
 
 _LOGIN = re.compile(r"--login\Z|-[a-zA-Z]*[li]")
@@ -82,7 +101,7 @@ def _of_shell(shell: Sequence[str], runner_of: RunnerOf) -> Word | None:
     inner = _unwrapped(Command(words, "/"), runner_of)
     if inner.active is not None:
         return inner.active
-    plain = inner.name in ("sh", "bash", "dash", "ash", "zsh", "ksh")
+    plain = inner.name in SHELLS
     login = any(_LOGIN.match(word.text) for word in inner.words[1:])
     return Word("", known=False) if login or not plain else None
 
@@ -116,7 +135,7 @@ def named_environment(directory: str | None, word: Word) -> Word:
     return joined_path(directory, word) if "/" in word.text else word
 
 
-def _executed(step: PlannedStep, runner_of: RunnerOf) -> Iterator[Command]:
+def _executed(step: PlannedStep, inside: _Inside) -> Iterator[Command]:
     instruction = step.instruction
     variables = dict(step.environment)
     if step.user in ("", "root", "0") and "HOME" not in variables:
@@ -124,41 +143,183 @@ def _executed(step: PlannedStep, runner_of: RunnerOf) -> Iterator[Command]:
     if instruction.exec_form is not None:
         words = tuple(Word(text) for text in instruction.exec_form)
         if words:
-            yield from _inner(Command(words, step.workdir), variables, runner_of)
+            yield from inside.executed(Command(words, step.workdir), variables)
         return
     mark = heredoc_mark(instruction.value)
     if instruction.heredocs and mark:
         body = instruction.heredocs[0].body
-        first = body.split("\n", 1)[0]
-        if first.startswith("#!") and not re.search(r"\b(?:ba|da|z|k|a)?sh\b", first):
+        if not _is_for_a_shell(body):
             return
         ran = commands(body, step.workdir, variables)
     else:
         ran = commands(instruction.value, step.workdir, variables, instruction.heredocs)
     for command in ran:
-        yield from _inner(command, variables, runner_of)
+        yield from inside.executed(command, variables)
 
 
-def _inner(
-    command: Command, variables: Mapping[str, str], runner_of: RunnerOf, depth: int = 0
-) -> Iterator[Command]:
-    """A command, or what it runs when it is a wrapper (``sudo``, ``conda run``, ``bash -c``)."""
-    if depth > 10 or not command.words:
-        return
-    command = _unwrapped(command, runner_of)
-    if not command.words:
-        return
-    script = _shell_script(command)
-    if script is None:
-        yield command
-        return
-    inner_variables = {**variables, **dict(command.assignments)}
-    login = any(_LOGIN.match(word.text) for word in _leading(command.words))
-    active = Word("", known=False) if login and command.active is None else command.active
-    for inner in commands(script, command.directory, inner_variables):
-        feeding = (*command.feeding, *inner.feeding)
-        inner = replace(inner, feeding=feeding, active=active)
-        yield from _inner(inner, inner_variables, runner_of, depth + 1)
+def _is_for_a_shell(script: str) -> bool:
+    first = script.split("\n", 1)[0]
+    return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da|z|k|a)?sh\b", first))
+
+
+_DEEPEST = 10
+_LARGEST = 200_000
+"""Characters of a script: what is longer is an archive that unpacks itself."""
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Finds the commands inside a command: behind a wrapper, in ``sh -c``, in a script."""
+
+    runner_of: RunnerOf
+    read: ReadFile = no_file
+
+    def executed(
+        self, command: Command, variables: Mapping[str, str], depth: int = 0
+    ) -> Iterator[Command]:
+        """A command, or what it runs if it is a wrapper (``sudo``, ``conda run``, ``sh -c``)."""
+        if depth > _DEEPEST or not command.words:
+            return
+        yield from _installing_runners(command, self.runner_of)
+        command = _unwrapped(command, self.runner_of)
+        if not command.words:
+            return
+        if command.name == "find":
+            yield command
+            for inner in _executed_by_find(command):
+                yield from self.executed(inner, variables, depth + 1)
+            return
+        script = _shell_script(command)
+        if script is None:
+            yield command
+            yield from self._of_file(command, variables, depth)
+            return
+        yield from self._of_text(command, script, variables, depth)
+
+    def _of_text(
+        self,
+        command: Command,
+        script: str,
+        variables: Mapping[str, str],
+        depth: int,
+        parameters: tuple[Word, ...] | None = None,
+    ) -> Iterator[Command]:
+        inner_variables = {**variables, **dict(command.assignments)}
+        login = any(_LOGIN.match(word.text) for word in _leading(command.words))
+        active = Word("", known=False) if login and command.active is None else command.active
+        for inner in commands(script, command.directory, inner_variables, (), parameters):
+            feeding = (*command.feeding, *inner.feeding)
+            inner = replace(inner, feeding=feeding, active=active)
+            yield from self.executed(inner, inner_variables, depth + 1)
+
+    def _of_file(
+        self, command: Command, variables: Mapping[str, str], depth: int
+    ) -> Iterator[Command]:
+        """What a script or a Makefile executes, if its text is known."""
+        if command.name in ("make", "gmake"):
+            command, recipe = self._recipe(command, variables)
+            yield from self._of_text(command, recipe, variables, depth)
+            return
+        started = script_file(command)
+        for place in _places(started[0], command.directory, variables) if started else ():
+            text = self.read(place)
+            if text is not None:
+                if len(text) < _LARGEST and _is_for_a_shell(text):
+                    parameters = (Word(place), *started[1:])
+                    yield from self._of_text(command, text, variables, depth, parameters)
+                return
+
+    def _recipe(self, command: Command, variables: Mapping[str, str]) -> tuple[Command, str]:
+        """A ``make`` where it works, and the script of its targets; "" if that is not known."""
+        moved = _option(command.words, ("-C", "--directory"))
+        if moved is not None:
+            directory = known_text(joined_path(command.directory, moved))
+            command = replace(command, directory=directory)
+        named = _option(command.words, ("-f", "--file", "--makefile"))
+        names = [named] if named is not None else list(map(Word, _MAKEFILES))
+        given = [word.text for word in _without_options(command.words[1:], _MAKE_VALUED)]
+        values = dict(word.split("=", 1) for word in given if "=" in word)
+        targets = [word for word in given if "=" not in word]
+        for name in names:
+            place = joined_path(command.directory, name)
+            text = self.read(place.text) if place.known else None
+            if text is not None:
+                return command, recipe_of(text, targets, {**variables, **values})
+        return command, ""
+
+
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+_MAKE_VALUED = ("-C", "--directory", "-f", "--file", "--makefile", "-I", "-o", "-W")
+SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh")
+
+
+def _without_options(words: Sequence[Word], valued: Sequence[str]) -> list[Word]:
+    """The words that are neither options nor the values of these."""
+    found: list[Word] = []
+    skipped = False
+    for word in words:
+        if not skipped and not word.text.startswith("-"):
+            found.append(word)
+        skipped = word.text in valued
+    return found
+
+
+def script_file(command: Command) -> tuple[Word, ...]:
+    """The word that names the script which a command starts, and the script's arguments."""
+    words = command.words
+    if command.name in (".", "source"):
+        return words[1:]
+    if command.name not in SHELLS:
+        return words
+    position = 1
+    while position < len(words) and words[position].text.startswith(("-", "+")):
+        position += (
+            2 if re.fullmatch(r"[-+][a-zA-Z]*[oO]|--(rc|init-)file", words[position].text) else 1
+        )
+    return words[position:]
+
+
+def _places(word: Word, directory: str | None, variables: Mapping[str, str]) -> Iterator[str]:
+    """The absolute paths at which a script of this name may lie."""
+    if word.text and word.known and "/" not in word.text:
+        for holder in variables.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":"):
+            yield posixpath.join(holder, word.text)
+    place = joined_path(directory, word)
+    if place.known and place.text:
+        yield place.text
+
+
+def _installing_runners(command: Command, runner_of: RunnerOf) -> Iterator[Command]:
+    """The part of ``uv run x`` and the like that makes the environment, which ``x`` is run in."""
+    for _ in range(_DEEPEST):
+        inner = without_wrapper(command, runner_of)
+        if inner is None:
+            return
+        runner = runner_of(command.name)
+        if runner is not None and runner.installs:
+            own = command.words[: len(command.words) - len(inner.words)]
+            yield replace(command, words=own)
+        command = inner
+
+
+def _executed_by_find(command: Command) -> Iterator[Command]:
+    """What ``find … -exec`` runs; a file that it found has the pattern of ``-name`` for a name."""
+    words = command.words
+    name = _option(words, ("-name", "-iname", "-path", "-wholename"))
+    found = Word("" if name is None else name.text, known=False)
+    position = 1
+    while position < len(words):
+        text = words[position].text
+        position += 1
+        if text not in ("-exec", "-execdir", "-ok", "-okdir"):
+            continue
+        inner: list[Word] = []
+        while position < len(words) and words[position].text not in (";", "+"):
+            word = words[position]
+            inner.append(found if word.text == "{}" else word)
+            position += 1
+        directory = None if text in ("-execdir", "-okdir") else command.directory
+        yield replace(command, words=tuple(inner), directory=directory)
 
 
 def _leading(words: Sequence[Word]) -> Iterator[Word]:
@@ -176,7 +337,7 @@ def _shell_script(command: Command) -> str | None:
             if word.text in ("-c", "--command"):
                 return words[position + 1].text
         return None
-    if name not in ("sh", "bash", "dash", "ash", "zsh", "ksh"):
+    if name not in SHELLS:
         return None
     position = 1
     while position < len(words):
@@ -202,9 +363,14 @@ _WRAPPERS: Mapping[str, str] = {
     "builtin": "",
     "catatonit": "",
     "command": "",
+    "doas": "-u -C",
     "dumb-init": "",
+    "eatmydata": "",
     "env": "-u --unset -C --chdir -S",
+    "env-execute": "",
     "exec": "-a",
+    "fakeroot": "",
+    "flock": "1 -w --timeout -E",
     "gosu": "1",
     "ionice": "-c --class -n --classdata",
     "linux32": "",

@@ -87,21 +87,25 @@ def commands(
     directory: str | None,
     variables: Mapping[str, str],
     documents: tuple[Heredoc, ...] = (),
+    parameters: tuple[Word, ...] | None = None,
 ) -> tuple[Command, ...]:
-    """The commands of a script, in the order in which they are written.
+    """The commands of a script, in the order in which they run.
 
     ``directory`` is where it starts, ``variables`` what is set there;
     ``documents`` are heredocs whose bodies the Dockerfile's reader has taken
-    out of the text already.
+    out of the text already. ``parameters`` are ``$0``, ``$1`` and so on, None
+    where nobody here knows them. The body of a function stands where it is
+    called, with the arguments of the call.
     """
     tokens = tuple(_Tokens(script, documents))
-    walk = _Walk(directory, dict(variables))
-    return tuple(walk.through(tokens))
+    walk = _Walk(directory, dict(variables), parameters=parameters)
+    return tuple(walk.whole(tokens))
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of a word: literal text, a ``$variable`` or ``${…}``, or a nested script."""
+    """A piece of a word: literal text, a ``$variable`` or ``${…}``, a parameter (``$1``, ``$@``),
+    or a nested script."""
 
     kind: str
     text: str
@@ -281,6 +285,9 @@ class _Tokens:
             start = self.position
             self.position += 1
             inner = self.nested("}")
+            if re.fullmatch(r"[@*]|[0-9]+|BASH_SOURCE(\[0\])?", inner):
+                parameter = "0" if inner.startswith("BASH_SOURCE") else inner
+                return _Part("parameter", parameter, quoted)
             return _Part("variable", text[start : start + 1] + inner + "}", quoted)
         if text.startswith("'", self.position) and not quoted:
             return replace(self.part(), quoted=True)
@@ -291,7 +298,8 @@ class _Tokens:
         special = text[self.position : self.position + 1]
         if special and special in "@*#?-$!0123456789":
             self.position += 1
-            return _Part("unknown", "", quoted)
+            kind = "parameter" if special in "@*0123456789" else "unknown"
+            return _Part(kind, special, quoted)
         return _Part("text", "$", quoted)
 
     def backtick(self, quoted: bool) -> _Part:
@@ -343,6 +351,28 @@ class _Walk:
     variables: dict[str, str]
     loops: dict[str, tuple[str, ...]] = field(default_factory=dict)
     outer: list[tuple[str | None, dict[str, str]]] = field(default_factory=list)
+    parameters: tuple[Word, ...] | None = None
+    functions: dict[str, tuple[_Token, ...]] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    calling: tuple[str, ...] = ()
+
+    def whole(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
+        """The commands of a whole script; of functions that nobody here calls, at its end."""
+        rest, self.functions = _without_functions(tokens)
+        yield from self.through(rest)
+        for name, body in list(self.functions.items()):
+            if name not in self.called:
+                self.called.add(name)
+                yield from self.through(body)
+
+    def call(self, name: str, arguments: tuple[Word, ...]) -> Iterator[Command]:
+        """The commands of a function's body, with the arguments of one call."""
+        self.called.add(name)
+        outside = self.parameters, self.calling
+        self.parameters = (Word(name), *arguments)
+        self.calling = (*self.calling, name)
+        yield from self.through(self.functions[name])
+        self.parameters, self.calling = outside
 
     def through(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
         words: list[_RawWord] = []
@@ -355,8 +385,6 @@ class _Walk:
             if isinstance(token, _Redirection):
                 redirections.append(token)
                 continue
-            if token.text == "(" and len(words) == 1 and words[0].bare:
-                words.clear()  # a function's name
             made = list(self.simple(tuple(words), tuple(redirections), tuple(pipeline)))
             yield from made
             words, redirections = [], []
@@ -443,6 +471,9 @@ class _Walk:
         if words[0].text in ("cd", "pushd"):
             self.change_directory(tuple(words))
             return
+        if words[0].text in self.functions and words[0].text not in self.calling:
+            yield from self.call(words[0].text, tuple(words[1:]))
+            return
         yield Command(
             words=tuple(words),
             directory=self.directory,
@@ -472,11 +503,31 @@ class _Walk:
         ran: list[Command] = []
         for part in _flat(word.parts):
             if part.kind == "script":
-                walk = _Walk(self.directory, dict(self.variables))
-                ran += walk.through(tuple(_Tokens(part.text, ())))
-                known, present = False, True
+                walk = _Walk(
+                    self.directory,
+                    dict(self.variables),
+                    parameters=self.parameters,
+                    functions=self.functions,
+                    called=self.called,
+                    calling=self.calling,
+                )
+                nested = list(walk.through(tuple(_Tokens(part.text, ()))))
+                ran += nested
+                output = _output(nested, walk.directory)
+                text, known, present = text + output.text, known and output.known, True
             elif part.kind == "unknown":
                 known, present = False, True
+            elif part.kind == "parameter":
+                given = self.parameter(part.text)
+                if part.text in "@*" and given is not None:
+                    for word_given in given[:-1]:
+                        fields.append(Word(text + word_given.text, known and word_given.known))
+                        text, known, present = "", True, False
+                for word_given in () if given is None else given[-1:]:
+                    text, present = text + word_given.text, True
+                    known = known and word_given.known
+                if given is None:
+                    known, present = False, True
             elif part.kind == "variable":
                 value = self.value(part.text)
                 if value is None:
@@ -499,6 +550,14 @@ class _Walk:
             fields.append(Word(text, known))
         return fields, ran
 
+    def parameter(self, name: str) -> tuple[Word, ...] | None:
+        """The values of ``$1`` or ``$@``; None when nobody here knows."""
+        if self.parameters is None:
+            return None
+        if name in "@*":
+            return self.parameters[1:]
+        return self.parameters[int(name) : int(name) + 1]
+
     def value(self, expression: str) -> str | None:
         """What ``NAME`` or ``{NAME…}`` expands to; None when nobody here knows."""
         if not expression.startswith("{"):
@@ -518,6 +577,101 @@ class _Walk:
     def may_be_set(self, name: str) -> bool:
         """Names that a running container always has a value for."""
         return name in ("PATH", "PWD", "HOME", "HOSTNAME", "USER", "SHELL")
+
+
+_FINDS = re.compile(r"which|type|whereis")
+
+
+def _output(ran: list[Command], directory: str | None) -> Word:
+    """What ``$(…)`` is replaced by, as far as it can be told: ``pwd``, ``dirname``, ``ls``.
+
+    Of ``which pip`` only the name is known, and not where it lies.
+    """
+    words = ran[-1].words if ran else ()
+    names = [word.text for word in words]
+    if names == ["pwd"] and directory is not None:
+        return Word(directory)
+    if len(ran) != 1 or len(words) < 2:
+        return Word("", known=False)
+    if _FINDS.fullmatch(names[0]) or names[:2] == ["command", "-v"]:
+        return Word(names[-1], known=False)
+    if names[0] == "ls":
+        shown = [word for word in words[1:] if not word.text.startswith("-")]
+        return shown[0] if len(shown) == 1 else Word("", known=False)
+    if names[0] == "find" and names[2:3] in (["-name"], ["-iname"]) and len(names) == 4:
+        return Word(posixpath.join(names[1], names[3]), known=False)
+    if names[0] == "dirname" and len(words) == 2 and words[1].known:
+        return Word(posixpath.dirname(names[1]) or ".")
+    return Word("", known=False)
+
+
+def _without_functions(
+    tokens: tuple[_Token, ...],
+) -> tuple[tuple[_Token, ...], dict[str, tuple[_Token, ...]]]:
+    """A script without its functions, and the bodies of these by name."""
+    rest: list[_Token] = []
+    functions: dict[str, tuple[_Token, ...]] = {}
+    position = 0
+    while position < len(tokens):
+        found = _function(tokens, position)
+        if found is None:
+            rest.append(tokens[position])
+            position += 1
+        else:
+            name, start, position = found
+            inside, nested = _without_functions(tokens[start : position - 1])
+            functions.update(nested)
+            functions[name] = inside
+            rest.append(_Operator("\n"))
+    return tuple(rest), functions
+
+
+def _function(tokens: tuple[_Token, ...], position: int) -> tuple[str, int, int] | None:
+    """Name, start of the body and end of the definition that begins at a token, if one does."""
+    if not _begins_command(tokens, position):
+        return None
+    keyword = _bare(tokens, position) == "function"
+    name = _bare(tokens, position + keyword)
+    after = position + keyword + 1
+    if not name or name in _LEADING:
+        return None
+    parentheses = [_operator(tokens, after), _operator(tokens, after + 1)] == ["(", ")"]
+    if not keyword and not parentheses:
+        return None
+    after += 2 * parentheses
+    while _operator(tokens, after) == "\n":
+        after += 1
+    if _bare(tokens, after) == "{":
+        depth = 1
+        for end in range(after + 1, len(tokens)):
+            if _begins_command(tokens, end):
+                depth += {"{": 1, "}": -1}.get(_bare(tokens, end), 0)
+                if not depth:
+                    return name, after + 1, end + 1
+    elif _operator(tokens, after) == "(":
+        depth = 0
+        for end in range(after, len(tokens)):
+            depth += {"(": 1, ")": -1}.get(_operator(tokens, end), 0)
+            if not depth:
+                return name, after + 1, end + 1
+    return None
+
+
+def _begins_command(tokens: tuple[_Token, ...], position: int) -> bool:
+    before = tokens[position - 1] if position else _Operator("\n")
+    if isinstance(before, _RawWord):
+        return before.bare in _LEADING
+    return isinstance(before, _Operator)
+
+
+def _bare(tokens: tuple[_Token, ...], position: int) -> str:
+    token = tokens[position] if position < len(tokens) else None
+    return (token.bare or "") if isinstance(token, _RawWord) else ""
+
+
+def _operator(tokens: tuple[_Token, ...], position: int) -> str:
+    token = tokens[position] if position < len(tokens) else None
+    return token.text if isinstance(token, _Operator) else ""
 
 
 def _flat(parts: tuple[_Part, ...]) -> Iterator[_Part]:

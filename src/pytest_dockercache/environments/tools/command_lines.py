@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "is_true",
     "module_run",
     "moved",
+    "package_name",
     "read_files",
     "with_fed_files",
 ]
@@ -33,10 +35,19 @@ class Installation:
 
     ``manifests`` are the absolute paths that it reads, ``unresolved`` those
     that only the running container knows, ``named`` whether packages are given
-    by name too. ``project`` is True when it installs only the project;
-    ``with_project`` when the dependencies and the project, ``without_project``
-    when it was told to leave the project out; ``exports`` when it installs
-    nothing but writes a list of requirements out of a lock file.
+    by name too, and ``packages`` their names, as indexes normalise them.
+    ``project`` is True when it installs nothing but local projects and
+    archives: ``projects``, by absolute path, or as written where only the
+    container knows the path. ``with_project`` is True when it installs the
+    dependencies and the project, ``without_project`` when it was told to leave
+    the project out, ``without_dependencies`` when it was told to leave these
+    out; ``exports`` when it installs nothing but writes a list of requirements
+    out of a lock file; ``implied`` when it is what a command does beside its
+    work where the environment is not there yet (``pixi run``); ``apart`` when
+    each package gets an environment of its own (``pipx``).
+
+    ``selects`` are the options that add to what is installed by default
+    (``--extra x``), ``leaves`` those that take away (``--no-dev``).
 
     ``constraints`` are those of the files, resolved or not, that only limit
     versions. ``environment`` is the one that the command's own arguments name,
@@ -45,8 +56,9 @@ class Installation:
     Of either a word that is not ``known`` is one that only the running
     container knows. ``target`` is where packages go that are installed into
     no environment (``--target``, ``--prefix``, ``--root``, ``--user``);
-    ``wheels`` whether they are only made (``pip wheel``); ``specs`` whether
-    the lines of a plain list are conda's match specs.
+    ``wheels`` whether they are only made or downloaded, into the directory
+    ``wheel_dir``; ``wheelhouses`` the directories that ``--find-links`` names;
+    ``specs`` whether the lines of a plain list are conda's match specs.
     """
 
     tool: str
@@ -63,6 +75,15 @@ class Installation:
     target: str = ""
     wheels: bool = False
     specs: bool = False
+    packages: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    without_dependencies: bool = False
+    implied: bool = False
+    apart: bool = False
+    wheel_dir: str = ""
+    wheelhouses: tuple[str, ...] = ()
+    selects: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,6 +99,12 @@ class Arguments:
 
     def has(self, *names: str) -> bool:
         return not self.flags.isdisjoint(names)
+
+    def chosen(self, *names: str) -> frozenset[str]:
+        """The options among ``names`` that are given, each with its value."""
+        valued = {name for name, _ in self.options}
+        bare = self.flags.intersection(names) - valued
+        return bare | {f"{name} {word.text}" for name, word in self.options if name in names}
 
 
 def arguments(words: Sequence[Word], valued: str) -> Arguments:
@@ -161,20 +188,30 @@ def _prefix_of(program: Word, directory: str | None) -> Word | None:
     return joined_path(directory, replace(program, text=prefix))
 
 
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*(\.exe)?|py")
+
+
 def module_run(command: Command) -> Command:
-    """``python -m pip install`` is ``pip install``."""
-    if not re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", command.name):
+    """``python -m pip install`` is ``pip install``; ``bash install.sh`` is ``install.sh``."""
+    if command.name in SHELLS:
+        return replace(command, words=script_file(command))
+    if not _PYTHON.fullmatch(command.name):
         return command
     words = command.words
-    for position, word in enumerate(words[1:], start=1):
-        text = word.text
-        if text == "-m" and position + 1 < len(words):
-            return replace(command, words=words[position + 1 :])
-        if re.fullmatch(r"-[A-Za-z]*m[a-z]+", text):
-            module = text[text.index("m") + 1 :]
-            return replace(command, words=(Word(module), *words[position + 1 :]))
-        if not text.startswith("-"):
-            break
+    position = 1
+    while position < len(words):
+        text = words[position].text
+        module = re.fullmatch(r"-[bBdEhiIOPqRsSuvVx]*m(.*)", text)
+        if module is not None and module[1]:
+            return replace(command, words=(Word(module[1]), *words[position + 1 :]))
+        if module is not None:
+            rest = words[position + 1 :]
+            return replace(command, words=rest) if rest else command
+        if text.rpartition("/")[2] == "setup.py":
+            return replace(command, words=words[position:])
+        if not text.startswith("-") or re.fullmatch(r"-[a-zA-Z]*c", text):
+            return command
+        position += 2 if text in ("-W", "-X") else 1
     return command
 
 
@@ -217,6 +254,12 @@ def is_local(word: Word) -> bool:
     return path.endswith((".whl", ".zip", ".tar.gz", ".tar.bz2", ".conda")) or (
         "*" in path and "==" not in path
     )
+
+
+def package_name(text: str) -> str:
+    """The name in a requirement or match spec, as indexes normalise it; "" if it has none."""
+    found = re.match(r"(?:[\w./-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)", text.strip("\"'"))
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
 
 
 def is_true(text: str) -> bool:

@@ -10,7 +10,15 @@ from pathlib import Path
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
-from .command_lines import Arguments, Installation, arguments, conventional_files, moved, read_files
+from .command_lines import (
+    Arguments,
+    Installation,
+    arguments,
+    conventional_files,
+    moved,
+    package_name,
+    read_files,
+)
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL", "is_explicit"]
@@ -59,6 +67,7 @@ def _conda(command: Command, step: PlannedStep) -> Installation | None:
         named=bool(packages) or everything,
         environment=_conda_environment(command, given),
         specs=True,
+        packages=tuple(package_name(word.text) for word in packages),
     )
 
 
@@ -89,6 +98,27 @@ def _is_manifest(word: Word) -> bool:
     return not word.known or bool(
         re.search(r"\.(ya?ml|txt|lock|toml|list|lst|in|spec)\Z|/", word.text)
     )
+
+
+def _create_env(command: Command, step: PlannedStep) -> Installation | None:
+    """``create-env PREFIX SPEC…`` of bioconda's images: ``conda create`` at a prefix."""
+    words = list(command.words[1:])
+    while words and words[0].text.startswith("-") and words[0].text != "--":
+        words.pop(0)
+    if words and words[0].text == "--":
+        words.pop(0)
+    if len(words) < 2:
+        return None
+    prefix, *rest = words
+    created = (Word("conda"), Word("create"), Word("-p"), prefix, *rest)
+    return _conda(replace(command, words=created), step)
+
+
+def _installer(command: Command, step: PlannedStep) -> Installation:
+    """``bash Miniconda3-latest-Linux-x86_64.sh -b -p /opt/conda``: conda itself, by name."""
+    given = arguments(command.words[1:], "-p")
+    environment = _conda_environment(command, given)
+    return Installation("conda", named=True, packages=("conda",), environment=environment)
 
 
 def _conda_env_alias(command: Command, step: PlannedStep) -> Installation | None:
@@ -122,6 +152,10 @@ def _anaconda_project(command: Command, step: PlannedStep) -> Installation | Non
 
 
 def _reads(command: Command, step: PlannedStep) -> Installation | None:
+    if command.name == "create-env":
+        return _create_env(command, step)
+    if _INSTALLER.fullmatch(command.name):
+        return _installer(command, step)
     if command.name == "conda-env":
         return _conda_env_alias(command, step)
     if command.name == "conda-lock":
@@ -145,10 +179,17 @@ def _comparable(path: Path) -> bool:
         return False
 
 
+_INSTALLER = re.compile(
+    r"(?:mini|ana)(?:conda|forge)\d*\b.*\.(?:sh|exe)|(?:micro)?mambaforge\b.*\.sh", re.IGNORECASE
+)
+"""What the files are called that install conda."""
+
+
 TOOL = Tool(
     name="conda",
     programs=re.compile(
         r"(?:conda|mamba|micromamba)[0-9]*(?:\.exe)?|conda-env|conda-lock|(?:ana)?conda-project"
+        rf"|create-env|(?i:{_INSTALLER.pattern})"
     ),
     caches=known_layouts("conda"),
     reads=_reads,

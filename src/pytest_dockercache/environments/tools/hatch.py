@@ -16,9 +16,15 @@ __all__ = ["TOOL"]
 def _hatch(command: Command, step: PlannedStep) -> Installation | None:
     given = arguments(command.words[1:], "-e --env -p --project --data-dir --cache-dir --config")
     texts = [word.text for word in given.words[:2]]
+    if texts[:1] in (["run"], ["shell"]):
+        files = conventional_files(command.directory, "pyproject.toml", "hatch.toml")
+        return Installation("hatch", *files, implied=True, selects=given.chosen("-e", "--env"))
     if texts == ["env", "create"]:
         return Installation(
-            "hatch", *conventional_files(command.directory, "pyproject.toml", "hatch.toml")
+            "hatch",
+            *conventional_files(command.directory, "pyproject.toml", "hatch.toml"),
+            with_project=True,
+            selects=frozenset(f"-e {word.text}" for word in given.words[2:]),
         )
     if texts == ["dep", "show"]:
         manifests, unresolved = conventional_files(
@@ -35,5 +41,5 @@ TOOL = Tool(
     conventional=("pyproject.toml", "hatch.toml"),
     manifests=re.compile(r"hatch\.toml|pyproject\.toml"),
     variables=re.compile(r"HATCH(_\w*)?"),
-    runner=Runner("-e --env -p --project"),
+    runner=Runner("-e --env -p --project", installs=True),
 )

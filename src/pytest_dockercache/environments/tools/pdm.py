@@ -7,7 +7,7 @@ import re
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files, moved
+from .command_lines import Installation, arguments, conventional_files, moved, package_name
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
@@ -16,7 +16,7 @@ __all__ = ["TOOL"]
 def _pdm(command: Command, step: PlannedStep) -> Installation | None:
     given = arguments(
         command.words[1:],
-        "-p --project -L --lockfile -G --group --with --without -d --venv -f --format -o --output",
+        "-p --project -L --lockfile -G --group --with --without --venv -f --format -o --output",
     )
     if not given.words or given.has("--help", "-h", "--dry-run", "--check"):
         return None
@@ -26,12 +26,19 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
     if action in ("install", "sync", "update"):
         without = given.has("--no-self")
         return Installation(
-            "pdm", manifests, unresolved, with_project=not without, without_project=without
+            "pdm",
+            manifests,
+            unresolved,
+            with_project=not without,
+            without_project=without,
+            selects=given.chosen("-G", "--group", "--with", "-d", "--dev"),
+            leaves=given.chosen("--without", "--prod", "--production", "--no-default", "--no-dev"),
         )
     if action == "export":
         return Installation("pdm", manifests, unresolved, exports=True)
     if action == "add" and len(given.words) > 1:
-        return Installation("pdm", named=True)
+        names = tuple(package_name(word.text) for word in given.words[1:])
+        return Installation("pdm", named=True, packages=names)
     return None
 
 

@@ -16,11 +16,12 @@ from .command_lines import (
     conventional_files,
     is_local,
     is_true,
+    package_name,
     read_files,
 )
 from .table import Tool, known_layouts
 
-__all__ = ["TOOL", "VALUED", "install", "interpreter", "only", "target"]
+__all__ = ["PROJECT_FILES", "TOOL", "VALUED", "install", "interpreter", "only", "target"]
 
 VALUED = (
     "-r --requirement -c --constraint -b --build-constraint -e --editable -t --target -i "
@@ -42,13 +43,15 @@ VALUED = (
 
 def _pip(command: Command, step: PlannedStep) -> Installation | None:
     given = arguments(command.words[1:], VALUED)
-    if not given.words or given.words[0].text not in ("install", "wheel"):
+    if not given.words or given.words[0].text not in ("install", "wheel", "download"):
         return None
     environment = {**dict(step.environment), **dict(command.assignments)}
     found = install("pip", command.directory, given, environment)
-    if found is not None and given.words[0].text == "wheel":
-        return replace(found, wheels=True)
-    return found
+    if found is None or given.words[0].text == "install":
+        return found
+    into = given.values("-w", "--wheel-dir", "-d", "--dest", "--destination-dir")
+    place = joined_path(command.directory, into[-1] if into else Word("."))
+    return replace(found, wheels=True, wheel_dir=place.text if place.known else "")
 
 
 def install(
@@ -72,20 +75,56 @@ def install(
         for word in given.values("--group")
     )
     packages = (*given.words[1:], *given.values("-e", "--editable"))
-    named = any(not is_local(word) for word in packages)
-    if not required and not groups and not named:
-        if not packages:
-            return None
-        return Installation(tool, project=True)
-    manifests, unresolved = read_files(directory, (*required, *groups, *constraints))
+    named = tuple(word for word in packages if not is_local(word))
+    local = tuple(_without_extras(word) for word in packages if is_local(word))
+    if not required and not groups and not packages:
+        return None
+    projects = sum(read_files(directory, local), ())
+    project = not required and not groups and not named
+    files = (*required, *groups, *constraints)
+    if project:
+        files += tuple(Word(f"{path}/{name}") for path in projects for name in PROJECT_FILES)
+    manifests, unresolved = read_files(directory, files)
     return Installation(
         tool,
         manifests,
         unresolved,
-        named=named,
+        named=bool(named),
+        project=project,
         constraints=only(constraints, (*required, *groups), directory),
         environment=interpreter(tool, directory, given, environment),
         target=target(given, environment),
+        packages=tuple(package_name(word.text) for word in named),
+        projects=projects,
+        without_dependencies=given.has("--no-deps", "--no-dependencies")
+        or is_true(environment.get("PIP_NO_DEPS", "")),
+        wheelhouses=read_files(directory, given.values("-f", "--find-links"))[0],
+    )
+
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+"""What says which dependencies a project has, in the project's directory."""
+
+
+def _without_extras(word: Word) -> Word:
+    return replace(word, text=re.sub(r"\[[^\]/]*\]\Z", "", word.text))
+
+
+def _setup(command: Command, step: PlannedStep) -> Installation | None:
+    """``python setup.py install``: its dependencies too, through easy_install."""
+    actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+    if not {"install", "develop", "easy_install"}.intersection(actions):
+        return None
+    script = joined_path(command.directory, command.words[0])
+    directory = script.text.rpartition("/")[0] or "/"
+    words = [word.text for word in command.words]
+    files = conventional_files(directory, *PROJECT_FILES) if script.known else ((), (script.text,))
+    return Installation(
+        "setup.py",
+        *files,
+        project=True,
+        projects=(directory,),
+        without_dependencies="--no-deps" in words or "-N" in words,
     )
 
 
@@ -142,6 +181,8 @@ def _pip_compile(command: Command, step: PlannedStep) -> Installation | None:
 
 
 def _reads(command: Command, step: PlannedStep) -> Installation | None:
+    if command.name == "setup.py":
+        return _setup(command, step)
     if command.name == "pip-compile":
         return _pip_compile(command, step)
     if command.name in ("pip-sync", "piptools"):
@@ -155,7 +196,7 @@ def _comparable(path: Path) -> bool:
 
 TOOL = Tool(
     name="pip",
-    programs=re.compile(r"pip[0-9.]*|pip-sync|piptools|pip-compile|pip-tools"),
+    programs=re.compile(r"pip[0-9.]*|pip-sync|piptools|pip-compile|pip-tools|setup\.py"),
     caches=known_layouts("pip"),
     reads=_reads,
     conventional=("requirements.txt",),

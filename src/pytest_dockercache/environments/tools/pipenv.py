@@ -7,7 +7,7 @@ import re
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files, read_files
+from .command_lines import Installation, arguments, conventional_files, package_name, read_files
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
@@ -26,7 +26,8 @@ def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
         if files:
             manifests, unresolved = read_files(command.directory, files)
         elif packages and action.text == "install":
-            return Installation("pipenv", named=True)
+            names = tuple(package_name(word.text) for word in packages)
+            return Installation("pipenv", named=True, packages=names)
         return Installation("pipenv", manifests, unresolved)
     if action.text == "requirements":
         return Installation("pipenv", manifests, unresolved, exports=True)

@@ -6,7 +6,7 @@ import re
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.script import Command, Word
-from .command_lines import Installation, arguments, is_local
+from .command_lines import Installation, arguments, is_local, package_name, read_files
 from .pip import VALUED
 from .table import Tool
 
@@ -22,8 +22,10 @@ def _named_install(command: Command, step: PlannedStep) -> Installation | None:
     if not words or given.has("--help", "-h"):
         return None
     if all(is_local(word) for word in words):
-        return Installation("pip", project=True)
-    return Installation(command.name, named=True)
+        projects = sum(read_files(command.directory, words), ())
+        return Installation("pip", project=True, projects=projects)
+    names = tuple(package_name(word.text) for word in words)
+    return Installation(command.name, named=True, packages=names, apart=command.name == "pipx")
 
 
 TOOL = Tool(

@@ -8,7 +8,14 @@ import re
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command, joined_path
-from .command_lines import Arguments, Installation, Paths, arguments, conventional_files
+from .command_lines import (
+    Arguments,
+    Installation,
+    Paths,
+    arguments,
+    conventional_files,
+    package_name,
+)
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
@@ -23,13 +30,28 @@ def _pixi(command: Command, step: PlannedStep) -> Installation | None:
     if not given.words or given.has("--help", "-h"):
         return None
     action = given.words[0].text
-    if action in ("install", "i", "reinstall"):
-        return Installation("pixi", *_pixi_files(command.directory, given))
+    selects = given.chosen("-e", "--environment", "--all", "-a")
+    if action in ("install", "i", "reinstall", "update", "upgrade"):
+        files = _pixi_files(command.directory, given)
+        return (
+            None
+            if given.has("--no-install")
+            else Installation("pixi", *files, with_project=True, selects=selects)
+        )
+    if action in ("run", "r", "shell-hook", "shell", "s"):
+        if given.has("--no-install", "--as-is"):
+            return None
+        files = _pixi_files(command.directory, given)
+        return Installation("pixi", *files, implied=True, selects=selects)
     if action in ("add", "a") and len(given.words) > 1:
-        return Installation("pixi", named=True)
+        names = tuple(package_name(word.text) for word in given.words[1:])
+        return Installation("pixi", named=True, packages=names)
+    if action == "exec":
+        return Installation("pixi", named=True, apart=True)
     everywhere = action in ("global", "g") and len(given.words) > 2
     if everywhere and given.words[1].text in ("install", "i", "add", "a"):
-        return Installation("pixi", named=True)
+        names = tuple(package_name(word.text) for word in given.words[2:])
+        return Installation("pixi", named=True, packages=names, apart=True)
     return None
 
 
@@ -57,5 +79,5 @@ TOOL = Tool(
     comments={r"(^|/)pixi\.lock$": "#"},
     variables=re.compile(r"PIXI(_\w*)?"),
     places=re.compile(r"\.pixi\b"),
-    runner=Runner("-e --environment --manifest-path --platform"),
+    runner=Runner("-e --environment --manifest-path --platform", installs=True),
 )

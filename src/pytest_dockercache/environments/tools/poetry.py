@@ -7,7 +7,7 @@ import re
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files, moved
+from .command_lines import Installation, arguments, conventional_files, moved, package_name
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
@@ -27,15 +27,24 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
     manifests, unresolved = conventional_files(directory, "pyproject.toml", "poetry.lock")
     if action in ("install", "sync", "update"):
         if given.has("--only-root"):
-            return Installation("poetry", project=True)
+            return Installation("poetry", project=True, without_dependencies=True)
         without = given.has("--no-root")
         return Installation(
-            "poetry", manifests, unresolved, with_project=not without, without_project=without
+            "poetry",
+            manifests,
+            unresolved,
+            with_project=not without,
+            without_project=without,
+            selects=given.chosen(
+                "--with", "-E", "--extras", "--all-extras", "--all-groups", "--dev"
+            ),
+            leaves=given.chosen("--without", "--only", "--no-dev"),
         )
     if action == "export":
         return Installation("poetry", manifests, unresolved, exports=True)
     if action == "add" and len(given.words) > 1:
-        return Installation("poetry", named=True)
+        names = tuple(package_name(word.text) for word in given.words[1:])
+        return Installation("poetry", named=True, packages=names)
     return None
 
 

@@ -6,7 +6,7 @@ import re
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files
+from .command_lines import Installation, arguments, conventional_files, package_name
 from .table import Tool
 
 __all__ = ["TOOL"]
@@ -21,7 +21,8 @@ def _rye(command: Command, step: PlannedStep) -> Installation | None:
         names = ("pyproject.toml", "requirements.lock", "requirements-dev.lock")
         return Installation("rye", *conventional_files(command.directory, *names))
     if action in ("add", "install") and len(given.words) > 1:
-        return Installation("rye", named=True)
+        packages = tuple(package_name(word.text) for word in given.words[1:])
+        return Installation("rye", named=True, packages=packages, apart=action == "install")
     return None
 
 

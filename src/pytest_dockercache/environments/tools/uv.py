@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files, is_true, moved, read_files
+from .command_lines import (
+    Arguments,
+    Installation,
+    arguments,
+    conventional_files,
+    is_true,
+    moved,
+    package_name,
+    read_files,
+)
 from .pip import VALUED, install, interpreter, only, target
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
 
 _UV_VALUES = (
-    VALUED + " --package --only-group --no-group --no-extra --script --no-install-package "
+    VALUED + " --package --only-group --no-group --no-extra --script --env-file --with "
+    "--with-requirements --with-editable --no-install-package "
     "--only-install-package --python-preference --python-fetch --cache-dir -q"
 ).replace(" -q", "")
 
@@ -52,22 +63,65 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
         without = given.has("--no-install-project", "--no-install-workspace", "--only-group") or (
             is_true(environment.get("UV_NO_INSTALL_PROJECT", ""))
         )
+        if given.has("--only-dev"):
+            without = True
         scripts = given.values("--script")
         if scripts:
             manifests, unresolved = read_files(project, scripts)
         return Installation(
-            "uv", manifests, unresolved, with_project=not without, without_project=without
+            "uv",
+            manifests,
+            unresolved,
+            with_project=not without,
+            without_project=without,
+            selects=given.chosen(*_ADDING),
+            leaves=given.chosen(*_LEAVING),
         )
+    if action == "run":
+        return _run(given, environment, manifests, unresolved)
     if action == "export":
         return Installation("uv", manifests, unresolved, exports=True)
     if action == "add":
         files, unknown = read_files(
             directory, given.values("-r", "--requirements", "--requirement")
         )
-        return Installation("uv", files, unknown, named=len(given.words) > 1)
+        names = tuple(package_name(word.text) for word in given.words[1:])
+        return Installation("uv", files, unknown, named=bool(names), packages=names)
     if action == "tool" and len(given.words) > 2 and given.words[1].text == "install":
-        return Installation("uv", named=True)
+        names = tuple(package_name(word.text) for word in given.words[2:])
+        return Installation("uv", named=True, packages=names, apart=True)
     return None
+
+
+_ADDING = ("--extra", "--all-extras", "--group", "--all-groups", "--all-packages")
+_LEAVING = (
+    "--no-dev", "--no-group", "--no-extra", "--only-group", "--only-dev", "--no-default-groups",
+    "--no-install-package", "--package",
+)  # fmt: skip
+
+
+def _run(
+    given: Arguments,
+    environment: Mapping[str, str],
+    manifests: tuple[str, ...],
+    unresolved: tuple[str, ...],
+) -> Installation | None:
+    """``uv run``, which syncs the project's environment before it runs the command."""
+    apart = given.has("--no-sync", "--no-project", "--isolated", "--script") or (
+        is_true(environment.get("UV_NO_SYNC", "")) or is_true(environment.get("UV_NO_PROJECT", ""))
+    )
+    if not apart:
+        return Installation(
+            "uv",
+            manifests,
+            unresolved,
+            with_project=True,
+            implied=True,
+            selects=given.chosen(*_ADDING),
+            leaves=given.chosen(*_LEAVING),
+        )
+    names = tuple(package_name(word.text) for word in given.values("--with"))
+    return Installation("uv", named=True, packages=names, apart=True) if names else None
 
 
 TOOL = Tool(
@@ -81,6 +135,7 @@ TOOL = Tool(
     variables=re.compile(r"UV(_\w*)?"),
     runner=Runner(
         "--project --directory --extra --group --only-group --with --with-requirements "
-        "-p --python --package --env-file --index --default-index"
+        "-p --python --package --env-file --index --default-index --no-group --no-extra",
+        installs=True,
     ),
 )

@@ -1,0 +1,235 @@
+"""What the steps above a step have installed: it decides whether that step installs more."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..dockerfile.stages import path_below
+from ..dockerfile.syntax import PlannedStep, Transfer
+from .own_project import OwnProject
+from .tools import Installation, is_installed_place
+
+__all__ = ["Above", "Effect", "effect_of", "is_tools_only", "with_transfers"]
+
+Effect = Literal["dependencies", "project", "unknown"]
+"""What an installation brings that is not there yet: dependencies too, the project alone, or
+nobody here can tell which."""
+
+
+@dataclass(frozen=True)
+class Above:
+    """What a step finds installed.
+
+    ``installations`` are those of the environment steps above it, in its stage
+    and in those that it is built FROM; ``copied`` says whether another stage's
+    environment was copied from there, None where nobody can tell. In
+    ``wheelhouses``, container paths, lie dependencies that are ready to
+    install; ``builds`` is True where a wheel of a project was made.
+    """
+
+    installations: tuple[Installation, ...] = ()
+    copied: bool | None = False
+    wheelhouses: tuple[str, ...] = ()
+    builds: bool = False
+
+    @property
+    def has_dependencies(self) -> bool:
+        """Whether dependencies were installed from a manifest."""
+        return self.copied is True or any(map(_reads_manifest, self.installations))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The packages that were installed by name, and are no tools."""
+        named = (item for item in self.installations if not is_tools_only(item))
+        return frozenset(name for item in named for name in item.packages)
+
+    def after(self, installation: Installation) -> Above:
+        """The same with one installation more."""
+        if not installation.wheels:
+            return replace(self, installations=(*self.installations, installation))
+        if installation.project and installation.without_dependencies:
+            return replace(self, builds=True)
+        return replace(self, wheelhouses=(*self.wheelhouses, installation.wheel_dir))
+
+
+_TOOL_NAMES = """
+pip setuptools wheel build uv poetry pdm pipenv conda mamba micromamba conda-lock hatch
+hatchling flit flit-core virtualenv pip-tools poetry-core poetry-plugin-export
+poetry-plugin-bundle poetry-dynamic-versioning setuptools-scm conda-pack conda-build
+conda-libmamba-solver libmamba pipx twine tox nox rye pixi python cython ninja cmake meson
+meson-python scikit-build scikit-build-core maturin pybind11 packaging wheel-filename
+setuptools-rust uv-dynamic-versioning hatch-vcs auditwheel pipreqs anaconda-project
+"""
+_TOOLS = frozenset(_TOOL_NAMES.split())
+"""Packages that install or build others; none of them is what a project depends on."""
+
+
+def is_tools_only(installation: Installation) -> bool:
+    """Whether an installation brings tools, and nothing that a project depends on."""
+    if installation.project or _reads_manifest(installation):
+        return False
+    packages = installation.packages
+    return installation.apart or (bool(packages) and _TOOLS.issuperset(packages))
+
+
+def _reads_manifest(installation: Installation) -> bool:
+    limiting = installation.constraints
+    read = (*installation.manifests, *installation.unresolved)
+    return any(path not in limiting for path in read)
+
+
+def effect_of(
+    installation: Installation,
+    above: Above,
+    project_at: Callable[[str], OwnProject | None],
+    own_name: Callable[[], str],
+) -> Effect:
+    """What an installation brings besides what the steps above it have brought.
+
+    ``project_at`` gives the project in a directory of the container as the
+    step sees it; ``own_name`` the name of the context's own project, "" if it
+    is not known.
+    """
+    if installation.wheels:
+        apart = installation.project and installation.without_dependencies
+        return "project" if apart else "dependencies"
+    if installation.implied or installation.with_project:
+        return "project" if _is_synced(installation, above) else "dependencies"
+    if installation.project:
+        return _effect_of_project(installation, above, project_at)
+    if installation.packages and not _reads_manifest(installation):
+        return _effect_of_names(installation, above, own_name)
+    return "dependencies"
+
+
+def _is_synced(installation: Installation, above: Above) -> bool:
+    """Whether the same tool has installed the same manifests, with nothing left out of them."""
+    return any(
+        (earlier.with_project or earlier.without_project or earlier.implied)
+        and earlier.tool == installation.tool
+        and _same_manifests(earlier, installation)
+        and installation.selects <= earlier.selects
+        and earlier.leaves <= installation.leaves
+        for earlier in above.installations
+    )
+
+
+def _same_manifests(one: Installation, other: Installation) -> bool:
+    if one.unresolved or other.unresolved:
+        return True
+    return not set(one.manifests).isdisjoint(other.manifests)
+
+
+_ARCHIVE = re.compile(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
+
+
+def _effect_of_project(
+    installation: Installation, above: Above, project_at: Callable[[str], OwnProject | None]
+) -> Effect:
+    if installation.without_dependencies:
+        return "project"
+    paths = installation.projects
+    if any(above_holds(path, above.wheelhouses) for path in paths):
+        return "dependencies"
+    if above.has_dependencies:
+        return "project"
+    if above.copied is None or not all(path.startswith("/") for path in paths):
+        return "unknown"
+    if all(_ARCHIVE.fullmatch(path) for path in paths):
+        return "unknown"
+    if not above.names:
+        return "dependencies"
+    needed = frozenset[str]()
+    for path in paths:
+        project = project_at(path)
+        if project is None or project.dependencies is None:
+            return "unknown"
+        needed |= project.dependencies
+    return "project" if needed <= above.names else "dependencies"
+
+
+def above_holds(path: str, wheelhouses: tuple[str, ...]) -> bool:
+    """Whether a path may lie in one of the directories of wheels, or be one."""
+    place = re.split(r"[^/]*[*?\[]", path)[0].rstrip("/") or "/"
+    return any(
+        not house
+        or path_below(place, house) is not None
+        or (place != "/" and path_below(house, place) is not None)
+        for house in wheelhouses
+    )
+
+
+def _effect_of_names(
+    installation: Installation, above: Above, own_name: Callable[[], str]
+) -> Effect:
+    """A project's own wheel may be installed by the project's name."""
+    from_wheels = bool(installation.wheelhouses) or above.builds
+    if not from_wheels and not installation.without_dependencies:
+        return "dependencies"
+    own = own_name()
+    is_own = bool(own) and set(installation.packages) == {own}
+    if installation.without_dependencies and (is_own or (above.builds and from_wheels)):
+        return "project"
+    return "project" if is_own and above.has_dependencies else "dependencies"
+
+
+_WHOLE = frozenset({"/", "/usr", "/usr/local", "/opt", "/root", "/home"})
+
+
+def with_transfers(above: Above, step: PlannedStep, ends: Mapping[int, Above]) -> Above:
+    """What is there after a COPY from other stages, or during a RUN that mounts them.
+
+    ``ends`` are the states in which the stages before this one ended.
+    """
+    for transfer in step.transfers:
+        other = ends.get(transfer.origin) if isinstance(transfer.origin, int) else None
+        if other is None:
+            continue
+        destination = posixpath.normpath(transfer.destination)
+        houses = above.wheelhouses
+        if any(_takes(transfer, house) for house in other.wheelhouses):
+            houses = (*houses, destination)
+        copied = above.copied
+        if other.has_dependencies and copied is not True:
+            copied = _takes_environment(transfer, other) or None
+        above = replace(
+            above, wheelhouses=houses, copied=copied, builds=above.builds or other.builds
+        )
+    return above
+
+
+def _takes(transfer: Transfer, directory: str) -> bool:
+    for source in transfer.sources or ("/",):
+        place = "/" + re.split(r"[^/]*[*?\[]", source)[0].strip("/")
+        if not directory or path_below(directory, place) is not None:
+            return True
+        if path_below(place, directory) is not None:
+            return True
+    return False
+
+
+def _takes_environment(transfer: Transfer, other: Above) -> bool:
+    """Whether a COPY plainly takes the place that a stage's packages were installed into."""
+    places = [
+        word.text
+        for item in other.installations
+        for word in (item.environment, item.active)
+        if word is not None and word.known and word.text.startswith("/")
+    ]
+    places += [item.target for item in other.installations if item.target.startswith("/")]
+    places += [
+        posixpath.join(posixpath.dirname(item.manifests[0]), ".venv")
+        for item in other.installations
+        if item.manifests and (item.with_project or item.without_project)
+    ]
+    sources = ["/" + source.strip("/") for source in transfer.sources]
+    return any(
+        source in _WHOLE
+        or is_installed_place(source)
+        or any(path_below(place, source) is not None for place in places)
+        for source in sources
+    )

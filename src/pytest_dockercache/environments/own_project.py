@@ -1,0 +1,83 @@
+"""What the metadata of a project says of itself: its name, and what it depends on."""
+
+from __future__ import annotations
+
+import configparser
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError
+from .documents import load_toml, table
+from .tools.command_lines import package_name
+
+__all__ = ["OwnProject", "read_project"]
+
+
+@dataclass(frozen=True)
+class OwnProject:
+    """A project's ``name``, and the names of its ``dependencies``, None where nobody can tell.
+
+    Names are as indexes normalise them.
+    """
+
+    name: str
+    dependencies: frozenset[str] | None
+
+
+def read_project(directory: str, read: Callable[[str], str | None]) -> OwnProject | None:
+    """The project in a directory; None where no metadata of it can be read.
+
+    ``read`` gives the text of a file by its path, None where it is not known.
+    """
+    text = read(posixpath.join(directory, "pyproject.toml"))
+    found = None if text is None else _of_pyproject(text, directory)
+    if found is not None:
+        return found
+    text = read(posixpath.join(directory, "setup.cfg"))
+    found = None if text is None else _of_setup_cfg(text)
+    if found is not None:
+        return found
+    text = read(posixpath.join(directory, "setup.py"))
+    name = None if text is None else re.search(r"""\bname\s*=\s*["']([\w.-]+)["']""", text)
+    return OwnProject(package_name(name[1]), None) if name else None
+
+
+def _of_pyproject(text: str, directory: str) -> OwnProject | None:
+    try:
+        document = load_toml(text, Path(directory, "pyproject.toml"))
+    except ConfigError:
+        return None
+    project, poetry = table(document, "project"), table(document, "tool", "poetry")
+    name = project.get("name") or poetry.get("name")
+    if not isinstance(name, str):
+        return None
+    dynamic = project.get("dynamic")
+    listed = project.get("dependencies")
+    needed: frozenset[str] | None = None
+    if isinstance(listed, list):
+        needed = frozenset(package_name(str(item)) for item in listed)
+    elif poetry.get("dependencies") is not None and not listed:
+        names = table(poetry, "dependencies")
+        needed = frozenset(package_name(item) for item in names) - {"python"}
+    elif project and not (isinstance(dynamic, list) and "dependencies" in dynamic):
+        needed = frozenset()
+    return OwnProject(package_name(name), needed)
+
+
+def _of_setup_cfg(text: str) -> OwnProject | None:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return None
+    name = parser.get("metadata", "name", fallback="")
+    if not name:
+        return None
+    listed = parser.get("options", "install_requires", fallback=None)
+    needed = None
+    if listed is not None and "file:" not in listed:
+        needed = frozenset(package_name(line) for line in listed.splitlines() if line.strip())
+    return OwnProject(package_name(name), needed)

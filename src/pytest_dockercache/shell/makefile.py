@@ -1,0 +1,80 @@
+"""The shell lines that ``make TARGET`` runs, as far as a Makefile says them plainly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+__all__ = ["recipe_of"]
+
+_VARIABLE = re.compile(r"(?:export\s+|override\s+)?([\w.-]+)\s*(?:[:?+]{0,2}=)\s*(.*)")
+_RULE = re.compile(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;#]*)(?:;(.*))?")
+_REFERENCE = re.compile(r"\$\(([\w.-]+)\)|\$\{([\w.-]+)\}|\$\$")
+
+
+def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str] = {}) -> str:
+    """The recipes of some targets and of what they depend on, as one shell script.
+
+    No target means the first one. ``variables`` are those of the command line
+    and the environment. Pattern rules, conditions and functions are not
+    followed: a reference that they leave stands as ``$NAME``.
+    """
+    values: dict[str, str] = {}
+    rules: dict[str, tuple[tuple[str, ...], list[str]]] = {}
+    current: list[list[str]] = []
+    first = ""
+    for line in makefile.replace("\\\n", " ").splitlines():
+        if line.startswith("\t"):
+            for recipe in current:
+                recipe.append(line.strip().lstrip("@-+"))
+            continue
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _RULE.fullmatch(line.rstrip())
+        variable = _VARIABLE.fullmatch(line.strip())
+        if variable is not None:
+            values[variable[1]] = variable[2].partition(" #")[0].strip()
+        elif found is not None:
+            current = []
+            for name in found[1].split():
+                if not first and not name.startswith("."):
+                    first = name
+                needed, recipe = rules.get(name, ((), []))
+                more = tuple(word for word in found[2].split() if word != "|")
+                rules[name] = ((*needed, *more), recipe)
+                if found[3]:
+                    recipe.append(found[3].strip())
+                current.append(recipe)
+    known = {**values, **variables}
+    done: dict[str, None] = {}
+    lines: list[str] = []
+    for target in targets or [first]:
+        _follow(target, rules, done, lines)
+    return "\n".join(f"({_expanded(line, known)})" for line in lines)
+
+
+def _follow(
+    target: str,
+    rules: Mapping[str, tuple[tuple[str, ...], list[str]]],
+    done: dict[str, None],
+    lines: list[str],
+) -> None:
+    if target in done or target not in rules:
+        return
+    done[target] = None
+    needed, recipe = rules[target]
+    for name in needed:
+        _follow(name, rules, done, lines)
+    lines += recipe
+
+
+def _expanded(text: str, values: Mapping[str, str], depth: int = 0) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if not name:
+            return "$$" if depth else "$"
+        if name in values and depth < 10:
+            return _expanded(values[name], values, depth + 1)
+        return {"MAKE": "make", "PIP": "pip", "PYTHON": "python"}.get(name, f"${name}")
+
+    return _REFERENCE.sub(value, text)
