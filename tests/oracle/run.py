@@ -2,8 +2,12 @@
 
     python tests/oracle/run.py --cases 1000 [--engine buildx|buildkit|classic] [--seed N]
 
+    python tests/oracle/run.py --fixes 300 [--seed N]
+
 Prints the agreement as a table per instruction and kind of edit. Ends with
 status 1, and the smallest case found, as soon as builder and model disagree.
+With ``--fixes``: broken projects, the patches that are offered for them, and
+what the builder says of these; status 1 if one is wrong, or too few are offered.
 """
 
 from __future__ import annotations
@@ -33,8 +37,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="repeat the cases of a run")
     parser.add_argument("--no-shrink", action="store_true", help="show a disagreement as it is")
     parser.add_argument("--unknown", action="store_true", help="show what the model did not know")
+    parser.add_argument("--fixes", type=int, default=0, help="how many broken projects to mend")
     options = parser.parse_args()
     chosen = options.seed if options.seed is not None else int(time.time())
+    if options.fixes:
+        return _mend(options, chosen)
     print(f"oracle: {options.cases} cases on {options.engine}, seed {chosen}", flush=True)
     table = Table()
     with bench(options.engine) as made:
@@ -51,6 +58,27 @@ def main() -> int:
             print(item)
         return 1
     return 0
+
+
+LEAST_OFFERED = 0.85
+"""The share of broken projects that a move can mend and that must get a patch."""
+
+
+def _mend(options: argparse.Namespace, chosen: int) -> int:
+    import docker
+    import fixes
+
+    print(f"fixes: {options.fixes} projects on {options.engine}, seed {chosen}", flush=True)
+    figures = fixes.Figures()
+    with bench(options.engine) as made:
+        fixes.require_installers(docker.from_env())
+        for seed in range(chosen, chosen + options.fixes):
+            fixes.judge(made, seed, figures)
+            if figures.wrong and figures.wrong[-1][0] == seed:
+                print(f"seed {seed}: {figures.wrong[-1][1]}", flush=True)
+    print(figures)
+    enough = figures.offered >= LEAST_OFFERED * figures.asked
+    return 0 if enough and not figures.wrong else 1
 
 
 def _run(
