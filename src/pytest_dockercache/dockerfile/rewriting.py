@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .reader import parse_dockerfile
 
-__all__ = ["Block", "Sheet", "patch_of", "sheet_of"]
+__all__ = ["Block", "Sheet", "applied", "patch_of", "sheet_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,3 +219,63 @@ def _file_patch(path: str, before: str | None, after: str) -> str:
         # difflib ends the header lines itself.
         out.append(text if number > 1 else line)
     return "".join(out)
+
+
+def applied(patch: str, texts: Mapping[str, str | None]) -> dict[str, str]:
+    """The files of ``texts`` that a patch of :func:`patch_of` changes, as it leaves them.
+
+    ``texts`` gives each file as it is, None where there is none. Raises
+    ValueError where a hunk's lines are not found.
+    """
+    made: dict[str, str] = {}
+    for path, hunks in _read_patch(patch):
+        lines = _physical(made.get(path) or texts.get(path) or "")
+        for old, new, near in hunks:
+            lines = _with_hunk(lines, old, new, near, path)
+        made[path] = "".join(lines)
+    return made
+
+
+_Hunk = tuple[list[str], list[str], int]
+
+
+def _read_patch(patch: str) -> list[tuple[str, list[_Hunk]]]:
+    """The files of a patch, each with its hunks: the lines before and after, and where."""
+    files: list[tuple[str, list[_Hunk]]] = []
+    before = ""
+    left = [0, 0]
+    for line in _physical(patch):
+        if line.startswith("\\"):
+            old, new, _ = files[-1][1][-1]
+            for side in {" ": (old, new), "-": (old,), "+": (new,)}[before[:1]]:
+                side[-1] = side[-1].removesuffix("\n")
+        elif any(left):
+            old, new, _ = files[-1][1][-1]
+            if line[0] != "+":
+                old.append(line[1:])
+                left[0] -= 1
+            if line[0] != "-":
+                new.append(line[1:])
+                left[1] -= 1
+        elif line.startswith("+++ b/"):
+            files.append((line[6:].rstrip("\n").removesuffix("\t"), []))
+        elif line.startswith("@@"):
+            ranges = [part.partition(",") for part in line.split()[1:3]]
+            left = [int(count) if comma else 1 for _, comma, count in ranges]
+            files[-1][1].append(([], [], int(ranges[0][0][1:])))
+        before = line
+    return files
+
+
+def _with_hunk(lines: list[str], old: list[str], new: list[str], near: int, path: str) -> list[str]:
+    found = [
+        start
+        for start in range(len(lines) - len(old) + 1)
+        if lines[start : start + len(old)] == old
+    ]
+    if not old:
+        found = [len(lines)] if near else [0]
+    if not found:
+        raise ValueError(f"a change of {path} near line {near} does not fit any more")
+    start = min(found, key=lambda place: abs(place + 1 - near))
+    return [*lines[:start], *new, *lines[start + len(old) :]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_dockercache.dockerfile.rewriting import patch_of, sheet_of
+from pytest_dockercache.dockerfile.rewriting import applied, patch_of, sheet_of
 
 ARTICLE = """\
 # syntax=docker/dockerfile:1
@@ -120,6 +120,7 @@ def test_the_patch_makes_the_rewritten_file_byte_for_byte(
         command, cwd=directory, input=patch_of(changes).encode(), check=True, capture_output=True
     )
     assert path.read_bytes() == after.encode()
+    assert applied(patch_of(changes), {name: text}).get(name, text) == after
     assert (directory / ".dockerignore").read_bytes() == b".git\n**/__pycache__\n"
 
 
@@ -132,3 +133,12 @@ def test_an_ignore_file_that_is_there_is_changed_not_made_anew(tmp_path: Path) -
 
 def test_nothing_changed_is_no_patch() -> None:
     assert patch_of({"Dockerfile": ("FROM a\n", "FROM a\n")}) == ""
+
+
+def test_a_patch_whose_lines_are_gone_does_not_apply() -> None:
+    patch = patch_of({"Dockerfile": ("FROM a\nRUN b\n", "FROM a\nRUN c\n")})
+    assert applied(patch, {"Dockerfile": "# x\nFROM a\nRUN b\n"}) == {
+        "Dockerfile": "# x\nFROM a\nRUN c\n"
+    }
+    with pytest.raises(ValueError, match="does not fit"):
+        applied(patch, {"Dockerfile": "FROM b\n"})
