@@ -501,8 +501,9 @@ def _owned_by(
         if step.instruction.keyword in ("COPY", "ADD"):
             if effects.writes.meeting(covered) is None:
                 continue
-            writes = (*effects.writes.files, *effects.writes.trees)
-            if not all(any(_within(path, tree) for tree in trees) for path in writes):
+            writes = [*effects.writes.files, *effects.writes.trees]
+            real = [path for path in writes if path.startswith("/")]
+            if not all(any(_within(path, tree) for tree in trees) for path in real):
                 return None
             copies.append(p)
         elif step.instruction.keyword == "RUN" and p != changing:
@@ -537,6 +538,8 @@ def _owned_by(
         new_run = without_segment(chain, number)
     what = "owner" if flag == "chown" else "mode"
     words = f"set the {what} by COPY --{flag}={value} in line {shown} instead of line {written}"
+    if flag == "chown" and ":" not in value:
+        words += ", which sets the group as well"
     return draft.replaced(here, new_run, words)
 
 

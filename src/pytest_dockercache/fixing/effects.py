@@ -306,7 +306,15 @@ def _ran(site: Site, position: int) -> Effects:
             total |= Effects(directories=frozenset({command.directory}))
     for text in texts:
         total |= _redirected(text, step.workdir, dict(step.environment))
-    return _with_settings(total)
+    return _with_settings(_without_own_mounts(total, site.views[position].own.at))
+
+
+def _without_own_mounts(total: Effects, mounted: Mapping[str, str]) -> Effects:
+    """What a RUN mounts itself no step above it brings."""
+    if not mounted:
+        return total
+    reads = replace(total.reads, files=total.reads.files - mounted.keys())
+    return replace(total, reads=reads)
 
 
 def _with_settings(total: Effects) -> Effects:

@@ -17,6 +17,7 @@ from ..dockerfile import declared
 from ..errors import DockerCacheError
 from ..model import Edit
 from .effects import effects_of
+from .mounting import narrowed
 from .ordering import Obstacle, Order, described, sunk, unlocated
 from .site import Site
 from .splitting import splits
@@ -131,6 +132,9 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
         if more <= guilty.get(last, set()):
             return Rewriting(None, ("the order of the steps does not explain it",))
         if more == {last}:
+            mounted = _mounted(trial, last, left)
+            if mounted is not None:
+                return mounted
             line = trial.original(site.steps[last].line)
             itself = Obstacle(last, last, None, f"line {line} itself uses what changes")
             return _parted(trial, itself, left)
@@ -152,6 +156,23 @@ def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> R
     origins = {new: trial.origins.get(old, 0) for new, old in order.origins.items()}
     done = (*trial.done, words)
     return _improved(replace(trial, site=draft, origins=origins, done=done), left - 1)
+
+
+def _mounted(trial: _Trial, position: int, left: int) -> Rewriting | None:
+    """Mount only what an installation reads of a directory that it mounts."""
+    site = trial.site
+    made = narrowed(site, position)
+    if made is None or left <= 1:
+        return None
+    source, paths = made
+    line = site.steps[position].line
+    sheet = site.sheet.replaced(line, source)
+    origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
+    words = f"mount only {', '.join(paths)} in line {trial.original(line)}"
+    again = replace(
+        trial, site=site.rewritten(sheet.text), origins=origins, done=(*trial.done, words)
+    )
+    return _improved(again, left - 1)
 
 
 def _culprits(

@@ -287,3 +287,34 @@ def test_two_stages_are_mended_one_after_the_other(tmp_path: Path) -> None:
         "RUN pip install -r requirements.txt\nCOPY . .\n"
         "COPY --from=tools /usr/local /usr/local\n"
     )
+
+
+def test_a_directory_that_the_installation_mounts_becomes_the_files_that_it_reads(
+    tmp_path: Path,
+) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /app\n"
+        "RUN --mount=type=cache,target=/c --mount=type=bind,target=/src \\\n"
+        "    pip install -r /src/requirements/prod.txt\nCOPY . .\n",
+        {**PIP, "requirements/prod.txt": "-r base.txt\n", "requirements/base.txt": "click\n"},
+    )
+    assert found.text == (
+        "FROM debian\nWORKDIR /app\n"
+        "RUN --mount=type=cache,target=/c "
+        "--mount=type=bind,source=requirements/base.txt,target=/src/requirements/base.txt \\\n"
+        "    --mount=type=bind,source=requirements/prod.txt,target=/src/requirements/prod.txt \\\n"
+        "    pip install -r /src/requirements/prod.txt\nCOPY . .\n"
+    )
+
+
+def test_what_the_installation_mounts_itself_is_not_copied_for_it(tmp_path: Path) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /app\nCOPY . .\n"
+        "RUN --mount=type=bind,source=requirements.txt,target=requirements.txt "
+        "pip install -r requirements.txt\n",
+        PIP,
+    )
+    assert found.text is not None
+    assert found.text.splitlines()[2].startswith("RUN --mount")

@@ -1,0 +1,208 @@
+"""Proof of fixes by building: patch a copy of the project, and judge the copy as the project was.
+
+The user's tree is read and never written. A patch is proven if the check that
+offered it passes on the copy, and every check passes that passed before.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..context import IgnoreRules
+from ..dockerfile.rewriting import applied, patch_of
+from ..model import BuildSpec, Fix
+from ..project import Settings
+from ..report.findings import Ending
+
+__all__ = ["Proof", "Proving", "prove"]
+
+_MOST_ROUNDS = 4
+
+Judge = Callable[[BuildSpec, Settings, Sequence[str]], Mapping[str, Ending]]
+"""Builds a project and judges it: the ending of each of these checks."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What building has shown of the fixes of one Dockerfile.
+
+    ``changes`` maps a file's path from the root to its text before (None:
+    there is none) and after all proven patches; ``proven`` names the checks
+    that pass with them; ``refused`` maps the others that offered a patch to
+    the reason why it is not taken.
+    """
+
+    changes: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
+    proven: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def patch(self) -> str:
+        """All proven changes as one patch."""
+        return patch_of(self.changes)
+
+
+@dataclass
+class Proving:
+    """The trials of one Dockerfile's patches.
+
+    ``place`` is a directory of the run's own, ``root`` the one from which
+    patches name their files. ``judge`` builds and judges.
+    """
+
+    spec: BuildSpec
+    settings: Settings
+    root: Path
+    place: Path
+    judge: Judge
+    _trials: int = 0
+
+    def tried(self, texts: Mapping[str, str], checks: Sequence[str]) -> Mapping[str, Ending]:
+        """How the checks end on a copy of the project in which these files have these texts."""
+        self._trials += 1
+        root = self.place / str(self._trials) / (self.root.name or "project")
+        spec = _copied(self.spec, self.root, root)
+        for path, text in texts.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        try:
+            return self.judge(spec, replace(self.settings, root=root), checks)
+        finally:
+            shutil.rmtree(self.place / str(self._trials), ignore_errors=True)
+
+
+def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
+    """Try the patches that failing checks offer, all together and then one by one.
+
+    A check that still fails on the copy may offer a patch of its own there,
+    which is tried in turn. Raises what judging raises.
+    """
+    checks = tuple(endings)
+    texts: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    proven: list[str] = []
+    now = dict(endings)
+    for _ in range(_MOST_ROUNDS):
+        offered = _offered(now, refused)
+        if not offered:
+            break
+        for group in _groups(offered):
+            made = _patched(proving.root, texts, [offered[check] for check in group])
+            if made is None:
+                refused[group[0]] = "it does not fit with the other patches"
+                continue
+            after = proving.tried(made, checks)
+            why = _refusal(group, now, after)
+            if not why:
+                texts, now = made, dict(after)
+                proven += group
+                break
+            if len(group) == 1:
+                refused[group[0]] = why
+    proven = [check for check in dict.fromkeys(proven) if _passes(now.get(check))]
+    changes = {path: (_read(proving.root / path), text) for path, text in texts.items()}
+    return Proof(changes, tuple(proven), refused)
+
+
+def _offered(endings: Mapping[str, Ending], refused: Mapping[str, str]) -> dict[str, str]:
+    return {
+        check: ending.fix.patch
+        for check, ending in endings.items()
+        if ending.outcome == "failed"
+        and ending.fix is not None
+        and ending.fix.patch
+        and check not in refused
+    }
+
+
+def _groups(offered: Iterable[str]) -> list[tuple[str, ...]]:
+    """All together first, then each for itself."""
+    checks = tuple(offered)
+    return [checks] if len(checks) == 1 else [checks, *((check,) for check in checks)]
+
+
+def _patched(root: Path, texts: Mapping[str, str], patches: Sequence[str]) -> dict[str, str] | None:
+    """The texts after some patches; None if one of them does not fit."""
+    made = dict(texts)
+    for patch in patches:
+        try:
+            known = {path: made.get(path, _read(root / path)) for path in _paths(patch)}
+            made.update(applied(patch, known))
+        except ValueError:
+            return None
+    return made
+
+
+def _paths(patch: str) -> list[str]:
+    return [line[6:].removesuffix("\t") for line in patch.split("\n") if line.startswith("+++ b/")]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return None
+
+
+def _passes(ending: Ending | None) -> bool:
+    return ending is not None and ending.outcome == "passed"
+
+
+def _refusal(
+    group: Sequence[str], before: Mapping[str, Ending], after: Mapping[str, Ending]
+) -> str:
+    """Why a trial's patches are not taken, "" if they are."""
+    for check in group:
+        if not _passes(after.get(check)):
+            ending = after.get(check)
+            said = ending.message.partition("\n")[0] if ending is not None else "it was not judged"
+            return f"with it applied: {said}"
+    for check, ending in before.items():
+        if _passes(ending) and not _passes(after.get(check)):
+            return f"with it applied {check} does not pass any more"
+    return ""
+
+
+def _copied(spec: BuildSpec, root: Path, place: Path) -> BuildSpec:
+    """The spec over a copy of its context and Dockerfile below ``place``."""
+    context, dockerfile = spec.context, spec.dockerfile
+    there = _there(context, root, place, f"context/{context.name}")
+    rules = IgnoreRules.load(context, dockerfile)
+
+    def left_out(directory: str, names: list[str]) -> set[str]:
+        # A virtual environment or node_modules may be huge; nothing of it reaches the build.
+        below = os.path.relpath(directory, context)
+        paths = {name: name if below == "." else f"{below}/{name}" for name in names}
+        if any(line.reinclude for line in rules.lines):
+            return set()
+        return {
+            name
+            for name, path in paths.items()
+            if name != ".git"
+            and os.path.isdir(os.path.join(directory, name))
+            and rules.excludes(path.replace(os.sep, "/"))
+        }
+
+    shutil.copytree(context, there, symlinks=True, ignore=left_out)
+    own = _there(dockerfile, root, place, "dockerfile/" + dockerfile.name)
+    for original in (dockerfile, dockerfile.with_name(f"{dockerfile.name}.dockerignore")):
+        copy = own.with_name(original.name)
+        if original.is_file() and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(original, copy)
+    return replace(spec, context=there, dockerfile=own)
+
+
+def _there(path: Path, root: Path, place: Path, otherwise: str) -> Path:
+    inside = path.is_relative_to(root)
+    return place / path.relative_to(root) if inside else place.parent / "outside" / otherwise
+
+
+def as_proven(fix: Fix) -> Fix:
+    """The fix, said to be proven."""
+    return replace(fix, proven=True)
