@@ -108,6 +108,13 @@ class Effects:
 
 def effects_of(site: Site, position: int) -> Effects:
     """The effects of the step at a position of the site's plan."""
+    if position not in site.memory:
+        site.memory[position] = _effects(site, position)
+    found: Effects = site.memory[position]
+    return found
+
+
+def _effects(site: Site, position: int) -> Effects:
     step = site.steps[position]
     keyword = step.instruction.keyword
     uses = frozenset(_variables(step))
@@ -507,6 +514,8 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
     brought = _brought(reader, manifests)
     local, problem = _local_words(reader, command)
     unknown = problem or inputs.unknown
+    if inputs.workspace and not any(w.text == "--no-install-workspace" for w in command.words):
+        unknown = unknown or f"{inputs.workspace} is the root of a workspace"
     directory = command.directory
     if found.with_project or found.project:
         if directory is None:

@@ -33,12 +33,14 @@ class Inputs:
 
     ``files`` are container paths; ``projects`` pairs of a manifest and the
     words in it that install a directory of the project (``-e .``);
-    ``unknown`` says what could not be read.
+    ``unknown`` says what could not be read; ``workspace`` is the manifest at
+    the root of a workspace, whose members are projects of their own.
     """
 
     files: frozenset[str] = frozenset()
     projects: list[tuple[str, str]] = field(default_factory=list)
     unknown: str = ""
+    workspace: str = ""
 
 
 def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], bool]) -> Inputs:
@@ -129,7 +131,7 @@ def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
                 f"{path} leaves its dependencies to the build of the project (dynamic)"
             )
         if _table(document, "tool", "uv", "workspace"):
-            found.unknown = found.unknown or f"{path} is the root of a workspace"
+            found.workspace = path
     for value in _local_paths(document):
         found.projects.append((path, f'path = "{value}"'))
     yield from ()

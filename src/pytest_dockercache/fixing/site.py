@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..cache import Snapshot
 from ..dockerfile import PlannedStep, parse_dockerfile, plan
@@ -77,13 +79,33 @@ class Site:
                 return position
         raise KeyError(line)
 
-    def visible(self, position: int) -> dict[str, str]:
+    def visible(self, position: int) -> Mapping[str, str]:
         """Container path to context path of every context file that a step sees."""
-        view = self.views[position]
-        return {**view.before.at, **view.own.at}
+        if position not in self._visible:
+            view = self.views[position]
+            self._visible[position] = {**view.before.at, **view.own.at}
+        return self._visible[position]
+
+    @cached_property
+    def _visible(self) -> dict[int, Mapping[str, str]]:
+        return {}
+
+    @cached_property
+    def memory(self) -> dict[int, Any]:
+        """What is remembered of each step, by its position: its effects."""
+        return {}
+
+    @cached_property
+    def _texts(self) -> dict[str, str | None]:
+        return {}
 
     def file(self, context_path: str) -> str | None:
         """The text of a context file; None if it is none, large, or cannot be read."""
+        if context_path not in self._texts:
+            self._texts[context_path] = self._read(context_path)
+        return self._texts[context_path]
+
+    def _read(self, context_path: str) -> str | None:
         entry = self.snapshot.tree.entries.get(context_path)
         if entry is None or entry.kind not in ("file", "link") or entry.size > _LARGEST_TEXT:
             return None

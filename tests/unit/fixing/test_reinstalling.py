@@ -318,3 +318,25 @@ def test_what_the_installation_mounts_itself_is_not_copied_for_it(tmp_path: Path
     )
     assert found.text is not None
     assert found.text.splitlines()[2].startswith("RUN --mount")
+
+
+def test_a_workspace_is_installed_from_the_manifests_of_its_members_first(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']\n",
+        "uv.lock": "",
+        "packages/api/pyproject.toml": "[project]\nname = 'api'\n",
+        "packages/api/api.py": "1\n",
+    }
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /w\nCOPY pyproject.toml uv.lock ./\nCOPY packages packages\n"
+        "RUN uv sync --frozen\n",
+        files,
+        "packages/api/api.py",
+    )
+    assert found.text == (
+        "FROM debian\nWORKDIR /w\nCOPY pyproject.toml uv.lock ./\n"
+        "COPY packages/api/pyproject.toml packages/api/\n"
+        "RUN uv sync --no-install-workspace --frozen\n"
+        "COPY packages packages\nRUN uv sync --frozen\n"
+    )
