@@ -18,12 +18,16 @@ __all__ = ["Obstacle", "Order", "sunk"]
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What stands in the way: the step that stays, the one that was to move, and why."""
+    """What stands in the way: the step that stays, the one that was to move, and why.
+
+    ``final`` says that to part the step that stays would not help.
+    """
 
     stays: int
     moves: int
     conflict: Conflict | None
     text: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def sunk(site: Site, guilty: Iterable[int], last: int) -> Order | Obstacle:
     chain = _chain(site, last)
     wanted = set(guilty)
     if not wanted <= set(chain):
-        return Obstacle(last, min(wanted), None, _stage_between(site, last, wanted))
+        words = _stage_between(site, last, wanted)
+        return Obstacle(last, min(wanted), None, words, final=True)
     plan = _Plan(site, chain, last, wanted)
     for _ in range(len(chain) + 1):
         again = _settled(plan, frozenset(wanted))

@@ -204,7 +204,8 @@ def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
     """Try to part the RUN that stands in the way."""
     site = trial.site
     line = site.steps[obstacle.stays].line
-    if site.steps[obstacle.stays].instruction.keyword == "RUN" and left > 1:
+    is_run = site.steps[obstacle.stays].instruction.keyword == "RUN"
+    if is_run and left > 1 and not obstacle.final:
         for split in splits(site, line):
             sheet = site.sheet.replaced(line, split.first, split.second)
             try:
