@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
         ("target", "text", "STAGE", "the stage to build (default: the last one)"),
         ("build-arg", "list", "K=V", "a build argument (repeatable)"),
+        (
+            "fix",
+            "text",
+            "PATCHFILE",
+            "prove the fixes of failing checks by building, and write the proven ones as a patch",
+        ),
         ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
         ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
         (

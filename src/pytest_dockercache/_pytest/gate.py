@@ -24,7 +24,7 @@ from ..errors import ConfigError, DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
 from ..project import Settings
-from ..report import CheckResult, ImageReport, SessionReport, terminal
+from ..report import CheckResult, FixReport, ImageReport, SessionReport, terminal
 from ..report import json as json_report
 from ..runs import Leftovers, Run
 from ..subject import Subject
@@ -456,13 +456,35 @@ class Gate:
             return
         self._finished = Leftovers()
         images = self._images()
-        report = SessionReport(engine=sharing.known_engine(self._run), images=images)
+        fixes = None
+        if self.options.fix is not None:
+            fixes, images = self._proven(self.options.fix, images)
+        report = SessionReport(sharing.known_engine(self._run), images, fixes)
         try:
             self._finished = self._run.finish(keep=self.options.settings.keep)
         except DockerCacheError as problem:
             self._finished = Leftovers(stuck=(first_line(self.shortened(str(problem))),))
         self._session_report = replace(report, leftovers=self._finished)
         self._write_reports(self._session_report)
+
+    def _proven(
+        self, path: Path, images: tuple[ImageReport, ...]
+    ) -> tuple[FixReport, tuple[ImageReport, ...]]:
+        """Prove the fixes of the Dockerfiles of this session by building."""
+        from .proving import prove_session
+
+        specs = {}
+        for target in self.selection.targets:
+            with contextlib.suppress(DockerCacheError):
+                if target.image is None:
+                    specs[target.node] = target.spec(self.options)
+        try:
+            return prove_session(self, path, specs, images)
+        except (DockerCacheError, OSError) as problem:
+            why = first_line(self.shortened(str(problem)))
+            return FixReport(problem=f"could not be tried: {why}"), images
+        finally:
+            self.progress.close()
 
     def _write_reports(self, report: SessionReport) -> None:
         for choice in self.options.reports:

@@ -88,6 +88,7 @@ class Options:
     platform: str | None = None
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
+    fix: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         platform=reader.text("platform"),
         secrets=reader.texts("secret"),
         ssh=reader.texts("ssh"),
+        fix=_patch_file(reader.value("fix")),
     )
 
 
@@ -297,6 +299,15 @@ def _report(value: _Value) -> ReportChoice:
             f"valid: {', '.join(f'{name}:PATH' for name in REPORTS)}",
         )
     return ReportChoice(kind, _writable(value, value.path(path)))
+
+
+def _patch_file(value: _Value | None) -> Path | None:
+    """Where the proven fixes are written."""
+    if value is None:
+        return None
+    if not value.text.strip():
+        raise value.wrong("not a file", "name the patch to write")
+    return _writable(value, value.path())
 
 
 def _writable(value: _Value, path: Path) -> Path:

@@ -7,18 +7,31 @@ offered it passes on the copy, and every check passes that passed before.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from ..cache import is_rebuilt
+from ..checks import CHECKS
+from ..checks.contents import megabytes
 from ..context import IgnoreRules
 from ..dockerfile.rewriting import applied, patch_of
-from ..model import BuildSpec, Fix
+from ..errors import CacheAssertionError, DockerCacheError
+from ..model import Build, BuildSpec, Step
 from ..project import Settings
-from ..report.findings import Ending
+from ..report.findings import Ending, FixReport, ImageReport, TriedFix
+from ..report.terminal import duration
+from ..runs import Run
+from ..subject import Subject
+from .options import Options
+from .outcomes import decide
+from .progress import Progress
 
-__all__ = ["Proof", "Proving", "prove"]
+__all__ = ["Proof", "Proving", "prove", "prove_session"]
 
 _MOST_ROUNDS = 4
 
@@ -203,6 +216,146 @@ def _there(path: Path, root: Path, place: Path, otherwise: str) -> Path:
     return place / path.relative_to(root) if inside else place.parent / "outside" / otherwise
 
 
-def as_proven(fix: Fix) -> Fix:
-    """The fix, said to be proven."""
-    return replace(fix, proven=True)
+# -- a whole session
+
+
+class Session(Protocol):
+    """What proving needs of the session's plugin."""
+
+    options: Options
+
+    @property
+    def run(self) -> Run:
+        """The session's run."""
+
+    @property
+    def progress(self) -> Progress:
+        """Where news of builds goes."""
+
+    def shown(self, path: Path) -> str:
+        """A path as reports show it."""
+
+    def shortened(self, text: str) -> str:
+        """A message as reports show it."""
+
+
+def prove_session(
+    session: Session, path: Path, specs: Mapping[str, BuildSpec], images: Sequence[ImageReport]
+) -> tuple[FixReport, tuple[ImageReport, ...]]:
+    """Prove the fixes of every Dockerfile, and write the proven ones to ``path``.
+
+    ``specs`` maps the node of an image report to what it was built from.
+    Returns the images with the proven fixes marked. Raises what building
+    raises, and OSError.
+    """
+    settings = session.options.settings
+    root = settings.root or Path.cwd()
+    changes: dict[str, tuple[str | None, str]] = {}
+    tried: list[TriedFix] = []
+    marked: list[ImageReport] = []
+    for number, image in enumerate(images):
+        endings = {item.id: item.ending for item in image.checks}
+        spec = specs.get(image.node)
+        if spec is None or not _offered(endings, {}):
+            marked.append(image)
+            continue
+        place = session.run.directory / "proof" / str(number)
+        proving = Proving(spec, settings, root, place, partial(_judged, session))
+        proof = prove(proving, endings)
+        clashing = [
+            name
+            for name, (_, text) in proof.changes.items()
+            if name in changes and changes[name][1] != text
+        ]
+        if clashing:
+            why = f"another fix of this session changes {clashing[0]} too: apply that one first"
+            proof = Proof(refused={**proof.refused, **dict.fromkeys(proof.proven, why)})
+        changes.update(proof.changes)
+        marked.append(_marked(image, proof))
+        nodes = {item.id: item.nodeid for item in image.checks}
+        tried += [TriedFix(nodes[check], True, _saved(image, check)) for check in proof.proven]
+        tried += [
+            TriedFix(nodes[check], False, why=session.shortened(why))
+            for check, why in proof.refused.items()
+        ]
+    if not changes:
+        return FixReport(None, tuple(tried)), tuple(marked)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(patch_of(changes).encode("utf-8", "surrogateescape"))
+    return FixReport(session.shown(path), tuple(tried)), tuple(marked)
+
+
+def _judged(
+    session: Session, spec: BuildSpec, settings: Settings, checks: Sequence[str]
+) -> Mapping[str, Ending]:
+    def observe(title: str, steps: Sequence[Step]) -> None:
+        session.progress(f"fixes: {title}", steps)
+
+    subject = Subject(spec, settings, session.run, observe)
+    endings: dict[str, Ending] = {}
+    for check in checks:
+        try:
+            verdict = CHECKS[check].judge(subject)
+        except (DockerCacheError, CacheAssertionError) as problem:
+            endings[check] = decide(problem, check=check, strict=False, auto=False)
+        else:
+            endings[check] = Ending("passed", str(verdict), verdict.line)
+    return endings
+
+
+def _marked(image: ImageReport, proof: Proof) -> ImageReport:
+    """The report with the proven fixes said to be proven."""
+    checks = []
+    for item in image.checks:
+        fix = item.ending.fix
+        if item.id in proof.proven and fix is not None:
+            ending = replace(item.ending, fix=replace(fix, proven=True))
+            item = replace(item, ending=ending)
+        checks.append(item)
+    return replace(image, checks=tuple(checks))
+
+
+def _saved(image: ImageReport, check: str) -> str:
+    """What a proven fix saves, as far as the session has seen it."""
+    if check in ("env-layer-cached", "build-args-late", "dockerignore-effective"):
+        return _saved_time(image, check)
+    sizes = {
+        "no-package-caches": sum(layer.package_cache_bytes or 0 for layer in image.layers),
+        "no-bytecode": sum(layer.bytecode_bytes or 0 for layer in image.layers),
+        "no-hidden-bytes": sum(layer.hidden_bytes or 0 for layer in image.layers),
+    }
+    size = sizes.get(check, 0)
+    return f"{megabytes(size)} of the image" if size else ""
+
+
+_CHANGES = {
+    "env-layer-cached": "code change",
+    "build-args-late": "change of a build argument",
+    "dockerignore-effective": "commit",
+}
+
+
+def _saved_time(image: ImageReport, check: str) -> str:
+    """The seconds of the steps that ran again for nothing."""
+    lines: set[int] = set()
+    for build in image.builds:
+        if build.edits and _is_about(build, check):
+            lines |= {
+                step.line
+                for step in build.steps
+                if is_rebuilt(step)
+                and (step.role == "environment" or check == "dockerignore-effective")
+            }
+    seconds = sum(image.seconds.get(line, 0.0) for line in lines)
+    when = f"on every {_CHANGES[check]}"
+    return f"{duration(seconds)} {when}" if seconds else when
+
+
+def _is_about(build: Build, check: str) -> bool:
+    arguments = all(edit.kind == "build-arg" for edit in build.edits)
+    by_itself = all(_BY_ITSELF.search(edit.path or "") is not None for edit in build.edits)
+    wanted = {"build-args-late": arguments, "dockerignore-effective": by_itself}
+    return wanted.get(check, not arguments and not by_itself)
+
+
+_BY_ITSELF = re.compile(r"(\A|/)(\.git|\.pytest_cache|__pycache__)(/|\Z)")

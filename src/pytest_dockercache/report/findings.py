@@ -10,7 +10,15 @@ from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo, FileGroup, Fix, SkipKind
 from ..runs import Leftovers
 
-__all__ = ["CheckOutcome", "CheckResult", "Ending", "ImageReport", "SessionReport"]
+__all__ = [
+    "CheckOutcome",
+    "CheckResult",
+    "Ending",
+    "FixReport",
+    "ImageReport",
+    "SessionReport",
+    "TriedFix",
+]
 
 CheckOutcome = Literal["passed", "failed", "skipped", "error"]
 
@@ -90,9 +98,36 @@ class ImageReport:
 
 
 @dataclass(frozen=True)
+class TriedFix:
+    """What building has shown of the fix of one check.
+
+    ``saves`` says what a proven fix saves; ``why`` why another is not proven.
+    """
+
+    nodeid: str
+    proven: bool
+    saves: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class FixReport:
+    """The fixes that were tried by building, and the file (as it is shown) with the proven ones.
+
+    ``path`` is None where nothing is proven and nothing was written;
+    ``problem`` says why nothing could be tried.
+    """
+
+    path: str | None = None
+    tried: tuple[TriedFix, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class SessionReport:
     """Everything that a session found, and what it left behind."""
 
     engine: EngineInfo | None = None
     images: tuple[ImageReport, ...] = ()
+    fixes: FixReport | None = None
     leftovers: Leftovers = field(default_factory=Leftovers)

@@ -9,9 +9,9 @@ from ..cache import is_rebuilt
 from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo, Status, Step
 from ..runs import Leftovers
-from .findings import ImageReport, SessionReport
+from .findings import FixReport, ImageReport, SessionReport
 
-__all__ = ["Line", "engine_line", "live_line", "started_line", "summary"]
+__all__ = ["Line", "duration", "engine_line", "live_line", "started_line", "summary"]
 
 Line = tuple[tuple[str, Mapping[str, bool]], ...]
 """One line as pieces of text, each with pytest's markup (``red=True``)."""
@@ -46,7 +46,7 @@ def live_line(title: str, step: Step | None, seconds: float | None, width: int) 
     """The line that is redrawn while a build runs, at most ``width`` columns."""
     if step is None:
         return _cut(f"  {title} …", width)
-    elapsed = "" if seconds is None else f"  {_duration(seconds)}"
+    elapsed = "" if seconds is None else f"  {duration(seconds)}"
     head = f"  {title}: line {step.line} "
     room = max(width - len(head) - len(elapsed), 8)
     return _cut(f"{head}{_cut(_one_line(step.text), room)}{elapsed}", width)
@@ -72,7 +72,30 @@ def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
     unverified = _nothing_verified(session)
     if unverified:
         yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
+    if session.fixes is not None:
+        yield from _fixes(session.fixes)
     yield from _leftovers(session.leftovers)
+
+
+def _fixes(fixes: FixReport) -> Iterator[Line]:
+    """What ``--dockercache-fix`` has proven, and what each saves."""
+    proven = [item for item in fixes.tried if item.proven]
+    if fixes.problem:
+        yield ((f"fixes: {fixes.problem}", _WARNING),)
+    elif not fixes.tried:
+        yield (("fixes: no failing check offers a patch", _PLAIN),)
+    elif fixes.path is None:
+        yield (("fixes: none is proven, nothing is written", _WARNING),)
+    else:
+        many = "fix is" if len(proven) == 1 else "fixes are"
+        text = f"fixes: {len(proven)} {many} proven by building: git apply {fixes.path}"
+        yield ((text, _BOLD),)
+    for item in fixes.tried:
+        if item.proven:
+            saves = f": {item.saves}" if item.saves else ""
+            yield ((f"  {item.nodeid}{saves}", {"green": True}),)
+        else:
+            yield ((f"  {item.nodeid} is not proven: {item.why}", _WARNING),)
 
 
 def _title(image: ImageReport, engine: EngineInfo | None) -> str:
@@ -251,7 +274,7 @@ def _ending(build: Build) -> str:
         return "predicted"
     if not build.seconds:
         return build.outcome
-    return f"{words[build.outcome]} {_duration(build.seconds)}"
+    return f"{words[build.outcome]} {duration(build.seconds)}"
 
 
 def _nothing_verified(session: SessionReport) -> str | None:
@@ -284,7 +307,8 @@ def _size(amount: int) -> str:
     return f"{value:.1f} GB"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``0.4 s``, ``4 min 51 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
