@@ -118,6 +118,10 @@ def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
             if len(group) == 1:
                 refused[group[0]] = why
     proven = [check for check in dict.fromkeys(proven) if _passes(now.get(check))]
+    for check in _offered(endings, {}):
+        if check not in proven and check not in refused:
+            ending = now.get(check)
+            refused[check] = _still(ending)
     changes = {path: (_read(proving.root / path), text) for path, text in texts.items()}
     return Proof(changes, tuple(proven), refused)
 
@@ -172,13 +176,16 @@ def _refusal(
     """Why a trial's patches are not taken, "" if they are."""
     for check in group:
         if not _passes(after.get(check)):
-            ending = after.get(check)
-            said = ending.message.partition("\n")[0] if ending is not None else "it was not judged"
-            return f"with it applied: {said}"
+            return _still(after.get(check))
     for check, ending in before.items():
         if _passes(ending) and not _passes(after.get(check)):
             return f"with it applied {check} does not pass any more"
     return ""
+
+
+def _still(ending: Ending | None) -> str:
+    said = "it was not judged" if ending is None else ending.message.partition("\n")[0]
+    return f"with it applied: {said}"
 
 
 def _copied(spec: BuildSpec, root: Path, place: Path) -> BuildSpec:
