@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..dockerfile import PlannedStep
+from ..fixing import Waste, without_pyc
 from ..image import Bytecode, bytecode
-from ..model import Row
+from ..model import Fix, Row
+from ..project import Project
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .mending import mended
 from .origins import Origin, origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
@@ -50,9 +53,27 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         subject=subject,
         rows=_rows(contents, found),
         why=_why(contents, worst, origin, request),
-        fix=_fix(worst, origin, request, programs),
+        fix=mended(
+            subject,
+            lambda project: _offer(project, contents, found, programs),
+            _fix(worst, origin, request, programs),
+        ),
         line=line,
     )
+
+
+def _offer(
+    project: Project,
+    contents: Contents,
+    found: Sequence[Bytecode],
+    programs: Sequence[Bytecode],
+) -> Fix | None:
+    """A patch that deletes the bytecode where it is written, by line and place."""
+    lines = [contents.line(item.layer) for item in found]
+    if programs or None in lines:
+        return None  # Some of it is the program itself, and find would not know which.
+    waste = [Waste(line or 0, item.path) for line, item in zip(lines, found, strict=True)]
+    return without_pyc(project, list(dict.fromkeys(waste)))
 
 
 # --- who asked for it -------------------------------------------------------------------------
@@ -158,7 +179,7 @@ def _fix(
 ) -> str:
     if request is not None:
         return (
-            f"drop {request.words} from line {request.line}; or, if the first start must be "
+            f"leave {request.words} out of line {request.line}; or, if the first start must be "
             "quick, keep the bytecode and leave this check out (--dockercache-skip=no-bytecode)"
         )
     if origin.kind == "context":
@@ -173,7 +194,7 @@ def _fix(
         if 2 * worst.copied > worst.bytes:
             return "delete them in the step that writes them"
         deletion = _deletion(worst.path, programs)
-        return f'append "&& {deletion}" to line {origin.line}: a later RUN frees nothing'
+        return f'let the RUN in line {origin.line} end with "{deletion}": a later RUN frees nothing'
     return "set ENV PYTHONDONTWRITEBYTECODE=1"
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
+from ..fixing import Hidden, showing_all_bytes
 from ..image import HiddenBytes, hidden
+from ..model import Fix
+from ..project import Project
 from ..shell.running import step_commands
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .mending import mended
 from .origins import origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
@@ -45,9 +50,21 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         rows=rows,
         why=_why(worst)
         + f"; {megabytes(allowed)} may be hidden (--dockercache-max-hidden){remark}",
-        fix=_fix(contents, worst),
+        fix=mended(
+            subject, lambda project: _offer(project, contents, counted), _fix(contents, worst)
+        ),
         line=second or first,
     )
+
+
+def _offer(project: Project, contents: Contents, counted: Sequence[HiddenBytes]) -> Fix | None:
+    """A patch after which no layer carries what another hides."""
+    found = []
+    for item in counted:
+        first, second = contents.line(item.layer), contents.line(item.hidden_by)
+        if first is not None and second is not None and not item.copies:
+            found.append(Hidden(first, second, item.path, _how(contents, item)))
+    return showing_all_bytes(project, found) if found else None
 
 
 def _verdict(contents: Contents, worst: HiddenBytes, total: int) -> str:
@@ -103,7 +120,7 @@ def _fix(contents: Contents, worst: HiddenBytes) -> str:
     if below is None:
         return "do both in one instruction"
     if below.instruction.keyword == "RUN" and above.instruction.keyword == "RUN":
-        return f"join line {above.line} to line {below.line} with &&"
+        return f"do what line {above.line} does in the RUN of line {below.line}"
     if below.instruction.keyword == "RUN":
         return (
             f"line {above.line} puts other files in the place of what line {below.line} makes: "

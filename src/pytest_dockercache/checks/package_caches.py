@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
 from ..environments import tools
+from ..fixing import Waste, without_package_caches
 from ..image import PackageCache, package_caches
-from ..model import Row
+from ..model import Fix, Row
+from ..project import Project
 from ..subject import Subject
 from .contents import Contents, megabytes
+from .mending import mended
 from .origins import Origin, origin_of
 from .reading import contents_of
 from .verdict import Verdict, broken
@@ -42,9 +45,26 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         subject=subject,
         rows=_rows(contents, failing),
         why=_why(contents, worst, origin),
-        fix=_fix(worst, origin),
+        fix=mended(
+            subject, lambda project: _offer(project, contents, failing), _fix(worst, origin)
+        ),
         line=line,
     )
+
+
+def _offer(project: Project, contents: Contents, failing: Sequence[PackageCache]) -> Fix | None:
+    """A patch that removes what each line leaves, by line and place."""
+    groups: dict[tuple[int, str], list[PackageCache]] = {}
+    for item in failing:
+        line = _line(contents, item)
+        if line is None:
+            return None
+        groups.setdefault((line, item.place), []).append(item)
+    waste = [
+        Waste(line, place, min(_names(items), default=""), _is_torn(items))
+        for (line, place), items in groups.items()
+    ]
+    return without_package_caches(project, waste)
 
 
 def _line(contents: Contents, item: PackageCache) -> int | None:
@@ -113,7 +133,7 @@ def _fix(worst: Sequence[PackageCache], origin: Origin) -> str:
         return f"exclude {origin.path} from the build context with .dockerignore"
     avoid = kind.avoid if kind is not None else ""
     if kind is not None and kind.clean == avoid and origin.line is not None:
-        return f'append "&& {avoid}" to the RUN in line {origin.line}: a later RUN frees nothing'
+        return f'let the RUN in line {origin.line} end with "{avoid}": a later RUN frees nothing'
     return avoid + (f", in line {origin.line}" if origin.line is not None else "")
 
 

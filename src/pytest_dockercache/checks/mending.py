@@ -1,0 +1,30 @@
+"""The fix that a failure carries: the patch that was tried, or what has to be separated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ..model import Fix
+from ..project import Project
+from ..subject import Subject
+
+__all__ = ["mended"]
+
+_AS_IF_TRIED = re.compile(r"(move|join|append|drop|add|COPY)\b")
+"""How an instruction begins that nobody has tried."""
+
+
+def mended(
+    subject: Subject, offer: Callable[[Project], Fix | None], otherwise: str | None = None
+) -> Fix | None:
+    """What ``offer`` makes of the project; its words, or ``otherwise``, where it has no patch.
+
+    ``otherwise`` are the check's own words: they say what is to be reached.
+    """
+    found = offer(subject.project)
+    if found is not None and found.patch is not None:
+        return found
+    if otherwise is not None and not _AS_IF_TRIED.match(otherwise):
+        return Fix(otherwise)
+    return found or (None if otherwise is None else Fix(otherwise))
