@@ -459,7 +459,7 @@ class Gate:
         fixes = None
         if self.options.fix is not None:
             fixes, images = self._proven(self.options.fix, images)
-        report = SessionReport(sharing.known_engine(self._run), images, fixes)
+        report = SessionReport(sharing.known_engine(self._run), images, fixes=fixes)
         try:
             self._finished = self._run.finish(keep=self.options.settings.keep)
         except DockerCacheError as problem:

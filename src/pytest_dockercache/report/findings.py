@@ -129,5 +129,5 @@ class SessionReport:
 
     engine: EngineInfo | None = None
     images: tuple[ImageReport, ...] = ()
-    fixes: FixReport | None = None
     leftovers: Leftovers = field(default_factory=Leftovers)
+    fixes: FixReport | None = None
