@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..environments.comparison import (
     Match,
@@ -10,11 +11,13 @@ from ..environments.comparison import (
     difference_table,
     matches,
 )
-from ..environments.installed import Environment, environment, find_prefix
-from ..environments.places import Readers, find_readers, places
+from ..environments.installed import Environment, environment
+from ..environments.places import Reader, Readers, find_readers, places
+from ..environments.prefixes import find_prefix
 from ..environments.requirements import Requirements, read_requirements
 from ..environments.tools import is_comparable
 from ..errors import DoesNotApply, Unverifiable
+from ..image import replay
 from ..project import Project
 from ..subject import Subject
 from .contents import Contents
@@ -98,7 +101,7 @@ def _judge_file(
     """
     readers = known.of(path)
     forms = {reader is not None and reader.installation.specs for reader in readers}
-    found: dict[tuple[bool, str], tuple[Requirements, bool, int | None]] = {}
+    found: dict[tuple[bool, str], tuple[Requirements, bool, Reader | None]] = {}
     for reader in readers:
         specs = reader is not None and reader.installation.specs
         platform = contents.layers.config.platform or "linux/amd64"
@@ -112,19 +115,21 @@ def _judge_file(
         certain = certain and len(forms) == 1
         for prefix in prefixes:
             before = found.get((specs, prefix), (wanted, False, None))
-            line = reader.line if reader is not None else None
-            found[specs, prefix] = (wanted, certain or before[1], before[2] or line)
+            found[specs, prefix] = (wanted, certain or before[1], before[2] or reader)
     if not found:
         return None
     unverified: list[str] = []
-    for (_, prefix), (wanted, certain, line) in found.items():
+    for (_, prefix), (wanted, certain, reader) in found.items():
         packages = environment(contents.layers.view, prefix)
-        if not certain and not _matches(contents, packages, wanted).holds:
+        outcome = _matches(contents, packages, wanted)
+        outcome = _without_earlier(contents, packages, outcome, reader)
+        line = reader.line if reader is not None else None
+        if not certain and not outcome.holds:
             raise Unverifiable(
                 f"{prefix} does not hold what {path} asks for, but whether line {line} installs "
                 "into it is not known"
             )
-        unverified += _held(subject, contents, packages, wanted, path, line).unverified
+        unverified += _held(subject, outcome, packages, path, line).unverified
     return tuple(unverified)
 
 
@@ -142,7 +147,7 @@ def judge_requirements(
     name: str,
 ) -> Verdict:
     """Hold one environment against one file, which messages call ``name``."""
-    outcome = _held(subject, contents, packages, wanted, name)
+    outcome = _held(subject, _matches(contents, packages, wanted), packages, name)
     remark = f"; not verified: {_list(outcome.unverified)}" if outcome.unverified else ""
     return Verdict(f"{packages.prefix} holds what {name} asks for{remark}")
 
@@ -152,20 +157,49 @@ def _matches(contents: Contents, packages: Environment, wanted: Requirements) ->
     return matches(wanted, packages, platform=platform)
 
 
-def _held(
-    subject: Subject,
+def _without_earlier(
     contents: Contents,
     packages: Environment,
-    wanted: Requirements,
-    name: str,
-    line: int | None = None,
+    outcome: Match,
+    reader: Reader | None,
 ) -> Match:
-    """What holding an environment against a file gave; ``line`` is that which installs from it.
+    """What differs, without the packages that were there before the command installed.
+
+    A list that is installed into an environment which had packages before
+    takes none of them away. Raises Unverifiable where it is not known whether
+    there were some.
+    """
+    extra = [item for item in outcome.differences if item.kind == "extra"]
+    if reader is None or not extra or reader.makes_environment:
+        return outcome
+    layers = contents.lines.lines if contents.lines is not None else {}
+    layer = next((layer for layer, line in layers.items() if line == reader.line), None)
+    if layer is None:
+        if len(extra) < len(outcome.differences):
+            return outcome
+        names = _list([item.name for item in extra])
+        raise Unverifiable(
+            f"{packages.prefix} holds more than is listed ({names}), "
+            f"and whether that was there before line {reader.line} is not known"
+        )
+    before = environment(replay(contents.layers.view.layers[:layer]), packages.prefix)
+    had = {(package.manager, package.name) for package in before.packages}
+    rest = (
+        item
+        for item in outcome.differences
+        if item.kind != "extra" or (item.manager, item.name) not in had
+    )
+    return replace(outcome, differences=tuple(rest))
+
+
+def _held(
+    subject: Subject, outcome: Match, packages: Environment, name: str, line: int | None = None
+) -> Match:
+    """The outcome of holding an environment against a file, which line ``line`` installs.
 
     Raises CacheAssertionError where they differ, and Unverifiable where
     nothing that the file asks for could be verified.
     """
-    outcome = _matches(contents, packages, wanted)
     if outcome.holds:
         if packages.unread:
             raise Unverifiable(f"package records cannot be read: {', '.join(packages.unread)}")
@@ -194,19 +228,25 @@ def _held(
     )
 
 
-def judge_same(subject: Subject, one: Environment, other: Environment, name: str) -> Verdict:
-    """Hold two environments against each other; messages call the second image ``name``."""
-    differences = compare_environments(one, other)
-    unread = (*one.unread, *other.unread)
+def judge_same(subject: Subject, here: Environment, other: Environment, name: str) -> Verdict:
+    """Hold an environment against that of another image, which messages call ``name``.
+
+    What only this image has is extra.
+    """
+    differences = compare_environments(other, here)
+    unread = (*here.unread, *other.unread)
     if not differences:
         if unread:
             raise Unverifiable(f"package records cannot be read: {', '.join(unread)}")
-        return Verdict(f"{one.prefix} holds the same packages as {name}")
+        if several := sorted({*here.several, *other.several}):
+            raise Unverifiable(f"there are records of several versions of {', '.join(several)}")
+        return Verdict(f"{here.prefix} holds the same packages as {name}")
     count = len(differences)
     raise broken(
-        f"image differs from {name}: {count} package{'s' if count > 1 else ''} in {one.prefix}",
+        f"image differs from {name}: {count} package{'s' if count > 1 else ''} in {here.prefix}",
         subject=subject,
         rows=[f"  {row}" for row in difference_table(differences)],
-        why="the records of the two images' layers name other packages, versions or builds",
+        why="what Python finds, or conda's records, in the layers of the two images are other "
+        "packages, versions or builds",
         fix="build both from the same lock file",
     )

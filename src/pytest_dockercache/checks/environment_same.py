@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..environments.installed import environment, find_prefix
+from ..environments.installed import environment
+from ..environments.prefixes import find_prefix
 from ..errors import ConfigError
 from ..inspection import Inspection
 from ..subject import Subject

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from ..dockerfile import carried
 from ..engines import Execution
 from ..environments import Pin, environment_name, python_pins, request_files
-from ..environments.installed import environment, find_prefix, prefixes
+from ..environments.installed import environment
 from ..environments.places import named_prefixes
+from ..environments.prefixes import find_prefix, prefixes
 from ..environments.tools import runner_of
 from ..errors import DoesNotApply, Unverifiable
 from ..image import View

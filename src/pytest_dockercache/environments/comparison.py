@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .installed import Environment, Package, normalised
 from .markers import Machine
 from .match_specs import MatchSpec
 from .requirements import Requirements
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["Difference", "Match", "compare_environments", "difference_table", "matches"]
 
@@ -62,24 +65,20 @@ def matches(
     for spec in requirements.conda:
         by_name.setdefault(spec.name, []).append(spec)
     for name, specs in by_name.items():
-        package = environment.get(name)
+        package = environment.get(name) or environment.replaced.get(name)
         wanted = ", ".join(_spec_text(spec) for spec in specs)
         if package is None:
             if name not in requirements.optional:
                 differences.append(Difference("missing", name, wanted))
         elif not all(_fits(spec, package, requirements) for spec in specs):
-            differences.append(Difference("differing", name, wanted, _found_text(package)))
+            found = _found_text(package) + (" of pip" if package.manager == "pip" else "")
+            differences.append(Difference("differing", name, wanted, found))
         elif digest := _other_digest(package, requirements.digests.get(name)):
             differences.append(Difference("differing", name, requirements.digests[name], digest))
     machine = Machine.of(environment, platform)
     judged = _judge_pip(requirements, environment, machine, differences)
     if requirements.exact:
-        for package in environment.packages:
-            listed = by_name if package.manager == "conda" else judged.names
-            if package.manager in requirements.managers and package.name not in listed:
-                differences.append(
-                    Difference("extra", package.name, "", _found_text(package), package.manager)
-                )
+        differences += _extras(requirements, environment, by_name, judged.names)
     unread = tuple(f"{path} cannot be read" for path in environment.unread)
     ordered = sorted(differences, key=lambda item: (item.manager, item.name, item.kind))
     return Match(
@@ -89,7 +88,40 @@ def matches(
     )
 
 
+def _extras(
+    requirements: Requirements,
+    environment: Environment,
+    conda: Collection[str],
+    pip: Collection[str],
+) -> Iterator[Difference]:
+    """What is installed and not listed, in a file that lists everything.
+
+    A file that leaves out what its own packages depend on was written by hand
+    and lists what somebody wants, whatever its specs look like.
+    """
+    extra = [
+        package
+        for package in environment.packages
+        if package.manager in requirements.managers
+        and not package.inherited
+        and package not in environment.replaced.values()
+        and package.name not in (conda if package.manager == "conda" else pip)
+    ]
+    if requirements.kind == "export":
+        needed = {
+            name
+            for package in environment.packages
+            if package.manager == "conda" and package.name in conda
+            for name in package.depends
+        }
+        if any(package.manager == "conda" and package.name in needed for package in extra):
+            return
+    for package in extra:
+        yield Difference("extra", package.name, "", _found_text(package), package.manager)
+
+
 def _fits(spec: MatchSpec, package: Package, requirements: Requirements) -> bool:
+    """Whether a package is what a spec asks for; pip's knows neither build nor channel."""
     channel = "" if requirements.kind in ("explicit", "conda-lock") else package.channel
     return spec.matches(package.version, package.build, channel)
 
@@ -118,7 +150,6 @@ def _judge_pip(
     differences: list[Difference],
 ) -> _Judged:
     from packaging.requirements import Requirement
-    from packaging.version import InvalidVersion, Version
 
     names: set[str] = set()
     undecided: list[str] = []
@@ -137,11 +168,12 @@ def _judge_pip(
                 continue
             difference = Difference("missing", name, wanted or "any version", manager="pip")
         else:
-            try:
-                fits = requirement.specifier.contains(Version(version), prereleases=True)
-            except InvalidVersion:
-                fits = wanted in ("", f"=={version}", f"==={version}")
-            if fits:
+            several = environment.several.get(name, (version,))
+            fitting = {_accepts(requirement, one) for one in several}
+            if len(fitting) > 1:
+                undecided.append(f"{line} (there are records of {name} {', '.join(several)})")
+                continue
+            if fitting == {True}:
                 verified += 1
                 continue
             difference = Difference("differing", name, wanted, version, "pip")
@@ -151,6 +183,16 @@ def _judge_pip(
             verified += 1
             differences.append(difference)
     return _Judged(frozenset(names), verified, tuple(undecided))
+
+
+def _accepts(requirement: Requirement, version: str) -> bool:
+    """Whether a requirement accepts an installed version, which may be none of PEP 440."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return requirement.specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return str(requirement.specifier) in ("", f"=={version}", f"==={version}")
 
 
 def _spec_text(spec: MatchSpec) -> str:
@@ -166,10 +208,16 @@ def _found_text(package: Package) -> str:
 
 
 def compare_environments(one: Environment, other: Environment) -> tuple[Difference, ...]:
-    """How ``other`` differs from ``one``: ``missing`` is what only ``one`` has."""
+    """How ``other`` differs from ``one``: ``missing`` is what only ``one`` has.
+
+    Their Pythons are compared too, as far as both versions are known.
+    """
     first = {(p.manager, p.name): p for p in one.packages}
     second = {(p.manager, p.name): p for p in other.packages}
     differences = []
+    pythons = _python_of(one), _python_of(other)
+    if all(pythons) and pythons[0] != pythons[1] and ("conda", "python") not in {*first, *second}:
+        differences.append(Difference("differing", "python", *pythons))
     for key in sorted({*first, *second}):
         a, b = first.get(key), second.get(key)
         manager, name = key
@@ -182,6 +230,12 @@ def compare_environments(one: Environment, other: Environment) -> tuple[Differen
                 Difference("differing", name, _found_text(a), _found_text(b), manager)
             )
     return tuple(differences)
+
+
+def _python_of(environment: Environment) -> str:
+    """The version of an environment's Python as its directory has it, "" if it is not known."""
+    names = {name for name in environment.interpreters if "." in name}
+    return names.pop() if len(names) == 1 else ""
 
 
 def difference_table(differences: Sequence[Difference], limit: int = 20) -> tuple[str, ...]:

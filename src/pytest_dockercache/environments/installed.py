@@ -1,31 +1,23 @@
 """Which packages an image holds, read from conda's and pip's own records in the layers.
 
-Indexing kept what these small files say (see :mod:`.sifting`), so that the
-question is answered without reading the image again.
+Indexing kept what these small files say (see :mod:`..image.sifting`), so that
+the question is answered without reading the image again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..errors import Unverifiable
 from ..image.index import OPAQUE, Kind, display
 from ..image.replay import View, split_code
 from ..image.sifting import KEEP_SUFFIXES, keeps
+from .interpreters import interpreter
 
-__all__ = [
-    "Environment",
-    "Package",
-    "environment",
-    "every_prefix",
-    "find_prefix",
-    "normalised",
-    "prefixes",
-]
+__all__ = ["Environment", "Package", "environment", "holds_distributions", "normalised"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,10 @@ class Package:
     ``pip`` for a distribution that no such record owns. ``name`` is conda's
     own name, or the normalised one of PEP 503; ``build`` and ``channel`` are
     "" for pip; ``url`` is where it came from, as far as that was recorded;
-    ``digests`` are such as ``md5:…`` and ``sha256:…`` of its archive.
+    ``digests`` are such as ``md5:…`` and ``sha256:…`` of its archive, or
+    ``commit:…``. ``inherited`` tells a package that a venv sees of the Python
+    which it was made with; ``depends`` names what conda's record says that it
+    needs.
     """
 
     name: str
@@ -46,6 +41,8 @@ class Package:
     manager: Literal["conda", "pip"] = "conda"
     url: str = ""
     digests: tuple[str, ...] = ()
+    inherited: bool = False
+    depends: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.name}={self.version}" if self.manager == "conda" else ""
@@ -56,14 +53,18 @@ class Package:
 
 @dataclass(frozen=True)
 class Environment:
-    """What is installed below one prefix of the final image.
+    """What is installed below one prefix of the final image: what its Python finds.
 
     ``prefix`` is absolute; ``distributions`` maps the normalised name of every
     Python distribution to its version, those that conda installed included.
-    ``unread`` names records that are there and cannot be used: what they
-    would say is not known. ``interpreters`` are the directories of ``lib``
-    that hold distributions (``python3.10``, ``pypy3.10``; Debian's
-    ``python3`` tells no version).
+    ``several`` has the versions of a distribution of which one directory holds
+    the records of more than one: which of them is imported is not known.
+    ``replaced`` maps conda's name of a package whose distribution pip removed
+    to the one that pip put in its place, None if there is none. ``unread``
+    names records that are there and cannot be used: what they would say is
+    not known. ``interpreters`` are the directories of ``lib`` that belong to
+    its Python (``python3.10``, ``pypy3.10``; Debian's ``python3`` tells no
+    version), ``python`` is the version of that, None if it is not known.
     """
 
     prefix: str
@@ -71,6 +72,9 @@ class Environment:
     distributions: Mapping[str, str]
     unread: tuple[str, ...] = ()
     interpreters: tuple[str, ...] = ()
+    python: str | None = None
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: Mapping[str, Package | None] = field(default_factory=dict)
 
     def get(self, name: str, manager: str = "conda") -> Package | None:
         """The package of this name, None if it is not installed."""
@@ -79,136 +83,94 @@ class Environment:
                 return package
         return None
 
-    @property
-    def python(self) -> str | None:
-        """The version of conda's ``python`` package, None if there is none."""
-        found = self.get("python")
-        return found.version if found else None
-
 
 def normalised(name: str) -> str:
     """The name of a Python distribution as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def prefixes(view: View) -> tuple[str, ...]:
-    """The conda environments of an image: every directory with ``conda-meta`` records, sorted."""
-    found = set()
-    for path, _ in view.codes():
-        if path.endswith(b".json"):
-            directory, _, _ = path.rpartition(b"/")
-            prefix, _, name = directory.rpartition(b"/")
-            if name == b"conda-meta":
-                found.add(display(prefix))
-    return tuple(sorted(found))
-
-
-def _python_prefixes(view: View) -> tuple[str, ...]:
-    """Prefixes whose ``site-packages`` or ``dist-packages`` hold distributions.
-
-    Not the packages that lie extracted in conda's cache.
-    """
-    found = set()
-    for path, _ in view.codes():
-        if path.endswith((b".dist-info/METADATA", b".egg-info/PKG-INFO")):
-            match = _SITE.fullmatch(path)
-            if match and not match["prefix"].rpartition(b"/")[0].endswith(b"/pkgs"):
-                found.add(display(match["prefix"]))
-    return tuple(sorted(found))
-
-
-def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
-    """The prefix of an environment by name or absolute path; without either, the one in use.
-
-    In use is what the image's ``CONDA_PREFIX`` or ``CONDA_DEFAULT_ENV`` says,
-    else the first environment whose ``bin`` is on ``PATH``, base included,
-    else the only one besides base. Raises Unverifiable, naming the
-    environments there are.
-    """
-    found = prefixes(view)
-    roots = [prefix for prefix in found if not _is_named(prefix)]
-    if name is not None and name.startswith("/"):
-        wanted = "/" + name.strip("/")
-        if wanted in found or wanted in _python_prefixes(view):
-            return wanted
-    elif name in ("base", "root"):
-        if base := _base(view, roots, env):
-            return base
-    elif name is not None:
-        fitting = [prefix for prefix in found if prefix.endswith(f"/envs/{name}")]
-        if len(fitting) == 1:
-            return fitting[0]
-    else:
-        return _prefix_in_use(view, found, roots, env)
-    names = ", ".join(_short(prefix) for prefix in found) or "none"
-    raise Unverifiable(f"the image has no environment {name}; it has: {names}")
-
-
-def every_prefix(view: View) -> tuple[str, ...]:
-    """The prefixes of all environments: conda's, and those that hold Python distributions."""
-    return tuple(sorted({*prefixes(view), *_python_prefixes(view)}))
-
-
-def _base(view: View, roots: Sequence[str], env: Mapping[str, str]) -> str | None:
-    """The root that conda runs from: only there are ``condabin`` and the named environments."""
-    running = [root for root in roots if f"{root}/condabin" in view or f"{root}/envs" in view]
-    candidates = running or list(roots)
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
-    on_path = [prefix for prefix in _on_path(env) if prefix in candidates]
-    if on_path:
-        return on_path[0]
-    raise Unverifiable(f"which environment is base cannot be told: {', '.join(candidates)}")
-
-
-def _on_path(env: Mapping[str, str]) -> list[str]:
-    """The prefixes whose ``bin`` directory is on PATH, in its order."""
-    directories = (directory.rstrip("/") for directory in env.get("PATH", "").split(":"))
-    return [directory.removesuffix("/bin") for directory in directories if directory]
-
-
-def _prefix_in_use(
-    view: View, found: Sequence[str], roots: Sequence[str], env: Mapping[str, str]
-) -> str:
-    default = env.get("CONDA_DEFAULT_ENV", "")
-    if (prefix := env.get("CONDA_PREFIX", "").rstrip("/")) in found:
-        return prefix
-    if default:
-        return find_prefix(view, default, {"PATH": env.get("PATH", "")})
-    python = _python_prefixes(view)
-    for prefix in _on_path(env):
-        if prefix in found or (prefix in python and f"{prefix}/pyvenv.cfg" in view):
-            return prefix
-    named = [prefix for prefix in found if _is_named(prefix)]
-    candidates = named or list(roots) or list(python)
-    if len(candidates) == 1:
-        return candidates[0]
-    if not candidates:
-        raise Unverifiable("the image has no conda environment and no Python distributions")
-    names = ", ".join(map(_short, candidates))
-    raise Unverifiable(f"the image has several environments: {names}; name one")
-
-
-def _is_named(prefix: str) -> bool:
-    return prefix.rpartition("/")[0].endswith("/envs")
-
-
-def _short(prefix: str) -> str:
-    return prefix.rpartition("/")[2] if _is_named(prefix) else prefix
-
-
 def environment(view: View, prefix: str) -> Environment:
-    """The packages below a prefix of the final image (see :func:`find_prefix`).
+    """The packages below a prefix of the final image (see :func:`.prefixes.find_prefix`).
 
-    Read from ``conda-meta/*.json`` and from the metadata of distributions
-    (``*.dist-info``, ``*.egg-info``) in the prefix's ``site-packages``. No
-    container runs.
+    A Python distribution is installed where its metadata (``*.dist-info``,
+    ``*.egg-info``) lies in a directory that the prefix's own Python searches.
+    A ``conda-meta`` record whose distribution is not there any more counts as
+    conda itself counts it, which is not at all. ``prefix`` may also be a
+    directory that holds distributions itself. No container runs.
     """
-    root = prefix.strip("/").encode("utf-8", "surrogateescape")
-    below = root + b"/" if root else b""
+    root = "/" + prefix.strip("/")
+    if holds_distributions(view, root):
+        return _of_directory(view, root)
+    records, unread = _conda_records(view, root)
+    recorded = next((r.package.version for r in records if r.package.name == "python"), None)
+    python = interpreter(view, root, recorded)
+    found = _Distributions()
+    for site in python.sites:
+        found.read(view, site)
+    own = len(found.packages)
+    for site in python.inherited:
+        found.read(view, site)
+    searched = {*python.sites, *(f"{root}/lib/{name}/site-packages" for name in python.names)}
+    owned = {path for record in records for path in record.owns}
+    replaced: dict[str, Package | None] = {}
     packages: list[Package] = []
+    for record in records:
+        # setuptools also brings the metadata of what it carries inside.
+        anchors = [path for path in record.owns if display(path).rpartition("/")[0] in searched]
+        lost = [path for path in anchors if path not in found.directories]
+        if lost:
+            names = {normalised(_distribution_of(path)) for path in lost}
+            instead = [
+                item for path, item in found.packages if path not in owned and item.name in names
+            ]
+            replaced[record.package.name] = instead[0] if instead else None
+        else:
+            packages.append(record.package)
+    for number, (path, package) in enumerate(found.packages):
+        if path not in owned:
+            packages.append(replace(package, inherited=number >= own))
+    return Environment(
+        root,
+        tuple(sorted(packages, key=lambda package: (package.manager, package.name))),
+        found.versions,
+        (*unread, *found.unread),
+        python.names,
+        python.version if python.version and python.version.count(".") > 1 else None,
+        found.several,
+        replaced,
+    )
+
+
+def holds_distributions(view: View, directory: str) -> bool:
+    """Whether distributions lie right in a directory, as ``pip install --target`` puts them."""
+    return any(name.endswith((b".dist-info", b".egg-info")) for name in view.names(directory))
+
+
+def _of_directory(view: View, directory: str) -> Environment:
+    found = _Distributions()
+    found.read(view, directory)
+    packages = sorted((package for _, package in found.packages), key=lambda item: item.name)
+    unread = tuple(found.unread)
+    return Environment(directory, tuple(packages), found.versions, unread, several=found.several)
+
+
+# --- conda's records ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record of ``conda-meta``: a package, and the metadata of distributions in its archive."""
+
+    package: Package
+    owns: tuple[bytes, ...]
+
+
+def _conda_records(view: View, root: str) -> tuple[list[_Record], list[str]]:
+    """The records of a prefix, and the paths of those that cannot be used."""
+    below = root.strip("/").encode("utf-8", "surrogateescape")
+    below = below + b"/" if below else b""
+    records: list[_Record] = []
     unread: list[str] = []
-    owned: set[bytes] = set()
     for path, content in _records(view, below + b"conda-meta"):
         if not path.endswith(b".json") or path.count(b"/") != below.count(b"/") + 1:
             continue
@@ -216,55 +178,110 @@ def environment(view: View, prefix: str) -> Environment:
         if not record or not isinstance(record.get("version"), str):
             unread.append(display(path))
             continue
-        packages.append(_conda_package(record))
-        owned.update(
+        owns = tuple(
             below + name.encode("utf-8", "surrogateescape") for name in record.get("owns", ())
         )
-    distributions: dict[str, str] = {}
-    interpreters: set[str] = set()
-    # Fedora's pip puts what is compiled into lib64. A venv's lib64 is a link and not followed.
-    records = [*_records(view, below + b"lib"), *_records(view, below + b"lib64")]
-    urls = {
-        path.rpartition(b"/")[0]: content
-        for path, content in records
-        if path.endswith(b"/direct_url.json")
-    }
-    for path, content in records:
-        found = _SITE.fullmatch(path)
-        if found is None or display(found["prefix"]) != ("/" + prefix.strip("/")):
-            continue
-        directory = path.rpartition(b"/")[0] if found["file"] or found["egg"] else path
-        fields = _headers(content)
-        name, version = fields.get("name"), fields.get("version")
-        if not name or not version:
-            unread.append(display(path))
-            continue
-        distributions[normalised(name)] = version
-        interpreters.add(display(found["interpreter"]).lstrip("/"))
-        if directory not in owned:
-            url = json.loads(urls.get(directory) or b"{}")
-            packages.append(
-                Package(
-                    normalised(name),
-                    version,
-                    manager="pip",
-                    url=str(url.get("url", "")) if isinstance(url, dict) else "",
-                )
-            )
-    ordered = sorted(packages, key=lambda package: (package.manager, package.name))
-    return Environment(
-        "/" + prefix.strip("/"),
-        tuple(ordered),
-        distributions,
-        tuple(unread),
-        tuple(sorted(interpreters)),
+        records.append(_Record(_conda_package(record), owns))
+    return records, unread
+
+
+def _conda_package(record: Mapping[str, Any]) -> Package:
+    channel = str(record.get("channel") or "")
+    digests = tuple(f"{kind}:{record[kind]}" for kind in ("md5", "sha256") if record.get(kind))
+    return Package(
+        name=str(record["name"]).lower(),
+        version=str(record["version"]),
+        build=str(record.get("build") or record.get("build_string") or ""),
+        channel=channel,
+        url=str(record.get("url") or ""),
+        digests=digests,
+        depends=tuple(record.get("needs", ())),
     )
 
 
-_SITE = re.compile(
-    rb"(?P<prefix>.*?)/?\blib(?:64)?/(?P<interpreter>python[0-9.]+|pypy[0-9.]+)/(?:site|dist)-packages/"
-    rb"[^/]+\.(?:dist-info(?P<file>/METADATA)|egg-info(?P<egg>/PKG-INFO)?)"
+# --- Python's distributions ---------------------------------------------------------------------
+
+
+_METADATA = re.compile(
+    rb"[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?|egg/EGG-INFO/PKG-INFO)"
 )
+
+
+class _Distributions:
+    """The distributions of several directories; in the first that has a name it is found.
+
+    ``packages`` have the path of their metadata; ``directories`` are all such
+    paths, also of those that another directory or record goes before.
+    """
+
+    def __init__(self) -> None:
+        self.packages: list[tuple[bytes, Package]] = []
+        self.versions: dict[str, str] = {}
+        self.several: dict[str, tuple[str, ...]] = {}
+        self.directories: set[bytes] = set()
+        self.unread: list[str] = []
+
+    def read(self, view: View, site: str) -> None:
+        """Add what one directory holds."""
+        below = site.strip("/").encode("utf-8", "surrogateescape")
+        here: dict[str, dict[str, None]] = {}
+        records = list(_records(view, below))
+        urls = {
+            path.rpartition(b"/")[0]: content
+            for path, content in records
+            if path.endswith(b"/direct_url.json")
+        }
+        for path, content in records:
+            if not _METADATA.fullmatch(path[len(below) + 1 :]):
+                continue
+            directory = path if path.endswith(b".egg-info") else path.rpartition(b"/")[0]
+            self.directories.add(directory)
+            fields = _headers(content)
+            name, version = fields.get("name"), fields.get("version")
+            if not name or not version:
+                self.unread.append(display(path))
+                continue
+            name = normalised(name)
+            versions = here.setdefault(name, {})
+            if name in self.versions and not versions:
+                continue  # a directory that is searched before has it
+            versions[version] = None
+            if len(versions) == 1:
+                self.versions[name] = version
+                self.packages.append((directory, _pip_package(name, version, urls.get(directory))))
+        for name, versions in here.items():
+            if len(versions) > 1:
+                self.several[name] = tuple(versions)
+
+
+def _pip_package(name: str, version: str, direct_url: bytes | None) -> Package:
+    found = json.loads(direct_url or b"{}")
+    origin = found if isinstance(found, dict) else {}
+    return Package(
+        name,
+        version,
+        manager="pip",
+        url=str(origin.get("url", "")),
+        digests=tuple(_origin_digests(origin)),
+    )
+
+
+def _origin_digests(origin: Mapping[str, Any]) -> Iterator[str]:
+    """What PEP 610 records of an archive or a repository."""
+    archive, repository = origin.get("archive_info"), origin.get("vcs_info")
+    if isinstance(archive, dict):
+        hashes = archive.get("hashes")
+        if isinstance(hashes, dict):
+            yield from (f"{kind}:{value}" for kind, value in hashes.items())
+        elif isinstance(archive.get("hash"), str):
+            yield archive["hash"].replace("=", ":", 1)
+    if isinstance(repository, dict) and repository.get("commit_id"):
+        yield f"commit:{repository['commit_id']}"
+
+
+def _distribution_of(path: bytes) -> str:
+    """The name in the name of a directory of metadata: ``click`` of ``click-8.1.8.dist-info``."""
+    return display(path).rpartition("/")[2].partition("-")[0]
 
 
 def _records(view: View, directory: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -283,16 +300,3 @@ def _headers(content: bytes) -> dict[str, str]:
         if colon:
             fields.setdefault(name.strip().lower(), value.strip())
     return fields
-
-
-def _conda_package(record: Mapping[str, Any]) -> Package:
-    channel = str(record.get("channel") or "")
-    digests = tuple(f"{kind}:{record[kind]}" for kind in ("md5", "sha256") if record.get(kind))
-    return Package(
-        name=str(record["name"]).lower(),
-        version=str(record["version"]),
-        build=str(record.get("build") or record.get("build_string") or ""),
-        channel=channel,
-        url=str(record.get("url") or ""),
-        digests=digests,
-    )

@@ -253,12 +253,14 @@ class MatchSpec:
     @property
     def exact(self) -> bool:
         """Whether it names one version and one build."""
-        return self.one_version and bool(self.build) and "*" not in self.build
+        return bool(self.version and self.build) and not re.search(
+            r"[<>!~|,*^()]", self.version + self.build
+        )
 
     @property
-    def one_version(self) -> bool:
-        """Whether it names one version."""
-        return bool(self.version) and not re.search(r"[<>!~|,*^()]", self.version)
+    def plain(self) -> bool:
+        """Whether it names a version, or its beginning, and no range: ``numpy=1.26.4``."""
+        return re.fullmatch(r"[\w.!+]+?(\.\*)?", self.version) is not None
 
     def matches(self, version: str, build: str = "", channel: str = "") -> bool:
         """Whether a package of this name fits; a channel that is not known fits."""

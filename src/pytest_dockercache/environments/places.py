@@ -14,11 +14,13 @@ from ..dockerfile import PlannedStep, carried, declared, expand
 from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
 from ..image import View
+from ..image.index import display
 from ..shell.script import Word
 from .files import environment_files
-from .installed import every_prefix, find_prefix
+from .installed import holds_distributions
+from .prefixes import every_prefix, find_prefix, program_prefix
 from .steps import EnvironmentCommand
-from .tools import Installation
+from .tools import Installation, tool_of
 
 __all__ = ["Reader", "Readers", "find_readers", "named_prefixes", "places"]
 
@@ -34,6 +36,11 @@ class Reader:
     def line(self) -> int:
         """The first line of the step."""
         return self.step.line
+
+    @property
+    def makes_environment(self) -> bool:
+        """Whether the step makes the environment anew, so that nothing was in it before."""
+        return re.search(r"\bcreate\b", self.step.instruction.text) is not None
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,9 @@ def places(
     if ("/", "/") not in pairs:
         return _copied(view, env, reader, word, pairs)
     if item.target:
+        place = posixpath.normpath(posixpath.join(reader.step.workdir, item.target))
+        if holds_distributions(view, place):
+            return [place], True
         raise Unverifiable(
             f"line {reader.line} installs into {item.target}, outside of any environment: "
             "which packages are there is not recorded for one"
@@ -192,15 +202,108 @@ def _default_places(
     """:func:`places` of a command for which nothing names an environment."""
     tool = reader.installation.tool
     then, certain = _variables_then(readers, reader.step, env)
-    venv = path_at(reader.step.workdir, "/.venv")
-    if tool == "uv" and venv in every_prefix(view):
-        return [venv], False  # unless it was told to use another
+    made = _made_by_the_tool(reader, view)
+    if made is not None:
+        return [made], True
+    if _uses_python_on_path(readers, reader):
+        program = ("pip", "pip3") if tool == "pip" and "-m pip" not in _text(reader) else ()
+        prefix = program_prefix(view, then, *program) if program else None
+        prefix = prefix or program_prefix(view, then, "python", "python3")
+        if prefix is not None:
+            return [prefix], certain
     if tool.startswith("pip"):
         then = {"PATH": then.get("PATH", "")}
     active = then.get("CONDA_PREFIX") or then.get("CONDA_DEFAULT_ENV")
     # Whatever is first on PATH: conda's default is the environment that conda runs from.
     default = "base" if tool in ("conda", "mamba") and not active else None
-    return [find_prefix(view, default, then)], certain
+    own = tool_of(tool)
+    makes_its_own = own is not None and own.environments.pattern != "(?!)"
+    return [find_prefix(view, default, then)], certain and not makes_its_own
+
+
+def _text(reader: Reader) -> str:
+    """The text of a command's step."""
+    bodies = (document.body for document in reader.step.instruction.heredocs)
+    return "\n".join((reader.step.instruction.text, *bodies))
+
+
+def _variable(reader: Reader, name: str) -> str:
+    return dict(reader.step.environment).get(name, "")
+
+
+def _made_by_the_tool(reader: Reader, view: View) -> str | None:
+    """The environment that a tool makes by itself for a project; None if it is not known which.
+
+    uv takes the directory ``.venv`` whatever is active. Poetry, PDM and Pipenv
+    take an environment that is active (``VIRTUAL_ENV``) before their own.
+    """
+    item = reader.installation
+    tool = tool_of(item.tool)
+    if tool is None or re.search(r"--active|--system|UV_PROJECT_ENVIRONMENT=", _text(reader)):
+        return None
+    syncs = item.with_project or item.without_project
+    chooses = ("UV_PYTHON", "UV_SYSTEM_PYTHON", "CONDA_PREFIX")
+    if (
+        tool.name == "uv"
+        and not syncs
+        and (
+            any(_variable(reader, name) for name in chooses)
+            or re.search(r"UV_PYTHON|UV_SYSTEM|\s(--python|-p)\b", _text(reader))
+        )
+    ):
+        return None  # uv pip looks there first
+    active = _variable(reader, "VIRTUAL_ENV")
+    named = _variable(reader, "UV_PROJECT_ENVIRONMENT") if tool.name == "uv" and syncs else ""
+    project = posixpath.dirname(item.manifests[0]) if item.manifests else reader.step.workdir
+    if named:
+        place = posixpath.normpath(posixpath.join(project, named))
+        return place if _is_environment(view, place) else None
+    if active and tool.environments.pattern != "(?!)" and not (tool.name == "uv" and syncs):
+        return active if _is_environment(view, active) else None
+    places = [prefix for prefix in _environments(view) if tool.environments.fullmatch(prefix)]
+    near = [prefix for prefix in places if path_below(prefix, project) is not None]
+    # A member of a workspace has the environment of the workspace, above it.
+    above = [prefix for prefix in places if path_below(project, posixpath.dirname(prefix))]
+    for candidates in (near, above, places):
+        if len(candidates) == 1:
+            return candidates[0]
+    return None
+
+
+def _environments(view: View) -> Sequence[str]:
+    """The prefixes of all environments, also of those that hold no package."""
+    configured = (display(path) for path, _ in view.codes() if path.endswith(b"/pyvenv.cfg"))
+    return sorted({*every_prefix(view), *map(posixpath.dirname, configured)})
+
+
+def _is_environment(view: View, prefix: str) -> bool:
+    return f"{prefix}/pyvenv.cfg" in view or prefix in every_prefix(view)
+
+
+_WITHOUT_ENVIRONMENT = re.compile(
+    r"virtualenvs\.create\s+false|python\.use_venv\s+(?:false|0)|--system\b"
+)
+_WITHOUT_ENVIRONMENT_IF = {
+    "POETRY_VIRTUALENVS_CREATE": ("false", "0"),
+    "PDM_USE_VENV": ("false", "0"),
+    "PIPENV_SYSTEM": ("true", "1"),
+    "UV_SYSTEM_PYTHON": ("true", "1"),
+}
+
+
+def _uses_python_on_path(readers: Readers, reader: Reader) -> bool:
+    """Whether a command installs into the Python that is first on PATH, and no environment."""
+    if reader.installation.tool == "pip":
+        return True
+    before = (
+        step.instruction.text
+        for step in readers.steps
+        if step.stage.index == reader.step.stage.index and step.line <= reader.line
+    )
+    return any(
+        _variable(reader, name).lower() in values
+        for name, values in _WITHOUT_ENVIRONMENT_IF.items()
+    ) or bool(_WITHOUT_ENVIRONMENT.search("\n".join(before)))
 
 
 def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
@@ -265,6 +368,9 @@ def _copied(
         if not here:
             possible[find_prefix(view, None, env)] = ""
             continue
+        rest = path_below(target, there) if target.startswith("/") and there else None
+        if rest is not None and holds_distributions(view, path_at(here, rest)):
+            return [path_at(here, rest)], True
         for prefix in every_prefix(view):
             source = _source(prefix, there, here)
             if source is None:

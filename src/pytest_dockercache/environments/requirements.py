@@ -112,8 +112,11 @@ def _parse_environment(document: Mapping[str, Any], path: Path, text: str) -> Re
         elif item is not None:
             raise ConfigError(f"{path} has the dependency {item!r}, which is not understood")
     specs = [spec for spec in specs if not spec.name.startswith("__")]
-    # Only conda env export writes a build for every package.
-    exported = bool(specs) and all(spec.exact for spec in specs)
+    # conda env export writes the prefix, and without --no-builds a build for every package.
+    exported = all(spec.exact for spec in specs) or (
+        bool(document.get("prefix")) and all(spec.plain for spec in specs)
+    )
+    exported = exported and bool(specs)
     lines, unverified = _pip_lines(pip, path.parent, str(path))
     return Requirements(
         str(path),

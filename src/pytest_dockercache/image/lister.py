@@ -45,7 +45,10 @@ def list_layers(
                     if (
                         path.endswith(keep_suffixes)
                         and found.st_size <= largest
-                        and (parent.endswith(keep_parents) or path.endswith(b".egg-info"))
+                        and (
+                            parent.endswith(keep_parents)
+                            or path.endswith((b".egg-info", b"pyvenv.cfg"))
+                        )
                     ):
                         with open(entry.path, "rb") as content:
                             extra = content.read()
@@ -79,7 +82,7 @@ if __name__ == "__main__":
                 raise SystemExit("the container may not read trusted attributes")
     list_layers(
         sys.argv[1:],
-        (b".json", b"METADATA", b"PKG-INFO", b".egg-info"),
-        (b"conda-meta", b".dist-info", b".egg-info"),
+        (b".json", b"METADATA", b"PKG-INFO", b".egg-info", b"pyvenv.cfg"),
+        (b"conda-meta", b".dist-info", b".egg-info", b".egg/EGG-INFO"),
         16 << 20,
     )

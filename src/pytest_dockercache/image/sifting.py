@@ -6,7 +6,7 @@ import json
 
 __all__ = ["KEEP_SUFFIXES", "distil", "keeps"]
 
-KEEP_SUFFIXES = (b".json", b"METADATA", b"PKG-INFO", b".egg-info")
+KEEP_SUFFIXES = (b".json", b"METADATA", b"PKG-INFO", b".egg-info", b"pyvenv.cfg")
 """A file that is kept has one of these endings: a first sieve, cheap enough for every file."""
 
 _LARGEST = 16 << 20
@@ -28,8 +28,8 @@ def keeps(path: bytes, size: int) -> bool:
     if name == b"METADATA":
         return directory.endswith(b".dist-info")
     if name == b"PKG-INFO":
-        return directory.endswith(b".egg-info")
-    return name.endswith(b".egg-info")
+        return directory.endswith((b".egg-info", b".egg/EGG-INFO"))
+    return name.endswith(b".egg-info") or name == b"pyvenv.cfg"
 
 
 def distil(path: bytes, content: bytes) -> bytes:
@@ -37,9 +37,12 @@ def distil(path: bytes, content: bytes) -> bytes:
 
     A conda record lists every file of its package; only the ``*.dist-info``
     and ``*.egg-info`` among them are kept (a pip package is one that no conda
-    record owns). A file that cannot be read as what its name says gives
-    ``b""``: it is known to be there, and to be unusable.
+    record owns), and of what it depends on the names. ``pyvenv.cfg`` is kept
+    whole. A file that cannot be read as what its name says gives ``b""``: it
+    is known to be there, and to be unusable.
     """
+    if path.endswith(b"pyvenv.cfg"):
+        return content
     try:
         if path.endswith(b"direct_url.json"):
             return json.dumps(json.loads(content)).encode()
@@ -62,11 +65,18 @@ def _distil_conda(content: bytes) -> bytes:
         return b""
     small = {key: record[key] for key in _RECORD_FIELDS if isinstance(record.get(key), (str, int))}
     owned = set()
-    files = record.get("files")
-    for file in files if isinstance(files, list) else ():
-        if isinstance(file, str) and ("-info/" in file or file.endswith(".egg-info")):
+    for file in _strings(record.get("files")):
+        if "-info/" in file or file.endswith(".egg-info"):
             head, _, _ = file.partition("-info/")
             owned.add(file if head == file else head + "-info")
     if owned:
         small["owns"] = sorted(name for name in owned if name.endswith(("dist-info", "egg-info")))
+    depends = record.get("depends")
+    needs = {item.split()[0] for item in _strings(depends) if item.split()}
+    if needs:
+        small["needs"] = sorted(needs)
     return json.dumps(small).encode()
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

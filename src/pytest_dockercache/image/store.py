@@ -18,7 +18,7 @@ from .index import LayerIndex
 
 __all__ = ["LayerStore", "default_directory"]
 
-_VERSION = 1
+_VERSION = 2
 """Changes with every change of the file's layout, of the index, or of what is kept of a file."""
 
 _MAGIC = b"dockercache layer %d\n" % _VERSION

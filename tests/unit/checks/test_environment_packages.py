@@ -13,9 +13,11 @@ from scripted import subject
 
 from pytest_dockercache.checks import environment_packages
 from pytest_dockercache.checks.contents import Contents
+from pytest_dockercache.checks.environment_packages import readers_of
+from pytest_dockercache.environments.places import places
 from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
 from pytest_dockercache.image import replay
-from pytest_dockercache.image.layers import ImageConfig
+from pytest_dockercache.image.layers import ImageConfig, LayerLines
 
 CONDA_PATH = {"PATH": "/opt/conda/bin:/usr/bin:/bin"}
 SITE = "usr/local/lib/python3.10/site-packages"
@@ -35,7 +37,10 @@ Judge = Callable[..., str]
 
 @pytest.fixture
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
-    """Judges a Dockerfile and its files on an image of these members; what the pass says."""
+    """Judges a Dockerfile and its files on an image of these members; what the pass says.
+
+    ``above`` are members of further layers, by the line that makes the layer.
+    """
 
     def judged(
         dockerfile: str,
@@ -43,14 +48,18 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         *members: Member,
         env: dict[str, str] = CONDA_PATH,
         architecture: str = "amd64",
+        above: dict[int, tuple[Member, ...]] | None = None,
     ) -> str:
         document: dict[str, Any] = {
             "os": "linux",
             "architecture": architecture,
             "config": {"Env": [f"{name}={value}" for name, value in env.items()]},
         }
-        layers = SimpleNamespace(view=replay([layer(*members)]), config=ImageConfig(document))
-        contents = Contents(layers, None, {})  # type: ignore[arg-type]
+        tars = [layer(*members), *(layer(*found) for found in (above or {}).values())]
+        layers = SimpleNamespace(view=replay(tars), config=ImageConfig(document))
+        own = dict(enumerate(above or {}, start=1))
+        lines = LayerLines(frozenset(own), own) if above else None
+        contents = Contents(layers, lines, {})  # type: ignore[arg-type]
         monkeypatch.setattr(environment_packages, "contents_of", lambda *_: contents)
         made = subject(tmp_path, {"Dockerfile": dockerfile, **files})
         return environment_packages.judge(made).message
@@ -256,8 +265,11 @@ def test_uv_installs_into_the_venv_of_the_directory(judge: Judge) -> None:
     site = "srv/.venv/lib/python3.10/site-packages"
     message = "the image holds what requirements.txt asks for"
     assert judge(text, files, PLAIN[0], dist("flask", "3.0.0", site)) == message
-    with pytest.raises(Unverifiable, match=r"/srv/\.venv does not hold what requirements\.txt"):
+    with pytest.raises(CacheAssertionError, match=r"1 package differs in /srv/\.venv\n"):
         judge(text, files, *PLAIN, dist("wheel", "0.45", site))
+    other = text.replace("install", "install --python 3.12")
+    with pytest.raises(Unverifiable, match="whether line 4 installs into it is not known"):
+        judge(other, files, dist("wheel", "0.45", site))
 
 
 LATE = "ENV PATH=/opt/conda/envs/app/bin:$PATH"
@@ -490,8 +502,12 @@ def test_a_copied_directory_of_packages_is_not_passed_over(judge: Judge) -> None
         "RUN pip install -t /deps -r requirements.txt", "COPY --from=builder /deps /app"
     )
     files = {"requirements.txt": "flask\n", "environment.yml": ""}
+    found = dist("flask", "3.0.0", "app")
+    assert judge(text, files, *PLAIN, found) == "the image holds what requirements.txt asks for"
+    with pytest.raises(CacheAssertionError, match="1 package differs in /app\n"):
+        judge(text, files, *PLAIN, dist("wheel", "0.45", "app"))
     with pytest.raises(Unverifiable, match="line 3 installs into /deps, which the image has a cop"):
-        judge(text, files, *PLAIN, dist("flask", "3.0.0", "app"))
+        judge(text, files, *PLAIN, add("app/flask/__init__.py"))
 
 
 def test_a_failure_goes_before_what_cannot_be_verified(judge: Judge) -> None:
@@ -554,3 +570,77 @@ def test_a_marker_that_asks_for_what_is_not_known_is_not_verified(judge: Judge) 
         "the image holds what requirements.txt asks for; "
         'not verified: tomli ; python_full_version < "3.10.5"'
     )
+
+
+# --- what was there before --------------------------------------------------------------------
+
+LIST = "@EXPLICIT\nhttps://conda.anaconda.org/c/noarch/click-8.1.8-0.conda\n"
+INTO_BASE = "FROM x\nCOPY e.txt .\nRUN conda install -n base --file e.txt\nRUN conda install six\n"
+HAD = (*BASE, conda("zlib", "1.3", prefix="opt/conda"))
+CLICK_IN_BASE = conda("click", "8.1.8", prefix="opt/conda")
+SIX_IN_BASE = conda("six", "1.16", prefix="opt/conda")
+
+
+def test_what_an_environment_had_before_a_list_came_is_none_too_many(judge: Judge) -> None:
+    files = {"e.txt": LIST}
+    message = "the image holds what e.txt asks for"
+    assert judge(INTO_BASE, files, *HAD, above={3: (CLICK_IN_BASE,)}) == message
+    with pytest.raises(CacheAssertionError, match=r"1 package differs in /opt/conda\n  six +extra"):
+        judge(INTO_BASE, files, *HAD, above={3: (CLICK_IN_BASE,), 4: (SIX_IN_BASE,)})
+
+
+def test_whether_an_environment_had_packages_before_may_not_be_known(judge: Judge) -> None:
+    files = {"e.txt": LIST}
+    with pytest.raises(
+        Unverifiable, match=r"and whether that was there before line 3 is not known"
+    ):
+        judge(INTO_BASE, files, *HAD, CLICK_IN_BASE)
+    # What is missing is missing, whatever was there before.
+    with pytest.raises(CacheAssertionError, match="click"):
+        judge(INTO_BASE, files, *HAD)
+
+
+def test_an_environment_that_the_command_makes_had_nothing_before(judge: Judge) -> None:
+    made = INTO_BASE.replace("install -n base", "create -n app")
+    app = (conda("click", "8.1.8"), conda("six", "1.16"))
+    with pytest.raises(
+        CacheAssertionError, match=r"1 package differs in /opt/conda/envs/app\n  six"
+    ):
+        judge(made, {"e.txt": LIST}, *BASE, *app)
+
+
+# --- environments that a tool makes by itself ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "run", "site"),
+    [
+        ("", "uv sync", "srv/.venv"),
+        ("ENV UV_PROJECT_ENVIRONMENT=/venv", "uv sync", "venv"),
+        ("ENV VIRTUAL_ENV=/venv", "uv sync", "srv/.venv"),
+        ("", "cd sub && uv sync --project .", "srv/.venv"),
+        ("", "poetry install", "root/.cache/pypoetry/virtualenvs/a-x1-py3.10"),
+        ("ENV VIRTUAL_ENV=/venv", "poetry install", "venv"),
+        ("ENV POETRY_VIRTUALENVS_CREATE=false", "poetry install", "usr/local"),
+        ("RUN poetry config virtualenvs.create false", "poetry install", "usr/local"),
+        ("", "pdm sync", "srv/.venv"),
+        ("", "pipenv sync", "root/.local/share/virtualenvs/a-x1"),
+        ("", "pipenv install --system --deploy", "usr/local"),
+    ],
+)
+def test_the_environment_that_a_tool_makes_for_a_project_is_found(
+    tmp_path: Path, before: str, run: str, site: str
+) -> None:
+    text = f"FROM x\nWORKDIR /srv\nCOPY pyproject.toml Pipfile ./\n{before}\nRUN {run}\n"
+    made = subject(tmp_path, {"Dockerfile": text, "pyproject.toml": "", "Pipfile": ""})
+    settings = [
+        add(f"{root}/pyvenv.cfg", b"home = /usr/local/bin\n")
+        for root in ("venv", "srv/.venv" if site == "srv/.venv" else site)
+        if root != "usr/local"
+    ]
+    python = add("usr/local/bin/python3", b"ELF")
+    view = replay([layer(python, dist("flask", "3", SITE), *settings)])
+    readers = readers_of(made.project)
+    reader = next(iter(readers.manifests.values()))[0]
+    found = places(readers, view, {"PATH": "/usr/local/bin:/bin"}, reader, "")
+    assert found == ([f"/{site}"], True)

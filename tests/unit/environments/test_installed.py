@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 
 import pytest
-from layer_maker import add, conda, dist, layer
+from layer_maker import Member, add, conda, dist, layer
 
-from pytest_dockercache.environments.installed import environment, find_prefix, prefixes
+from pytest_dockercache.environments.installed import Environment, Package, environment
+from pytest_dockercache.environments.prefixes import (
+    every_prefix,
+    find_prefix,
+    prefixes,
+    program_prefix,
+)
 from pytest_dockercache.errors import Unverifiable
 from pytest_dockercache.image import replay
 
@@ -116,3 +123,184 @@ def test_a_project_without_conda_has_its_distributions() -> None:
     assert find_prefix(view, None, {}) == "/usr/local"
     found = environment(view, "/usr/local")
     assert [str(package) for package in found.packages] == ["flask==3.0"]
+
+
+# --- what Python finds ------------------------------------------------------------------------
+
+SITE = f"{ENV}/lib/python3.10/site-packages"
+
+
+def owner(name: str, version: str, *paths: str, **more: object) -> Member:
+    """conda's record of a package whose archive holds these files."""
+    return conda(name, version, files=list(paths), **more)
+
+
+CLICK = owner("click", "8.1.8", "lib/python3.10/site-packages/click-8.1.8.dist-info/METADATA")
+PYTHON = conda("python", "3.10.4", "0_cpython")
+
+
+def installed(*members: Member, prefix: str = f"/{ENV}") -> Environment:
+    return environment(replay([layer(*members)]), prefix)
+
+
+def test_a_package_that_pip_removed_is_not_there_whatever_conda_wrote_down() -> None:
+    found = installed(PYTHON, CLICK, dist("pip", "24.0", SITE))
+    assert found.get("click") is None
+    assert found.replaced == {"click": None}
+
+
+def test_a_package_that_pip_put_in_the_place_of_condas_is_known_as_that() -> None:
+    found = installed(PYTHON, CLICK, dist("click", "8.1.7", SITE))
+    assert found.get("click") is None
+    assert found.replaced == {"click": Package("click", "8.1.7", manager="pip")}
+    assert found.distributions == {"click": "8.1.7"}
+
+
+def test_conda_and_pip_may_call_a_package_by_two_names() -> None:
+    torch = owner("pytorch", "2.0", "lib/python3.10/site-packages/torch-2.0.dist-info/METADATA")
+    found = installed(PYTHON, torch, dist("torch", "2.1", SITE))
+    assert found.replaced == {"pytorch": Package("torch", "2.1", manager="pip")}
+
+
+def test_metadata_that_a_package_carries_inside_is_nobodys_distribution() -> None:
+    vendored = "setuptools/_vendor/wheel-0.43.dist-info/METADATA"
+    paths = [f"lib/python3.10/site-packages/{name}" for name in
+             ("setuptools-71.0.dist-info/METADATA", vendored)]  # fmt: skip
+    inside = add(f"{SITE}/{vendored}", b"Name: wheel\nVersion: 0.43\n")
+    found = installed(
+        PYTHON, owner("setuptools", "71.0", *paths), dist("setuptools", "71.0", SITE), inside
+    )
+    assert [str(package) for package in found.packages] == [
+        "python=3.10.4=0_cpython",
+        "setuptools=71.0=0",
+    ]
+    assert found.distributions == {"setuptools": "71.0"}
+
+
+def test_what_lies_in_the_directory_of_another_python_is_not_installed() -> None:
+    python = add("usr/local/bin/python3.10", b"ELF", mode=0o755)
+    other = dist("click", "8.1.8", "usr/local/lib/python3.11/site-packages")
+    own = dist("pip", "24.0", "usr/local/lib/python3.10/site-packages")
+    found = installed(python, other, own, prefix="/usr/local")
+    assert found.distributions == {"pip": "24.0"}
+    assert found.interpreters == ("python3.10",)
+
+
+def test_of_two_pythons_in_one_prefix_the_one_that_python_leads_to_is_asked() -> None:
+    members = [
+        add("usr/bin/python3.9", b"ELF"),
+        add("usr/bin/python3.11", b"ELF"),
+        add("usr/bin/python3", kind=tarfile.SYMTYPE, link="python3.11"),
+        dist("old", "1", "usr/lib/python3.9/site-packages"),
+        dist("new", "1", "usr/lib/python3.11/site-packages"),
+    ]
+    assert installed(*members, prefix="/usr").distributions == {"new": "1"}
+    unknown = [member for member in members if not member[0].name.endswith("python3")]
+    assert installed(*unknown, prefix="/usr").distributions == {"old": "1", "new": "1"}
+
+
+def venv(root: str, home: str, *, system: bool, version: str = "3.11.2") -> list[Member]:
+    packages = str(system).lower()
+    text = f"home = {home}\ninclude-system-site-packages = {packages}\nversion = {version}\n"
+    return [
+        add(f"{root}/pyvenv.cfg", text.encode()),
+        add(f"{root}/bin/python", kind=tarfile.SYMTYPE, link=f"{home}/python3"),
+    ]
+
+
+DEBIAN = [
+    add("usr/bin/python3.11", b"ELF"),
+    add("usr/bin/python3", kind=tarfile.SYMTYPE, link="python3.11"),
+    dist("six", "1.16.0", "usr/lib/python3/dist-packages"),
+    dist("click", "8.0", "usr/local/lib/python3.11/dist-packages"),
+]
+
+
+def test_a_venv_with_the_systems_packages_sees_them_behind_its_own() -> None:
+    own = dist("click", "8.1.8", "venv/lib/python3.11/site-packages")
+    found = installed(*DEBIAN, *venv("venv", "/usr/bin", system=True), own, prefix="/venv")
+    assert found.distributions == {"six": "1.16.0", "click": "8.1.8"}
+    assert [(p.name, p.inherited) for p in found.packages] == [("click", False), ("six", True)]
+    alone = installed(*DEBIAN, *venv("venv", "/usr/bin", system=False), own, prefix="/venv")
+    assert alone.distributions == {"click": "8.1.8"}
+    assert alone.python == "3.11.2"
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [("version_info = 3.11.2.final.0", "3.11.2"), ("version_info = 3.10.4", "3.10.4"),
+     ("version = 3.13.1", "3.13.1")],
+)  # fmt: skip
+def test_virtualenv_and_uv_and_venv_write_their_version_each_in_its_way(
+    line: str, version: str
+) -> None:
+    settings = add("v/pyvenv.cfg", f"home = /usr/bin\n{line}\n".encode())
+    assert installed(settings, prefix="/v").python == version
+
+
+def test_debians_python_finds_what_the_administrator_installed_first() -> None:
+    shadowed = dist("six", "1.17.0", "usr/local/lib/python3.11/dist-packages")
+    found = installed(*DEBIAN, shadowed, prefix="/usr")
+    assert found.distributions == {"six": "1.17.0", "click": "8.0"}
+    assert found.interpreters == ("python3.11",)
+
+
+def test_the_python_of_usr_local_does_not_find_debians_packages() -> None:
+    python = add("usr/local/bin/python3.11", b"ELF")
+    own = dist("flask", "3.0", "usr/local/lib/python3.11/site-packages")
+    view = replay([layer(*DEBIAN, python, own)])
+    assert environment(view, "/usr/local").distributions == {"flask": "3.0"}
+    assert environment(view, "/usr").distributions == {"six": "1.16.0", "click": "8.0"}
+
+
+def test_of_several_prefixes_the_one_whose_python_is_first_on_path_is_in_use() -> None:
+    python = add("usr/local/bin/python3", kind=tarfile.SYMTYPE, link="python3.10")
+    members = [*DEBIAN, python, add("usr/local/bin/python3.10", b"ELF"),
+               dist("flask", "3.0", "usr/local/lib/python3.10/site-packages")]  # fmt: skip
+    view = replay([layer(*members)])
+    assert find_prefix(view, None, {"PATH": "/usr/local/bin:/usr/bin"}) == "/usr/local"
+    assert find_prefix(view, None, {"PATH": "/usr/bin:/usr/local/bin"}) == "/usr"
+    assert program_prefix(view, {"PATH": "/opt:/usr/bin"}, "python3") == "/usr"
+    assert program_prefix(view, {"PATH": "/opt"}, "python3") is None
+
+
+def test_a_link_to_a_program_leads_to_its_prefix_and_that_of_a_venv_does_not() -> None:
+    link = add("usr/bin/python", kind=tarfile.SYMTYPE, link="/opt/py/bin/python3")
+    view = replay(
+        [layer(add("opt/py/bin/python3", b"ELF"), link, *venv("v", "/opt/py/bin", system=False))]
+    )
+    assert program_prefix(view, {"PATH": "/usr/bin"}, "python") == "/opt/py"
+    assert program_prefix(view, {"PATH": "/v/bin:/usr/bin"}, "python") == "/v"
+
+
+def test_two_records_of_one_distribution_in_one_directory_are_both_known() -> None:
+    found = installed(PYTHON, dist("pip", "23.0", SITE), dist("pip", "24.0", SITE))
+    assert sorted(found.several["pip"]) == ["23.0", "24.0"]
+    assert len([package for package in found.packages if package.name == "pip"]) == 1
+
+
+def test_what_pip_put_into_a_directory_is_read_there() -> None:
+    found = installed(dist("flask", "3.0", "deps"), add("deps/flask/__init__.py"), prefix="/deps")
+    assert [str(package) for package in found.packages] == ["flask==3.0"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["six-1.16.0.egg-info", "six-1.16.0-py3.10.egg-info/PKG-INFO",
+     "six-1.16.0-py3.10.egg/EGG-INFO/PKG-INFO", "six-1.16.0.dist-info/METADATA"],
+)  # fmt: skip
+def test_a_distribution_needs_no_record_of_its_files(path: str) -> None:
+    found = installed(PYTHON, add(f"{SITE}/{path}", b"Name: six\nVersion: 1.16.0\n"))
+    assert found.distributions == {"six": "1.16.0"}
+    assert "/" + ENV in every_prefix(replay([layer(add(f"{SITE}/{path}", b"x"))]))
+
+
+def test_where_a_distribution_came_from_is_kept_as_digests() -> None:
+    archive = {"url": "https://x/a.whl", "archive_info": {"hashes": {"sha256": "ab"}}}
+    git = {"url": "https://x/b", "vcs_info": {"vcs": "git", "commit_id": "cd"}}
+    members = [dist("a", "1", SITE), dist("b", "1", SITE)]
+    members += [
+        add(f"{SITE}/{name}-1.dist-info/direct_url.json", json.dumps(origin).encode())
+        for name, origin in (("a", archive), ("b", git))
+    ]
+    assert [p.digests for p in installed(*members).packages] == [("sha256:ab",), ("commit:cd",)]

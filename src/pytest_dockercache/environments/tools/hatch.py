@@ -37,6 +37,7 @@ def _hatch(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="hatch",
     programs=re.compile(r"hatch"),
+    environments=re.compile(r".*/hatch/env/virtual/.+"),
     reads=_hatch,
     conventional=("pyproject.toml", "hatch.toml"),
     manifests=re.compile(r"hatch\.toml|pyproject\.toml"),

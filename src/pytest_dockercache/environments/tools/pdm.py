@@ -46,6 +46,7 @@ TOOL = Tool(
     name="pdm",
     programs=re.compile(r"pdm"),
     caches=known_layouts("pdm"),
+    environments=re.compile(r".*/\.venv|.*/pdm/venvs/[^/]+|.*/__pypackages__/[^/]+"),
     reads=_pdm,
     conventional=("pdm.lock", "pyproject.toml"),
     manifests=re.compile(r"pdm\.(lock|toml)|pyproject\.toml"),

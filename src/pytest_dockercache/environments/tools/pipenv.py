@@ -38,6 +38,7 @@ TOOL = Tool(
     name="pipenv",
     programs=re.compile(r"pipenv"),
     caches=known_layouts("pipenv"),
+    environments=re.compile(r".*/\.venv|.*/virtualenvs/[^/]+"),
     reads=_pipenv,
     conventional=("Pipfile", "Pipfile.lock"),
     manifests=re.compile(r"pipfile(\.lock)?"),

@@ -73,6 +73,7 @@ TOOL = Tool(
     name="pixi",
     programs=re.compile(r"pixi"),
     caches=known_layouts("pixi"),
+    environments=re.compile(r".*/\.pixi/envs/[^/]+"),
     reads=_pixi,
     conventional=("pixi.lock", "pixi.toml"),
     manifests=re.compile(r"pixi\.(lock|toml)|pyproject\.toml"),

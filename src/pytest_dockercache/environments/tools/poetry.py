@@ -52,6 +52,7 @@ TOOL = Tool(
     name="poetry",
     programs=re.compile(r"poetry"),
     caches=known_layouts("poetry"),
+    environments=re.compile(r".*/\.venv|.*/virtualenvs/[^/]+"),
     reads=_poetry,
     conventional=("poetry.lock", "pyproject.toml"),
     manifests=re.compile(r"poetry\.(lock|toml)|pyproject\.toml"),

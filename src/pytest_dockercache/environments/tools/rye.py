@@ -29,6 +29,7 @@ def _rye(command: Command, step: PlannedStep) -> Installation | None:
 TOOL = Tool(
     name="rye",
     programs=re.compile(r"rye"),
+    environments=re.compile(r".*/\.venv"),
     reads=_rye,
     conventional=("requirements.lock", "pyproject.toml"),
     manifests=re.compile(r"requirements(-dev)?\.lock|pyproject\.toml"),

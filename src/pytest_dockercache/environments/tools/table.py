@@ -65,8 +65,9 @@ class Tool:
     the packages of an image can be held against.
 
     ``variables`` matches environment variables that it reads; ``places``
-    paths that it installs into; ``caches`` gives what its caches look like in
-    an image, asked only when an image is looked into. ``runner`` is how it runs a command
+    paths that it installs into; ``environments`` the whole prefixes of the
+    environments that it makes by itself; ``caches`` gives what its caches look
+    like in an image, asked only when an image is looked into. ``runner`` is how it runs a command
     in an environment of its own (``conda run``).
     """
 
@@ -81,6 +82,7 @@ class Tool:
     comparable: Callable[[Path], bool] = lambda path: False
     variables: re.Pattern[str] = _NEVER
     places: re.Pattern[str] = _NEVER
+    environments: re.Pattern[str] = _NEVER
     caches: Callable[[], Sequence[CacheKind]] = tuple
     runner: Runner | None = None
 

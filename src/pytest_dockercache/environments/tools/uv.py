@@ -128,6 +128,7 @@ TOOL = Tool(
     name="uv",
     programs=re.compile(r"uv"),
     caches=known_layouts("uv"),
+    environments=re.compile(r".*/\.venv"),
     reads=_uv,
     conventional=("uv.lock", "requirements.txt", "pyproject.toml"),
     manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml"),
