@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockercache.environments.match_specs import compare, parse_spec
@@ -209,6 +209,11 @@ def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 versions = joined(st.one_of(conditions(), joined(conditions()).map(lambda inner: f"({inner})")))
 
 
+# The first example imports a compiled module; on a busy machine that takes its time.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@unhurried
 @given(versions, st.sampled_from(["", "", " h1*", " py310h_1", " *_cpython"]), blanks)
 def test_a_generated_spec_means_what_rattler_reads(version: str, build: str, blank: str) -> None:
     separator = blank if version[0] in "=<>!~" else " "
@@ -221,6 +226,7 @@ EPOCH, LOCAL = r"([01]!)?", r"(\+[0-9a-z]{1,3})?"
 some_version = st.from_regex(f"{EPOCH}[0-9]{{1,2}}{PARTS}{LOCAL}", fullmatch=True)
 
 
+@unhurried
 @given(some_version, some_version)
 def test_generated_versions_are_ordered_as_rattler_orders_them(one: str, other: str) -> None:
     try:
