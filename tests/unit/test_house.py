@@ -28,6 +28,8 @@ ROOMS = (
     "context",
     "shell",
     "dockerfile",
+    "disk",
+    "limits",
     "cache_home",
     "errors",
     "model",

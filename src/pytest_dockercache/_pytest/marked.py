@@ -12,9 +12,9 @@ import pytest
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from . import gate_of
+from .contexts import candidates, choose_context
 from .options import check_engine
 from .outcomes import reported
-from .targets import choose_context
 
 if TYPE_CHECKING:
     from ..testing import DockerCache
@@ -100,11 +100,11 @@ def _spec(item: pytest.Item) -> BuildSpec:
                 f"@pytest.mark.dockercache(dockerfile={str(named)!r}) of {item.nodeid}: "
                 f"no file {path}; the path is relative to {root}"
             )
-        where = options.context or choose_context(path, (path.parent, root))
+        where = options.context or choose_context(path, candidates(path, root), options.build_args)
         target = options.target
     elif default is not None:
         path = default.path
-        where = default.context or choose_context(path, default.contexts)
+        where = default.context or choose_context(path, default.contexts, options.build_args)
         target = default.target
     else:
         raise ConfigError(

@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ..errors import ConfigError, DockerCacheError
+from ..errors import ConfigError
 from ..model import BuildSpec
+from .contexts import candidates, choose_context
 from .options import DockerfileChoice, Options
 
 __all__ = [
     "DEFAULT_NAMES",
     "Selection",
     "Target",
-    "choose_context",
     "node_path",
     "select",
     "target_of",
@@ -65,7 +65,7 @@ class Target:
         """What is built for this target."""
         return BuildSpec(
             dockerfile=self.path,
-            context=self.context or choose_context(self.path, self.contexts),
+            context=self.context or choose_context(self.path, self.contexts, options.build_args),
             target=self.target,
             build_args=options.build_args,
             platform=options.platform,
@@ -231,40 +231,6 @@ def node_path(path: Path, target: str | None, root: Path) -> str:
     return name if target is None else f"{name}[{target}]"
 
 
-def choose_context(dockerfile: Path, candidates: Sequence[Path]) -> Path:
-    """The first directory that holds most of what the Dockerfile takes from its build context.
-
-    ``docker build`` has no default context; people run it in the
-    Dockerfile's directory (``docker build .``) or above it (``docker build -f
-    docker/Dockerfile .``). The sources of COPY tell which.
-    """
-    candidates = tuple(dict.fromkeys(candidates))
-    if len(candidates) == 1:
-        return candidates[0]
-    try:
-        sources = _context_sources(dockerfile)
-    except DockerCacheError:
-        return candidates[0]  # the checks say what is wrong with the Dockerfile
-
-    def held(directory: Path) -> int:
-        return sum(any(directory.glob(source)) for source in sources)
-
-    return max(candidates, key=held)
-
-
-def _context_sources(dockerfile: Path) -> tuple[str, ...]:
-    from ..dockerfile import plan, read_dockerfile
-
-    sources = [
-        source.lstrip("/")
-        for step in plan(read_dockerfile(dockerfile), all_stages=True)
-        for transfer in step.transfers
-        if transfer.origin == "context"
-        for source in transfer.sources
-    ]
-    return tuple(source for source in sources if source.strip("./") and "://" not in source)
-
-
 def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Target]:
     """The Dockerfile that is judged when nobody names one; none or one."""
     for place in dict.fromkeys(places):
@@ -272,7 +238,7 @@ def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Targ
             path = place / name
             if path.is_file():
                 node = node_path(path, options.target, root)
-                return [Target(path, options.target, node, options.context, (place, root))]
+                return [Target(path, options.target, node, options.context, candidates(path, root))]
     return []
 
 
@@ -283,7 +249,7 @@ def _target(choice: DockerfileChoice, options: Options, directory: Path, root: P
         target,
         node_path(choice.path, target, root),
         choice.context or options.context,
-        (choice.path.parent, directory, root),
+        candidates(choice.path, root, directory),
     )
 
 

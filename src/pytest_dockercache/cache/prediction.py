@@ -21,6 +21,7 @@ from typing import Literal
 
 from ..context.gomatch import has_wildcard
 from ..context.missing import missing_sources
+from ..context.places import better_context
 from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
 from ..dockerfile.instructions import mounts
@@ -518,16 +519,20 @@ def require_sources(snapshot: Snapshot, made: Sequence[Key], dialect: Dialect) -
             if select_exists(snapshot, content, dialect):
                 continue
             step = key.step
-            raise _missing(snapshot, step, content)
+            raise _missing(snapshot, step, content, made)
 
 
-def _missing(snapshot: Snapshot, step: PlannedStep, content: Content) -> BuildFailed:
+def _missing(
+    snapshot: Snapshot, step: PlannedStep, content: Content, made: Sequence[Key]
+) -> BuildFailed:
     path = rooted(content.source)
     context = snapshot.tree.root
     for missing in missing_sources(step, snapshot.tree.entries, snapshot.tree.ignore, context):
         if missing.source == path:
             where = f"{snapshot.dockerfile.path.name}:{step.line}"
-            text = f"{missing.verdict(where)}\n  fix    {missing.fix(context)}"
+            steps = [key.step for key in made]
+            better = better_context(steps, snapshot.dockerfile.path, context)
+            text = f"{missing.verdict(where)}\n  fix    {missing.fix(context, better)}"
             break
     else:
         text = f"nothing in the build context matches {content.source} of line {step.line}"

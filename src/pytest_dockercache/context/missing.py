@@ -13,6 +13,7 @@ from .entries import ContextEntry
 from .gomatch import has_wildcard
 from .ignore import IgnoreLine, IgnoreRules
 from .links import walk_links
+from .places import BetterContext
 from .selection import is_remote, rooted
 
 __all__ = ["MissingSource", "alike", "is_there", "missing_sources"]
@@ -53,13 +54,16 @@ class MissingSource:
             return f"{self.path} is not in the build context and nothing above it can be, {takes}"
         return f"{self.path} is not in the build context, {takes}"
 
-    def fix(self, context: Path | None) -> str:
-        """What to do about it."""
+    def fix(self, context: Path | None, better: BetterContext | None = None) -> str:
+        """What to do about it; ``better`` is a context that holds more of what is taken."""
         here = f" {context}" if context is not None else ""
         if self.excluded_by is not None:
             return f"add '!{self.path}' at the end of {self.excluded_by.file.name}"
         if self.edited:
             return f"make an edit after which line {self.line} still finds {self.path}"
+        # A single file that lies elsewhere in the context may as well be spelled wrong.
+        if better is not None and (self.alike is None or better.holds > 1):
+            return str(better)
         if self.outside:
             return (
                 f"put it into the build context{here} and correct line {self.line}, "

@@ -11,6 +11,7 @@ from ..model import Step
 
 if TYPE_CHECKING:
     from ..context import MissingSource
+    from ..context.places import BetterContext
     from .base import BuildRequest
 
 __all__ = ["KILLED", "build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
@@ -59,7 +60,7 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         verdict = f"the image does not build: {missing.verdict(where)}"
         details.append(f"{line:>4}  {_command(request, line)}")
         details.append(f"  why    the builder says: {_shorten(error, 300)}")
-        fixes.append(missing.fix(request.spec.context))
+        fixes.append(missing.fix(request.spec.context, _better(request)))
     elif code is not None and command:
         verdict = f"the image does not build: {where} ends with exit code {code[1]}: {command}"
         if KILLED.search(error):
@@ -132,6 +133,19 @@ def _missing(request: BuildRequest, line: int | None, error: str) -> MissingSour
     ]
     named = [missing for missing in found if missing.source in error]
     return next(iter(named if line is None else named or found), None)
+
+
+def _better(request: BuildRequest) -> BetterContext | None:
+    """A context that holds more of what the Dockerfile takes."""
+    from ..context.places import better_context
+    from ..dockerfile import plan
+
+    spec = request.spec
+    try:
+        steps = plan(request.dockerfile, spec.target, dict(spec.build_args), all_stages=True)
+    except DockerCacheError:
+        return None
+    return better_context(steps, spec.dockerfile, spec.context)
 
 
 def _command(request: BuildRequest, line: int | None) -> str:

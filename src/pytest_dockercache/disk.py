@@ -1,0 +1,67 @@
+"""Reading files that others wrote: regular ones only, and no more of them than fits.
+
+Opening a FIFO waits for somebody who writes, a device may never end.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from .errors import ConfigError
+from .limits import TEXT_FILE
+
+__all__ = ["is_regular", "read_bytes", "read_text"]
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path, links followed, is a regular file."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_bytes(path: Path, limit: int = TEXT_FILE) -> bytes:
+    """The bytes of a regular file, links followed.
+
+    Raises OSError as :func:`open` does, and ConfigError for what is no
+    regular file, or has more than ``limit`` bytes.
+    """
+    _require_regular(path, os.stat(path))
+    # The path may have become a FIFO meanwhile: it is opened without waiting, and asked again.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        _require_regular(path, os.fstat(file.fileno()))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ConfigError(
+            f"{path}: is larger than {limit // 1_000_000} MB, which is more than is read of such "
+            "a file"
+        )
+    return content
+
+
+def read_text(
+    path: Path, encoding: str = "utf-8-sig", errors: str = "strict", limit: int = TEXT_FILE
+) -> str:
+    """The text of a regular file, every line ending as ``\\n``; see :func:`read_bytes`.
+
+    Raises UnicodeDecodeError for bytes that are not of the encoding.
+    """
+    text = read_bytes(path, limit).decode(encoding, errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    for is_kind, name in _KINDS:
+        if is_kind(status.st_mode):
+            raise ConfigError(f"{path}: is {name}, not a regular file")

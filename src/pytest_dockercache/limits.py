@@ -1,0 +1,24 @@
+"""How much is read of what others wrote: each limit with its reason.
+
+What is larger is refused in one line; nothing hangs, and nothing fills the
+memory of a machine.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DOCKERFILE_LINE", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
+
+TEXT_FILE = 32_000_000
+"""Bytes of a file that is read as text (a manifest, a lock, a Dockerfile, an ignore file).
+
+The largest lock files of public repositories have a few megabytes.
+"""
+
+DOCKERFILE_LINE = 65_535
+"""Bytes of one line of a Dockerfile: BuildKit refuses longer ones (bufio.Scanner's token)."""
+
+NESTED_SUBSTITUTIONS = 100
+"""How deep ``${A:-${B:-…}}`` may go: builders read any depth, and nobody writes more than three.
+
+Each costs three frames of Python's stack, which has 1,000.
+"""
