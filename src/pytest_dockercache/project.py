@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,6 +181,7 @@ class Project:
             self.settings.environment,
             context=self.spec.context,
             ignore=self.ignore,
+            beside=posixpath.dirname(next(self._own_files())),
         )
 
     @cached_property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..cache import is_rebuilt
 from ..environments import EnvironmentFile, check_environment_file
-from ..errors import CacheAssertionError, DoesNotApply
+from ..errors import CacheAssertionError, DoesNotApply, Unverifiable
 from ..model import Build, Edit
+from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
 from .verdict import Verdict, broken, environment_steps, require_known, step_row
@@ -22,27 +25,50 @@ def judge(subject: Subject) -> Verdict:
             "no environment file found that the environment steps read; "
             "name one with --dockercache-environment=PATH"
         )
-    for file in project.environment_files:
+    judged = (*project.environment_files, *_included(project))
+    for file in judged:
         check_environment_file(project.spec.context / file.path)
         _judge_file(subject, file)
-    names = ", ".join(file.path for file in project.environment_files)
+    names = ", ".join(file.path for file in judged)
     return Verdict(f"an edit of {names} rebuilds the environment")
+
+
+def _included(project: Project) -> Iterator[EnvironmentFile]:
+    """What environment files bring in: one file of each group that no environment file stands for.
+
+    Files that the same steps take have the same effect on every key.
+    """
+    survey = project.survey
+    told = {file.path for file in project.environment_files}
+    readers = {path: tuple(file.readers) for file in survey.read_files for path in (file.path,)}
+    lines = tuple(sorted({line for found in readers.values() for line in found}))
+    for group in survey.groups:
+        if group.role != "input" or not told.isdisjoint(group.paths):
+            continue
+        included = [path for path in group.paths if " includes it" in survey.roles.inputs[path]]
+        if included:
+            able = tuple(line for line in lines if survey.sees(line, included[0]))
+            yield EnvironmentFile(included[0], able, survey.roles.inputs[included[0]], able)
 
 
 def _judge_file(subject: Subject, file: EnvironmentFile) -> None:
     edit = Edit.append(file.path)
-    stop = Stop("hit", file.readers) if file.readers else Stop("any-miss")
+    stop = Stop("hit", file.readers) if file.readers else Stop("decided")
     build = subject.after([edit], stop)
-    rebuilt = [step for step in build.steps if is_rebuilt(step)]
+    installed = build.with_role("environment")
+    if not file.readers:
+        if any(is_rebuilt(step) for step in installed):
+            return
+        _require_not_made_of(subject.project, build, file)
+        require_known(installed)
+        changes = any(is_rebuilt(step) for step in build.steps)
+        why = "no environment step can read it" if changes else "an edit of it changes nothing"
+        raise _unread(subject, build, file, edit, why)
     readers = [step for step in build.steps if step.line in file.readers]
-    if not rebuilt:
-        require_known(build.steps)
-        raise _unread(subject, build, file, edit, "an edit of it changes nothing")
-    if not readers:
-        raise _unread(subject, build, file, edit, "no environment step can read it")
     require_known(readers)
     kept = [step for step in readers if not is_rebuilt(step)]
     if kept:
+        _require_not_made_of(subject.project, build, file)
         rows = [step_row(step) for step in readers]
         raise broken(
             f"env layer is stale: line {kept[0].line} was reused after {file.path} changed",
@@ -50,9 +76,25 @@ def _judge_file(subject: Subject, file: EnvironmentFile) -> None:
             edits=[edit],
             rows=rows,
             why=f"line {kept[0].line} can read {file.path}, but its layer does not depend on it",
-            fix=f"COPY {file.path} in a step of its own above line {kept[0].line}",
+            fix=f"let line {kept[0].line} read {file.path} from a COPY or a bind mount of its own",
             line=kept[0].line,
         )
+
+
+def _require_not_made_of(project: Project, build: Build, file: EnvironmentFile) -> None:
+    """Raise Unverifiable where another stage makes of the file what the environment stands on.
+
+    What its commands make of a comment is not known: ``poetry export`` drops it.
+    """
+    again = {step.line for step in build.steps if is_rebuilt(step)}
+    for ground in project.survey.grounds:
+        for step in ground.apart:
+            if step.instruction.keyword == "RUN" and step.line in again:
+                raise Unverifiable(
+                    f"whether a change of {file.path} reaches the environment is not known: line "
+                    f"{step.line} of another stage ran again, and what is copied of it came out "
+                    "as before, perhaps because a comment does not show in it"
+                )
 
 
 def _unread(
@@ -66,6 +108,7 @@ def _unread(
         edits=[edit],
         rows=[step_row(step, f"does not read {file.path}") for step in installed],
         why=f"no step above line {line} copies {file.path}, so the image and the file drift apart",
-        fix=f"COPY {file.path} above line {line} and install from it",
+        fix=f"install from {file.path} in line {line}, or name the file that the image is made of "
+        "with --dockercache-environment",
         line=line,
     )

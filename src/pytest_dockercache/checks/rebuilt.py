@@ -76,7 +76,7 @@ def _named(subject: Subject) -> frozenset[str]:
     )
 
 
-def named_together(paths: Sequence[str], named: Collection[str], limit: int = 2) -> str:
+def named_together(paths: Sequence[str], named: Collection[str], limit: int = 3) -> str:
     """The files or directories at the top of some paths, with their verb: ``src/ is``.
 
     ``named`` are the files that the Dockerfile names one by one.
@@ -84,11 +84,8 @@ def named_together(paths: Sequence[str], named: Collection[str], limit: int = 2)
     tops = tops_of(paths, named)
     if len(tops) == 1:
         return f"{tops[0]} is"
-    shown = tops[:limit]
-    rest = len(tops) - len(shown)
-    if rest:
-        return f"{', '.join(shown)} and {rest} more are"
-    return f"{' and '.join(shown)} are"
+    *first, last = tops[:limit] if len(tops) <= limit else [*tops[:limit], "more"]
+    return f"{', '.join(first)} and {last} are"
 
 
 def _arguments(edits: Sequence[Edit]) -> str:
@@ -180,13 +177,16 @@ def _explained(subject: Subject, tried: Tried, root: Step, step: Step) -> tuple[
 
 def _unchanged(subject: Subject, step: Step) -> str:
     read = files_read(subject, step)
-    return f"; {read[0]} itself is unchanged" if read else ""
+    if not read:
+        return ""
+    shown = read[0] if len(read) == 1 else f"{read[0]} and {len(read) - 1} more"
+    return f"; {shown} {'itself is' if len(read) == 1 else 'are'} unchanged"
 
 
 def files_read(subject: Subject, step: Step) -> list[str]:
     """The environment files that an environment step reads."""
     files = subject.project.environment_files
-    return [file.path for file in files if step.line in file.readers]
+    return [file.path for file in files if step.line in file.read_by]
 
 
 def _separation(subject: Subject, step: Step, what: str) -> str:

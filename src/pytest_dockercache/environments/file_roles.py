@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..context.comments import is_source_code
-from ..dockerfile.syntax import PlannedStep
 from ..model import FileRole
-from ..shell.running import step_commands
 from .flow import StepView
 from .ground import Ground
 from .inputs import belongs_to_manager, closure
@@ -170,27 +168,9 @@ def _install_above(ground: Ground, line: int, told: Mapping[int, EnvironmentComm
     lines = [
         step.line
         for step in ground.chain
-        if step.line < line and step.line in told and not _only_tools(step)
+        if step.line < line and step.line in told and not told[step.line].tools_only
     ]
     return lines[-1] if line in {step.line for step in ground.chain} and lines else None
-
-
-_TOOL_NAMES = """
-build conda conda-libmamba-solver conda-lock cython hatch mamba pdm pip pip-tools pipenv poetry
-poetry-core poetry-plugin-export setuptools uv virtualenv wheel
-"""
-_TOOLS = frozenset(_TOOL_NAMES.split())
-
-
-def _only_tools(step: PlannedStep) -> bool:
-    """Whether a RUN installs nothing but package managers and build tools by their names."""
-    packages: set[str] = set()
-    for command in step_commands(step):
-        words = [word.text for word in command.words]
-        if "install" in words:
-            given = words[words.index("install") + 1 :]
-            packages.update(re.split(r"[=<>~!\[]", word)[0] for word in given if word[:1] != "-")
-    return bool(packages) and packages <= _TOOLS
 
 
 def _stands_above(path: str, line: int, by_line: Mapping[int, StepView]) -> bool:

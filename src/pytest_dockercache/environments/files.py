@@ -16,7 +16,7 @@ from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from .flow import StepView, follow_files
 from .steps import EnvironmentCommand
-from .tools import family_of, tool_of
+from .tools import tool_of
 
 __all__ = ["EnvironmentFile", "environment_files"]
 
@@ -27,12 +27,15 @@ class EnvironmentFile:
 
     ``readers`` are the first lines of the environment steps whose root
     filesystem or bind mounts hold it, in Dockerfile order; empty when the
-    image never reads it. ``why`` says in a few words how it was found.
+    image never reads it. ``why`` says in a few words how it was found;
+    ``read_by`` are the first lines of the steps whose commands read the file,
+    as far as the Dockerfile says so.
     """
 
     path: str
     readers: tuple[int, ...]
     why: str
+    read_by: tuple[int, ...] = ()
 
 
 def environment_files(
@@ -43,15 +46,18 @@ def environment_files(
     *,
     context: Path | None = None,
     ignore: IgnoreRules | None = None,
+    beside: str = "",
 ) -> tuple[EnvironmentFile, ...]:
     """The context files that the environment steps read, or ought to read.
 
     ``named`` (from ``--dockercache-environment``) come first and must exist.
     Then each manifest that a command reads, followed from the container back
     through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
-    Where a tool only installs packages by name while its conventional
-    manifest lies at the root of the context, that manifest is one too: it
-    and the image drift apart. ``context`` and ``ignore`` are used in messages.
+    Where no command reads a manifest, and a manager installs packages by
+    name although its conventional manifest lies in the directory of the
+    Dockerfile (``beside``, relative to the context), that manifest is one too:
+    it and the image drift apart. A manifest elsewhere is somebody else's.
+    ``context`` and ``ignore`` are used in messages.
 
     Raises ConfigError for a file that is named, or copied for a command to
     read, but is not in the context.
@@ -65,7 +71,7 @@ def environment_files(
     for path in named:
         cleaned = _named_file(path, known, context)
         found.setdefault(cleaned, "named with --dockercache-environment")
-    families_with_manifest = set()
+    read_by: dict[str, list[int]] = {}
     for command in commands:
         view = at_line.get(command.line)
         if view is None:
@@ -77,18 +83,39 @@ def environment_files(
                 read = _namesakes(view, manifest)
             for origin in read:
                 found.setdefault(origin, f"line {command.line} reads it")
-                families_with_manifest.add(family_of(command.tool))
-    for command in commands:
-        tool = tool_of(command.tool)
-        if tool is None or not command.named or tool.name in families_with_manifest:
-            continue
-        for name in tool.conventional[:2]:
-            if name in known and known[name].kind != "dir" and name not in found:
-                found[name] = f"line {command.line} installs by name although it is there"
-                break
+                read_by.setdefault(origin, []).append(command.line)
+    if not read_by:
+        for command in commands:
+            drifting = _drifting(command, at_line.get(command.line), known, beside)
+            if drifting is not None:
+                why = f"line {command.line} installs by name although it is there"
+                found.setdefault(drifting, why)
     return tuple(
-        EnvironmentFile(path, _readers(path, commands, at_line), why) for path, why in found.items()
+        EnvironmentFile(
+            path,
+            _readers(path, commands, at_line),
+            why,
+            tuple(dict.fromkeys(read_by.get(path, ()))),
+        )
+        for path, why in found.items()
     )
+
+
+def _drifting(
+    command: EnvironmentCommand,
+    view: StepView | None,
+    known: Mapping[str, ContextEntry],
+    beside: str,
+) -> str | None:
+    """The conventional manifest of the manager that installs by name there, if it lies there."""
+    tool = tool_of(command.tool)
+    if tool is None or view is None or not command.named or command.tools_only:
+        return None
+    for name in tool.conventional[:2]:
+        path = posixpath.normpath(posixpath.join(beside, name))
+        if path in known and known[path].kind != "dir":
+            return path
+    return None
 
 
 def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | None) -> str:

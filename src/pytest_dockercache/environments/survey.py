@@ -67,8 +67,19 @@ class Survey:
     @cached_property
     def roles(self) -> FileRoles:
         """What the context's files are to the environment steps."""
-        read = {file.path: f"line {file.readers[0]} reads it" for file in self.read_files}
+        read = {
+            file.path: f"line {(file.read_by or file.readers)[0]} reads it"
+            for file in self.read_files
+        }
         return roles_of_files(self.grounds, self.views, self.commands, read, self.read_text)
+
+    def sees(self, line: int, path: str) -> bool:
+        """Whether the RUN at ``line`` finds a context file in its root file system or mounts."""
+        return any(
+            path in view.before.present or path in view.own.present
+            for view in self.views
+            if view.step.line == line and view.step.instruction.keyword == "RUN"
+        )
 
     @property
     def read_files(self) -> tuple[EnvironmentFile, ...]:

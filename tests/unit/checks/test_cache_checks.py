@@ -392,3 +392,97 @@ def test_a_path_that_the_dockerfile_names_is_exempt(make: Make) -> None:
     judged = make(GOOD.replace("COPY src", "COPY .git /opt/.git\nCOPY src"))
     IGNORE.judge(judged)
     assert not any(name.startswith(".git") for name in judged.asked[0].split())
+
+
+INCLUDING = """\
+FROM continuumio/miniconda3
+COPY requirements.txt more.txt ./
+COPY other/ other/
+RUN pip install -r requirements.txt
+COPY src/ src/
+"""
+
+
+def test_what_an_environment_file_includes_is_edited_where_other_steps_take_it(make: Make) -> None:
+    files = {"requirements.txt": "-r more.txt\n-c other/c.txt\n", "more.txt": "", "other/c.txt": ""}
+    misses = {"requirements.txt": [2, 3, 4], "other/c.txt": [3, 4], "src/main.py": [5]}
+    judged = make(INCLUDING, files=files, misses=misses)
+    assert CHANGE.judge(judged).message == (
+        "an edit of requirements.txt, other/c.txt rebuilds the environment"
+    )
+    assert judged.asked == ["requirements.txt", "other/c.txt"]
+
+
+EXPORTED = """\
+FROM debian AS lock
+COPY poetry.lock ./
+RUN poetry export > requirements.txt
+FROM debian
+COPY --from=lock /requirements.txt ./
+RUN pip install -r requirements.txt
+COPY src/ src/
+"""
+
+
+def test_what_another_stage_makes_of_a_named_file_may_not_show_a_comment(make: Make) -> None:
+    settings = Settings(environment=("poetry.lock",))
+    given = {"files": {"poetry.lock": "x\n"}, "settings": settings}
+    with pytest.raises(Unverifiable, match="line 3 of another stage ran again"):
+        CHANGE.judge(make(EXPORTED, misses={"poetry.lock": [2, 3]}, **given))
+    CHANGE.judge(make(EXPORTED, misses={"poetry.lock": [2, 3, 5, 6, 7]}, **given))
+
+
+MANY = """\
+FROM continuumio/miniconda3
+ARG TOOL=1
+COPY templates/ app.cfg ./
+COPY entrypoint.sh /
+RUN sed -i 's/x/y/' /entrypoint.sh
+COPY system.sh environment.yml ./
+RUN sh system.sh
+RUN conda env update --name app --file environment.yml
+COPY src/ src/
+"""
+
+
+def test_all_groups_that_reinstall_are_named_with_their_files_and_what_is_needed(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    names = ("templates/a.html", "templates/b.html", "app.cfg", "entrypoint.sh", "system.sh")
+    judged = make(
+        MANY,
+        files=dict.fromkeys(names, "x\n"),
+        misses={
+            "entrypoint.sh": [4, 5, 6, 7, 8, 9],
+            "app.cfg": [3, 4, 5, 6, 7, 8, 9],
+            "templates/a.html": [3, 4, 5, 6, 7, 8, 9],
+            "src/main.py": [9],
+        },
+        known_seconds={8: 94.1},
+    )
+    assert str(failure(LAYER, judged)) == snapshot
+
+
+def test_an_address_that_serves_other_bytes_is_blamed_and_no_edit(
+    make: Make, snapshot: SnapshotAssertion
+) -> None:
+    dockerfile = GOOD.replace(
+        "COPY env", "ADD http://127.0.0.1/v.json /v\nARG GIT_SHA\nCOPY env", 1
+    )
+    dockerfile = dockerfile.replace("ARG GIT_SHA\n", "") + "ARG GIT_SHA\n"
+    judged = make(dockerfile, misses={"src/main.py": [2, 3, 4, 5]})
+    assert str(failure(LAYER, judged)) == snapshot
+    with pytest.raises(Unverifiable, match=r"line 2 \(ADD http://.*takes something else"):
+        LATE.judge(judged)
+
+
+def test_a_run_below_the_source_that_looks_like_an_installation_is_not_green(make: Make) -> None:
+    judged = make(GOOD + "RUN npm ci\n", misses={"src/main.py": [4, 6]})
+    with pytest.raises(Unverifiable, match=r"line 6 \(RUN npm ci\) looks like an installation"):
+        LAYER.judge(judged)
+
+
+def test_two_late_arguments_are_both_named(make: Make, snapshot: SnapshotAssertion) -> None:
+    dockerfile = ARGUMENT.replace("ARG GIT_SHA=unknown", "ARG GIT_SHA\nARG BUILD_DATE")
+    judged = make(dockerfile, misses={"GIT_SHA": [5, 6], "BUILD_DATE": [5, 6], "src/main.py": [6]})
+    assert str(failure(LATE, judged)) == snapshot

@@ -153,3 +153,33 @@ def test_several_manifests_are_found_in_the_order_of_their_steps(make: Make) -> 
 def test_a_manifest_made_inside_the_image_is_no_environment_file(make: Make) -> None:
     example = make("FROM a\nRUN make-env > /e.yml && conda env create -f /e.yml\n", "src/main.py")
     assert example.environment() == ()
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "beside", "found"),
+    [
+        ("FROM a\nRUN pip install click\n", "", ["requirements.txt"]),
+        ("FROM a\nRUN pip install click\n", "docker/app", []),
+        ("FROM a\nRUN pip install -U pip setuptools wheel\n", "", []),
+        ("FROM a\nRUN pip install poetry==1.8\n", "", []),
+        (f"FROM a\nRUN pip install click\n{ENVIRONMENT}", "", ["environment.yml"]),
+        ("FROM a\nRUN conda install click\n", "", ["environment.yml"]),
+    ],
+)
+def test_only_the_manifest_beside_the_dockerfile_of_the_manager_that_installs_by_name_drifts(
+    make: Make, dockerfile: str, beside: str, found: list[str]
+) -> None:
+    example = make(dockerfile, "environment.yml", "requirements.txt")
+    files = environment_files(
+        example.plan, example.entries, example.commands, context=example.root, beside=beside
+    )
+    assert [file.path for file in files] == found
+
+
+def test_a_step_that_can_see_a_manifest_need_not_read_it(make: Make) -> None:
+    example = make(
+        "FROM a\nCOPY . .\nRUN pip install -r requirements.txt\nRUN pip install gunicorn\n",
+        "requirements.txt",
+    )
+    (file,) = example.environment()
+    assert (file.readers, file.read_by) == ((3, 4), (3,))
