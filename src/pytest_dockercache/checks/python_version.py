@@ -6,26 +6,24 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..dockerfile import carried
-from ..engines import Execution
 from ..environments import Pin, environment_name, python_pins, request_files
 from ..environments.installed import environment
 from ..environments.places import named_prefixes
 from ..environments.prefixes import find_prefix, prefixes
-from ..environments.tools import runner_of
 from ..errors import DoesNotApply, Unverifiable
 from ..image import View
 from ..inspection import Inspection
 from ..project import Project
-from ..runs import RUN_LABEL
-from ..shell.running import without_wrapper
-from ..shell.script import Command, Word
 from ..subject import Subject
 from .contents import Contents
 from .environment_packages import readers_of
 from .reading import contents_of
+from .running_python import activated, ask, start_of
 from .verdict import Verdict, broken
 
 __all__ = [
@@ -36,13 +34,7 @@ __all__ = [
     "pins",
     "recorded_python",
     "reported_python",
-    "wrapper",
 ]
-
-_COMMAND = ("python", "--version")
-_RUNNERS = ("conda", "mamba", "micromamba")
-"""Tools whose ``run`` starts a program in an environment."""
-_WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
 
 
 @dataclass(frozen=True)
@@ -52,8 +44,9 @@ class Python:
     ``version`` is what it reports, for an image in a file what conda records
     (``ran`` is False). ``prefix`` is its conda environment, and ``recorded``
     the version in that environment's records; None where there are none.
-    ``named`` is True where the ENTRYPOINT or the SHELL names the environment,
-    False where it comes first on PATH.
+    ``named`` is True where the ENTRYPOINT, the CMD or the SHELL names the
+    environment, False where it comes first on PATH. ``doubt`` says why it may
+    not be the one that the image's program runs.
     """
 
     version: str
@@ -61,6 +54,7 @@ class Python:
     recorded: str | None = None
     named: bool = False
     ran: bool = True
+    doubt: str = ""
 
 
 def judge(subject: Subject) -> Verdict:
@@ -81,6 +75,8 @@ def _judge(subject: Subject, python: Python, wanted: Sequence[Pin]) -> Verdict:
     version, prefix = python.version, python.prefix
     unrun = "" if python.ran else " (conda-meta, not run)"
     broken_pin = next((pin for pin in wanted if not pin.fits(version)), None)
+    if broken_pin is not None and python.doubt:
+        raise Unverifiable(f"python --version reports {version}, but {python.doubt}")
     if broken_pin is not None:
         rows = [f"  image  python --version reports {version}"] if python.ran else []
         if prefix is not None:
@@ -139,22 +135,32 @@ def _python(subject: Subject, image: str) -> Python:
     """
     if isinstance(subject, Inspection) and subject.is_file:
         return _python_of_file(contents_of(subject, image))
-    version, through = _ask(subject, image)
+    answer = ask(subject, image, partial(_contents, subject, image))
+    contents = None if answer.through is None else _contents(subject, image)
+    found = None
+    if contents is not None and answer.through is not None:
+        with suppress(Unverifiable):  # the image has no such environment; the container answered
+            found = recorded_python(contents, answer.through, answer.path)
+    found = found or Python(answer.version)
+    return replace(found, version=answer.version, ran=True, doubt=answer.doubt)
+
+
+def _contents(subject: Subject, image: str) -> Contents | None:
+    """What the image holds, None if its layers cannot be read: a container answers anyway."""
     try:
-        found = None if through is None else recorded_python(contents_of(subject, image), through)
+        return contents_of(subject, image)
     except Unverifiable:
-        # The layers cannot be read, or lack that environment; the container has answered.
-        found = None
-    return Python(version) if found is None else replace(found, version=version, ran=True)
+        return None
 
 
 def _python_of_file(contents: Contents) -> Python:
     config = contents.layers.config
-    through = wrapper(config.entrypoint)
-    found = recorded_python(contents, through)
+    start = start_of({"Entrypoint": config.entrypoint, "Cmd": config.cmd})
+    path = start.python if start.python.startswith("/") else ""
+    found = recorded_python(contents, start.through, path)
     if found is None:
-        on_path = _activated(through, config.env) == ""
-        place = "comes first on its PATH" if on_path else "its ENTRYPOINT starts"
+        on_path = activated(start.through, config.env) == "" and not path
+        place = "comes first on its PATH" if on_path else "its ENTRYPOINT or CMD starts"
         raise Unverifiable(
             "the image is a file, in which nothing can be run, and no conda record names the "
             f"python that {place}: load it into a daemon and name it there"
@@ -276,53 +282,23 @@ def reported_python(subject: Subject, image: str) -> str:
 
     Raises CacheAssertionError if there is no python to run.
     """
-    return _ask(subject, image)[0]
+    return ask(subject, image, lambda: None).version
 
 
-def _ask(subject: Subject, image: str) -> tuple[str, tuple[str, ...] | None]:
-    """The version that is reported, and the wrapper through which python was run.
-
-    None instead of a wrapper where a shell has run it, which may set a PATH of its own.
-    """
-    config = _config(subject.engine.image_config(image))
-    entrypoint = _words(config.get("Entrypoint"))
-    through = wrapper(entrypoint)
-    attempts: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...] | None]] = [
-        (through, _COMMAND, through)
-    ]
-    shell = _words(config.get("Shell"))
-    if shell:
-        attempts.append((shell, (" ".join(_COMMAND),), wrapper(shell) or None))
-    tried = []
-    for prefix, command, activates in attempts:
-        words = (*prefix, *command)
-        result = subject.engine.run(
-            image, words[1:], entrypoint=words[:1], labels={RUN_LABEL: subject.run.id}
-        )
-        version = _version(result)
-        if version is not None:
-            return version, activates
-        tried.append(f"  tried  {' '.join(words)}: {_complaint(result)}")
-    raise broken(
-        "python does not run in the image",
-        subject=subject,
-        rows=tried,
-        why="no python was found on PATH, nor through the image's SHELL",
-        fix="put the environment's bin directory on PATH (ENV PATH=/opt/conda/envs/NAME/bin:$PATH)",
-    )
-
-
-def recorded_python(contents: Contents, through: Sequence[str] = ()) -> Python | None:
+def recorded_python(
+    contents: Contents, through: Sequence[str] = (), path: str = ""
+) -> Python | None:
     """The Python that runs, as far as conda's records know it; None if they do not.
 
-    It is that of the environment which the wrapper ``through`` names (see
-    :func:`wrapper`), else of the one that comes first on the image's PATH.
-    Raises Unverifiable if the image has no environment of that name.
+    It is that of the environment in which ``path`` lies, else of the one which
+    the wrapper ``through`` names (see :func:`.running_python.wrapper`), else of
+    the one that comes first on the image's PATH. Raises Unverifiable if the
+    image has no environment of that name.
     """
     view = contents.layers.view
     env = contents.layers.config.env
-    name = _activated(through, env)
-    if name is None:
+    name = posixpath.dirname(posixpath.dirname(path)) if path else activated(through, env)
+    if name is None or (path and name not in prefixes(view)):
         return None
     prefix = find_prefix(view, name, env) if name else _first_on_path(view, env)
     version = environment(view, prefix).python if prefix is not None else None
@@ -338,57 +314,3 @@ def _first_on_path(view: View, env: Mapping[str, str]) -> str | None:
             prefix = directory.rstrip("/").removesuffix("/bin")
             return prefix if prefix in prefixes(view) else None
     return None
-
-
-def _activated(through: Sequence[str], env: Mapping[str, str]) -> str | None:
-    """The environment that a wrapper puts first on PATH, by name or prefix.
-
-    "" if it leaves PATH alone, None if it does not say which.
-    """
-    active = _started(through).active
-    if active is not None:
-        return active.text or None
-    names = [posixpath.basename(word) for word in through]
-    if "_entrypoint.sh" in names:
-        # Of mambaorg/micromamba: activates $ENV_NAME.
-        return env.get("ENV_NAME") or None
-    return None if any(name in _RUNNERS for name in names) else ""
-
-
-def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
-    """The part of an entry point that only prepares an environment; empty if it is an application.
-
-    ``["tini", "--"]``, ``["conda", "run", "-n", "app"]`` and
-    ``["/usr/local/bin/_entrypoint.sh"]`` are such; what follows the wrapper's
-    own words is the application and left out.
-    """
-    return tuple(entrypoint[: len(entrypoint) + 1 - len(_started(entrypoint).words)])
-
-
-def _started(entrypoint: Sequence[str]) -> Command:
-    """The application of an entry point that is given ``python``, without its wrappers."""
-    command = Command((*map(Word, entrypoint), Word("python")), "/")
-    while command.name in _WRAPPERS and (inner := without_wrapper(command, runner_of)) is not None:
-        command = inner
-    return command
-
-
-def _version(result: Execution) -> str | None:
-    found = re.search(r"^Python (\d+(?:\.\w+)+)", f"{result.stdout}\n{result.stderr}", re.MULTILINE)
-    return found[1] if result.code == 0 and found else None
-
-
-def _complaint(result: Execution) -> str:
-    lines = (result.stderr or result.stdout).strip().splitlines()
-    return lines[-1] if lines else f"exit code {result.code}"
-
-
-def _config(record: Mapping[str, object]) -> Mapping[str, object]:
-    config = record.get("Config")
-    return config if isinstance(config, dict) else {}
-
-
-def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()

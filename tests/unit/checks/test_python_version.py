@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from layer_maker import Member, add, config_of, index, tar_of
@@ -16,8 +18,8 @@ from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.checks.python_version import (
     pins,
     reported_python,
-    wrapper,
 )
+from pytest_dockercache.checks.running_python import wrapper
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.environments import Pin
 from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
@@ -233,7 +235,7 @@ def test_of_a_file_the_record_of_the_environment_that_runs_is_judged(
 @pytest.mark.parametrize(
     ("entrypoint", "reason"),
     [
-        (("conda", "run"), "no conda record names the python that its ENTRYPOINT starts"),
+        (("conda", "run"), "no conda record names the python that its ENTRYPOINT or CMD starts"),
         (("conda", "run", "-n", "other"), "the image has no environment other; it has: "),
     ],
 )
@@ -401,3 +403,138 @@ def test_a_list_of_match_specs_pins_python(tmp_path: Path) -> None:
         "specs.txt": "numpy\npython = 3.10\n",
     }
     assert pins(subject(tmp_path, files)) == (Pin("3.10", "specs.txt", 2),)
+
+
+# --- how the image starts -----------------------------------------------------------------------
+
+HANDS_OVER = '#!/bin/sh\nset -e\nexport PATH=/opt/conda/envs/app/bin:$PATH\nexec "$@"\n'
+
+
+def cat(text: str) -> Execution:
+    return Execution(0, text, "")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"Cmd": ["conda", "run", "-n", "app", "python", "m.py"]},
+         "conda run -n app python --version"),
+        ({"Cmd": ["/bin/sh", "-c", "exec conda run -n app python m.py"]},
+         "conda run -n app python --version"),
+        ({"Entrypoint": ["tini", "--"], "Cmd": ["conda", "run", "-n", "app", "gunicorn"]},
+         "tini -- conda run -n app python --version"),
+        ({"Cmd": ["/opt/conda/envs/app/bin/python", "m.py"]},
+         "/opt/conda/envs/app/bin/python --version"),
+        ({"Entrypoint": ["/opt/conda/envs/app/bin/python3.10"], "Cmd": ["m.py"]},
+         "/opt/conda/envs/app/bin/python3.10 --version"),
+        ({"Cmd": ["/bin/sh", "-c", "/opt/conda/envs/app/bin/python m.py"]},
+         "/opt/conda/envs/app/bin/python --version"),
+        ({"Cmd": ["python3", "m.py"]}, "python3 --version"),
+        ({"Cmd": ["/bin/sh", "-c", "python a.py && /opt/python b.py"]}, "python --version"),
+    ],
+)  # fmt: skip
+def test_the_python_that_the_command_names_is_asked(
+    tmp_path: Path, config: dict[str, list[str]], words: str
+) -> None:
+    engine = Terminal({words: says("3.10.4")}, config)
+    asked = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(asked, "image") == "3.10.4"
+    assert engine.commands == [words]
+
+
+def test_the_environment_of_an_absolute_python_is_the_one_that_is_judged(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=[BASE_PATH])
+    path = "/opt/conda/envs/app/bin/python"
+    verdict = judged(tmp_path, PINNED, {f"{path} --version": "3.10.4"}, Cmd=[path, "m.py"])
+    assert verdict.message == "python 3.10.4 satisfies 3.10 (environment.yml)"
+    files = {**PINNED, "environment.yml": "name: app\ndependencies: [python=3.9]\n"}
+    with pytest.raises(
+        CacheAssertionError, match=r"image  /opt/conda/envs/app .* records 3\.10\.4"
+    ):
+        judged(tmp_path, files, {f"{path} --version": "3.10.4"}, Cmd=[path, "m.py"])
+
+
+def test_a_program_says_in_its_first_line_which_python_runs_it(tmp_path: Path) -> None:
+    script = "#!/venv/bin/python3\nimport gunicorn\n"
+    engine = Terminal(
+        {"cat /venv/bin/gunicorn": cat(script), "/venv/bin/python3 --version": says("3.10.4")},
+        {"Cmd": ["/venv/bin/gunicorn", "app"]},
+    )
+    asked = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(asked, "image") == "3.10.4"
+
+
+def entry(tmp_path: Path, plain: Execution, through: Execution, text: str = HANDS_OVER) -> str:
+    """What is reported of an image whose ENTRYPOINT is a script."""
+    answers = {
+        "cat /entry.sh": cat(text),
+        "python --version": plain,
+        "/entry.sh python --version": through,
+    }
+    engine = Terminal(answers, {"Entrypoint": ["/entry.sh"], "Cmd": ["python", "m.py"]})
+    return reported_python(subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine), "image")
+
+
+def test_a_script_that_hands_over_is_asked_through_as_well(tmp_path: Path) -> None:
+    nothing = Execution(127, "", "not found")
+    assert entry(tmp_path, says("3.10.4"), says("3.10.4")) == "3.10.4"
+    with pytest.raises(Unverifiable, match=r"reports 3\.11\.2, and through .* entry\.sh 3\.10\.4"):
+        entry(tmp_path, says("3.11.2"), says("3.10.4"))
+    assert entry(tmp_path, nothing, says("3.10.4")) == "3.10.4"
+    # One that does not hand over is an application like any other.
+    other = "#!/bin/sh\nexec python /app/main.py\n"
+    assert entry(tmp_path, says("3.11.2"), says("3.10.4"), other) == "3.11.2"
+
+
+def test_what_a_script_did_not_answer_makes_a_failure_doubtful(
+    tmp_path: Path, image: Callable[..., None]
+) -> None:
+    image(Env=["PATH=/bin"])
+    answers = {"cat /entry.sh": cat(HANDS_OVER), "python --version": says("3.11.2")}
+    engine = Terminal(answers, {"Entrypoint": ["/entry.sh"]})
+    with pytest.raises(Unverifiable, match=r"3\.11\.2, but entry\.sh did not run python: "):
+        python_version.judge(subject(tmp_path, PINNED, engine=engine))
+    fine = {**PINNED, "environment.yml": "dependencies: [python=3.11]\n"}
+    assert "satisfies" in python_version.judge(subject(tmp_path, fine, engine=engine)).message
+
+
+class Forgetful(Terminal):
+    """Loses the output of its first ``lost`` commands."""
+
+    lost = 1
+
+    def run(self, image: str, command: Sequence[str], **more: Any) -> Execution:
+        answer = super().run(image, command, **more)
+        return Execution(0, "", "") if len(self.commands) <= self.lost else answer
+
+
+def test_success_without_a_word_is_asked_for_again(tmp_path: Path) -> None:
+    engine = Forgetful({"python --version": says("3.10.4")}, {})
+    asked = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(asked, "image") == "3.10.4"
+    assert engine.commands == ["python --version"] * 2
+    engine.lost = 9
+    with pytest.raises(Unverifiable, match="succeeded twice without a word: its output was lost"):
+        reported_python(asked, "image")
+
+
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [
+        (add("venv/bin/python", kind=tarfile.SYMTYPE, link="/usr/local/bin/python3.10"),
+         "/venv/bin/python is there and leads to nothing"),
+        (add("venv/bin/python", b"ELF"), "/venv/bin/python is there but cannot be run"),
+        (add("bin/python3", b"ELF"), "nor through the image's SHELL; there is a python3"),
+        (add("x"), "no python was found on PATH, nor through the image's SHELL"),
+    ],
+)  # fmt: skip
+def test_a_python_that_cannot_run_is_told_from_none(
+    tmp_path: Path, image: Callable[..., None], python: Member, why: str
+) -> None:
+    image(python, Env=["PATH=/venv/bin:/bin"])
+    with pytest.raises(CacheAssertionError, match=r"^python does not run in the image") as caught:
+        judged(tmp_path, PINNED, {})
+    assert why in str(caught.value)
+    assert ("no python was found" in str(caught.value)) is not why.startswith("/venv")

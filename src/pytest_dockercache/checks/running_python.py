@@ -1,0 +1,261 @@
+"""Which Python an image runs: what to ask, through what, and what the answers mean."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..engines import Execution
+from ..environments.prefixes import program_prefix
+from ..environments.tools import runner_of
+from ..errors import Unverifiable
+from ..runs import RUN_LABEL
+from ..shell.running import without_wrapper
+from ..shell.script import Command, Word
+from ..subject import Subject
+from .contents import Contents
+from .verdict import broken
+
+__all__ = ["Answer", "Start", "activated", "ask", "start_of", "wrapper"]
+
+_RUNNERS = ("conda", "mamba", "micromamba")
+"""Tools whose ``run`` starts a program in an environment."""
+_WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
+_SHELL = re.compile(r"(/\S*/)?(ba|da|a)?sh")
+_PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How an image starts its program.
+
+    ``through`` are the words of ENTRYPOINT and CMD that only prepare an
+    environment, ``application`` are those behind them; ``entrypoint`` is the
+    whole ENTRYPOINT, ``shell`` the SHELL.
+    """
+
+    through: tuple[str, ...]
+    application: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    shell: tuple[str, ...]
+
+    @property
+    def python(self) -> str:
+        """The Python that is named by the image: a path or a name, ``python`` if none is."""
+        first = self.application[0] if self.application else ""
+        return first if _PYTHON.fullmatch(posixpath.basename(first)) else "python"
+
+    @property
+    def script(self) -> str | None:
+        """The path of a program that may be a script, as ENTRYPOINT or CMD names it."""
+        first = self.application[0] if self.application else ""
+        is_path = "/" in first or first.endswith(".sh")
+        named = self.python != "python" or _SHELL.fullmatch(first)
+        return first if is_path and not named else None
+
+
+def start_of(config: Mapping[str, object]) -> Start:
+    """How an image with this configuration starts its program."""
+    entrypoint, command = _words(config.get("Entrypoint")), _words(config.get("Cmd"))
+    words = _without_shell((*entrypoint, *command))
+    through = wrapper(words)
+    return Start(through, words[len(through) :], entrypoint, _words(config.get("Shell")))
+
+
+def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command of a shell form (``CMD conda run -n app python main.py``) if it has just one."""
+    is_shell = len(words) == 3 and _SHELL.fullmatch(words[0]) and words[1] == "-c"
+    if not is_shell or re.search(r"[;&|$<>()`\n*?\\]", words[2]):
+        return words
+    try:
+        inner = shlex.split(words[2])
+    except ValueError:
+        return words
+    return tuple(inner[1:] if inner[:1] == ["exec"] else inner)
+
+
+def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
+    """The part of an entry point that only prepares an environment; empty if it is an application.
+
+    ``["tini", "--"]``, ``["conda", "run", "-n", "app"]`` and
+    ``["/usr/local/bin/_entrypoint.sh"]`` are such; what follows the wrapper's
+    own words is the application and left out.
+    """
+    return tuple(entrypoint[: len(entrypoint) + 1 - len(_started(entrypoint).words)])
+
+
+def activated(through: Sequence[str], env: Mapping[str, str]) -> str | None:
+    """The environment that a wrapper puts first on PATH, by name or prefix.
+
+    "" if it leaves PATH alone, None if it does not say which.
+    """
+    active = _started(through).active
+    if active is not None:
+        return active.text or None
+    names = [posixpath.basename(word) for word in through]
+    if "_entrypoint.sh" in names:
+        # Of mambaorg/micromamba: activates $ENV_NAME.
+        return env.get("ENV_NAME") or None
+    return None if any(name in _RUNNERS for name in names) else ""
+
+
+def _started(entrypoint: Sequence[str]) -> Command:
+    """The application of an entry point that is given ``python``, without its wrappers."""
+    command = Command((*map(Word, entrypoint), Word("python")), "/")
+    while command.name in _WRAPPERS and (inner := without_wrapper(command, runner_of)) is not None:
+        command = inner
+    return command
+
+
+# --- asking -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The version that is reported.
+
+    ``through`` is the wrapper through which it was asked, None where a shell
+    or a script ran it, which may set a PATH of its own; ``path`` the absolute
+    path of the Python, "" for the one on PATH. ``doubt`` says why another
+    Python may be the one that the program runs.
+    """
+
+    version: str
+    through: tuple[str, ...] | None = ()
+    path: str = ""
+    doubt: str = ""
+
+
+def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -> Answer:
+    """Ask a container of the image for the version of the Python that its program runs.
+
+    ``contents`` gives what the image holds, for saying why nothing runs. Raises
+    CacheAssertionError if there is no Python to run, and Unverifiable if an
+    answer was lost twice or two ways give two answers.
+    """
+    record = subject.engine.image_config(image)
+    config = record.get("Config")
+    start = start_of(config if isinstance(config, dict) else {})
+    program = _content(subject, image, start.script) if start.script else ""
+    python = start.python
+    if interpreter := re.match(r"#!\s*(/\S*/python[\d.]*)\s*$", program, re.MULTILINE):
+        python = interpreter[1]
+    tried: list[str] = []
+    words = (*start.through, python, "--version")
+    plain = _reported(subject, image, words, tried)
+    path = python if python.startswith("/") else ""
+    if _hands_over(program) and start.script in start.entrypoint:
+        words = (*start.entrypoint, "python", "--version")
+        through = _reported(subject, image, words, tried)
+        name = posixpath.basename(start.script or "")
+        if plain is None and through is not None:
+            return Answer(through, None)
+        if plain is not None and through is None:
+            return Answer(
+                plain, start.through, path, f"{name} did not run python: {tried[-1].strip()}"
+            )
+        if plain != through:
+            raise Unverifiable(
+                f"python --version reports {plain}, and through the entry point {name} {through}: "
+                "which of them the program runs is not known"
+            )
+    if plain is not None:
+        return Answer(plain, start.through, path)
+    if start.shell:
+        version = _reported(subject, image, (*start.shell, "python --version"), tried)
+        if version is not None:
+            return Answer(version, wrapper(start.shell) or None)
+    why, fix = _why_not(contents(), python)
+    raise broken("python does not run in the image", subject=subject, rows=tried, why=why, fix=fix)
+
+
+def _reported(subject: Subject, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:
+    """The version that a command reports, None if it reports none; ``tried`` then has a row more.
+
+    Success without a word is no answer: it is asked for again. Raises
+    Unverifiable if the second answer is lost too.
+    """
+    for _ in range(2):
+        result = _run(subject, image, words)
+        version = _version(result)
+        if version is not None:
+            return version
+        if result.code != 0 or result.stdout.strip() or result.stderr.strip():
+            tried.append(f"  tried  {' '.join(words)}: {_complaint(result)}")
+            return None
+    raise Unverifiable(f"{' '.join(words)} succeeded twice without a word: its output was lost")
+
+
+def _run(subject: Subject, image: str, words: tuple[str, ...]) -> Execution:
+    labels = {RUN_LABEL: subject.run.id}
+    return subject.engine.run(image, words[1:], entrypoint=words[:1], labels=labels)
+
+
+def _content(subject: Subject, image: str, path: str) -> str:
+    """The text of a script of the image, "" if it is none or cannot be read."""
+    result = _run(subject, image, ("cat", path))
+    return result.stdout if result.code == 0 and result.stdout.startswith("#!") else ""
+
+
+def _hands_over(script: str) -> bool:
+    """Whether a script ends with running the command that it is given."""
+    lines = [line.strip() for line in script.splitlines()]
+    code = [line for line in lines if line and not line.startswith("#")]
+    return bool(code) and re.fullmatch(r'(exec\s+([\w./-]+\s+)*)?"\$@";?', code[-1]) is not None
+
+
+_NONE = (
+    "no python was found on PATH, nor through the image's SHELL",
+    "put the environment's bin directory on PATH (ENV PATH=/opt/conda/envs/NAME/bin:$PATH)",
+)
+
+
+def _why_not(contents: Contents | None, python: str) -> tuple[str, str]:
+    """Why no Python runs, and what to do: one that cannot run is told from none."""
+    if contents is None:
+        return _NONE
+    view, env = contents.layers.view, contents.layers.config.env
+    places = [python] if "/" in python else [
+        f"{directory.rstrip('/')}/{python}"
+        for directory in env.get("PATH", "").split(":")
+        if directory.startswith("/")
+    ]  # fmt: skip
+    for place in places:
+        if place not in view:
+            continue
+        if view.resolve(place) is None:
+            return (
+                f"{place} is there and leads to nothing: the Python that it was made with is not "
+                "in the image",
+                "make the environment with a Python that lies at the same path in the image, or "
+                "copy that too",
+            )
+        return (
+            f"{place} is there but cannot be run",
+            "look at its mode and at what it was built for: another architecture or C library",
+        )
+    if "/" not in python and program_prefix(view, env, "python3"):
+        return (
+            "no python was found on PATH, nor through the image's SHELL; there is a python3",
+            "link python to it, or put an environment that has a python first on PATH",
+        )
+    return _NONE
+
+
+def _version(result: Execution) -> str | None:
+    found = re.search(r"^Python (\d+(?:\.\w+)+)", f"{result.stdout}\n{result.stderr}", re.MULTILINE)
+    return found[1] if result.code == 0 and found else None
+
+
+def _complaint(result: Execution) -> str:
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    return lines[-1] if lines else f"exit code {result.code}"
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
