@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .engines import Execution
+    from .environments.installed import Environment
     from .errors import (
         BuildFailed,
         BuildTimeout,
         CacheAssertionError,
         ConfigError,
         DockerCacheError,
+        DoesNotApply,
         EngineUnavailable,
         Unverifiable,
     )
-    from .model import Build, BuildSpec, Edit, Reason, Step
-    from .testing import DockerCache
+    from .model import Build, BuildSpec, Edit, Finding, Fix, Reason, Step
+    from .testing import DockerCache, Image
 
 __all__ = [
     "Build",
@@ -30,16 +33,24 @@ __all__ = [
     "ConfigError",
     "DockerCache",
     "DockerCacheError",
+    "DoesNotApply",
     "Edit",
     "EngineUnavailable",
+    "Environment",
+    "Execution",
+    "Finding",
+    "Fix",
+    "Image",
     "Reason",
     "Step",
     "Unverifiable",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("Build", "BuildSpec", "Edit", "Reason", "Step"), "model"),
-    "DockerCache": "testing",
+    **dict.fromkeys(("Build", "BuildSpec", "Edit", "Finding", "Fix", "Reason", "Step"), "model"),
+    **dict.fromkeys(("DockerCache", "Image"), "testing"),
+    "Environment": "environments.installed",
+    "Execution": "engines",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from .model import Finding
+from .presentable import presentable
 
 __all__ = [
     "BuildFailed",
@@ -30,7 +31,7 @@ class DockerCacheError(Exception):
     """
 
     def __init__(self, message: str | Finding = "") -> None:
-        super().__init__(str(message))
+        super().__init__(presentable(str(message)))
         self.finding = message if isinstance(message, Finding) else None
 
 
@@ -63,7 +64,7 @@ class BuildFailed(DockerCacheError):
     def __init__(self, message: str, *, line: int | None = None, log: str = "") -> None:
         super().__init__(message)
         self.line = line
-        self.log = log
+        self.log = presentable(log)
 
 
 class BuildTimeout(DockerCacheError):
@@ -89,7 +90,7 @@ class CacheAssertionError(AssertionError):
     """
 
     def __init__(self, finding: Finding) -> None:
-        super().__init__(str(finding))
+        super().__init__(presentable(str(finding)))
         self.finding = finding
 
     def __reduce__(self) -> tuple[type[CacheAssertionError], tuple[Finding]]:

@@ -23,100 +23,12 @@ OFF = "needs --dockercache (builds Docker images)"
 """Why a test of ours is skipped in an ordinary run."""
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Register every option, and an ini key for each.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register every option, and an ini key for each."""
+    from ._options import OPTIONS
 
-    Ini keys always, because pytest warns of those that it does not know;
-    options beside ``--dockercache`` only where they can be given: pytest
-    sets argparse up with all of them, in every run.
-
-    The table: name, kind, metavar, help.
-    """
-    wanted = may_be_given(pluginmanager)
-    options = (
-        ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
-        ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
-        ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
-        ("keep", "flag", None, "keep the images that were built, and say their names"),
-        ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
-        ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
-        (
-            "engine",
-            "text",
-            "NAME",
-            "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
-        ),
-        ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
-        (
-            "dockerfile",
-            "list",
-            "PATH[,context=DIR][,target=STAGE]",
-            "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
-            "invocation directory, then at the root)",
-        ),
-        ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
-        ("target", "text", "STAGE", "the stage to build (default: the last one)"),
-        ("build-arg", "list", "K=V", "a build argument (repeatable)"),
-        (
-            "fix",
-            "text",
-            "PATCHFILE",
-            "prove the fixes of failing checks by building, and write the proven ones as a patch",
-        ),
-        ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
-        ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
-        (
-            "ssh",
-            "list",
-            "SPEC",
-            "an ssh agent or key for the build, as buildx takes it (repeatable)",
-        ),
-        ("edit", "text", "PATH", "the source file that is edited between the builds"),
-        ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
-        ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
-        ("python", "text", "VERSION", "the Python version that the image must report"),
-        ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
-        ("max-size", "text", "SIZE", "the largest size that the image may have"),
-        ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
-        (
-            "base-layers",
-            "text",
-            "ignore|check",
-            "whether the base image's layers are judged as well",
-        ),
-        (
-            "cache-from",
-            "list",
-            "SPEC",
-            "a cache to import into an empty builder (repeatable) (not available yet)",
-        ),
-        (
-            "cache-to",
-            "list",
-            "SPEC",
-            "where to export the build cache (repeatable) (not available yet)",
-        ),
-        (
-            "image",
-            "list",
-            "REF|TAR|OCIDIR",
-            "judge this image and build none (repeatable)",
-        ),
-        (
-            "base-image",
-            "text",
-            "REF|TAR|OCIDIR",
-            "what the image named with --dockercache-image was built on",
-        ),
-        (
-            "compare",
-            "text",
-            "REF|TAR|OCIDIR",
-            "the image whose environment the judged one must have",
-        ),
-    )
     group = parser.getgroup("dockercache", "Docker build cache")
-    for name, kind, metavar, text in options:
+    for name, kind, metavar, text in OPTIONS:
         option = f"--dockercache-{name}" if name else "--dockercache"
         key = option[2:].replace("-", "_")
         if kind == "flag":
@@ -126,29 +38,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         else:
             parser.addini(key, f"the same as {option}", type="string", default=None)
         # Without dest, pytest 9 compares each option with all that exist.
-        if kind == "flag" and (wanted or not name):
+        if kind == "flag":
             group.addoption(option, dest=key, action="store_true", default=None, help=text)
-        elif wanted:
+        else:
             action = "append" if kind == "list" else "store"
             group.addoption(option, dest=key, action=action, metavar=metavar, help=text)
-
-
-def may_be_given(pluginmanager: pytest.PytestPluginManager) -> bool:
-    """Whether our options, or a listing of all options, may be asked for; when in doubt, yes."""
-    import os
-
-    try:
-        config: pytest.Config = pluginmanager.get_plugin("pytestconfig")  # type: ignore[assignment]
-        words = [str(word) for word in config.invocation_params.args]
-        more = f"{os.environ.get('PYTEST_ADDOPTS')} {config.getini('addopts')}"
-    except Exception:  # loaded before pytest has read its configuration
-        return True
-    return (
-        "dockercache" in more
-        or "_ARGCOMPLETE" in os.environ
-        or any("dockercache" in word or word[:1] == "@" or word == "--help" for word in words)
-        or any("h" in word for word in words if word[:1] == "-" != word[1:2])
-    )
 
 
 def is_active(config: pytest.Config) -> bool:

@@ -296,3 +296,48 @@ def test_builds_of_marked_tests_have_a_table_also_with_workers(project: Project)
     result = project.pytest("-n", "2", process=True)
     assert result.counts == {"passed": 1}
     assert result.has("\ndocker/Dockerfile  (scripted)\n")
+
+
+def test_the_edit_of_a_test_wins_over_that_of_its_project(project: Project) -> None:
+    project.files["conftest.py"] = """
+        import pytest
+        import scripted_engine
+        scripted_engine.install()
+
+        @pytest.fixture
+        def dockercache_edit():
+            return "src/main.py"
+        """
+    project.files["test_edit.py"] = """
+        import pytest
+
+        @pytest.mark.dockercache(edit="environment.yml")
+        def test_own(dockercache):
+            assert [edit.path for edit in dockercache.edits] == ["environment.yml"]
+            dockercache.assert_miss(role="environment")
+
+        @pytest.mark.dockercache
+        def test_project(dockercache):
+            assert [edit.path for edit in dockercache.edits] == ["src/main.py"]
+            dockercache.assert_hit(role="environment")
+        """
+    assert project.pytest("test_edit.py").counts == {"passed": 2}
+
+
+def test_the_types_of_what_a_test_holds_are_public(project: Project) -> None:
+    project.files["test_types.py"] = """
+        import pytest
+        from pytest_dockercache import CacheAssertionError, DockerCache, Execution, Image
+
+        @pytest.mark.dockercache
+        def test_image(dockercache: DockerCache):
+            image: Image = dockercache.image
+            done: Execution = image.run("python --version")
+            assert isinstance(image, Image)
+            assert isinstance(done, Execution)
+            with pytest.raises(CacheAssertionError) as caught:
+                dockercache.assert_hit("COPY src")
+            assert caught.value.finding.verdict.startswith("line 5 was rebuilt")
+            assert caught.value.finding.line == 5
+        """
+    assert project.pytest("test_types.py").counts == {"passed": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -313,3 +314,42 @@ def test_a_cache_directory_that_cannot_be_written_does_not_matter_to_other_tests
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "home"))
     assert project.pytest("tests", off=True).counts == {"passed": 1}
     assert project.pytest("--collect-only").code == 0
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+def test_a_plan_of_the_setups_builds_nothing(project: Project, option: str) -> None:
+    result = project.pytest(option, "--dockercache-report=json:report.json")
+    assert result.code == 0
+    assert project.builds == []
+    assert not (project.root / "report.json").exists()
+
+
+def test_a_problem_that_stops_all_checks_is_told_once(
+    project: Project, snapshot: SnapshotAssertion
+) -> None:
+    project.script = {"denied": "no permission to use the daemon\n  fix    join the group"}
+    result = project.pytest("-rN")
+    assert result.counts == {"errors": 5}
+    assert result.text.count("join the group") == 1
+    assert result.stable == snapshot
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_environment_file_that_cannot_be_read_is_named_first(
+    project: Project, alone: bool, snapshot: SnapshotAssertion
+) -> None:
+    project.files["environment.yml"] = "name: app\ndependencies: [python=3.10\n"
+    project.script = {"first": {"fail": [4, "EnvironmentFileInvalid"]}}
+    check = "env-change-rebuilds" if alone else "builds"
+    result = project.pytest(f"Dockerfile::{check}")
+    assert result.code == 1
+    assert "environment.yml:3:1: invalid YAML" in result.text
+    assert result.stable == snapshot
+
+
+def test_a_terminal_is_not_at_the_mercy_of_a_dockerfile(project: Project) -> None:
+    project.files["Dockerfile"] = "FROM debian\nCOPY src/ /\x1b]0;title\x07/\nRUN pip install x\n"
+    project.script = {"first": {"fail": [3, "\x1b[2J gone"]}}
+    result = project.pytest("-v")
+    assert "\\x1b[2J gone" in result.text
+    assert not re.search("[\x00-\x08\x0b-\x1f]", result.text)

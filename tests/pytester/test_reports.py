@@ -76,7 +76,9 @@ def test_what_could_not_be_verified_says_so_also_when_strict_fails_it(
     checks = report(project)["images"][0]["checks"]
     assert {check["outcome"] for check in checks} == {"failed" if strict else "skipped"}
     assert {check["skip"] for check in checks} == {"not-verified"}
-    assert {check["message"] for check in checks} == {"no Docker daemon listens"}
+    first, *others = (check["message"] for check in checks)
+    assert first == "no Docker daemon listens"
+    assert set(others) == {f"{first} (see Dockerfile::builds)" if strict else first}
 
 
 @pytest.mark.parametrize("act", ["pytest.skip('on Mondays')", "raise OSError('disk full')"])
@@ -180,3 +182,46 @@ def test_what_runs_no_tests_leaves_a_report_as_it_is(project: Project, option: s
     project.files["out/report.json"] = "yesterday's"
     project.pytest("--dockercache-report=json:out/report.json", option, "-q")
     assert (project.root / "out" / "report.json").read_text() == "yesterday's"
+
+
+@pytest.mark.parametrize("place", ["/proc/report.json", "there", "a_file/report.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_built(
+    project: Project, place: str
+) -> None:
+    project.files.update({"there/x": "", "a_file": ""})
+    result = project.pytest(f"--dockercache-report=json:{place}")
+    assert result.code == 4
+    assert result.has("ERROR: --dockercache-report=json:")
+    assert project.builds == []
+
+
+def test_a_report_that_could_not_be_written_in_the_end_fails_the_run(
+    project: Project, snapshot: SnapshotAssertion
+) -> None:
+    result = project.pytest("--dockercache-report=json:/dev/full", "Dockerfile::builds")
+    assert result.counts == {"passed": 1}
+    assert result.code == 1
+    assert result.stable == snapshot
+
+
+def test_a_report_is_written_through_a_link(project: Project) -> None:
+    (project.root / "out").mkdir()
+    (project.root / "link.json").symlink_to("out/report.json")
+    project.pytest("--dockercache-report=json:link.json", "Dockerfile::builds")
+    assert (project.root / "link.json").is_symlink()
+    assert report(project)["schema"] == 2
+
+
+def test_the_password_of_a_url_is_in_no_report(project: Project) -> None:
+    url = "https://me:secret@pypi.test/simple"
+    project.files["Dockerfile"] = f"ARG INDEX\nFROM debian\nRUN pip install -i {url} flask\n"
+    project.script = {"first": {"fail": [3, f"cannot reach {url} \x1b[31mred"]}}
+    result = project.pytest(
+        "--dockercache-report=json:out/report.json", f"--dockercache-build-arg=INDEX={url}"
+    )
+    text = (project.root / "out" / "report.json").read_text()
+    for shown in (result.text, text):
+        assert "secret" not in shown
+        assert "me:***@pypi.test" in shown
+        assert "\x1b[31m" not in shown
+    assert report(project)["images"][0]["build_args"] == {"INDEX": url.replace("secret", "***")}

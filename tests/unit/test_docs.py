@@ -28,7 +28,7 @@ class Registered:
     def __init__(self) -> None:
         self.options: dict[str, str] = {}
         self.keys: list[str] = []
-        pytest_addoption(self, None)  # type: ignore[arg-type]
+        pytest_addoption(self)  # type: ignore[arg-type]
 
     def getgroup(self, name: str, description: str) -> Registered:
         return self

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src/pytest_dockercache"
 
 ROOMS = (
     "plugin",
+    "_options",
     "_pytest",
     "report",
     "testing",
@@ -34,6 +35,7 @@ ROOMS = (
     "errors",
     "model",
     "jsonable",
+    "presentable",
 )
 """Top to bottom: a room may import itself and what stands below it."""
 

@@ -47,9 +47,15 @@ def test_collecting_without_dockercache_imports_no_third_party_package(tmp_path:
     assert {name for name in modules if name.partition(".")[0] in FORBIDDEN} == set()
 
 
-def test_collecting_without_dockercache_imports_one_module_of_ours(tmp_path: Path) -> None:
+def test_collecting_without_dockercache_imports_the_entry_and_its_options(
+    tmp_path: Path,
+) -> None:
     ours = {name for name in modules_after_collecting(tmp_path) if "dockercache" in name}
-    assert ours == {"pytest_dockercache", "pytest_dockercache.plugin"}
+    assert ours == {
+        "pytest_dockercache",
+        "pytest_dockercache._options",
+        "pytest_dockercache.plugin",
+    }
 
 
 def test_the_plugin_adds_no_module_of_the_standard_library(tmp_path: Path) -> None:
@@ -100,7 +106,11 @@ def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path
     code, loaders, restored = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stdout
     rewritten = {name for name, loader in loaders.items() if loader != "SourceFileLoader"}
-    # Pytest imports these two before anybody has asked for us.
-    assert rewritten <= {"pytest_dockercache.plugin", "pytest_dockercache._pytest"}
+    # Pytest imports these before anybody has asked for us.
+    assert rewritten <= {
+        "pytest_dockercache.plugin",
+        "pytest_dockercache._options",
+        "pytest_dockercache._pytest",
+    }
     assert {"pytest_dockercache.subject", "pytest_dockercache.checks.serving"} <= set(loaders)
     assert restored

@@ -7,7 +7,7 @@ import pytest
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import Role, Status, Step
 from pytest_dockercache.stopping import Stop, decided
-from pytest_dockercache.testing import find_steps
+from pytest_dockercache.testing.docker_cache import find_steps
 
 
 def step(

@@ -23,8 +23,9 @@ from ..engines import close_engines
 from ..errors import ConfigError, DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo
+from ..presentable import presentable
 from ..project import Settings
-from ..report import CheckResult, FixReport, ImageReport, SessionReport, terminal
+from ..report import CheckResult, Ending, FixReport, ImageReport, SessionReport, terminal
 from ..report import json as json_report
 from ..runs import Leftovers, Run
 from ..subject import Subject
@@ -75,6 +76,8 @@ class Gate:
         self._finished: Leftovers | None = None
         self._session_report: SessionReport | None = None
         self._results_heard: dict[str, CheckResult] = {}
+        self._told: dict[str, str] = {}
+        self._unwritten: list[str] = []
         self._collected = 0
         self._complaint: str | None = None
         self._began = False
@@ -86,6 +89,28 @@ class Gate:
     def is_worker(self) -> bool:
         """Whether this process is a worker of pytest-xdist."""
         return hasattr(self._config, "workerinput")
+
+    @property
+    def _only_lists(self) -> bool:
+        """Whether this session only says what it would do."""
+        option = self._config.option
+        return bool(option.collectonly or getattr(option, "setuponly", False))
+
+    def told_once(self, ending: Ending, nodeid: str) -> Ending:
+        """The ending of a check; a problem that another check has told already is only named.
+
+        What stops one check often stops all: an engine that does not answer, a
+        file that cannot be read.
+        """
+        if ending.outcome != "error" and ending.skip != "not-verified":
+            return ending
+        if ending.outcome == "skipped":
+            return ending  # pytest itself folds skips of one reason
+        first = self._told.setdefault(ending.message, nodeid)
+        if first == nodeid:
+            return ending
+        told = f"{first_line(ending.message)} (see {first})"
+        return replace(ending, message=told, why=None, fix=None)
 
     @property
     def run(self) -> Run:
@@ -184,7 +209,7 @@ class Gate:
         """The engine, and for each Dockerfile what will be edited and why."""
         lines: list[str] = []
         targets = self.selection.targets
-        if self._config.option.collectonly or not self._can_run():
+        if self._only_lists or not self._can_run():
             return []
         engine = self._engine_header(targets)
         if engine is not None:
@@ -193,7 +218,7 @@ class Gate:
             lines += self._target_header(target)
         for node in self.selection.left_out:
             lines.append(f"dockercache: {node} is not among the arguments, so it is not checked")
-        return lines
+        return [presentable(line) for line in lines]
 
     def _can_run(self) -> bool:
         """Whether there is a run, or can be one; if not, the end of the collection says why."""
@@ -248,7 +273,7 @@ class Gate:
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Know that tests are wanted, and no list of fixtures or the like."""
-        self._began = not self._config.option.collectonly
+        self._began = not self._only_lists
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -434,6 +459,10 @@ class Gate:
         if self._complaint is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._finish()
+        passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if self._unwritten and session.exitstatus in passed:
+            # Who asked for a report and finds none, or an old one, must not see a green run.
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _counted(self) -> int | None:
         needs_some = self.options.given and not self._config.getoption("lf", False)
@@ -491,12 +520,9 @@ class Gate:
             try:
                 json_report.write(report, choice.path)
             except OSError as problem:
-                self._warn(f"--dockercache-report={choice.kind}:{choice.path}: {problem}")
-
-    def _warn(self, text: str) -> None:
-        reporter = self._reporter
-        if reporter is not None:
-            reporter.write_line(text, red=True)
+                said = problem.strerror or str(problem)
+                where = f"--dockercache-report={choice.kind}:{choice.path}"
+                self._unwritten.append(f"{where}: the report could not be written: {said}")
 
     def _images(self) -> tuple[ImageReport, ...]:
         """What is known of every Dockerfile: those of the session, then those of marked tests."""
@@ -571,6 +597,8 @@ class Gate:
         """Print the tables, and what was left behind."""
         if self._complaint is not None:
             terminalreporter.write_line(f"ERROR: {self._complaint}", red=True)
+        for text in self._unwritten:
+            terminalreporter.write_line(f"ERROR: {presentable(text)}", red=True)
         report = self._session_report
         if report is None or self._config.get_verbosity() < -1:
             return

@@ -91,7 +91,12 @@ class CheckItem(pytest.Item):
         return self.parent
 
     def setup(self) -> None:
-        """Judge the check; raises what becomes a skip or an error."""
+        """Judge the check; raises what becomes a skip or an error.
+
+        Nothing is judged with ``--setup-plan`` and ``--setup-only``.
+        """
+        if self.config.getoption("setuponly", False):
+            return
         gate = self.dockerfile.gate
         target = self.dockerfile.target
         self._note("check", self.check.id)
@@ -115,7 +120,8 @@ class CheckItem(pytest.Item):
                 node=self._sibling("builds"),
             )
             self._describe(subject)
-            self._end(ending.with_texts(gate.shortened))
+            ending = ending.with_texts(gate.shortened)
+            self._end(gate.told_once(ending, self.nodeid))
         else:
             self._describe(subject)
             for name, value in verdict.properties:

@@ -58,7 +58,9 @@ def rebuild_of(
         project = subject.project  # what is wrong with it is the error of the set-up
         if gate.named_steps is not None:
             gate.named_steps.require(gate.shown(spec.dockerfile), project)
-        edits = _edits(edit)
+        # The closest word counts: what a test says of itself, before a fixture of its project.
+        own = _keywords(item).get("edit")
+        edits = _edits(edit if own is None else own)
         if not edits and subject.settings.edit is None:
             # Not every test needs an edit, and not every project has a file to edit.
             return DockerCache(subject)

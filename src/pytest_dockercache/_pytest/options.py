@@ -19,8 +19,6 @@ __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_o
 
 REPORTS = ("json",)
 LATER_REPORTS = ("md", "html")
-LATER = ("cache-from", "cache-to")
-"""Options that the interface has and the product not yet."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -151,10 +149,6 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
     Raises ConfigError with the option, its value, and what is valid.
     """
     reader = _Reader(config)
-    for name in LATER:
-        value = reader.value(name)
-        if value is not None:
-            raise ConfigError(f"{value.name} is not available yet")
     hidden = _size(reader.value("max-hidden"))
     settings = Settings(
         engine=_engine(reader.value("engine")),
@@ -312,15 +306,18 @@ def _patch_file(value: _Value | None) -> Path | None:
 
 def _writable(value: _Value, path: Path) -> Path:
     """The path, if a file can be written there: better said now than after the builds."""
-    if path.is_dir():
-        raise value.wrong(f"{path} is a directory", "name a file")
-    above = path.parent
-    while not above.exists():
-        above = above.parent
-    if not above.is_dir():
-        raise value.wrong(f"{above} is not a directory", "name a path that can be written")
-    if not os.access(path if path.exists() else above, os.W_OK):
-        raise value.wrong("no permission to write there", "name a path that can be written")
+    from ..report.files import require_writable
+
+    try:
+        require_writable(path)
+    except IsADirectoryError as problem:
+        raise value.wrong(str(problem), "name a file") from None
+    except PermissionError:
+        remedy = "name a path that can be written"
+        raise value.wrong("no permission to write there", remedy) from None
+    except OSError as problem:
+        said = problem.strerror or str(problem)
+        raise value.wrong(said, "name a path that can be written") from None
     return path
 
 

@@ -184,7 +184,9 @@ class _PytestTerminal:
         """Whether this is a terminal that understands cursor movement."""
         if os.name != "posix" or os.environ.get("TERM", "dumb") == "dumb":
             return False
-        return self._reporter.isatty()
+        # A property before pytest 8.4 (read in 8.0.0 and 8.4.0), a method since.
+        answer: object = self._reporter.isatty
+        return bool(answer() if callable(answer) else answer)
 
     @property
     def width(self) -> int:

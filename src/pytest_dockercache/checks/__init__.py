@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import cast
 
 from ..subject import Subject
+from .failed_builds import naming_invalid_files
 from .predicted import marking_predictions
 from .verdict import Check, Verdict
 
@@ -31,7 +32,7 @@ def _of(module: str) -> Callable[[Subject], Verdict]:
 
 
 CHECKS: Mapping[str, Check] = {
-    check.id: marking_predictions(check)
+    check.id: marking_predictions(naming_invalid_files(check))
     for check in (
         Check("builds", _of("first_build")),
         Check("env-layer-cached", _of("environment_layers")),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from docker.errors import APIError, DockerException
 
+from ..engines.daemon import in_words
 from ..errors import CacheAssertionError, DockerCacheError
 from ..runs import RUN_LABEL
 from ..subject import Subject
@@ -23,7 +24,11 @@ _PAUSE_SECONDS = 0.1
 
 
 def ask(subject: Subject, image: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
-    """See :meth:`.image_face.Image.serves`."""
+    """Start the image and ask it for ``http://…:port/path`` until it answers.
+
+    Returns the status and the body (at most 1 MB). ``timeout`` is in seconds.
+    Raises CacheAssertionError when nothing answers or the container ends.
+    """
     client = subject.engine.client
     try:
         container = client.containers.run(
@@ -33,8 +38,7 @@ def ask(subject: Subject, image: str, port: int, path: str, timeout: float) -> t
             ports={f"{port}/tcp": ("127.0.0.1", None)},
         )
     except (APIError, DockerException, requests.RequestException) as problem:
-        said = getattr(problem, "explanation", None) or problem
-        raise DockerCacheError(f"the image cannot be started: {said}") from problem
+        raise DockerCacheError(f"the image cannot be started: {in_words(problem)}") from problem
     try:
         return _until_it_answers(subject, container, port, path, timeout)
     finally:

@@ -23,7 +23,7 @@ from docker.errors import DockerException
 from docker.types import CancellableStream
 
 from ..errors import ConfigError, DockerCacheError
-from .daemon import Daemon
+from .daemon import Daemon, in_words
 from .failure import build_failed, daemon_gone
 from .inbox import Inbox
 
@@ -167,7 +167,7 @@ class ApiBuild:
         except _CancelledError:
             self._inbox.end()
         except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            self._inbox.end(daemon_gone(str(error)))
+            self._inbox.end(daemon_gone(in_words(error)))
         except Exception as error:
             self._inbox.end(error)
 
@@ -182,7 +182,7 @@ class ApiBuild:
                 if self._cancelled.is_set():
                     raise _CancelledError
         except (DockerException, requests.RequestException) as error:
-            problem = getattr(error, "explanation", None) or str(error)
+            problem = in_words(error)
         if problem is not None and not self._daemon.alive():
             raise daemon_gone(str(problem))
         if problem is not None:

@@ -144,7 +144,7 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
 
 def _unavailable(endpoint: str, problem: BaseException, patience: float) -> EngineUnavailable:
     causes = list(_causes(problem))
-    last = str(causes[-1]) or str(problem)
+    last = in_words(problem)
 
     def caused_by(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
@@ -301,12 +301,12 @@ class Daemon:
     def lost(self, problem: BaseException) -> NoReturn:
         """Raise what a failed call means: EngineUnavailable, or the daemon's own complaint."""
         if isinstance(problem, APIError):
-            said = problem.explanation or str(problem)
+            said = in_words(problem)
             raise DockerCacheError(f"the Docker daemon refused: {said}") from problem
         if any(isinstance(cause, requests.exceptions.Timeout) for cause in _causes(problem)):
             raise _silence(self.endpoint, self.patience) from problem
         raise EngineUnavailable(
-            f"the Docker daemon at {self.endpoint} stopped answering: {_short(problem)}\n"
+            f"the Docker daemon at {self.endpoint} stopped answering: {in_words(problem)}\n"
             "  fix    check that it runs (`docker info`), then run again"
         ) from problem
 
@@ -375,7 +375,7 @@ class Daemon:
         except APIError as problem:
             # A command that is not in the image is refused at start: what a
             # shell would say with 127, and a check wants to read it so.
-            said = str(problem.explanation or problem)
+            said = in_words(problem)
             if name is not None and _cannot_start(said):
                 return Execution(127, "", said)
             self.lost(problem)
@@ -395,7 +395,7 @@ class Daemon:
         except NotFound:
             return None
         except (DockerException, requests.RequestException) as problem:
-            return _short(problem)
+            return in_words(problem)
         return None
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
@@ -418,7 +418,7 @@ class Daemon:
                 if why is not None:
                     left.append(f"image {image['Id'][7:19]}: {why}")
         except (DockerException, requests.RequestException) as problem:
-            left.append(f"the rest: {_short(problem)}")
+            left.append(f"the rest: {in_words(problem)}")
         return tuple(left)
 
     def labelled_images(self, label: str, value: str) -> tuple[str, ...]:
@@ -444,7 +444,7 @@ class Daemon:
         except ImageNotFound:
             return None
         except (DockerException, requests.RequestException) as problem:
-            return _short(problem)
+            return in_words(problem)
         return None
 
     def records(self) -> tuple[CacheRecord, ...]:
@@ -559,6 +559,21 @@ def _at_least(version: str, wanted: tuple[int, int]) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= wanted
 
 
-def _short(problem: BaseException) -> str:
-    said = str(getattr(problem, "explanation", None) or problem)
-    return said.splitlines()[0] if said else type(problem).__name__
+_TUPLE = re.compile(r"(^|: )\((['\"]).*", re.DOTALL)
+
+
+def in_words(problem: BaseException) -> str:
+    """What went wrong, in one line.
+
+    requests shows the exceptions that it wraps as a Python tuple
+    (``('Connection aborted.', RemoteDisconnected(...))``): of those the innermost counts.
+    """
+    explanation = getattr(problem, "explanation", None)
+    if explanation:
+        return str(explanation).splitlines()[0]
+    for cause in reversed(list(_causes(problem))):
+        said = getattr(cause, "strerror", None) or str(cause)
+        said = _TUPLE.sub("", said) if isinstance(said, str) else ""
+        if said:
+            return said.splitlines()[0]
+    return type(problem).__name__

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..checks.layer_summary import LayerSummary
 from ..model import Build, Edit, FileGroup, Reason, Step
-from ..runs import write_json
+from ..presentable import presentable
+from .files import write_text
 from .findings import CheckResult, ImageReport, SessionReport
 
 __all__ = ["SCHEMA", "document", "write"]
@@ -30,8 +32,18 @@ def document(session: SessionReport) -> dict[str, Any]:
 
 
 def write(session: SessionReport, path: Path) -> None:
-    """Write the report; a reader sees the old file or the new one. Raises OSError."""
-    write_json(path, document(session))
+    """Write the report to a file, a device or a pipe. Raises OSError."""
+    write_text(path, json.dumps(_presentable(document(session))))
+
+
+def _presentable(value: Any) -> Any:
+    """The same JSON values, each text as it may be shown."""
+    if isinstance(value, str):
+        return presentable(value)
+    if isinstance(value, dict):
+        # A patch is for a program: changed, it would not apply.
+        return {key: item if key == "patch" else _presentable(item) for key, item in value.items()}
+    return [_presentable(item) for item in value] if isinstance(value, list) else value
 
 
 def _image(image: ImageReport) -> dict[str, Any]:

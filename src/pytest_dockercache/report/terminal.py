@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..cache import is_rebuilt
 from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo, Status, Step
+from ..presentable import presentable
 from ..runs import Leftovers
 from .findings import FixReport, ImageReport, SessionReport
 
@@ -39,26 +40,31 @@ _WORTH_SAYING = 1_000_000
 
 def engine_line(engine: EngineInfo) -> str:
     """The header's line about the engine: which, its versions, and why."""
-    return f"{engine} ({engine.why})" if engine.why else str(engine)
+    return presentable(f"{engine} ({engine.why})" if engine.why else str(engine))
 
 
 def live_line(title: str, step: Step | None, seconds: float | None, width: int) -> str:
     """The line that is redrawn while a build runs, at most ``width`` columns."""
     if step is None:
-        return _cut(f"  {title} …", width)
+        return _cut(presentable(f"  {title} …"), width)
     elapsed = "" if seconds is None else f"  {duration(seconds)}"
-    head = f"  {title}: line {step.line} "
+    head = presentable(f"  {title}: line {step.line} ")
     room = max(width - len(head) - len(elapsed), 8)
     return _cut(f"{head}{_cut(_one_line(step.text), room)}{elapsed}", width)
 
 
 def started_line(title: str, step: Step, width: int = 80) -> str:
     """The line of a log when a step starts to execute."""
-    return _cut(f"  {title}: line {step.line} {_one_line(step.text)}", width)
+    return _cut(presentable(f"  {title}: line {step.line} ") + _one_line(step.text), width)
 
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
     """The section at the end: a table for each Dockerfile, and what was left behind."""
+    for line in _summary(session, width):
+        yield tuple((presentable(text), markup) for text, markup in line)
+
+
+def _summary(session: SessionReport, width: int) -> Iterator[Line]:
     width = min(width, _WIDEST)
     shown = [image for image in session.images if image.builds or image.layers]
     for number, image in enumerate(shown):
@@ -316,7 +322,7 @@ def duration(seconds: float) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return presentable(" ".join(text.split()))
 
 
 def _first_line(text: str) -> str:

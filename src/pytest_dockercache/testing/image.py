@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ..engines import Execution
-from ..environments.installed import Environment
-from ..environments.requirements import read_requirements
-from ..image import Found, ImageConfig, LayerIndex, hidden
-from ..runs import RUN_LABEL
-from ..subject import Subject
-from . import (
+from ..checks import (
     bytecode,
     environment_packages,
     hidden_bytes,
@@ -21,8 +16,15 @@ from . import (
     python_version,
     serving,
 )
-from .contents import Contents
-from .reading import contents_of
+from ..checks.contents import Contents
+from ..checks.reading import contents_of
+from ..engines import Execution
+from ..environments.installed import Environment
+from ..environments.requirements import read_requirements
+from ..errors import ConfigError
+from ..image import Found, ImageConfig, LayerIndex, hidden
+from ..runs import RUN_LABEL
+from ..subject import Subject
 
 __all__ = ["Image"]
 
@@ -112,18 +114,24 @@ class Image:
 
     def run(
         self,
-        command: Sequence[str],
+        command: str | Sequence[str],
         *,
-        entrypoint: Sequence[str] | None = None,
+        entrypoint: str | Sequence[str] | None = None,
         timeout: float = 60.0,
     ) -> Execution:
         """Run a command in a container: no network, labelled as ours, removed afterwards.
 
-        ``timeout`` is in seconds.
+        A text is split into words as a shell splits it, and run without a
+        shell. ``timeout`` is in seconds. Raises ConfigError for a text with an
+        open quote.
         """
         labels: Mapping[str, str] = {RUN_LABEL: self._subject.run.id}
         return self._subject.engine.run(
-            self.id, command, entrypoint=entrypoint, timeout=timeout, labels=labels
+            self.id,
+            _words(command),
+            entrypoint=None if entrypoint is None else _words(entrypoint),
+            timeout=timeout,
+            labels=labels,
         )
 
     def assert_no_package_caches(self) -> None:
@@ -144,3 +152,12 @@ class Image:
         Raises CacheAssertionError.
         """
         python_version.judge_image(self._subject, self.id, expected, "the test")
+
+
+def _words(command: str | Sequence[str]) -> Sequence[str]:
+    if not isinstance(command, str):
+        return command
+    try:
+        return shlex.split(command)
+    except ValueError as problem:
+        raise ConfigError(f"image.run({command!r}): {problem}") from None

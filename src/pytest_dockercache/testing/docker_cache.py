@@ -1,4 +1,4 @@
-"""The Python interface: what the ``dockercache`` fixture gives to a test."""
+"""A project built, edited and built again, as a test sees it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
-from .cache import advice, is_rebuilt
-from .checks.image_face import Image
-from .dockerfile import plan
-from .errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
-from .model import Build, Edit, EngineInfo, Step, named_step
-from .project import compiled
-from .stopping import Stop
-from .subject import Subject
+from ..cache import advice, is_rebuilt
+from ..dockerfile import plan
+from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
+from ..model import Build, Edit, EngineInfo, Step, named_step
+from ..project import compiled
+from ..stopping import Stop
+from ..subject import Subject
+from .image import Image
 
 __all__ = ["DockerCache", "find_steps"]
 
@@ -162,7 +162,7 @@ class DockerCache:
             )
 
     def _failure(self, verdict: str, step: Step) -> CacheAssertionError:
-        from .checks.verdict import broken, step_row
+        from ..checks.verdict import broken, step_row
 
         message = step.reason.message if step.reason is not None else ""
         root = None

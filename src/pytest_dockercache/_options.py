@@ -1,0 +1,78 @@
+"""Every option: name, kind, metavar and help; imported in every run of pytest."""
+
+from __future__ import annotations
+
+__all__ = ["OPTIONS"]
+
+OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
+    ("", "flag", None, "collect the Dockerfile as tests of its build cache and its image"),
+    ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
+    ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
+    ("keep", "flag", None, "keep the images that were built, and say their names"),
+    ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
+    ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
+    (
+        "engine",
+        "text",
+        "NAME",
+        "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
+    ),
+    ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
+    (
+        "dockerfile",
+        "list",
+        "PATH[,context=DIR][,target=STAGE]",
+        "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
+        "invocation directory, then at the root)",
+    ),
+    ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
+    ("target", "text", "STAGE", "the stage to build (default: the last one)"),
+    ("build-arg", "list", "K=V", "a build argument (repeatable)"),
+    (
+        "fix",
+        "text",
+        "PATCHFILE",
+        "prove the fixes of failing checks by building, and write the proven ones as a patch",
+    ),
+    ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
+    ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
+    (
+        "ssh",
+        "list",
+        "SPEC",
+        "an ssh agent or key for the build, as buildx takes it (repeatable)",
+    ),
+    ("edit", "text", "PATH", "the source file that is edited between the builds"),
+    ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
+    ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
+    ("python", "text", "VERSION", "the Python version that the image must report"),
+    ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
+    ("max-size", "text", "SIZE", "the largest size that the image may have"),
+    ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
+    (
+        "base-layers",
+        "text",
+        "ignore|check",
+        "whether the base image's layers are judged as well",
+    ),
+    (
+        "image",
+        "list",
+        "REF|TAR|OCIDIR",
+        "judge this image and build none (repeatable)",
+    ),
+    (
+        "base-image",
+        "text",
+        "REF|TAR|OCIDIR",
+        "what the image named with --dockercache-image was built on",
+    ),
+    (
+        "compare",
+        "text",
+        "REF|TAR|OCIDIR",
+        "the image whose environment the judged one must have",
+    ),
+)
+"""The name after ``--dockercache-`` ("" is ``--dockercache`` itself). A ``flag`` takes no value,
+a ``list`` may be given several times, a ``text`` once."""

@@ -1,0 +1,46 @@
+"""Says of a build that failed over an environment file what is wrong with that file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..environments import check_environment_file
+from ..errors import BuildFailed, ConfigError
+from ..subject import Subject
+from .verdict import Check, Verdict
+
+__all__ = ["naming_invalid_files"]
+
+
+def naming_invalid_files(check: Check) -> Check:
+    """The same check, whose failed build begins with the environment file that cannot be read."""
+    return replace(check, judge=_named(check))
+
+
+def _named(check: Check) -> Callable[[Subject], Verdict]:
+    def judge(subject: Subject) -> Verdict:
+        try:
+            return check.judge(subject)
+        except BuildFailed as problem:
+            raise _over_a_file(subject, problem) from None
+
+    return judge
+
+
+def _over_a_file(subject: Subject, problem: BuildFailed) -> BuildFailed:
+    """The failure, with an environment file of the failed step that no tool can read said first.
+
+    The log of an installer that meets such a file is long, and seldom names the place.
+    """
+    project = subject.project
+    for file in project.environment_files:
+        if problem.line not in file.readers:
+            continue
+        try:
+            check_environment_file(project.spec.context / file.path)
+        except ConfigError as invalid:
+            first, _, rest = str(problem).partition("\n")
+            text = f"{invalid}\n  why    {first}" + (f"\n{rest}" if rest else "")
+            return BuildFailed(text, line=problem.line, log=problem.log)
+    return problem

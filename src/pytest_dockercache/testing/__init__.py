@@ -1,0 +1,6 @@
+"""The Python interface: what the ``dockercache`` fixture gives to a test."""
+
+from .docker_cache import DockerCache
+from .image import Image
+
+__all__ = ["DockerCache", "Image"]
