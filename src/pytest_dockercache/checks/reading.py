@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..dockerfile import PlannedStep
-from ..errors import ConfigError, DockerCacheError, Unverifiable
+from ..errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from ..image import (
     DEFAULT_SOURCES,
     ImageLayers,
@@ -29,7 +29,8 @@ _BASE_LABELS = ("org.opencontainers.image.base.digest", "org.opencontainers.imag
 _SOURCES_FOR_STRANGERS = tuple(source for source in DEFAULT_SOURCES if source != "mount")
 """An image that we did not build may be anybody's: none of its programs is run to read it."""
 
-_known: dict[tuple[str | None, ...], Contents] = {}
+_known: dict[tuple[str | None, ...], Contents | DockerCacheError] = {}
+"""What was read, and what could not be: a broken archive is not read again for the next check."""
 
 
 def contents_of(subject: Subject, image: str) -> Contents:
@@ -39,18 +40,32 @@ def contents_of(subject: Subject, image: str) -> Contents:
     """
     key = _key(subject, image)
     if key not in _known:
-        layers = open_layers(subject, image)
-        steps: tuple[PlannedStep, ...] = ()
-        if not isinstance(subject, Inspection) or subject.has_dockerfile:
-            steps = subject.project_of(image).steps
-        texts = {step.line: step.instruction.text for step in steps}
         try:
-            lines, unknown = _lines(subject, image, layers), ""
-        except Unverifiable as problem:
-            lines, unknown = None, str(problem)
-        _known[key] = Contents(layers, lines, texts, steps, unknown=unknown)
-        _remember(subject, image, _known[key])
-    return replace(_known[key], check_base=subject.settings.base_layers == "check")
+            contents = _read(subject, image)
+        except EngineUnavailable:
+            raise  # The daemon may be back for the next check.
+        except DockerCacheError as problem:
+            _known[key] = problem
+            raise
+        _remember(subject, image, contents)
+        _known[key] = contents
+    found = _known[key]
+    if isinstance(found, DockerCacheError):
+        raise found.with_traceback(None)
+    return replace(found, check_base=subject.settings.base_layers == "check")
+
+
+def _read(subject: Subject, image: str) -> Contents:
+    layers = open_layers(subject, image)
+    steps: tuple[PlannedStep, ...] = ()
+    if not isinstance(subject, Inspection) or subject.has_dockerfile:
+        steps = subject.project_of(image).steps
+    texts = {step.line: step.instruction.text for step in steps}
+    try:
+        lines, unknown = _lines(subject, image, layers), ""
+    except Unverifiable as problem:
+        lines, unknown = None, str(problem)
+    return Contents(layers, lines, texts, steps, unknown=unknown)
 
 
 def _key(subject: Subject, image: str) -> tuple[str | None, ...]:

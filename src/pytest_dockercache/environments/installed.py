@@ -289,7 +289,7 @@ def _records(view: View, directory: bytes) -> Iterator[tuple[bytes, bytes]]:
         if path.endswith(KEEP_SUFFIXES):
             number, position = split_code(code)
             layer = view.layers[number]
-            if layer.kinds[position] & ~OPAQUE != Kind.DIRECTORY and keeps(path, 0):
+            if layer.kinds[position] & ~OPAQUE != Kind.DIRECTORY and keeps(path):
                 yield path, layer.kept.get(path, b"")
 
 

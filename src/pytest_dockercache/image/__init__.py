@@ -11,10 +11,10 @@ from .layers import (
     LayerLines,
     map_layers_to_lines,
 )
+from .limits import Limits
 from .opening import is_file_reference, open_image
 from .replay import Found, HiddenFile, LayerChanges, View, replay
 from .store import LayerStore
-from .stream import Limits
 
 __all__ = [
     "DEFAULT_SOURCES",

@@ -1,7 +1,11 @@
 """Images in files: docker-archive and OCI archives, OCI directories, the stream of ``docker save``.
 
 One reader for all: documents (manifests, configurations) are read whole and
-bounded, layers pass through the indexer, nothing is written.
+bounded, layers pass through the indexer, nothing is written. An image is known
+from two questions, :class:`Blobs`; a stream that comes once is read in one
+pass that answers both. What a layer is, its bytes say: a digest that stands
+beside them is held against them, unless they come from a daemon, which has
+verified them itself.
 """
 
 from __future__ import annotations
@@ -9,219 +13,58 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
-from ..errors import ConfigError, InvalidImage
+from ..errors import InvalidImage
 from .index import LayerIndex
-from .layers import ImageConfig, parse_config
-from .stream import ByteStream, Limits, decompressed, file_chunks
+from .limits import Budget, Limits
+from .manifests import Document, Manifest, blob_digest, check_layers, find_manifest
+from .store import KnownLayers
+from .stream import ByteStream, decompressed, file_chunks
 from .tar import clean, headers, index_tar, looks_like_tar, padded
 
-__all__ = ["Manifest", "read_archive_file", "read_oci_directory", "read_save_stream"]
+__all__ = [
+    "Manifest",
+    "Wanted",
+    "archive_contents",
+    "content_store_contents",
+    "read_archive_file",
+    "read_content_store",
+    "read_oci_directory",
+    "read_save_stream",
+    "stream_contents",
+]
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """One image of an archive: its configuration and the names of its layers' members."""
-
-    id: str
-    config: ImageConfig
-    raw_config: bytes
-    layers: tuple[str, ...]
-    tags: tuple[str, ...] = ()
-
-
-Document = Callable[[str], "bytes | None"]
-Lookup = Callable[[str], "LayerIndex | None"]
 Wanted = Mapping[int, frozenset[bytes]]
+Read = tuple[Manifest, tuple[LayerIndex, ...]]
+_T = TypeVar("_T")
 
 
-def _json(content: bytes | None, what: str) -> Any:
-    if content is None:
-        raise InvalidImage(f"{what} is missing")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InvalidImage(f"{what} is not JSON ({error})") from None
+# --- one layer ----------------------------------------------------------------------------------
 
 
-def _blob(descriptor: Any, what: str) -> str:
-    digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
-    found = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
-    if found is None:
-        raise InvalidImage(f"{what} has the digest {digest!r}; only sha256 is known")
-    return f"blobs/sha256/{found[1]}"
+def _hashed(chunks: Iterator[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
-def _checked(document: Document, name: str, what: str) -> bytes:
-    content = document(name)
-    if content is None:
-        raise InvalidImage(f"{what} has no {name}")
-    if hashlib.sha256(content).hexdigest() != name.rpartition("/")[2]:
-        raise InvalidImage(f"{name} of {what} does not have the content that its name promises")
-    return content
+def _index_layer(stream: ByteStream, budget: Budget) -> tuple[LayerIndex, str]:
+    """Index a layer, compressed or not, under the digest that its content has.
 
-
-def find_manifest(document: Document, what: str, tag: str | None = None) -> Manifest:
-    """The one image of an archive, or the one that ``tag`` names.
-
-    ``manifest.json`` (docker-archive) comes first, then ``index.json`` (OCI).
-    Raises ConfigError where there are several images, InvalidImage where
-    there is none.
+    The second value is the digest of the bytes as they came.
     """
-    listing = document("manifest.json")
-    if listing is not None:
-        return _docker_manifest(document, _json(listing, f"manifest.json of {what}"), what, tag)
-    index = document("index.json")
-    if index is None:
-        raise InvalidImage(
-            f"{what} is not an image: it has neither manifest.json (docker save) "
-            "nor index.json (OCI layout)"
-        )
-    return _oci_manifest(document, _json(index, f"index.json of {what}"), what, tag)
-
-
-def _docker_manifest(document: Document, listing: Any, what: str, tag: str | None) -> Manifest:
-    items = listing if isinstance(listing, list) else []
-    images = [item for item in items if isinstance(item, dict)]
-    if tag is not None:
-        images = [item for item in images if tag in (item.get("RepoTags") or ())]
-    if not images:
-        raise InvalidImage(f"manifest.json of {what} lists no image" + (f" {tag}" if tag else ""))
-    if len(images) > 1:
-        tags = [str(name) for item in images for name in item.get("RepoTags") or ()]
-        raise ConfigError(f"{what} holds {len(images)} images ({', '.join(tags)}): save one alone")
-    item = images[0]
-    name, layers = item.get("Config"), item.get("Layers") or []
-    if not isinstance(name, str) or not all(isinstance(layer, str) for layer in layers):
-        raise InvalidImage(f"manifest.json of {what} is damaged")
-    content = document(_member(name, what))
-    if content is None:
-        raise InvalidImage(f"{what} has no {name}, the image's configuration")
-    return Manifest(
-        id="sha256:" + hashlib.sha256(content).hexdigest(),
-        config=parse_config(content, what),
-        raw_config=content,
-        layers=tuple(_member(layer, what) for layer in layers),
-        tags=tuple(item.get("RepoTags") or ()),
-    )
-
-
-def _member(name: str, what: str) -> str:
-    return os.fsdecode(clean(os.fsencode(name), what))
-
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-
-
-def _oci_manifest(document: Document, index: Any, what: str, tag: str | None) -> Manifest:
-    found: list[tuple[Any, str]] = []
-    pending = [(item, 0, None) for item in _descriptors(index, what)]
-    seen: set[str] = set()
-    while pending:
-        descriptor, depth, platform_ = pending.pop(0)
-        annotations = descriptor.get("annotations") or {}
-        if annotations.get("vnd.docker.reference.type") == "attestation-manifest":
-            continue
-        name = annotations.get("org.opencontainers.image.ref.name")
-        full = annotations.get("io.containerd.image.name")
-        if depth == 0 and tag is not None and tag not in (name, full):
-            continue
-        blob = _blob(descriptor, what)
-        if blob in seen:
-            continue
-        seen.add(blob)
-        if document(blob) is None and (depth or len(pending) or found):
-            # A multi-platform index of which only some images were saved.
-            continue
-        manifest = _json(_checked(document, blob, what), blob)
-        if not isinstance(manifest, dict):
-            raise InvalidImage(f"{blob} of {what} is no manifest")
-        if "manifests" in manifest:
-            if depth >= 4:
-                raise InvalidImage(f"{what} nests its indexes too deep")
-            pending.extend(
-                (item, depth + 1, item.get("platform")) for item in _descriptors(manifest, what)
-            )
-        elif "config" in manifest:
-            found.append((manifest, _platform(descriptor.get("platform") or platform_)))
-        else:
-            raise InvalidImage(
-                f"{blob} of {what} is a {manifest.get('mediaType') or 'manifest'} without "
-                f"configuration (schema {manifest.get('schemaVersion')})"
-            )
-    if not found:
-        raise InvalidImage(f"index.json of {what} lists no image" + (f" {tag}" if tag else ""))
-    if len(found) > 1:
-        machine = platform.machine()
-        here = f"linux/{_ARCHITECTURES.get(machine, machine)}"
-        fitting = [item for item in found if item[1] == here or item[1].startswith(here + "/")]
-        if len(fitting) != 1:
-            names = ", ".join(sorted(item[1] for item in found))
-            raise ConfigError(f"{what} holds {len(found)} images ({names}): save one alone")
-        found = fitting
-    manifest = found[0][0]
-    config = _checked(document, _blob(manifest["config"], what), what)
-    layers = manifest.get("layers") or []
-    for layer in layers:
-        if isinstance(layer, dict) and "encrypted" in str(layer.get("mediaType")):
-            raise InvalidImage(f"{what} has an encrypted layer")
-    return Manifest(
-        id="sha256:" + hashlib.sha256(config).hexdigest(),
-        config=parse_config(config, what),
-        raw_config=config,
-        layers=tuple(_blob(layer, what) for layer in layers),
-    )
-
-
-def _descriptors(index: Any, what: str) -> list[Any]:
-    items = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise InvalidImage(f"index.json of {what} is damaged")
-    return items
-
-
-def _platform(record: Any) -> str:
-    if not isinstance(record, dict):
-        return ""
-    keys = ("os", "architecture", "variant")
-    return "/".join(str(record[key]) for key in keys if record.get(key))
-
-
-def check_layers(manifest: Manifest, what: str) -> tuple[str, ...]:
-    """The diff IDs, one per layer; InvalidImage if they do not fit the manifest."""
-    diff_ids = manifest.config.diff_ids
-    if len(diff_ids) != len(manifest.layers):
-        raise InvalidImage(
-            f"{what} has {len(manifest.layers)} layers, its configuration names {len(diff_ids)}"
-        )
-    for diff_id in diff_ids:
-        if not _DIGEST.fullmatch(diff_id):
-            raise InvalidImage(f"{what} has the diff ID {diff_id!r}; only sha256 is known")
-    return diff_ids
-
-
-def _index_layer(stream: ByteStream, limits: Limits) -> LayerIndex:
-    """Index a layer, compressed or not, under the digest that its content has."""
-    digest = hashlib.sha256()
-    what = stream.what
-
-    def watched() -> Iterator[bytes]:
-        for chunk in decompressed(stream, limits):
-            digest.update(chunk)
-            yield chunk
-
-    layer = index_tar(ByteStream(watched(), what), "", limits)
-    stream.drain()
-    return replace(layer, diff_id="sha256:" + digest.hexdigest())
+    raw, content = hashlib.sha256(), hashlib.sha256()
+    packed = ByteStream(_hashed(iter(stream.some, b""), raw), stream.what)
+    unpacked = ByteStream(_hashed(decompressed(packed, budget), content), stream.what)
+    layer = index_tar(unpacked, "", budget)
+    packed.drain()
+    return replace(layer, diff_id="sha256:" + content.hexdigest()), "sha256:" + raw.hexdigest()
 
 
 def _confirm(layer: LayerIndex, diff_id: str, what: str) -> LayerIndex:
@@ -233,77 +76,56 @@ def _confirm(layer: LayerIndex, diff_id: str, what: str) -> LayerIndex:
     return layer
 
 
-# --- a stream that comes once -----------------------------------------------------------------
+def _require_named(name: str, digest: str, what: str) -> None:
+    promised = blob_digest(name)
+    if promised is not None and promised != digest:
+        raise InvalidImage(f"{name} of {what} does not have the content that its name promises")
 
 
-def read_save_stream(
-    chunks: Iterator[bytes],
-    what: str,
-    known: Lookup,
-    *,
-    trusted: bool,
-    tag: str | None = None,
-    limits: Limits | None = None,
-) -> tuple[Manifest, tuple[LayerIndex, ...]]:
-    """Read an archive in one pass: the output of ``docker save``, or a compressed archive.
+# --- the members of an archive ------------------------------------------------------------------
 
-    ``known`` gives an index that need not be made again. ``trusted`` takes a
-    blob's name for the digest of its content, which is true of a stream that
-    comes from the daemon itself and saves hashing it.
-    """
-    limits = limits or Limits()
-    outer = ByteStream(chunks, what)
-    outer = ByteStream(decompressed(outer, limits), what)
-    documents: dict[str, bytes] = {}
-    layers: dict[str, LayerIndex] = {}
-    aliases: dict[str, str] = {}
-    for header in headers(outer, limits):
+
+@dataclass
+class _Member:
+    """A regular member of an archive, while its bytes pass by."""
+
+    name: str
+    size: int
+    _outer: ByteStream
+    _content: ByteStream | None = None
+
+    def content(self) -> ByteStream:
+        """The member's bytes; what is left of them is skipped afterwards."""
+        if self._content is None:
+            what = f"{self.name} of {self._outer.what}"
+            self._content = ByteStream(self._outer.part(self.size), what)
+        return self._content
+
+    def leave(self) -> None:
+        """Go to the end of the member."""
+        if self._content is None:
+            self._outer.skip(padded(self.size))
+        else:
+            self._content.drain()
+            self._outer.skip(padded(self.size) - self.size)
+
+
+def _members(outer: ByteStream, budget: Budget, aliases: dict[str, str]) -> Iterator[_Member]:
+    """The regular members of an archive in order; links are noted in ``aliases``."""
+    what = outer.what
+    for count, header in enumerate(headers(outer, budget)):
+        if count >= budget.limits.members:
+            raise InvalidImage(f"{what} has more than {budget.limits.members} members")
         name = os.fsdecode(clean(header.name, what))
-        size = header.stored
         if header.type in b"12":
             start = os.fsencode(name).rpartition(b"/")[0] + b"/" if header.type == 0x32 else b""
             aliases[name] = os.fsdecode(clean(start + header.link, what))
-            continue
-        if header.type not in b"\x0007" or not size:
-            outer.skip(padded(size))
-            continue
-        blob = _BLOB.fullmatch(name)
-        digest = f"sha256:{blob[1]}" if blob else ""
-        content = ByteStream(outer.part(size), f"{name} of {what}")
-        first = content.peek(512)
-        plain = looks_like_tar(first)
-        if _looks_like_layer(first):
-            found = known(digest) if blob else None
-            if found is not None:
-                layers[name] = found
-            elif trusted and blob and plain:
-                layers[name] = index_tar(content, digest, limits)
-            elif trusted and plain:
-                layers[name] = index_tar(content, "", limits)
-            else:
-                layers[name] = _index_layer(content, limits)
-        elif size <= limits.document and first[:1] in (b"{", b"["):
-            documents[name] = content.read(size)
-            if sum(map(len, documents.values())) > limits.document:
-                raise InvalidImage(f"{what} has more than {limits.document} bytes of documents")
-        content.drain()
-        outer.skip(padded(size) - size)
-    outer.drain()
-    manifest = find_manifest(documents.get, what, tag)
-    diff_ids = check_layers(manifest, what)
-    result = []
-    for name, diff_id in zip(manifest.layers, diff_ids, strict=True):
-        layer = layers.get(_followed(name, aliases, what))
-        if layer is None:
-            raise InvalidImage(f"{what} has no layer {name}, or it is no tar")
-        if trusted and not layer.diff_id:
-            layer = replace(layer, diff_id=diff_id)
-        result.append(_confirm(layer, diff_id, what))
-    return manifest, tuple(result)
-
-
-def _looks_like_layer(block: bytes) -> bool:
-    return looks_like_tar(block) or block[:2] == b"\x1f\x8b" or block[:4] == b"\x28\xb5\x2f\xfd"
+        elif header.type in b"\x0007":
+            member = _Member(name, header.stored, outer)
+            yield member
+            member.leave()
+        else:
+            outer.skip(padded(header.stored))
 
 
 def _followed(name: str, aliases: Mapping[str, str], what: str) -> str:
@@ -311,171 +133,310 @@ def _followed(name: str, aliases: Mapping[str, str], what: str) -> str:
         if name not in aliases:
             return name
         name = aliases[name]
-    raise InvalidImage(f"{what} has a loop of links at {name}")
+    raise InvalidImage(f"{what} has a loop of links at {name[:80]!r}")
 
 
-# --- files and directories, which can be read again ---------------------------------------------
+def _looks_like_layer(block: bytes) -> bool:
+    return looks_like_tar(block) or block[:2] == b"\x1f\x8b" or block[:4] == b"\x28\xb5\x2f\xfd"
 
 
-@dataclass(frozen=True)
-class _Blobs:
-    """Documents and layers by name: a view of an archive file or an OCI directory."""
+# --- a stream that comes once -------------------------------------------------------------------
+
+
+@dataclass
+class _Passed(Generic[_T]):
+    """What one pass over an archive has found, by the names of its members."""
 
     what: str
-    document: Document
-    open: Callable[[str], ByteStream]
+    documents: dict[str, bytes] = field(default_factory=dict)
+    layers: dict[str, _T] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def layer(self, name: str) -> _T | None:
+        """What was made of the layer of this name, links followed."""
+        return self.layers.get(_followed(name, self.aliases, self.what))
 
 
-def read_archive_file(
-    path: Path, known: Lookup, *, tag: str | None = None, limits: Limits | None = None
-) -> tuple[Manifest, tuple[LayerIndex, ...]]:
-    """Read an archive on disk. An uncompressed one is searched first, so that layers that are
-    known are not read."""
-    limits = limits or Limits()
-    what = str(path)
-    with path.open("rb") as file:
-        if not looks_like_tar(file.read(512)):
-            file.seek(0)
-            return read_save_stream(
-                file_chunks(file), what, known, trusted=False, tag=tag, limits=limits
-            )
-        return _read_blobs(_archive_blobs(file, what, limits), known, tag, limits)
+def _pass_over(
+    chunks: Iterator[bytes], what: str, budget: Budget, take: Callable[[str, ByteStream], _T]
+) -> _Passed[_T]:
+    """Go over an archive once: keep its documents, and what ``take`` makes of its layers."""
+
+    def counted() -> Iterator[bytes]:
+        for chunk in chunks:
+            budget.read(len(chunk))
+            yield chunk
+
+    outer = ByteStream(decompressed(ByteStream(counted(), what), budget), what)
+    passed: _Passed[_T] = _Passed(what)
+    room = budget.limits.document
+    for member in _members(outer, budget, passed.aliases):
+        first = member.content().peek(512)
+        if _looks_like_layer(first):
+            passed.layers[member.name] = take(member.name, member.content())
+        elif member.size <= room and first[:1] in (b"{", b"["):
+            # What does not fit (a list of an image's parts, beside it) is nothing that is needed.
+            passed.documents[member.name] = member.content().read(member.size)
+            room -= member.size
+    outer.drain()
+    return passed
 
 
-def read_oci_directory(
-    path: Path, known: Lookup, *, tag: str | None = None, limits: Limits | None = None
-) -> tuple[Manifest, tuple[LayerIndex, ...]]:
-    """Read an OCI layout directory (``oci-layout``, ``index.json``, ``blobs/``)."""
-    limits = limits or Limits()
-    return _read_blobs(_directory_blobs(path, limits), known, tag, limits)
+def read_save_stream(
+    chunks: Iterator[bytes],
+    what: str,
+    known: KnownLayers,
+    *,
+    trusted: bool,
+    tag: str | None = None,
+    limits: Limits | None = None,
+) -> Read:
+    """Read an archive in one pass: the output of ``docker save``, or a compressed archive.
+
+    ``known`` gives an index that need not be made again. ``trusted`` takes a
+    blob's name for the digest of its content, which is true of a stream that
+    comes from the daemon itself and saves hashing it.
+    """
+    budget = Budget(limits, what)
+
+    def take(name: str, content: ByteStream) -> LayerIndex:
+        promised = blob_digest(name) or ""
+        if not trusted:
+            layer, digest = _index_layer(content, budget)
+            _require_named(name, digest, what)
+            return layer
+        found = known.layer(promised)
+        if found is not None:
+            return found
+        if looks_like_tar(content.peek(512)):
+            return index_tar(content, promised, budget)
+        return _index_layer(content, budget)[0]
+
+    passed = _pass_over(chunks, what, budget, take)
+    manifest = find_manifest(passed.documents.get, what, tag)
+    result = []
+    for name, diff_id in zip(manifest.layers, check_layers(manifest, what), strict=True):
+        layer = passed.layer(name)
+        if layer is None:
+            raise InvalidImage(f"{what} has no layer {name}, or it is no tar")
+        if trusted and not layer.diff_id:
+            layer = replace(layer, diff_id=diff_id)
+        result.append(_confirm(layer, diff_id, what))
+        if not trusted:
+            known.learn(diff_id, layer)
+    _take_repeats(result, budget)
+    return manifest, tuple(result)
 
 
-def archive_contents(
-    path: Path, tag: str | None, wanted: Wanted, limit: int
+def _take_repeats(layers: list[LayerIndex], budget: Budget) -> None:
+    """Take the entries of layers that an image has twice: each time they are laid over it."""
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.diff_id in seen:
+            budget.repeat(len(layer))
+        seen.add(layer.diff_id)
+
+
+def stream_contents(
+    chunks: Iterator[bytes],
+    what: str,
+    tag: str | None,
+    wanted: Wanted,
+    limit: int,
+    limits: Limits | None = None,
 ) -> Mapping[tuple[int, bytes], bytes]:
-    """Read files of an image in an archive or an OCI directory again."""
-    limits = Limits()
-    if path.is_dir():
-        return _contents(_directory_blobs(path, limits), tag, wanted, limit, limits)
-    with path.open("rb") as file:
-        if looks_like_tar(file.read(512)):
-            blobs = _archive_blobs(file, str(path), limits)
-            return _contents(blobs, tag, wanted, limit, limits)
-    with path.open("rb") as file:
-        return stream_contents(file_chunks(file), str(path), tag, wanted, limit)
+    """Read files of an image whose archive comes as a stream: all candidates are kept until
+    the manifest, which may come last, says which layer is which."""
+    budget = Budget(limits, what)
+    everything = frozenset(path for paths in wanted.values() for path in paths)
 
+    def take(name: str, content: ByteStream) -> dict[bytes, bytes]:
+        inner = ByteStream(decompressed(content, budget), content.what)
+        return tar_contents(inner, everything, limit, budget)
 
-def _read_blobs(
-    blobs: _Blobs, known: Lookup, tag: str | None, limits: Limits
-) -> tuple[Manifest, tuple[LayerIndex, ...]]:
-    manifest = find_manifest(blobs.document, blobs.what, tag)
-    diff_ids = check_layers(manifest, blobs.what)
-    made: dict[str, LayerIndex] = {}
-    for name, diff_id in zip(manifest.layers, diff_ids, strict=True):
-        if diff_id not in made:
-            layer = known(diff_id)
-            if layer is None:
-                layer = _index_layer(blobs.open(name), limits)
-            made[diff_id] = _confirm(layer, diff_id, blobs.what)
-    return manifest, tuple(made[diff_id] for diff_id in diff_ids)
-
-
-def _contents(
-    blobs: _Blobs, tag: str | None, wanted: Wanted, limit: int, limits: Limits
-) -> Mapping[tuple[int, bytes], bytes]:
-    manifest = find_manifest(blobs.document, blobs.what, tag)
+    passed = _pass_over(chunks, what, budget, take)
+    manifest = find_manifest(passed.documents.get, what, tag)
     found: dict[tuple[int, bytes], bytes] = {}
     for number, paths in wanted.items():
-        stream = blobs.open(manifest.layers[number])
-        inner = ByteStream(decompressed(stream, limits), stream.what)
-        found.update({(number, p): c for p, c in tar_contents(inner, paths, limit, limits).items()})
+        contents = passed.layer(manifest.layers[number]) or {}
+        found.update({(number, path): contents[path] for path in paths if path in contents})
     return found
 
 
 def tar_contents(
-    stream: ByteStream, paths: frozenset[bytes], limit: int, limits: Limits
+    stream: ByteStream, paths: frozenset[bytes], limit: int, budget: Budget
 ) -> dict[bytes, bytes]:
     """Contents of the regular files of a tar at these paths, as far as they are not larger
     than ``limit`` bytes; the last entry of a repeated path counts."""
     found: dict[bytes, bytes] = {}
-    for header in headers(stream, limits):
+    for header in headers(stream, budget):
         path = clean(header.name, stream.what)
         if path in paths and header.type in b"\x0007" and header.stored <= limit:
+            budget.content(header.stored)
             found[path] = stream.read(padded(header.stored))[: header.stored]
         else:
             stream.skip(padded(header.stored))
     return found
 
 
-def stream_contents(
-    chunks: Iterator[bytes], what: str, tag: str | None, wanted: Wanted, limit: int
+# --- files and directories, which can be read again ---------------------------------------------
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """The two questions that an image is known from: its small members, and its layers by name.
+
+    ``trusted`` is True where a daemon has verified what the names promise.
+    """
+
+    what: str
+    document: Document
+    open: Callable[[str], ByteStream]
+    trusted: bool = False
+
+
+def read_archive_file(
+    path: Path, known: KnownLayers, *, tag: str | None = None, limits: Limits | None = None
+) -> Read:
+    """Read an archive on disk. An uncompressed one is searched first, so that layers that are
+    known are read, and not indexed again."""
+    what = str(path)
+    with open_regular(path, what) as file:
+        if not looks_like_tar(file.read(512)):
+            file.seek(0)
+            chunks = file_chunks(file)
+            return read_save_stream(chunks, what, known, trusted=False, tag=tag, limits=limits)
+        budget = Budget(limits, what)
+        return _read_blobs(_archive_blobs(file, what, budget), known, tag, budget)
+
+
+def read_oci_directory(
+    path: Path, known: KnownLayers, *, tag: str | None = None, limits: Limits | None = None
+) -> Read:
+    """Read an OCI layout directory (``oci-layout``, ``index.json``, ``blobs/``)."""
+    budget = Budget(limits, str(path))
+    return _read_blobs(_directory_blobs(path, budget.limits), known, tag, budget)
+
+
+def archive_contents(
+    path: Path, tag: str | None, wanted: Wanted, limit: int
 ) -> Mapping[tuple[int, bytes], bytes]:
-    """Read files of an image whose archive comes as a stream: all candidates are kept until
-    the manifest, which may come last, says which layer is which."""
-    limits = Limits()
-    everything = frozenset(path for paths in wanted.values() for path in paths)
-    outer = ByteStream(decompressed(ByteStream(chunks, what), limits), what)
-    documents: dict[str, bytes] = {}
-    candidates: dict[str, dict[bytes, bytes]] = {}
-    aliases: dict[str, str] = {}
-    for header in headers(outer, limits):
-        name = os.fsdecode(clean(header.name, what))
-        size = header.stored
-        if header.type in b"12":
-            start = os.fsencode(name).rpartition(b"/")[0] + b"/" if header.type == 0x32 else b""
-            aliases[name] = os.fsdecode(clean(start + header.link, what))
-            continue
-        content = ByteStream(outer.part(size), f"{name} of {what}")
-        first = content.peek(512)
-        if header.type in b"\x0007" and size:
-            if _looks_like_layer(first):
-                inner = ByteStream(decompressed(content, limits), content.what)
-                candidates[name] = tar_contents(inner, everything, limit, limits)
-            elif size <= limits.document and first[:1] in (b"{", b"["):
-                documents[name] = content.read(size)
-        content.drain()
-        outer.skip(padded(size) - size)
-    manifest = find_manifest(documents.get, what, tag)
+    """Read files of an image in an archive or an OCI directory again."""
+    what = str(path)
+    budget = Budget(None, what)
+    if path.is_dir():
+        return _contents(_directory_blobs(path, budget.limits), tag, wanted, limit, budget)
+    with open_regular(path, what) as file:
+        if looks_like_tar(file.read(512)):
+            return _contents(_archive_blobs(file, what, budget), tag, wanted, limit, budget)
+        file.seek(0)
+        return stream_contents(file_chunks(file), what, tag, wanted, limit)
+
+
+def _read_blobs(blobs: Blobs, known: KnownLayers, tag: str | None, budget: Budget) -> Read:
+    manifest = find_manifest(blobs.document, blobs.what, tag)
+    diff_ids = check_layers(manifest, blobs.what)
+    made: dict[tuple[str, str], LayerIndex] = {}
+    for key in zip(manifest.layers, diff_ids, strict=True):
+        if key in made:
+            budget.repeat(len(made[key]))
+        else:
+            again = any(diff_id == key[1] for _, diff_id in made)
+            made[key] = _layer_of(blobs, *key, known, None if again else budget)
+            if again:
+                budget.repeat(len(made[key]))
+    return manifest, tuple(made[key] for key in zip(manifest.layers, diff_ids, strict=True))
+
+
+def _layer_of(
+    blobs: Blobs, name: str, diff_id: str, known: KnownLayers, budget: Budget | None
+) -> LayerIndex:
+    """The index of a layer: a known one, where its bytes are those that it was made from.
+
+    ``budget`` is None for a layer that the image has had before, which gives it no credit.
+    """
+    layer = known.layer(diff_id)
+    if layer is not None and (blobs.trusted or _is_made_of(blobs, name, diff_id, known, budget)):
+        if budget is not None:
+            budget.repeat(len(layer))
+        return layer
+    if budget is None:
+        budget = Budget(None, blobs.what)
+    layer, digest = _index_layer(_counted(blobs.open(name), budget), budget)
+    if not blobs.trusted:
+        _require_named(name, digest, blobs.what)
+    _confirm(layer, diff_id, blobs.what)
+    known.learn(digest, layer)
+    return layer
+
+
+def _is_made_of(
+    blobs: Blobs, name: str, diff_id: str, known: KnownLayers, budget: Budget | None
+) -> bool:
+    """Whether the bytes of a blob are a layer's tar, or unpack to it as was seen before."""
+    hasher = hashlib.sha256()
+    stream = blobs.open(name)
+    for chunk in iter((stream if budget is None else _counted(stream, budget)).some, b""):
+        hasher.update(chunk)
+    digest = "sha256:" + hasher.hexdigest()
+    _require_named(name, digest, blobs.what)
+    return diff_id in (digest, known.diff_id(digest))
+
+
+def _counted(stream: ByteStream, budget: Budget) -> ByteStream:
+    def counted() -> Iterator[bytes]:
+        for chunk in iter(stream.some, b""):
+            budget.read(len(chunk))
+            yield chunk
+
+    return ByteStream(counted(), stream.what)
+
+
+def _contents(
+    blobs: Blobs, tag: str | None, wanted: Wanted, limit: int, budget: Budget
+) -> Mapping[tuple[int, bytes], bytes]:
+    manifest = find_manifest(blobs.document, blobs.what, tag)
     found: dict[tuple[int, bytes], bytes] = {}
     for number, paths in wanted.items():
-        contents = candidates.get(_followed(manifest.layers[number], aliases, what), {})
-        found.update({(number, path): contents[path] for path in paths if path in contents})
+        stream = _counted(blobs.open(manifest.layers[number]), budget)
+        inner = ByteStream(decompressed(stream, budget), stream.what)
+        contents = tar_contents(inner, paths, limit, budget)
+        found.update({(number, path): content for path, content in contents.items()})
     return found
 
 
-def content_store_blobs(root: Path, digest: str, limits: Limits) -> _Blobs:
+def content_store_blobs(root: Path, digest: str) -> Blobs:
     """An image in a content store (containerd's ``blobs/sha256``), named by the digest of its
     index or manifest, as if it were an OCI directory."""
-    store = _directory_blobs(root, limits)
+    store = _directory_blobs(root, Limits().of_daemon())
     index = json.dumps({"manifests": [{"digest": digest}]}).encode()
 
     def document(name: str) -> bytes | None:
         if name == "index.json":
             return index
-        return store.document(name.rpartition("/")[2]) if _BLOB.fullmatch(name) else None
+        return store.document(name.rpartition("/")[2]) if blob_digest(name) else None
 
     def open_blob(name: str) -> ByteStream:
         return store.open(name.rpartition("/")[2])
 
-    return _Blobs(f"the content store of {digest[:19]}…", document, open_blob)
+    return Blobs(f"the content store of {digest[:19]}…", document, open_blob, trusted=True)
 
 
-def read_content_store(
-    root: Path, digest: str, known: Lookup
-) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+def read_content_store(root: Path, digest: str, known: KnownLayers) -> Read:
     """Read an image from a content store. Raises OSError where it is not readable."""
-    return _read_blobs(content_store_blobs(root, digest, Limits()), known, None, Limits())
+    blobs = content_store_blobs(root, digest)
+    return _read_blobs(blobs, known, None, Budget(Limits().of_daemon(), blobs.what))
 
 
 def content_store_contents(
     root: Path, digest: str, wanted: Wanted, limit: int
 ) -> Mapping[tuple[int, bytes], bytes]:
     """Read files of an image in a content store."""
-    blobs = content_store_blobs(root, digest, Limits())
-    return _contents(blobs, None, wanted, limit, Limits())
+    blobs = content_store_blobs(root, digest)
+    return _contents(blobs, None, wanted, limit, Budget(Limits().of_daemon(), blobs.what))
 
 
-def _archive_blobs(file: BinaryIO, what: str, limits: Limits) -> _Blobs:
+def _archive_blobs(file: BinaryIO, what: str, budget: Budget) -> Blobs:
     file.seek(0, os.SEEK_END)
     end = file.tell()
     file.seek(0)
@@ -496,17 +457,8 @@ def _archive_blobs(file: BinaryIO, what: str, limits: Limits) -> _Blobs:
             raise InvalidImage(f"{what} ends too early: it is truncated")
         file.seek(position)
 
-    stream = ByteStream(blocks(), what, seek=forward)
-    for header in headers(stream, limits):
-        name = os.fsdecode(clean(header.name, what))
-        if header.type in b"12":
-            start = os.fsencode(name).rpartition(b"/")[0] + b"/" if header.type == 0x32 else b""
-            aliases[name] = os.fsdecode(clean(start + header.link, what))
-        elif header.type in b"\x0007":
-            places[name] = (position, header.stored)
-        if len(places) + len(aliases) > 100_000:
-            raise InvalidImage(f"{what} has more members than any image")
-        stream.skip(padded(header.stored))
+    for member in _members(ByteStream(blocks(), what, seek=forward), budget, aliases):
+        places[member.name] = (position, member.size)
 
     def open_member(name: str) -> ByteStream:
         place = places.get(_followed(name, aliases, what))
@@ -518,11 +470,11 @@ def _archive_blobs(file: BinaryIO, what: str, limits: Limits) -> _Blobs:
         place = places.get(_followed(name, aliases, what))
         if place is None:
             return None
-        if place[1] > limits.document:
+        if place[1] > budget.limits.document:
             raise InvalidImage(f"{name} of {what} has {place[1]} bytes: no document is so large")
         return b"".join(_section(file, *place))
 
-    return _Blobs(what, document, open_member)
+    return Blobs(what, document, open_member)
 
 
 def _section(file: BinaryIO, start: int, size: int) -> Iterator[bytes]:
@@ -536,29 +488,44 @@ def _section(file: BinaryIO, start: int, size: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _directory_blobs(root: Path, limits: Limits) -> _Blobs:
+def _directory_blobs(root: Path, limits: Limits) -> Blobs:
     what = str(root)
 
     def document(name: str) -> bytes | None:
         try:
-            with (root / name).open("rb") as file:
+            with open_regular(root / name, f"{name} of {what}") as file:
                 content = file.read(limits.document + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
         if len(content) > limits.document:
             raise InvalidImage(f"{name} of {what} is larger than any document")
         return content
 
     def open_blob(name: str) -> ByteStream:
-        try:
-            file = (root / name).open("rb")
-        except FileNotFoundError:
-            raise InvalidImage(f"{what} has no {name}") from None
-        return ByteStream(_closing(file), f"{name} of {what}")
+        def chunks() -> Iterator[bytes]:
+            try:
+                with open_regular(root / name, f"{name} of {what}") as file:
+                    yield from file_chunks(file)
+            except FileNotFoundError:
+                raise InvalidImage(f"{what} has no {name}") from None
 
-    return _Blobs(what, document, open_blob)
+        return ByteStream(chunks(), f"{name} of {what}")
+
+    return Blobs(what, document, open_blob)
 
 
-def _closing(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        yield from file_chunks(file)
+@contextmanager
+def open_regular(path: Path, what: str) -> Iterator[BinaryIO]:
+    """Open a regular file, and nothing that would wait for a writer or never end.
+
+    Raises InvalidImage for a pipe, a device, a socket or a directory, OSError
+    where there is nothing or it is not readable.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InvalidImage(f"{what} is not a regular file")
+    # Without waiting, should something else have come in its place meanwhile.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidImage(f"{what} is not a regular file")
+        yield file

@@ -14,18 +14,19 @@ from typing import Any
 
 from ..errors import DockerCacheError, EngineUnavailable, InvalidImage, Unverifiable
 from .archive import (
-    Lookup,
     Manifest,
     Wanted,
     read_content_store,
     read_save_stream,
     stream_contents,
 )
+from .documents import CONFIG, checked
 from .index import LayerIndex
 from .layers import LAYER_INSTRUCTIONS, HistoryEntry, ImageConfig, parse_config
+from .limits import Limits
 from .mounted import MountFailed, list_mounted
 from .overlay import index_directory, read_below
-from .store import LayerStore
+from .store import KnownLayers, LayerStore
 
 __all__ = ["DEFAULT_SOURCES", "DaemonImage", "SourceUnavailable"]
 
@@ -154,7 +155,7 @@ class DaemonImage:
                 return blobs
         raise SourceUnavailable("the containerd content store is not readable")
 
-    def stored(self, known: Lookup) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+    def stored(self, known: KnownLayers) -> tuple[Manifest, tuple[LayerIndex, ...]]:
         """Index all layers from their blobs."""
         try:
             return read_content_store(self.content_store(), self.id, known)
@@ -173,13 +174,21 @@ class DaemonImage:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineUnavailable(f"docker save {self.ref} broke off: {error}") from error
 
-    def saved(self, known: Lookup) -> tuple[Manifest, tuple[LayerIndex, ...]]:
+    def saved(self, known: KnownLayers) -> tuple[Manifest, tuple[LayerIndex, ...]]:
         """Index all layers from one pass over ``docker save``."""
-        return read_save_stream(self.save_chunks(), f"docker save {self.ref}", known, trusted=True)
+        return read_save_stream(
+            self.save_chunks(),
+            f"docker save {self.ref}",
+            known,
+            trusted=True,
+            limits=Limits().of_daemon(),
+        )
 
     def saved_contents(self, wanted: Wanted, limit: int) -> Mapping[tuple[int, bytes], bytes]:
         """Read files from one pass over ``docker save``."""
-        return stream_contents(self.save_chunks(), f"docker save {self.ref}", None, wanted, limit)
+        what = f"docker save {self.ref}"
+        limits = Limits().of_daemon()
+        return stream_contents(self.save_chunks(), what, None, wanted, limit, limits)
 
     # --- configuration ------------------------------------------------------------------------
 
@@ -221,13 +230,12 @@ class DaemonImage:
             records.append({"created_by": text, **({"empty_layer": True} if empty else {})})
         if made != len(self.diff_ids):
             return None
-        return ImageConfig(
-            {
-                "os": self.record.get("Os"),
-                "architecture": self.record.get("Architecture"),
-                "variant": self.record.get("Variant"),
-                "config": self.record.get("Config") or {},
-                "rootfs": {"type": "layers", "diff_ids": list(self.diff_ids)},
-                "history": records,
-            }
-        )
+        document = {
+            "os": self.record.get("Os"),
+            "architecture": self.record.get("Architecture"),
+            "variant": self.record.get("Variant"),
+            "config": self.record.get("Config") or {},
+            "rootfs": {"type": "layers", "diff_ids": list(self.diff_ids)},
+            "history": records,
+        }
+        return ImageConfig(checked(document, CONFIG, f"what the daemon says of {self.ref}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from ..dockerfile import Instruction, PlannedStep, SubstitutionError
 from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import WHITESPACE, heredoc_mark, json_strings
 from ..errors import InvalidImage, Unverifiable
+from .documents import CONFIG, read_document
 from .index import Kind, LayerIndex, display
 from .replay import View, replay
 
@@ -539,10 +539,7 @@ def _nobodys_layer(entry: HistoryEntry, line: int) -> str:
 
 def parse_config(content: bytes, what: str) -> ImageConfig:
     """Read a configuration document; InvalidImage if it is none."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InvalidImage(f"the configuration of {what} is not JSON ({error})") from None
-    if not isinstance(document, dict) or "rootfs" not in document:
+    document = read_document(content, CONFIG, f"the configuration of {what}")
+    if "rootfs" not in document:
         raise InvalidImage(f"the configuration of {what} is no image configuration")
     return ImageConfig(document)

@@ -102,7 +102,7 @@ def _take(record: Sequence[Any], rows: list[list[Row]], kept: list[dict[bytes, b
         rows[number].append((path, int(Kind.WHITEOUT), 0, 0, 0, 0, 0, 0, b""))
         return
     regular = kind == Kind.FILE
-    if regular and keeps(path, size):
+    if regular and keeps(path):
         kept[number][path] = distil(path, extra.encode("latin-1"))
     if kind == Kind.DIRECTORY and flag == 1:
         kind |= OPAQUE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from .archive import (
 from .daemon import DEFAULT_SOURCES, DaemonImage, SourceUnavailable
 from .index import LayerIndex
 from .layers import Contents, ImageConfig, ImageLayers, parse_history
-from .store import LayerStore
-from .stream import Limits
+from .limits import Limits
+from .store import KnownLayers, LayerStore
 
 __all__ = ["is_file_reference", "open_image"]
 
@@ -61,39 +62,19 @@ def open_image(
     Raises InvalidImage for what cannot be read as an image, ConfigError for
     a choice that has to be made, EngineUnavailable where the daemon fails.
     """
-    known: dict[str, LayerIndex] = {}
-
-    def lookup(diff_id: str) -> LayerIndex | None:
-        if diff_id not in known and cache is not None:
-            found = cache.load(diff_id)
-            if found is not None:
-                known[diff_id] = found
-        return known.get(diff_id)
-
+    known = KnownLayers(cache)
     if is_file_reference(ref):
-        return _open_file(Path(ref).expanduser(), lookup, cache, tag, limits)
+        return _open_file(Path(ref).expanduser(), known, tag, limits)
     if client is None:
         raise ConfigError(f"{ref} is an image of a daemon, and no daemon was given")
     api = getattr(client, "api", client)
     image = DaemonImage.find(api, str(ref))
-    return _open_daemon(image, tuple(sources), lookup, cache, labels or {})
+    return _open_daemon(image, tuple(sources), known, cache, labels or {})
 
 
 def _open_file(
-    path: Path,
-    lookup: Callable[[str], LayerIndex | None],
-    cache: LayerStore | None,
-    tag: str | None,
-    limits: Limits | None,
+    path: Path, known: KnownLayers, tag: str | None, limits: Limits | None
 ) -> ImageLayers:
-    read: list[str] = []
-
-    def known(diff_id: str) -> LayerIndex | None:
-        found = lookup(diff_id)
-        if found is not None:
-            read.append(diff_id)
-        return found
-
     try:
         if path.is_dir():
             manifest, layers = read_oci_directory(path, known, tag=tag, limits=limits)
@@ -101,10 +82,6 @@ def _open_file(
             manifest, layers = read_archive_file(path, known, tag=tag, limits=limits)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
-    if cache is not None:
-        for layer in {layer.diff_id: layer for layer in layers}.values():
-            if layer.diff_id not in read:
-                cache.save(layer)
 
     def contents(wanted: Wanted, limit: int) -> Mapping[tuple[int, bytes], bytes]:
         return archive_contents(path, tag, wanted, limit)
@@ -123,30 +100,31 @@ def _open_file(
 def _open_daemon(
     image: DaemonImage,
     sources: tuple[str, ...],
-    lookup: Callable[[str], LayerIndex | None],
+    known: KnownLayers,
     cache: LayerStore | None,
     labels: Mapping[str, str],
 ) -> ImageLayers:
     for name in sources:
         if name not in _READERS:
             raise ConfigError(f"unknown layer source {name!r}; valid: {', '.join(_READERS)}")
-    found = {diff_id: lookup(diff_id) for diff_id in image.diff_ids}
+    found = {diff_id: known.layer(diff_id) for diff_id in image.diff_ids}
     missing = [diff_id for diff_id, layer in found.items() if layer is None]
     config = image.config(cache)
     source = "cache"
     refusals: list[str] = []
     if missing or config is None or not image.diff_ids:
+        asked = _Asked(config, missing, known, cache, labels)
         for source in sources:
             try:
-                config, layers = _READERS[source](image, config, missing, lookup, cache, labels)
+                config, layers = _READERS[source](image, asked)
                 break
             except SourceUnavailable as error:
                 refusals.append(f"{source}: {error}")
         else:
             raise Unverifiable(f"the layers of {image.ref} cannot be read ({'; '.join(refusals)})")
         for layer in layers:
-            if cache is not None and found.get(layer.diff_id) is None:
-                cache.save(layer)
+            if found.get(layer.diff_id) is None:
+                known.learn(layer.diff_id, layer)
             found[layer.diff_id] = layer
     ordered = tuple(layer for layer in map(found.get, image.diff_ids) if layer is not None)
     if config is None or config.diff_ids != image.diff_ids or len(ordered) != len(image.diff_ids):
@@ -162,72 +140,47 @@ def _open_daemon(
     )
 
 
-Reader = Callable[
-    [
-        DaemonImage,
-        "ImageConfig | None",
-        Sequence[str],
-        Callable[[str], "LayerIndex | None"],
-        "LayerStore | None",
-        Mapping[str, str],
-    ],
-    "tuple[ImageConfig, Sequence[LayerIndex]]",
-]
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a source: the missing layers, and the configuration where it is None."""
+
+    config: ImageConfig | None
+    missing: Sequence[str]
+    known: KnownLayers
+    store: LayerStore | None
+    labels: Mapping[str, str]
+
+    def own_config(self) -> ImageConfig:
+        """The configuration, for a source that does not have it itself."""
+        if self.config is None:
+            raise SourceUnavailable("the image's configuration is not readable")
+        return self.config
 
 
-def _from_overlay(
-    image: DaemonImage,
-    config: ImageConfig | None,
-    missing: Sequence[str],
-    lookup: Callable[[str], LayerIndex | None],
-    cache: LayerStore | None,
-    labels: Mapping[str, str],
-) -> tuple[ImageConfig, Sequence[LayerIndex]]:
-    if config is None:
-        raise SourceUnavailable("the image's configuration is not readable")
-    return config, list(image.overlay_layers(missing))
+_Answer = tuple[ImageConfig, Sequence[LayerIndex]]
 
 
-def _from_mount(
-    image: DaemonImage,
-    config: ImageConfig | None,
-    missing: Sequence[str],
-    lookup: Callable[[str], LayerIndex | None],
-    cache: LayerStore | None,
-    labels: Mapping[str, str],
-) -> tuple[ImageConfig, Sequence[LayerIndex]]:
-    if config is None:
-        raise SourceUnavailable("the image's configuration is not readable")
-    return config, image.mounted_layers(missing, labels)
+def _from_overlay(image: DaemonImage, asked: _Asked) -> _Answer:
+    return asked.own_config(), list(image.overlay_layers(asked.missing))
 
 
-def _from_containerd(
-    image: DaemonImage,
-    config: ImageConfig | None,
-    missing: Sequence[str],
-    lookup: Callable[[str], LayerIndex | None],
-    cache: LayerStore | None,
-    labels: Mapping[str, str],
-) -> tuple[ImageConfig, Sequence[LayerIndex]]:
-    manifest, layers = image.stored(lookup)
+def _from_mount(image: DaemonImage, asked: _Asked) -> _Answer:
+    return asked.own_config(), image.mounted_layers(asked.missing, asked.labels)
+
+
+def _from_containerd(image: DaemonImage, asked: _Asked) -> _Answer:
+    manifest, layers = image.stored(asked.known)
     return manifest.config, layers
 
 
-def _from_save(
-    image: DaemonImage,
-    config: ImageConfig | None,
-    missing: Sequence[str],
-    lookup: Callable[[str], LayerIndex | None],
-    cache: LayerStore | None,
-    labels: Mapping[str, str],
-) -> tuple[ImageConfig, Sequence[LayerIndex]]:
-    manifest, layers = image.saved(lookup)
-    if cache is not None and manifest.id == image.id:
-        cache.save_config(image.id, manifest.raw_config)
+def _from_save(image: DaemonImage, asked: _Asked) -> _Answer:
+    manifest, layers = image.saved(asked.known)
+    if asked.store is not None and manifest.id == image.id:
+        asked.store.save_config(image.id, manifest.raw_config)
     return manifest.config, layers
 
 
-_READERS: Mapping[str, Reader] = {
+_READERS: Mapping[str, Callable[[DaemonImage, _Asked], _Answer]] = {
     "overlay2": _from_overlay,
     "mount": _from_mount,
     "containerd": _from_containerd,

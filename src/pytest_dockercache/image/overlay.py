@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import Unverifiable
 from .index import OPAQUE, Kind, LayerIndex, Row, build_index, collector_paused
-from .sifting import KEEP_SUFFIXES, distil, keeps
+from .sifting import KEEP_SUFFIXES, distil, keeps, most_bytes
 
 __all__ = ["KINDS", "index_directory", "read_below"]
 
@@ -66,9 +66,11 @@ def _walk(root: Path) -> tuple[list[Row], dict[bytes, bytes]]:
                 if kind == file_kind:
                     shared = inode if links > 1 else 0
                     append((path, file_kind, mode, uid, gid, size, int(mtime), shared, b""))
-                    if name.endswith(KEEP_SUFFIXES) and keeps(path, size):
-                        with open(entry.path, "rb") as content:
-                            kept[path] = distil(path, content.read())
+                    if name.endswith(KEEP_SUFFIXES) and keeps(path):
+                        kept[path] = b""
+                        if size <= most_bytes(path):
+                            with open(entry.path, "rb") as content:
+                                kept[path] = distil(path, content.read(size))
                 elif kind == directory_kind:
                     flags = OPAQUE if _is_opaque(entry.path) else 0
                     append((path, directory_kind | flags, mode, uid, gid, 0, int(mtime), 0, b""))

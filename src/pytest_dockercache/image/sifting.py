@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["KEEP_SUFFIXES", "distil", "keeps"]
+__all__ = ["KEEP_SUFFIXES", "distil", "keeps", "most_bytes"]
 
 KEEP_SUFFIXES = (b".json", b"METADATA", b"PKG-INFO", b".egg-info", b"pyvenv.cfg")
 """A file that is kept has one of these endings: a first sieve, cheap enough for every file."""
 
-_LARGEST = 16 << 20
+_LARGEST = {b".json": 8 << 20, b"": 1 << 20}
+"""The most bytes of a record that are read: conda lists every file of a package in one."""
+_LONGEST_LINE = 1000
+_MOST_OWNED = 1000
+"""The most distributions in one conda package: real ones have one, bundles some dozens."""
+_BRACKETS = 200_000
+"""The most lists and objects in one record: each takes 60 bytes of memory or more."""
 
 _RECORD_FIELDS = ("name", "version", "build", "build_string", "build_number", "channel", "subdir",
                   "url", "fn", "md5", "sha256", "requested_spec")  # fmt: skip
 _HEADERS = ("name:", "version:")
 
 
-def keeps(path: bytes, size: int) -> bool:
+def keeps(path: bytes) -> bool:
     """Whether indexing keeps what the file at this path says about installed packages."""
-    if size > _LARGEST:
-        return False
     directory, _, name = path.rpartition(b"/")
     if name.endswith(b".json"):
         return directory.endswith(b"conda-meta") or (
@@ -30,6 +34,12 @@ def keeps(path: bytes, size: int) -> bool:
     if name == b"PKG-INFO":
         return directory.endswith((b".egg-info", b".egg/EGG-INFO"))
     return name.endswith(b".egg-info") or name == b"pyvenv.cfg"
+
+
+def most_bytes(path: bytes) -> int:
+    """The most bytes that are read of a file that is kept; of a larger one nothing is kept but
+    that it is there."""
+    return _LARGEST[b".json" if path.endswith(b".json") else b""]
 
 
 def distil(path: bytes, content: bytes) -> bytes:
@@ -44,19 +54,29 @@ def distil(path: bytes, content: bytes) -> bytes:
     if path.endswith(b"pyvenv.cfg"):
         return content
     try:
+        if content.count(b"[") + content.count(b"{") > _BRACKETS and path.endswith(b".json"):
+            return b""
         if path.endswith(b"direct_url.json"):
-            return json.dumps(json.loads(content)).encode()
+            return content if isinstance(json.loads(content), dict) else b""
         if path.endswith(b".json"):
             return _distil_conda(content)
     except (ValueError, RecursionError):
         return b""
     lines = []
-    for line in content.splitlines():
+    for line in _head(content):
         if not line.strip():
             break
+        if len(line) > _LONGEST_LINE:
+            continue
         if line[:8].decode("ascii", "replace").lower().startswith(_HEADERS):
             lines.append(line)
     return b"\n".join(lines)
+
+
+def _head(content: bytes) -> list[bytes]:
+    """The lines above the first blank one."""
+    ends = [at for at in (content.find(b"\n\n"), content.find(b"\n\r\n")) if at >= 0]
+    return content[: min(ends)].splitlines() if ends else content.splitlines()
 
 
 def _distil_conda(content: bytes) -> bytes:
@@ -69,6 +89,8 @@ def _distil_conda(content: bytes) -> bytes:
         if "-info/" in file or file.endswith(".egg-info"):
             head, _, _ = file.partition("-info/")
             owned.add(file if head == file else head + "-info")
+            if len(owned) > _MOST_OWNED:
+                return b""
     if owned:
         small["owns"] = sorted(name for name in owned if name.endswith(("dist-info", "egg-info")))
     depends = record.get("depends")

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..cache_home import cache_home, make_directory
 from .index import LayerIndex
 
-__all__ = ["LayerStore", "default_directory"]
+__all__ = ["KnownLayers", "LayerStore", "default_directory"]
 
 _VERSION = 2
 """Changes with every change of the file's layout, of the index, or of what is kept of a file."""
@@ -76,6 +76,16 @@ class LayerStore:
         """Keep an image's configuration."""
         self._write(image_id, ".json", content)
 
+    def load_diff_id(self, blob: str) -> str | None:
+        """The diff ID of the layer that a blob of this digest was seen to unpack to."""
+        content = self._read(blob, ".blob")
+        text = content.decode("ascii", "replace") if content is not None else ""
+        return text if _DIGEST.fullmatch(text) else None
+
+    def save_diff_id(self, blob: str, diff_id: str) -> None:
+        """Keep to which layer a blob unpacks; both digests are those of bytes that were read."""
+        self._write(blob, ".blob", diff_id.encode())
+
     def _read(self, digest: str, suffix: str) -> bytes | None:
         if not _DIGEST.fullmatch(digest):
             return None
@@ -122,6 +132,45 @@ class LayerStore:
                 with contextlib.suppress(OSError):
                     Path(path).unlink()
                 total -= size
+
+
+class KnownLayers:
+    """The layers that need not be indexed again: those of a store, and those of this reading.
+
+    ``taken`` are the diff IDs that were answered from the store.
+    """
+
+    def __init__(self, store: LayerStore | None = None) -> None:
+        self._store = store
+        self._layers: dict[str, LayerIndex] = {}
+        self._blobs: dict[str, str] = {}
+        self.taken: set[str] = set()
+
+    def layer(self, diff_id: str) -> LayerIndex | None:
+        """The index of this layer, None if it is not known."""
+        found = self._layers.get(diff_id)
+        if found is None and self._store is not None:
+            found = self._store.load(diff_id)
+            if found is not None:
+                self._layers[diff_id] = found
+                self.taken.add(diff_id)
+        return found
+
+    def diff_id(self, blob: str) -> str | None:
+        """The diff ID of the layer that a blob of this digest unpacks to, as was seen before."""
+        found = self._blobs.get(blob)
+        if found is None and self._store is not None:
+            found = self._store.load_diff_id(blob)
+        return found
+
+    def learn(self, blob: str, layer: LayerIndex) -> None:
+        """Note a layer whose bytes, with this digest, were read to their end."""
+        self._blobs[blob] = layer.diff_id
+        self._layers[layer.diff_id] = layer
+        if self._store is not None:
+            self._store.save(layer)
+            if blob != layer.diff_id:
+                self._store.save_diff_id(blob, layer.diff_id)
 
 
 def encode(layer: LayerIndex) -> bytes:

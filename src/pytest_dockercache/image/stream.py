@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
 from ..errors import InvalidImage
+from .limits import Budget
 
-__all__ = ["ByteStream", "Limits", "decompressed", "file_chunks"]
+__all__ = ["ByteStream", "decompressed", "file_chunks"]
 
 _CHUNK = 1 << 18
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much an image may ask of its reader before it is refused.
-
-    ``entries`` per layer; ``header`` bytes of one extended tar header;
-    ``document`` bytes of a manifest, an index or a configuration; a
-    compressed layer may grow to ``inflated`` bytes plus ``ratio`` times its
-    compressed size (gzip reaches 1030:1 on zeros, real layers stay below 10).
-    """
-
-    entries: int = 20_000_000
-    header: int = 1 << 20
-    document: int = 32 << 20
-    inflated: int = 4 << 30
-    ratio: int = 200
 
 
 class ByteStream:
@@ -154,7 +137,7 @@ def file_chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def decompressed(stream: ByteStream, limits: Limits) -> Iterator[bytes]:
+def decompressed(stream: ByteStream, budget: Budget) -> Iterator[bytes]:
     """The content of a stream that is gzip, zstd or not compressed, by its first bytes.
 
     Raises InvalidImage for damaged data, for data that grows beyond the
@@ -162,24 +145,17 @@ def decompressed(stream: ByteStream, limits: Limits) -> Iterator[bytes]:
     """
     magic = stream.peek(4)
     if magic[:2] == b"\x1f\x8b":
-        return _bounded(_gunzip(stream), stream.what, limits)
+        return _bounded(_gunzip(stream), budget)
     if magic == b"\x28\xb5\x2f\xfd" or (magic[1:] == b"\x2a\x4d\x18" and magic[0] & 0xF0 == 0x50):
-        return _bounded(_unzstd(stream), stream.what, limits)
+        return _bounded(_unzstd(stream), budget)
     if magic[:3] == b"BZh" or magic == b"\xfd7zX":
         raise InvalidImage(f"{stream.what} is compressed with bzip2 or xz; layers are gzip or zstd")
     return iter(stream.some, b"")
 
 
-def _bounded(pieces: Iterator[tuple[int, bytes]], what: str, limits: Limits) -> Iterator[bytes]:
-    taken = given = 0
+def _bounded(pieces: Iterator[tuple[int, bytes]], budget: Budget) -> Iterator[bytes]:
     for consumed, piece in pieces:
-        taken += consumed
-        given += len(piece)
-        if given > limits.inflated + limits.ratio * taken:
-            raise InvalidImage(
-                f"{what} inflates {taken} bytes to more than {given}: refused as a "
-                f"decompression bomb (at most {limits.inflated} bytes plus {limits.ratio}:1)"
-            )
+        budget.inflate(consumed, len(piece))
         if piece:
             yield piece
 

@@ -15,8 +15,9 @@ from zlib import adler32
 
 from ..errors import InvalidImage
 from .index import OPAQUE, Kind, LayerIndex, Row, build_index, collector_paused, display
-from .sifting import KEEP_SUFFIXES, distil, keeps
-from .stream import ByteStream, Limits
+from .limits import Budget, Limits
+from .sifting import KEEP_SUFFIXES, distil, keeps, most_bytes
+from .stream import ByteStream
 
 __all__ = ["Header", "headers", "index_tar", "looks_like_tar"]
 
@@ -112,7 +113,7 @@ def _numbers(block: bytes, what: str) -> tuple[int, int, int, int, int]:
     )
 
 
-def headers(stream: ByteStream, limits: Limits) -> Iterator[Header]:
+def headers(stream: ByteStream, budget: Budget) -> Iterator[Header]:
     """The members of a tar, in order; the caller takes or leaves each member's content.
 
     What the caller does not read of a member's ``stored`` bytes must be
@@ -120,6 +121,7 @@ def headers(stream: ByteStream, limits: Limits) -> Iterator[Header]:
     Raises InvalidImage for what is not a tar, is damaged or truncated.
     """
     what = stream.what
+    limits = budget.limits
     common: dict[bytes, bytes] = {}
     local: dict[bytes, bytes] = {}
     long_name = long_link = None
@@ -140,6 +142,7 @@ def headers(stream: ByteStream, limits: Limits) -> Iterator[Header]:
                 raise InvalidImage(
                     f"{what} has an extended tar header of {size} bytes (at most {limits.header})"
                 )
+            budget.extended(size + _BLOCK)
             content = stream.read(padded(size))[:size]
             if kind == 0x4C:
                 long_name = content.partition(b"\0")[0]
@@ -195,6 +198,11 @@ def headers(stream: ByteStream, limits: Limits) -> Iterator[Header]:
             stored = size = 0
         if b"\0" in name or b"\0" in link:
             raise InvalidImage(f"{what} has a NUL in the name {display(name)}")
+        if len(name) > limits.path or len(link) > limits.path or name.count(b"/") > limits.depth:
+            raise InvalidImage(
+                f"{what} has a path of {max(len(name), len(link))} bytes and "
+                f"{name.count(b'/') + 1} names: at most {limits.path} and {limits.depth}"
+            )
         long_name = long_link = None
         if size > 1 << 62 or not -(1 << 62) < mtime < 1 << 62:
             raise InvalidImage(f"{what} has an impossible size or time at {display(name)}")
@@ -204,6 +212,10 @@ def headers(stream: ByteStream, limits: Limits) -> Iterator[Header]:
 def padded(size: int) -> int:
     """Bytes in the archive that a content of ``size`` bytes takes."""
     return (size + 511) & ~511
+
+
+_PAX_KEYS = frozenset({b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime",
+                       b"GNU.sparse.realsize", b"GNU.sparse.size", b"GNU.sparse.name"})  # fmt: skip
 
 
 def _records(content: bytes, what: str) -> dict[bytes, bytes]:
@@ -221,7 +233,8 @@ def _records(content: bytes, what: str) -> dict[bytes, bytes]:
             if not content[position:].strip(b"\0"):
                 break
             raise InvalidImage(f"{what} has a damaged PAX header")
-        found[key] = value[:-1]
+        if key in _PAX_KEYS:
+            found[key] = value[:-1]
         position += length
     return found
 
@@ -242,7 +255,7 @@ class _Inode:
     names: int = 1
 
 
-def index_tar(stream: ByteStream, diff_id: str, limits: Limits | None = None) -> LayerIndex:
+def index_tar(stream: ByteStream, diff_id: str, budget: Budget | None = None) -> LayerIndex:
     """Index a layer from its uncompressed tar.
 
     The entries are what an engine makes of the tar: the last entry of a
@@ -250,16 +263,24 @@ def index_tar(stream: ByteStream, diff_id: str, limits: Limits | None = None) ->
     counts for what it pointed to when it was written (moby
     ``pkg/archive/diff.go``, ``UnpackLayer``).
     Raises InvalidImage for names and hard links that leave the image, and for
-    a damaged or truncated tar.
+    a damaged or truncated tar. ``budget`` is the image's; without one the
+    layer is taken for a daemon's own.
     """
+    if budget is None:
+        budget = Budget(Limits().of_daemon(), stream.what)
     with collector_paused():
-        return _LayerReader(stream, limits or Limits()).read(diff_id)
+        return _LayerReader(stream, budget).read(diff_id)
+
+
+_MOST_STEPS = 20_000_000
+"""The most names that are looked up to find what was written through symbolic links: seconds."""
 
 
 class _LayerReader:
-    def __init__(self, stream: ByteStream, limits: Limits) -> None:
+    def __init__(self, stream: ByteStream, budget: Budget) -> None:
         self._stream = stream
-        self._limits = limits
+        self._budget = budget
+        self._steps = 0
         self._what = stream.what
         self._rows: dict[bytes, tuple[int, _Inode]] = {}
         self._whiteouts: dict[bytes, int] = {}
@@ -269,10 +290,10 @@ class _LayerReader:
 
     def read(self, diff_id: str) -> LayerIndex:
         stream = self._stream
-        for header in headers(stream, self._limits):
+        take = self._budget.entry
+        for header in headers(stream, self._budget):
             self._count += 1
-            if self._count > self._limits.entries:
-                raise InvalidImage(f"{self._what} has more than {self._limits.entries} entries")
+            take(header.name, header.link)
             unread = padded(header.stored)
             path = header.name.rstrip(b"/")
             if (
@@ -318,9 +339,13 @@ class _LayerReader:
         elif kind in b"\x0007S":
             inode = _Inode(self._count, int(Kind.FILE), header.mode, header.uid, header.gid,
                            header.size, header.mtime, b"")  # fmt: skip
-            if path.endswith(KEEP_SUFFIXES) and keeps(path, header.size):
-                taken = header.stored
-                inode.kept = distil(path, self._stream.read(taken))
+            if path.endswith(KEEP_SUFFIXES) and keeps(path):
+                inode.kept = b""
+                if header.stored <= most_bytes(path):
+                    taken = header.stored
+                    self._budget.record(taken)
+                    inode.kept = distil(path, self._stream.read(taken))
+                    self._budget.keep(len(inode.kept))
         else:
             raise InvalidImage(
                 f"{self._what} has an entry of unknown type {chr(kind)!r} at {display(path)}"
@@ -363,7 +388,7 @@ class _LayerReader:
             shared = inode.number if kind == file_kind and inode.names > 1 else 0
             if kind == directory_kind and (path in opaque or path in whiteouts):
                 kind |= OPAQUE
-            if inode.kept is not None and keeps(path, 0):
+            if inode.kept is not None and keeps(path):
                 kept[path] = inode.kept
             rows.append((path, kind, inode.mode, inode.uid, inode.gid, inode.size,
                          inode.mtime, shared, inode.target))  # fmt: skip
@@ -394,6 +419,7 @@ class _LayerReader:
                 seen.add(parent)
                 found = rows.get(parent)
                 if found is None:
+                    self._budget.entry(parent)
                     rows[parent] = (0, _Inode(0, int(Kind.DIRECTORY), 0o755, 0, 0, 0, 0, b""))
                 elif found[1].kind != Kind.DIRECTORY:
                     blocked = True
@@ -429,6 +455,9 @@ class _LayerReader:
         """The path with the first symbolic link on its way followed, None if there is none."""
         slash = path.find(b"/")
         while slash > 0:
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise InvalidImage(f"{self._what} writes through too many symbolic links")
             head = path[:slash]
             found = self._rows.get(head)
             if found is not None and found[1].kind != Kind.DIRECTORY:

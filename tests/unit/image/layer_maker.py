@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_dockercache.image.index import LayerIndex
-from pytest_dockercache.image.stream import ByteStream, Limits
+from pytest_dockercache.image.limits import Budget, Limits
+from pytest_dockercache.image.stream import ByteStream
 from pytest_dockercache.image.tar import index_tar
 
 __all__ = [
@@ -68,7 +69,11 @@ def chunked(content: bytes, size: int = 1000) -> Iterator[bytes]:
 
 def index(content: bytes, *, chunk: int = 1000, limits: Limits | None = None) -> LayerIndex:
     """The index of a layer's tar."""
-    return index_tar(ByteStream(chunked(content, chunk), "the layer"), digest(content), limits)
+    return index_tar(
+        ByteStream(chunked(content, chunk), "the layer"),
+        digest(content),
+        None if limits is None else Budget(limits, "the layer"),
+    )
 
 
 def layer(*members: Member) -> LayerIndex:

@@ -27,6 +27,7 @@ from pytest_dockercache.image.archive import (
     read_content_store,
     read_save_stream,
 )
+from pytest_dockercache.image.store import KnownLayers
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -121,7 +122,7 @@ def test_a_containerd_content_store_gives_the_same_image(tmp_path: Path) -> None
     blobs, descriptor = oci_blobs(LAYERS)
     for name, content in blobs.items():
         (tmp_path / name.removeprefix("sha256:")).write_bytes(content)
-    manifest, layers = read_content_store(tmp_path, descriptor["digest"], lambda _: None)
+    manifest, layers = read_content_store(tmp_path, descriptor["digest"], KnownLayers())
     assert layers == expected().layers
     assert manifest.config.document == expected().config.document
     wanted = {3: frozenset({b"etc/a"})}
@@ -132,7 +133,7 @@ def test_a_containerd_content_store_gives_the_same_image(tmp_path: Path) -> None
 def test_a_trusted_stream_gives_the_same_layers_without_hashing() -> None:
     for content in (docker_archive(LAYERS, links=True), oci_archive(bytes)):
         manifest, layers = read_save_stream(
-            chunked(content), "the stream", lambda _: None, trusted=True
+            chunked(content), "the stream", KnownLayers(), trusted=True
         )
         assert layers == expected().layers
         assert manifest.config.diff_ids == tuple(digest(item) for item in LAYERS)
@@ -204,7 +205,7 @@ def _replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         ),
         (
             tar_of([add("manifest.json", b'[{"Config":"c","Layers":[]}]'), add("c", b"[1]")]),
-            "no image configuration",
+            "it is a list, not an object",
         ),
         (docker_archive(LAYERS)[:20_000], "truncated"),
         (docker_archive(LAYERS, config=config_of([LOWER])), "has 4 layers, .* names 1"),
@@ -267,13 +268,71 @@ def test_a_layer_with_forged_content_never_reaches_the_cache(tmp_path: Path) -> 
     assert store.load(digest(LOWER)) is None
 
 
-def test_known_layers_are_not_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstd])
+@pytest.mark.parametrize("form", ["docker save", "OCI"])
+def test_layers_that_an_earlier_run_has_read_are_hashed_and_not_indexed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: Any, form: str
+) -> None:
+    made = {"OCI": oci_archive, "docker save": lambda c: docker_archive(LAYERS, compress=c)}
+    content = made[form](compress)
     store = LayerStore(tmp_path)
-    first = open_image_of(docker_archive(LAYERS), cache=store)
-    # The second archive has nothing where the layers were: only the cache can give them.
-    hollow = docker_archive(LAYERS, compress=lambda content: b"?" * len(content))
-    second = open_image_of(hollow, cache=store)
+    first = open_image_of(content, cache=store)
+    monkeypatch.delattr("pytest_dockercache.image.archive.index_tar")
+    second = open_image_of(content, cache=store)
     assert second.layers == first.layers
+
+
+def other_tar(content: bytes) -> bytes:
+    """A layer of the same length with other content, where the old one had a file."""
+    return content.replace(b"1" * 5000, b"3" * 5000)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstd])
+def test_a_layer_that_is_not_what_it_is_said_to_be_is_refused_though_the_true_one_is_known(
+    tmp_path: Path, compress: Any
+) -> None:
+    store = LayerStore(tmp_path)
+    open_image_of(docker_archive([LOWER]), cache=store)
+    lying = docker_archive([other_tar(LOWER)], config=config_of([LOWER]), compress=compress)
+    for content in (lying, gzip.compress(lying)):
+        with pytest.raises(InvalidImage, match="does not have the content that its diff ID"):
+            open_image_of(content, cache=store)
+
+
+def test_a_blob_that_is_not_what_its_name_says_is_refused_though_the_true_one_is_known(
+    tmp_path: Path,
+) -> None:
+    store = LayerStore(tmp_path)
+    blobs, descriptor = oci_blobs([LOWER])
+    open_image_of(tar_of(oci_index(blobs, [descriptor])), cache=store)
+    lying = {
+        name: gzip.compress(other_tar(LOWER)) if content[:2] == b"\x1f\x8b" else content
+        for name, content in blobs.items()
+    }
+    archive = tar_of(oci_index(lying, [descriptor]))
+    for content in (archive, gzip.compress(archive)):
+        with pytest.raises(InvalidImage, match="does not have the content that its"):
+            open_image_of(content, cache=store)
+
+
+def test_each_layer_is_read_where_two_are_said_to_be_the_same(tmp_path: Path) -> None:
+    lying = docker_archive([LOWER, other_tar(LOWER)], config=config_of([LOWER, LOWER]))
+    with pytest.raises(InvalidImage, match="diff ID promises"):
+        open_image_of(lying)
+
+
+def test_what_a_blob_unpacks_to_is_remembered_only_for_bytes_that_were_read(
+    tmp_path: Path,
+) -> None:
+    store = LayerStore(tmp_path)
+    blobs, descriptor = oci_blobs([LOWER])
+    packed = next(name for name, content in blobs.items() if content[:2] == b"\x1f\x8b")
+    forged = tar_of(oci_index({**blobs, packed: gzip.compress(UPPER)}, [descriptor]))
+    with pytest.raises(InvalidImage):
+        open_image_of(forged, cache=store)
+    assert store.load_diff_id(packed) is None
+    open_image_of(tar_of(oci_index(blobs, [descriptor])), cache=store)
+    assert store.load_diff_id(packed) == digest(LOWER)
 
 
 def test_nothing_is_written_but_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from layer_maker import add, chunked, index, layer, tar_of
 
 from pytest_dockercache.errors import InvalidImage
 from pytest_dockercache.image.index import Kind, LayerIndex
-from pytest_dockercache.image.stream import ByteStream, Limits
+from pytest_dockercache.image.limits import Budget, Limits
+from pytest_dockercache.image.stream import ByteStream
 from pytest_dockercache.image.tar import headers, index_tar, padded
 
 
@@ -312,7 +313,7 @@ def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        for header in headers(ByteStream(chunked(bytes(whole)), "damaged"), Limits()):
+        for header in headers(ByteStream(chunked(bytes(whole)), "damaged"), Budget()):
             assert header.size >= 0
         index(bytes(whole))
     except InvalidImage:
