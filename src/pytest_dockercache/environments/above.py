@@ -28,13 +28,15 @@ class Above:
     and in those that it is built FROM; ``copied`` says whether another stage's
     environment was copied from there, None where nobody can tell. In
     ``wheelhouses``, container paths, lie dependencies that are ready to
-    install; ``builds`` is True where a wheel of a project was made.
+    install; ``builds`` is True where a wheel of a project was made;
+    ``fetching`` are the managers of other languages that have installed.
     """
 
     installations: tuple[Installation, ...] = ()
     copied: bool | None = False
     wheelhouses: tuple[str, ...] = ()
     builds: bool = False
+    fetching: frozenset[str] = frozenset()
 
     @property
     def has_dependencies(self) -> bool:
@@ -43,9 +45,9 @@ class Above:
 
     @property
     def names(self) -> frozenset[str]:
-        """The packages that were installed by name, and are no tools."""
-        named = (item for item in self.installations if not is_tools_only(item))
-        return frozenset(name for item in named for name in item.packages)
+        """The packages that were installed by name, and are neither tools nor Python itself."""
+        together = (item for item in self.installations if not item.apart)
+        return frozenset(name for item in together for name in item.packages) - _TOOLS - {"python"}
 
     def after(self, installation: Installation) -> Above:
         """The same with one installation more."""
@@ -60,9 +62,9 @@ _TOOL_NAMES = """
 pip setuptools wheel build uv poetry pdm pipenv conda mamba micromamba conda-lock hatch
 hatchling flit flit-core virtualenv pip-tools poetry-core poetry-plugin-export
 poetry-plugin-bundle poetry-dynamic-versioning setuptools-scm conda-pack conda-build
-conda-libmamba-solver libmamba pipx twine tox nox rye pixi python cython ninja cmake meson
-meson-python scikit-build scikit-build-core maturin pybind11 packaging wheel-filename
-setuptools-rust uv-dynamic-versioning hatch-vcs auditwheel pipreqs anaconda-project
+conda-libmamba-solver libmamba pipx twine tox nox rye pixi cython ninja cmake meson meson-python
+scikit-build scikit-build-core maturin pybind11 packaging wheel-filename setuptools-rust
+uv-dynamic-versioning hatch-vcs auditwheel pipreqs anaconda-project
 """
 _TOOLS = frozenset(_TOOL_NAMES.split())
 """Packages that install or build others; none of them is what a project depends on."""
@@ -197,7 +199,11 @@ def with_transfers(above: Above, step: PlannedStep, ends: Mapping[int, Above]) -
         if other.has_dependencies and copied is not True:
             copied = _takes_environment(transfer, other) or None
         above = replace(
-            above, wheelhouses=houses, copied=copied, builds=above.builds or other.builds
+            above,
+            wheelhouses=houses,
+            copied=copied,
+            builds=above.builds or other.builds,
+            fetching=above.fetching | other.fetching,
         )
     return above
 

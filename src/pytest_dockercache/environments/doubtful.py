@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..shell.running import SHELLS
 from ..shell.script import Command
 from .tools import tool_of
 from .tools.command_lines import module_run
 
-__all__ = ["downloads", "looks_like_installation"]
+__all__ = ["downloads", "fetches", "looks_like_installation"]
 
 _ACTION = re.compile(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 """What a program of any name calls it when it installs (``pre-commit install-hooks``)."""
@@ -19,7 +19,7 @@ _ACTION = re.compile(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 _OTHERWISE = """
 install git hg svn rsync echo printf cat ls cp mv rm ln test grep egrep sed awk find which type
 mkdir touch chmod chown systemctl service update-rc.d update-alternatives a2enmod tee export
-alias head tail cut sort man dpkg-divert locale-gen git-lfs crontab kubectl helm
+ipykernel alias head tail cut sort man dpkg-divert locale-gen git-lfs crontab kubectl helm
 """
 _NO_INSTALLERS = frozenset(_OTHERWISE.split())
 """Programs that such words are said to for other reasons; ``git lfs install`` sets hooks up."""
@@ -48,15 +48,23 @@ _INTERPRETER = re.compile(
 _MODULES = re.compile(r"(spacy|camoufox|patchright) (download|fetch|install)")
 
 
-def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) -> bool:
+def looks_like_installation(
+    command: Command, downloaded: Sequence[str] = (), fetching: Collection[str] = ()
+) -> bool:
     """Whether a command's words say that it installs.
 
     ``downloaded`` are the names of the files that the same RUN has fetched:
-    whoever runs such a script installs what nobody here can see.
+    whoever runs such a script installs what nobody here can see. ``fetching``
+    are the managers that have installed already: what they build then needs
+    nothing more (``go build`` after ``go mod download``).
     """
+    if command.followed:
+        return False
     words = [word.text for word in command.words]
     name = command.name
-    if name in SHELLS and _runs_a_download(command):
+    if (name in SHELLS or words[1:] == ["-"]) and _runs_a_download(command):
+        return True
+    if "--conda-create-envs-only" in words or "--install-hooks" in words:
         return True
     run = module_run(command)
     called = [word.text for word in run.words]
@@ -69,13 +77,15 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
         while called and called[0].startswith("-"):
             called.pop(0)
         return bool(called) and _SCRIPT.fullmatch(posixpath.basename(called[0])) is not None
-    if not called or name in _NO_INSTALLERS:
+    if not called or not _NO_INSTALLERS.isdisjoint((name, run.name)):
         return False
     tool = tool_of(run.name)
     positional = [text for text in called[1:] if not text.startswith("-")]
     action = positional[0] if positional else ""
     if tool is not None:
-        return _is_install_of(tool.installs, called, action)
+        if not tool.builds.isdisjoint(positional[:2]):
+            return tool.name not in fetching
+        return _is_install_of(tool.installs, called, positional)
     if _MODULES.match(" ".join([run.name, *positional])):
         return True
     if name in ("make", "gmake"):
@@ -87,10 +97,28 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
     return _is_script(run, words) and _SCRIPT.fullmatch(run.name) is not None
 
 
-def _is_install_of(installs: frozenset[str], called: Sequence[str], action: str) -> bool:
-    if not action and "" in installs:
+def fetches(command: Command) -> frozenset[str]:
+    """The manager of another language that a command installs with, or builds."""
+    run = module_run(command)
+    tool = tool_of(run.name) if run.words else None
+    called = [word.text for word in run.words]
+    positional = [text for text in called[1:] if not text.startswith("-")]
+    if tool is None or not (tool.installs or tool.builds):
+        return frozenset()
+    if not tool.builds.isdisjoint(positional[:2]) or _is_install_of(
+        tool.installs, called, positional
+    ):
+        return frozenset({tool.name})
+    return frozenset()
+
+
+def _is_install_of(
+    installs: frozenset[str], called: Sequence[str], positional: Sequence[str]
+) -> bool:
+    """Whether one of the first words is an action that installs: ``go mod download`` has two."""
+    if not positional and "" in installs:
         return not any(text in ("--version", "-v", "--help", "-h") for text in called[1:])
-    return bool(installs.intersection({action, *called[1:2]} - {""}))
+    return bool(installs.intersection({*positional[:2], *called[1:2]} - {""}))
 
 
 def _is_script(run: Command, words: Sequence[str]) -> bool:

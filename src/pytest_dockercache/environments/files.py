@@ -109,10 +109,7 @@ def _drifting(
 ) -> str | None:
     """The conventional manifest of the manager that installs by name there, if it lies there."""
     tool = tool_of(command.tool)
-    if tool is None or view is None or not command.named:
-        return None
-    # A Python that is named is an environment's, whatever else is left to its tools.
-    if command.tools_only and not any("python" in one.packages for one in command.installations):
+    if tool is None or view is None or not command.named or command.tools_only:
         return None
     for name in tool.conventional[:2]:
         path = posixpath.normpath(posixpath.join(beside, name))

@@ -30,7 +30,7 @@ def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str
             continue
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        found = _RULE.fullmatch(line.rstrip())
+        found = _RULE.fullmatch(line.partition("#")[0].rstrip())
         variable = _VARIABLE.fullmatch(line.strip())
         if variable is not None:
             values[variable[1]] = variable[2].partition(" #")[0].strip()

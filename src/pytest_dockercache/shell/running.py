@@ -191,9 +191,12 @@ class _Inside:
             return
         script = _shell_script(command)
         if script is None:
-            yield command
-            yield from self._of_file(command, variables, depth)
+            inside = self._of_file(command, variables, depth)
+            yield replace(command, followed=inside is not None)
+            yield from inside or ()
             return
+        if not script.strip():
+            yield command  # its text is the output of another: bash -c "$(curl …)"
         yield from self._of_text(command, script, variables, depth)
 
     def _of_text(
@@ -214,20 +217,20 @@ class _Inside:
 
     def _of_file(
         self, command: Command, variables: Mapping[str, str], depth: int
-    ) -> Iterator[Command]:
-        """What a script or a Makefile executes, if its text is known."""
+    ) -> Iterator[Command] | None:
+        """What a script or a Makefile executes; None if its text is not known."""
         if command.name in ("make", "gmake"):
             command, recipe = self._recipe(command, variables)
-            yield from self._of_text(command, recipe, variables, depth)
-            return
+            return self._of_text(command, recipe, variables, depth) if recipe else None
         started = script_file(command)
         for place in _places(started[0], command.directory, variables) if started else ():
             text = self.read(place)
             if text is not None:
-                if len(text) < _LARGEST and _is_for_a_shell(text):
-                    parameters = (Word(place), *started[1:])
-                    yield from self._of_text(command, text, variables, depth, parameters)
-                return
+                if len(text) > _LARGEST or not _is_for_a_shell(text):
+                    return None
+                parameters = (Word(place), *started[1:])
+                return self._of_text(command, text, variables, depth, parameters)
+        return None
 
     def _recipe(self, command: Command, variables: Mapping[str, str]) -> tuple[Command, str]:
         """A ``make`` where it works, and the script of its targets; "" if that is not known."""

@@ -65,7 +65,8 @@ class Command:
     ``<`` connects; ``document`` the text of a heredoc on its input;
     ``assignments`` the ``NAME=value`` words before it; ``active`` the
     environment it runs in, by name or prefix, as far as the script says so
-    (``conda run``, ``activate``).
+    (``conda run``, ``activate``); ``followed`` is True for one that starts a
+    script whose own commands stand after it.
     """
 
     words: tuple[Word, ...]
@@ -75,6 +76,7 @@ class Command:
     document: str | None = None
     assignments: tuple[tuple[str, str], ...] = ()
     active: Word | None = None
+    followed: bool = False
 
     @property
     def name(self) -> str:

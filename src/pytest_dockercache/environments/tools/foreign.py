@@ -9,11 +9,22 @@ from .table import Tool, known_layouts
 __all__ = ["TOOLS"]
 
 
+_BUILDS = {
+    "go": "build test vet generate run",
+    "cargo": "build test run check",
+    "maven": "compile package install verify test deploy",
+    "gradle": "build assemble bootJar jar war",
+    "dotnet": "build publish test run",
+}
+"""What installs only the dependencies that are not there yet, on the way to something else."""
+
+
 def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: str = "") -> Tool:
     return Tool(
         name=name,
         programs=re.compile(programs),
         installs=frozenset(installs.split(" ") if installs else ()),
+        builds=frozenset(_BUILDS.get(name, "").split()),
         manifests=re.compile(manifests or r"(?!)"),
         kept=re.compile(kept or r"(?!)"),
         caches=known_layouts(name),
@@ -38,11 +49,11 @@ TOOLS = (
     _tool("yarn", "yarn(pkg)?|berry", " install add", _NODE, _YARN),
     _tool("pnpm", "pnpm", "install i add fetch", _NODE),
     _tool("bun", "bun", "install i add ci", _NODE),
-    _tool("go", "go", "get install download build", r"go\.(mod|sum|work|work\.sum)"),
+    _tool("go", "go", "get install download", r"go\.(mod|sum|work|work\.sum)"),
     _tool(
         "cargo",
         "cargo",
-        "fetch build install add chef",
+        "fetch install add chef",
         r"cargo\.(toml|lock)|rust-toolchain(\.toml)?",
         r"(.*/)?\.cargo/config(\.toml)?",
     ),
@@ -64,18 +75,18 @@ TOOLS = (
     _tool(
         "maven",
         r"mvnw?",
-        "install package dependency:go-offline dependency:resolve",
+        "dependency:go-offline dependency:resolve",
         r"pom\.xml|mvnw",
         r"(.*/)?\.mvn/.*",
     ),
     _tool(
         "gradle",
         r"gradlew?",
-        "build assemble dependencies",
+        "dependencies",
         _GRADLE,
         r"(.*/)?gradle/(wrapper/)?[^/]*",
     ),
-    _tool("dotnet", "dotnet|nuget", "restore build publish", _DOTNET),
+    _tool("dotnet", "dotnet|nuget", "restore", _DOTNET),
     _tool("mix", "mix", "deps.get deps.compile", r"mix\.(exs|lock)"),
     _tool(
         "R",

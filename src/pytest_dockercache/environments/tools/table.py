@@ -55,6 +55,8 @@ class Tool:
     command of such a name apart; its answer is None for a command that
     installs nothing. ``installs`` are the subcommands that install, of a tool
     whose command lines nobody takes apart (``npm ci``); "" is the bare command.
+    ``builds`` are those that install only what is not there yet, on the way to
+    something else (``go build``).
 
     ``conventional`` are the manifests that it looks for by itself, the first
     one first. ``manifests`` matches the whole lower-case base names of all its
@@ -75,6 +77,7 @@ class Tool:
     programs: re.Pattern[str]
     reads: Callable[[Command, PlannedStep], Installation | None] = _reads_nothing
     installs: frozenset[str] = frozenset()
+    builds: frozenset[str] = frozenset()
     conventional: tuple[str, ...] = ()
     manifests: re.Pattern[str] = _NEVER
     kept: re.Pattern[str] = _NEVER

@@ -1,0 +1,383 @@
+"""Which RUNs are seen to install, what they add to what is there, and which cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pytest_dockercache.context.entries import ContextEntry
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments import (
+    ContainerFiles,
+    environment_commands,
+    unrecognised_installs,
+)
+
+PROJECT = '[project]\nname = "my.App"\nversion = "1"\ndependencies = ["six", "click>=8"]\n'
+DYNAMIC = '[project]\nname = "app"\ndynamic = ["dependencies", "version"]\n'
+
+
+def container_files(files: Mapping[str, str]) -> ContainerFiles:
+    directories = {path.rpartition("/")[0] for path in files} - {""}
+    entries = (
+        *(ContextEntry(path, "dir", 0, 0o755, 0, 0, 0) for path in directories),
+        *(ContextEntry(path, "file", 1, 0o644, 0, 0, 0) for path in files),
+    )
+    return ContainerFiles(lambda: entries, files.get)
+
+
+def kinds(text: str, files: Mapping[str, str] | None = None) -> str:
+    """One letter a RUN: E(nvironment), T(ools only), ?(installs, nobody knows what), - (none)."""
+    steps = plan(parse_dockerfile(text), all_stages=True)
+    there = None if files is None else container_files(files)
+    doubtful = unrecognised_installs(steps, None, there)
+    found = ""
+    for step, command in zip(steps, environment_commands(steps, None, there), strict=True):
+        if step.instruction.keyword == "RUN":
+            known = "" if command is None else "T" if command.tools_only else "E"
+            found += known or ("?" if step in doubtful else "-")
+    return found
+
+
+def runs(*commands: str, files: Mapping[str, str] | None = None) -> str:
+    lines = "".join(
+        line if line.startswith(("COPY ", "ENV ", "FROM ")) else f"RUN {line}"
+        for line in (f"{command}\n" for command in commands)
+    )
+    return kinds(f"FROM base\nWORKDIR /app\n{lines}", files)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -Im pip install -r r.txt",
+        "python -W ignore -X utf8 -sm pip install -r r.txt",
+        "$(which pip) install -r r.txt",
+        "`command -v pip3` install -r r.txt",
+        "$(which python) -m pip install -r r.txt",
+        "find . -name 'requirements-*.txt' -exec pip install -r {} ';'",
+        "find . -name r.txt -execdir python -m pip install -r {} \\; -o -name x -exec rm {} +",
+        'f() { for i in 1 2; do "$@" && return; done; }; f pip install -r r.txt',
+        "function f { shift; pip install -r $1; }; f r.txt",
+        'f() { g "$@"; }; g() { timeout 9 "$@"; }; f uv sync',
+        "pip download -r r.txt -d /packages",
+        "pip wheel . -w /wheels",
+        "pixi run build",
+        "pixi shell-hook -e prod > /hook.sh",
+        "uv run python manage.py collectstatic",
+        "uv run --group docs mkdocs build",
+        "hatch run docs:build",
+        "hatch env create docs",
+        "create-env --conda=mamba /usr/local samtools=1.13",
+        "env-execute create-env /opt/env -- --file e.txt",
+        "python setup.py install",
+        "cd lib && python3 ./setup.py develop",
+        "pip install .",
+        "pip install -e '.[dev]'",
+        "uv pip install --system .",
+        "pipx install .",
+    ],
+)
+def test_an_install_is_seen_whatever_starts_it(command: str) -> None:
+    assert runs(command) == "E"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install -U pip setuptools wheel",
+        "python -m pip install build 'poetry==1.8' poetry-plugin-export",
+        "conda install -n base -y conda-forge::mamba conda-lock",
+        "conda update -n base conda",
+        "pipx install poetry ruff",
+        "uv tool install ruff",
+        "curl -LO https://x.org/Miniconda3-latest-Linux-x86_64.sh && "
+        "bash Miniconda3-latest-Linux-x86_64.sh -b -p /opt/conda",
+        "wget -O ~/miniforge.sh https://x.org/y && sh ~/miniforge.sh -b -u -p /opt/conda",
+        "/bin/bash ./Mambaforge-$(uname)-$(uname -m).sh -b",
+    ],
+)
+def test_an_install_of_tools_is_a_step_of_its_own_and_hides_nothing(command: str) -> None:
+    assert runs(command) == "T"
+    assert runs(command, "COPY . .", "pip install .") == "TE"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "pip install -r r.txt",
+        "conda env update -f environment.yml",
+        "uv sync --no-install-project",
+        "pip install .",
+        "pip-sync",
+    ],
+)
+@pytest.mark.parametrize(
+    "project",
+    ["pip install .", "pip install -e .[dev]", "python setup.py develop", "pip install dist/*.whl"],
+)
+def test_below_a_manifest_the_project_alone_is_no_environment_step(
+    above: str, project: str
+) -> None:
+    assert runs(above, "COPY . .", project) == "E-"
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "pip install --no-deps .",
+        "PIP_NO_DEPS=1 pip install -e .",
+        "python setup.py develop --no-deps",
+        "poetry install --only-root",
+        "pip wheel --no-deps -w /dist . && pip install --no-deps --find-links /dist my-app",
+        "python -m build && pip install --no-deps --no-index -f dist my_app",
+    ],
+)
+def test_without_dependencies_the_project_is_no_environment_step(project: str) -> None:
+    assert runs("COPY . .", project) == "-"
+
+
+def test_the_own_name_of_a_project_is_read_from_its_metadata() -> None:
+    files = {"pyproject.toml": PROJECT, "requirements.txt": "six\n"}
+    own = "pip install --find-links dist My_App"
+    assert runs("pip install -r r.txt", "COPY . .", own, files=files) == "E-"
+    assert runs("COPY . .", own, files=files) == "E"
+    assert runs("pip install -r r.txt", "COPY . .", "pip install -f dist other") == "EE"
+
+
+def test_named_packages_may_be_all_that_a_project_needs() -> None:
+    project = ("COPY . .", "pip install .")
+    assert runs("pip install six Click==8", *project, files={"pyproject.toml": PROJECT}) == "E-"
+    assert runs("pip install six", *project, files={"pyproject.toml": PROJECT}) == "EE"
+    assert runs("pip install six", *project, files={"pyproject.toml": DYNAMIC}) == "E?"
+    assert runs("conda install -y python=3.10", *project, files={"setup.py": "setup()"}) == "EE"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        ("uv sync --no-install-project --no-dev", "uv sync --no-dev", "-"),
+        ("uv sync --no-install-project --no-dev", "uv sync", "E"),
+        ("uv sync --no-install-project", "uv sync --extra gpu", "E"),
+        ("uv sync", "uv run pytest", "-"),
+        ("uv sync --no-dev", "uv run pytest", "E"),
+        ("uv sync --no-dev", "uv run --no-sync pytest", "-"),
+        ("uv sync", "uv sync --frozen", "-"),
+        ("uv sync", "cd other && uv sync", "E"),
+        ("poetry install --no-root --only main", "poetry install --only main", "-"),
+        ("poetry install --no-root --only main", "poetry install", "E"),
+        ("poetry install --no-root", "poetry install -E gpu", "E"),
+        ("pdm sync --no-self --prod", "pdm sync", "E"),
+        ("pixi install", "pixi run build", "-"),
+        ("pixi install", "pixi run -e prod build", "E"),
+        ("pixi install -e prod", "pixi shell-hook -e prod", "-"),
+        ("hatch env create", "hatch run x", "-"),
+        ("pip install -r r.txt", "pixi run x", "E"),
+    ],
+)
+def test_a_second_install_counts_if_it_brings_more(first: str, second: str, kind: str) -> None:
+    assert runs(first, "COPY . .", second) == f"E{kind}"
+
+
+WHEELS = "FROM base AS wheels\nCOPY r.txt .\nRUN pip {action} -r r.txt {into} /wheels\nFROM base\n"
+
+
+@pytest.mark.parametrize(
+    ("action", "into"), [("wheel", "-w"), ("download", "-d"), ("wheel", "--wheel-dir")]
+)
+@pytest.mark.parametrize(
+    "install",
+    [
+        "COPY --from=wheels /wheels /w\nRUN pip install --no-index /w/*",
+        "COPY --from=wheels /wheels/*.whl /w/\nRUN pip install /w/*.whl",
+        "RUN --mount=type=bind,from=wheels,source=/wheels,target=/w pip install /w/*.whl",
+        "COPY --from=0 / /rest\nRUN pip install --find-links=/rest /rest/wheels/*",
+    ],
+)
+def test_wheels_that_another_stage_prepared_are_an_environment(
+    action: str, into: str, install: str
+) -> None:
+    assert kinds(WHEELS.format(action=action, into=into) + install) == "EE"
+
+
+def test_wheels_that_an_earlier_step_prepared_are_an_environment() -> None:
+    assert runs("pip wheel -r r.txt -w wheels", "COPY . .", "pip install wheels/*") == "EE"
+
+
+def test_a_wheel_of_the_project_from_another_stage_is_none_below_its_dependencies() -> None:
+    build = "FROM base AS build\nCOPY . .\nRUN python -m build\nFROM base\n"
+    wheel = "COPY --from=build /dist/*.whl /tmp/\nRUN pip install /tmp/*.whl\n"
+    assert kinds(f"{build}COPY r.txt .\nRUN pip install -r r.txt\n{wheel}") == "-E-"
+    assert kinds(f"{build}{wheel}") == "-?"
+
+
+@pytest.mark.parametrize(
+    ("copied", "kind"),
+    [
+        ("/opt/venv /opt/venv", "-"),
+        ("/usr/local /usr/local", "-"),
+        ("/root/.local /root/.local", "-"),
+        ("/somewhere/else /x", "?"),
+    ],
+)
+def test_an_environment_that_is_copied_from_another_stage_is_there(copied: str, kind: str) -> None:
+    text = (
+        "FROM base AS deps\nRUN pip install -r r.txt\nFROM base\n"
+        f"COPY --from=deps {copied}\nCOPY . .\nRUN pip install .\n"
+    )
+    assert kinds(text) == f"E{kind}"
+
+
+SCRIPT = '#!/bin/bash\nset -e\ncd "$(dirname "$0")"\n. ./lib.sh\npip install -r "$1" -c c.txt\n'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "./tools/install.sh r.txt",
+        "bash -eux tools/install.sh r.txt",
+        ". tools/install.sh r.txt",
+        "cd tools && sh install.sh r.txt",
+        "sh -c 'tools/install.sh r.txt'",
+    ],
+)
+def test_a_script_of_the_context_is_read_as_the_run_is(command: str) -> None:
+    files = {"tools/install.sh": SCRIPT, "tools/lib.sh": "echo\n", "tools/r.txt": "six\n"}
+    text = f"FROM base\nWORKDIR /app\nCOPY tools tools\nRUN {command}\n"
+    steps = plan(parse_dockerfile(text))
+    found = environment_commands(steps, None, container_files(files))[-1]
+    assert found is not None
+    assert found.manifests == ("/app/tools/r.txt", "/app/tools/c.txt")
+
+
+def test_a_script_that_installs_nothing_is_not_doubted_for_its_name() -> None:
+    files = {"install.sh": "echo hello\n", "setup-dirs.sh": "mkdir /x\n"}
+    assert runs("COPY . .", "./install.sh", "bash setup-dirs.sh", files=files) == "--"
+    assert runs("COPY . .", "./install.sh", "bash setup-dirs.sh") == "??"
+
+
+def test_a_script_in_the_path_and_a_heredoc_are_read() -> None:
+    files = {"deps": "#!/bin/sh\npip install -r /r.txt\n"}
+    assert runs("COPY deps /usr/local/bin/deps", "deps", files=files) == "E"
+    assert runs("COPY <<EOF /x.sh\npip install -r /r.txt\nEOF", "sh /x.sh", files=files) == "E"
+
+
+MAKEFILE = """\
+PY ?= python3
+REQ = requirements.txt
+.PHONY: install
+install: venv  ## everything
+\t@$(PY) -m pip install -r $(REQ)
+venv:
+\tmkdir -p $$HOME/x
+lint: ; ruff check
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("make install", "E"), ("make", "E"), ("make lint", "-"), ("make -C sub install", "?")],
+)
+def test_a_makefile_of_the_context_is_read(command: str, kind: str) -> None:
+    assert runs("COPY . .", command, files={"Makefile": MAKEFILE}) == kind
+
+
+def test_the_triggers_of_a_stage_of_the_same_file_are_judged() -> None:
+    text = (
+        "FROM base AS own\nWORKDIR /app\nONBUILD COPY . .\nONBUILD RUN pip install -r r.txt\n"
+        "ONBUILD RUN npm ci\nFROM own\n"
+    )
+    assert kinds(text) == "E?"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "npm ci",
+        "npm --prefix web install",
+        "yarn",
+        "yarn install --immutable",
+        "pnpm i --frozen-lockfile",
+        "go mod download",
+        "cargo fetch --locked",
+        "bundle install",
+        "gem install rake",
+        "composer install",
+        "dotnet restore",
+        "./mvnw dependency:go-offline",
+        "conan install .",
+        "apt-get update && apt-get install -y gcc",
+        "apk add --no-cache git",
+        "Rscript -e 'renv::restore()'",
+        "R -e \"install.packages('x')\"",
+        "R CMD INSTALL .",
+        "install2.r --error x",
+        "julia -e 'using Pkg; Pkg.instantiate()'",
+        'python -c \'import subprocess; subprocess.run(["pip", "install", "x"])\'',
+        "python -m spacy download en_core_web_sm",
+        "pre-commit install-hooks",
+        "playwright install chromium",
+        "snakemake --use-conda --conda-create-envs-only",
+        "tox run -e py",
+        "make deps",
+        "./scripts/install-deps.sh",
+        "python scripts/bootstrap.py",
+        "curl -fsSL https://x.org/install | bash",
+        'bash -c "$(curl -fsSL https://x.org/y)"',
+        "curl -fsSLo m.sh https://x.org/m.sh && bash m.sh -b",
+        "wget https://x.org/go.sh; sh go.sh",
+        "frobnicate install",
+    ],
+)
+def test_words_that_install_are_listed_where_nobody_can_read_them(command: str) -> None:
+    assert runs(command) == "?"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "npm run build",
+        "yarn build",
+        "yarn --version",
+        "go vet ./... || true # none",
+        "git submodule add x && git fetch",
+        "install -d -m 755 /x",
+        "rsync -a a b",
+        "systemctl enable x",
+        "python manage.py collectstatic",
+        "chmod +x install.sh",
+        "cp install.sh /usr/local/bin/",
+        "cat requirements.txt",
+        "echo npm install",
+        "make clean",
+        "python -m ipykernel install --user",
+        "pip uninstall -y x",
+        "pip install --dry-run x",
+        "conda config --add channels x",
+        "curl -fsSLo x.tgz https://x.org/x.tgz && tar xf x.tgz",
+    ],
+)
+def test_other_words_are_no_reason_for_doubt(command: str) -> None:
+    assert runs("go mod download", command) == "?-"
+
+
+@pytest.mark.parametrize(
+    ("fetch", "build"),
+    [
+        ("go mod download", "go build ./..."),
+        ("cargo chef cook", "cargo build --release"),
+        ("dotnet restore", "dotnet publish -c Release"),
+        ("mvn dependency:go-offline", "mvn package"),
+        ("cargo build", "cargo build"),
+    ],
+)
+def test_a_build_below_the_fetching_of_its_dependencies_installs_nothing(
+    fetch: str, build: str
+) -> None:
+    assert runs(fetch, "COPY . .", build) == "?-"
+    assert runs("COPY . .", build) == "?"
+
+
+def test_a_recognised_step_is_never_doubted() -> None:
+    assert runs("apt-get install -y gcc && pip install -r r.txt") == "E"
