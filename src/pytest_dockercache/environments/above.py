@@ -12,6 +12,7 @@ from ..dockerfile.stages import path_below
 from ..dockerfile.syntax import PlannedStep, Transfer
 from .own_project import OwnProject
 from .tools import Installation, is_installed_place
+from .tools.command_lines import is_archive
 
 __all__ = ["Above", "Effect", "effect_of", "is_tools_only", "with_transfers"]
 
@@ -40,8 +41,11 @@ class Above:
 
     @property
     def has_dependencies(self) -> bool:
-        """Whether dependencies were installed from a manifest."""
-        return self.copied is True or any(map(_reads_manifest, self.installations))
+        """Whether dependencies were installed from a manifest, or from wheels of all of them."""
+        return self.copied is True or any(
+            (item.project or _reads_manifest(item)) and not item.apart
+            for item in self.installations
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -126,14 +130,13 @@ def _same_manifests(one: Installation, other: Installation) -> bool:
     return not set(one.manifests).isdisjoint(other.manifests)
 
 
-_ARCHIVE = re.compile(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
-
-
 def _effect_of_project(
     installation: Installation, above: Above, project_at: Callable[[str], OwnProject | None]
 ) -> Effect:
     if installation.without_dependencies:
         return "project"
+    if installation.apart:
+        return "dependencies"
     paths = installation.projects
     if any(above_holds(path, above.wheelhouses) for path in paths):
         return "dependencies"
@@ -141,7 +144,7 @@ def _effect_of_project(
         return "project"
     if above.copied is None or not all(path.startswith("/") for path in paths):
         return "unknown"
-    if all(_ARCHIVE.fullmatch(path) for path in paths):
+    if all(map(is_archive, paths)):
         return "unknown"
     if not above.names:
         return "dependencies"

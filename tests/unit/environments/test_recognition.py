@@ -180,6 +180,16 @@ def test_a_second_install_counts_if_it_brings_more(first: str, second: str, kind
     assert runs(first, "COPY . .", second) == f"E{kind}"
 
 
+def test_a_project_that_brings_its_dependencies_reads_its_own_metadata() -> None:
+    for command in ("pip install .", "uv pip install -e .[dev]", "pipx install ."):
+        found = environment_commands(
+            plan(parse_dockerfile(f"FROM base\nWORKDIR /a\nRUN {command}"))
+        )
+        assert found[-1] is not None
+        assert found[-1].manifests == ("/a/pyproject.toml", "/a/setup.py", "/a/setup.cfg")
+        assert not found[-1].named
+
+
 WHEELS = "FROM base AS wheels\nCOPY r.txt .\nRUN pip {action} -r r.txt {into} /wheels\nFROM base\n"
 
 
@@ -199,6 +209,24 @@ def test_wheels_that_another_stage_prepared_are_an_environment(
     action: str, into: str, install: str
 ) -> None:
     assert kinds(WHEELS.format(action=action, into=into) + install) == "EE"
+
+
+def test_the_metadata_of_a_project_are_its_manifests_and_an_archive_has_none() -> None:
+    steps = plan(
+        parse_dockerfile(
+            WHEELS.format(action="wheel", into="-w")
+            + "COPY --from=wheels /wheels /w\nRUN pip install /w/*\nRUN pip install /srv\n"
+        )
+    )
+    archives, project = environment_commands(steps)[-2:]
+    assert archives is not None
+    assert (archives.manifests, archives.unresolved, archives.named) == ((), (), False)
+    assert project is None
+
+
+def test_a_tool_with_an_environment_of_its_own_leaves_the_dependencies_of_others_to_them() -> None:
+    assert runs("pip install -r r.txt", "pipx install .") == "EE"
+    assert runs("pipx install .", "pip install .") == "EE"
 
 
 def test_wheels_that_an_earlier_step_prepared_are_an_environment() -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "active_environment",
     "arguments",
     "conventional_files",
+    "is_archive",
     "is_local",
     "is_true",
     "module_run",
@@ -260,6 +261,14 @@ def package_name(text: str) -> str:
     """The name in a requirement or match spec, as indexes normalise it; "" if it has none."""
     found = re.match(r"(?:[\w./-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)", text.strip("\"'"))
     return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
+
+
+_ARCHIVE = re.compile(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
+
+
+def is_archive(path: str) -> bool:
+    """Whether a local path is that of a built package, or of whatever a wildcard matches."""
+    return _ARCHIVE.fullmatch(path) is not None
 
 
 def is_true(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .command_lines import (
     Installation,
     arguments,
     conventional_files,
+    is_archive,
     is_local,
     is_true,
     package_name,
@@ -21,7 +22,7 @@ from .command_lines import (
 )
 from .table import Tool, known_layouts
 
-__all__ = ["PROJECT_FILES", "TOOL", "VALUED", "install", "interpreter", "only", "target"]
+__all__ = ["TOOL", "VALUED", "install", "interpreter", "only", "project_files", "target"]
 
 VALUED = (
     "-r --requirement -c --constraint -b --build-constraint -e --editable -t --target -i "
@@ -83,7 +84,7 @@ def install(
     project = not required and not groups and not named
     files = (*required, *groups, *constraints)
     if project:
-        files += tuple(Word(f"{path}/{name}") for path in projects for name in PROJECT_FILES)
+        files += tuple(project_files(projects))
     manifests, unresolved = read_files(directory, files)
     return Installation(
         tool,
@@ -104,6 +105,13 @@ def install(
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 """What says which dependencies a project has, in the project's directory."""
+
+
+def project_files(projects: Iterable[str]) -> Iterator[Word]:
+    """The files that say what the projects in some directories depend on; archives have none."""
+    for path in projects:
+        if path.startswith("/") and not is_archive(path):
+            yield from (Word(f"{path}/{name}") for name in PROJECT_FILES)
 
 
 def _without_extras(word: Word) -> Word:

@@ -7,7 +7,7 @@ import re
 from ...dockerfile.syntax import PlannedStep
 from ...shell.script import Command, Word
 from .command_lines import Installation, arguments, is_local, package_name, read_files
-from .pip import VALUED
+from .pip import VALUED, project_files
 from .table import Tool
 
 __all__ = ["TOOL"]
@@ -23,7 +23,15 @@ def _named_install(command: Command, step: PlannedStep) -> Installation | None:
         return None
     if all(is_local(word) for word in words):
         projects = sum(read_files(command.directory, words), ())
-        return Installation("pip", project=True, projects=projects)
+        manifests, unresolved = read_files(command.directory, tuple(project_files(projects)))
+        return Installation(
+            "pip",
+            manifests,
+            unresolved,
+            project=True,
+            projects=projects,
+            apart=command.name == "pipx",
+        )
     names = tuple(package_name(word.text) for word in words)
     return Installation(command.name, named=True, packages=names, apart=command.name == "pipx")
 
