@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,8 +16,8 @@ from ..environments.comparison import (
 from ..environments.installed import Environment, environment
 from ..environments.places import Reader, Readers, find_readers, places
 from ..environments.prefixes import find_prefix
-from ..environments.requirements import Requirements, read_requirements
-from ..environments.tools import is_comparable
+from ..environments.requirements import Requirements, in_turn, read_requirements
+from ..environments.tools import family_of, is_comparable
 from ..errors import DoesNotApply, Unverifiable
 from ..image import replay
 from ..project import Project
@@ -32,7 +34,7 @@ def judge(subject: Subject) -> Verdict:
 
     ``environment.yml``, requirement files and lists of match specs are
     satisfied; the output of ``conda env export``, an explicit list and
-    ``conda-lock.yml`` are equalled. A file is held against the environment
+    locks are equalled. A file is held against the environment
     that the commands name which install from it. Constraints, and files from
     which only stages install that the image has no environment of, do not
     describe the image.
@@ -48,7 +50,7 @@ def judge(subject: Subject) -> Verdict:
     left_out: list[str] = []
     doubts: list[str] = []
     for file in files:
-        if not is_comparable(subject.spec.context / file.path):
+        if not _can_compare(subject, file.path, readers):
             left_out.append(f"{file.path} (not a format whose packages can be compared)")
         elif file.path in readers.constraints and file.path not in readers.manifests:
             left_out.append(f"{file.path} (it only limits versions)")
@@ -76,6 +78,21 @@ def _list(items: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys(items))
 
 
+_PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "pipfile", "uv.lock"})
+
+
+def _can_compare(subject: Subject, path: str, readers: Readers) -> bool:
+    """Whether a file's form is known, or pip reads it as a list of requirements by any name."""
+    if is_comparable(subject.spec.context / path):
+        return True
+    if posixpath.basename(path).lower() in _PROJECT_FILES:
+        return False
+    known = [reader for reader in readers.of(path) if reader is not None]
+    return bool(known) and all(
+        family_of(reader.installation.tool) in ("pip", "uv") for reader in known
+    )
+
+
 def readers_of(project: Project) -> Readers:
     """Which commands of a project install from which of its files."""
     return find_readers(
@@ -101,29 +118,37 @@ def _judge_file(
     """
     readers = known.of(path)
     forms = {reader is not None and reader.installation.specs for reader in readers}
-    found: dict[tuple[bool, str], tuple[Requirements, bool, Reader | None]] = {}
+    found: dict[tuple[bool, str], tuple[tuple[Requirements, ...], bool, Reader | None]] = {}
     for reader in readers:
         specs = reader is not None and reader.installation.specs
-        platform = contents.layers.config.platform or "linux/amd64"
-        source = subject.spec.context / path
-        wanted = read_requirements(source, platform=platform, specs=specs)
-        if reader is None and not wanted.name and wanted.kind != "pip":
+        wanted = _wanted(subject, contents, path, reader)
+        if reader is None and not wanted.name and wanted.kind not in ("pip", "lock"):
             reader = known.by_name
         prefixes, certain = places(
             known, contents.layers.view, contents.layers.config.env, reader, wanted.name
         )
         certain = certain and len(forms) == 1
         for prefix in prefixes:
-            before = found.get((specs, prefix), (wanted, False, None))
-            found[specs, prefix] = (wanted, certain or before[1], before[2] or reader)
+            before = found.get((specs, prefix), ((), False, None))
+            found[specs, prefix] = (
+                (*before[0], wanted),
+                certain or before[1],
+                reader if wanted.choose else before[2] or reader,
+            )
     if not found:
         return None
     unverified: list[str] = []
-    for (_, prefix), (wanted, certain, reader) in found.items():
-        packages = environment(contents.layers.view, prefix)
-        outcome = _matches(contents, packages, wanted)
-        outcome = _without_earlier(contents, packages, outcome, reader)
+    for (_, prefix), (every, certain, reader) in found.items():
+        wanted = in_turn(every) if any(item.choose for item in every) else every[0]
         line = reader.line if reader is not None else None
+        packages = environment(contents.layers.view, prefix)
+        later = _later_files(contents, known, path, prefix, line) if wanted.exact else ()
+        if later:
+            wanted = replace(wanted, removes=False)
+            unverified.append(f"what is installed besides (also from {_list(later)})")
+        outcome = _matches(contents, packages, wanted)
+        if not wanted.removes:
+            outcome = _without_earlier(contents, packages, outcome, reader)
         if not certain and not outcome.holds:
             raise Unverifiable(
                 f"{prefix} does not hold what {path} asks for, but whether line {line} installs "
@@ -131,6 +156,37 @@ def _judge_file(
             )
         unverified += _held(subject, outcome, packages, path, line).unverified
     return tuple(unverified)
+
+
+def _wanted(subject: Subject, contents: Contents, path: str, reader: Reader | None) -> Requirements:
+    """What a command installs of a file, or what the file says if no command reads it."""
+    return read_requirements(
+        subject.spec.context / path,
+        platform=contents.layers.config.platform or "linux/amd64",
+        specs=reader is not None and reader.installation.specs,
+        selection=None if reader is None else reader.installation.selection,
+        context=subject.spec.context,
+        variables=None if reader is None else dict(reader.step.environment),
+    )
+
+
+def _later_files(
+    contents: Contents, known: Readers, path: str, prefix: str, line: int | None
+) -> tuple[str, ...]:
+    """Other files from which later steps install into an environment too."""
+    found = []
+    for other, readers in known.manifests.items():
+        beside = posixpath.dirname(other) == posixpath.dirname(path)
+        if other == path or (beside and posixpath.basename(other).lower() in _PROJECT_FILES):
+            continue
+        for reader in readers:
+            if line is None or reader.line <= line:
+                continue
+            view, env = contents.layers.view, contents.layers.config.env
+            with contextlib.suppress(Unverifiable):
+                if prefix in places(known, view, env, reader, "")[0]:
+                    found.append(other)
+    return tuple(dict.fromkeys(found))
 
 
 def installed(contents: Contents, name: str | None) -> Environment:

@@ -60,6 +60,8 @@ def matches(
     process; where it depends on more than is known of them, the line is
     unverified unless it is satisfied.
     """
+    machine = Machine.of(environment, platform)
+    requirements = requirements.on(machine)
     differences: list[Difference] = []
     by_name: dict[str, list[MatchSpec]] = {}
     for spec in requirements.conda:
@@ -75,7 +77,6 @@ def matches(
             differences.append(Difference("differing", name, wanted, found))
         elif digest := _other_digest(package, requirements.digests.get(name)):
             differences.append(Difference("differing", name, requirements.digests[name], digest))
-    machine = Machine.of(environment, platform)
     judged = _judge_pip(requirements, environment, machine, differences)
     if requirements.exact:
         differences += _extras(requirements, environment, by_name, judged.names)
@@ -106,6 +107,7 @@ def _extras(
         and not package.inherited
         and package not in environment.replaced.values()
         and package.name not in (conda if package.manager == "conda" else pip)
+        and package.name not in requirements.optional
     ]
     if requirements.kind == "export":
         needed = {
@@ -132,6 +134,19 @@ def _other_digest(package: Package, wanted: str | None) -> str:
     kind = wanted.partition(":")[0]
     found = next((item for item in package.digests if item.startswith(kind + ":")), wanted)
     return found if found.lower() != wanted.lower() else ""
+
+
+def _other_origin(package: Package | None, wanted: frozenset[str] | None) -> tuple[str, str] | None:
+    """The digest or commit that a lock has and the other one that the image records.
+
+    None where the image records none: pip does so only for what came from no index.
+    """
+    for kind in ("commit:", "sha256:") if package is not None and wanted else ():
+        recorded = [item for item in package.digests if item.startswith(kind)]  # type: ignore[union-attr]
+        allowed = sorted(item for item in wanted if item.startswith(kind))  # type: ignore[union-attr]
+        if recorded and allowed and not set(recorded) & set(allowed):
+            return allowed[0], recorded[0]
+    return None
 
 
 @dataclass(frozen=True)
@@ -173,10 +188,15 @@ def _judge_pip(
             if len(fitting) > 1:
                 undecided.append(f"{line} (there are records of {name} {', '.join(several)})")
                 continue
-            if fitting == {True}:
+            allowed = requirements.alternatives.get(name)
+            origin = _other_origin(environment.get(name, "pip"), allowed)
+            if fitting == {True} and not origin:
                 verified += 1
                 continue
-            difference = Difference("differing", name, wanted, version, "pip")
+            found = version
+            if origin and fitting == {True}:
+                wanted, found = origin
+            difference = Difference("differing", name, wanted, found, "pip")
         if applies is None:
             undecided.append(line)
         else:

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import ConfigError
 
 __all__ = [
+    "LONGEST_FILE",
     "YAML_SUFFIXES",
     "check_environment_file",
     "content_of",
@@ -22,11 +23,27 @@ __all__ = [
 
 YAML_SUFFIXES = (".yml", ".yaml")
 
+LONGEST_FILE = 32 * 1024 * 1024
+"""Bytes of an environment file that are read; the largest locks have a few million."""
+
+_MOST_VALUES = 2_000_000
+"""Values of a YAML file with its aliases written out; the largest locks have some 100,000."""
+
 
 def content_of(path: Path) -> bytes:
-    """The content of an environment file. Raises ConfigError if it cannot be read."""
+    """The content of an environment file.
+
+    Raises ConfigError if it cannot be read, is no regular file (a pipe never
+    ends), or is too large.
+    """
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"environment file {path}: cannot be read: no regular file")
+        with path.open("rb") as stream:
+            content = stream.read(LONGEST_FILE + 1)
+        if len(content) > LONGEST_FILE:
+            raise ConfigError(f"environment file {path}: has more than {LONGEST_FILE >> 20} MB")
+        return content
     except FileNotFoundError:
         raise ConfigError(f"environment file {path}: no such file") from None
     except OSError as error:
@@ -91,7 +108,12 @@ def load_yaml(content: bytes | str, path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(content)
+        values = yaml.safe_load(content)
+        if _expanded(values, {}, ()) > _MOST_VALUES:
+            raise ConfigError(
+                f"{path}: its aliases stand for more than {_MOST_VALUES:,} values; write them out"
+            )
+        return values
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
@@ -113,6 +135,23 @@ def load_yaml(content: bytes | str, path: Path) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
         raise ConfigError(f"{path}: invalid YAML: {first}; correct the file") from None
+
+
+def _expanded(value: Any, known: dict[int, int], within: tuple[int, ...]) -> int:
+    """How many values a value holds, each alias counted as what it stands for.
+
+    An alias is the same object once more, so that counting takes no longer
+    than reading did; one that holds itself counts as too many.
+    """
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) in within:
+        return _MOST_VALUES + 1
+    if id(value) not in known:
+        inner = (*within, id(value))
+        items = [*value, *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_expanded(item, known, inner) for item in items)
+    return known[id(value)]
 
 
 def _place(content: bytes | str, position: int, encoding: str) -> str:

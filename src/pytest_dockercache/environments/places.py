@@ -19,7 +19,7 @@ from ..shell.script import Word
 from .files import environment_files
 from .installed import holds_distributions
 from .prefixes import every_prefix, find_prefix, program_prefix
-from .steps import EnvironmentCommand
+from .steps import EnvironmentCommand, every_installation
 from .tools import Installation, tool_of
 
 __all__ = ["Reader", "Readers", "find_readers", "named_prefixes", "places"]
@@ -89,7 +89,7 @@ def find_readers(
         found = environment_files(steps, known, [command], context=context, ignore=ignore)
         return (file.path for file in found)
 
-    for command in commands:
+    for command in _with_project_halves(steps, commands):
         for item in command.installations:
             limiting = item.constraints
             given = replace(
@@ -107,6 +107,28 @@ def find_readers(
                 constraints.update(files(replace(given, manifests=limiting, unresolved=())))
     only = next(iter(by_name.values())) if len(by_name) == 1 else None
     return Readers(tuple(steps), final_stage, manifests, frozenset(constraints), only)
+
+
+def _with_project_halves(
+    steps: Sequence[PlannedStep], commands: Sequence[EnvironmentCommand]
+) -> Iterator[EnvironmentCommand]:
+    """Commands in the order of their steps, with those too that add the project to an environment.
+
+    ``uv sync`` after ``uv sync --no-install-project`` is no environment step, but
+    has the last word on what of the lock is installed.
+    """
+    by_line = {command.line: command for command in commands}
+    for step in steps:
+        command = by_line.get(step.line)
+        found = command.installations if command is not None else ()
+        every = tuple(
+            item for item in every_installation(step) if item in found or item.with_project
+        )
+        if command is not None:
+            others = tuple(item for item in found if item not in every)
+            yield replace(command, installations=others + every)
+        elif every:
+            yield EnvironmentCommand(every[0].tool, step.line, installations=every)
 
 
 def named_prefixes(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import ConfigError, Unverifiable
+from ..errors import ConfigError
 from .documents import load_yaml, yaml_line
-from .installed import normalised
 from .match_specs import MatchSpec, parse_package_url, parse_spec
-from .platforms import subdir
+from .requirement_files import file_text, requirement_lines
 from .tools.conda import is_explicit
 
-__all__ = ["Requirements", "parse_requirements", "read_requirements"]
+if TYPE_CHECKING:
+    from .markers import Machine
+    from .selection import Selection
 
-Kind = Literal["environment", "export", "explicit", "conda-lock", "pip"]
+__all__ = ["Requirements", "in_turn", "parse_requirements", "read_requirements"]
+
+Kind = Literal["environment", "export", "explicit", "conda-lock", "pip", "lock"]
 """The form of a file: ``environment`` and ``pip`` are satisfied, the others are equalled."""
 
 
@@ -30,6 +33,12 @@ class Requirements:
     local projects, option lines). A lock (``exact``) also says that nothing
     else is installed: ``optional`` names the packages that it allows and
     does not demand; ``managers`` are the package managers it speaks for.
+
+    ``digests`` are those of conda's packages, ``alternatives`` the digests and
+    commits of which a distribution of pip has one, by name. ``removes`` says
+    whether the command uninstalls what the file does not have, None where the
+    file's form decides. ``choose`` is there for a lock of which the image's
+    Python decides what is installed: it makes the requirements for one.
     """
 
     source: str
@@ -40,52 +49,145 @@ class Requirements:
     optional: frozenset[str] = frozenset()
     name: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
+    alternatives: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    removes: bool | None = None
+    choose: Callable[[Machine], Requirements] | None = None
+
+    def on(self, machine: Machine) -> Requirements:
+        """The requirements for a Python and a platform: themselves, unless a lock has to choose.
+
+        Raises Unverifiable where too little is known to choose.
+        """
+        if self.choose is None:
+            return self
+        found = self.choose(machine)
+        return found if self.removes is not False else replace(found, removes=False)
 
     @property
     def exact(self) -> bool:
         """Whether packages that the file does not name are too many."""
+        if self.removes is not None:
+            return self.removes
         return self.kind in ("export", "explicit", "conda-lock")
 
     @property
     def managers(self) -> tuple[str, ...]:
         """The package managers whose packages an exact file lists completely."""
-        return ("conda",) if self.kind == "explicit" else ("conda", "pip")
+        if self.kind == "explicit":
+            return ("conda",)
+        # uv, poetry, pdm and pip-sync leave what conda installed to conda.
+        pip_only = not self.conda and (self.kind == "lock" or self.removes is not None)
+        return ("pip",) if pip_only else ("conda", "pip")
+
+
+def in_turn(wanted: Sequence[Requirements]) -> Requirements:
+    """What several commands leave that install into one environment, the last one last.
+
+    A command that uninstalls what its file does not have undoes those before.
+    """
+    if len(wanted) == 1:
+        return wanted[0]
+
+    def choose(machine: Machine) -> Requirements:
+        first, *others = (item.on(machine) for item in wanted)
+        found = first
+        for item in others:
+            found = item if item.removes else _added(found, item)
+        return found
+
+    return replace(wanted[-1], choose=choose)
+
+
+def _added(before: Requirements, item: Requirements) -> Requirements:
+    """What is there after a command has added to what another left."""
+    pip = {line.partition(";")[0].strip(): line for line in (*before.pip, *item.pip)}
+    return replace(
+        before,
+        conda=tuple(dict.fromkeys((*before.conda, *item.conda))),
+        pip=tuple(pip.values()),
+        unverified=tuple(dict.fromkeys((*before.unverified, *item.unverified))),
+        optional=before.optional | item.optional,
+        digests={**before.digests, **item.digests},
+        alternatives={**before.alternatives, **item.alternatives},
+    )
 
 
 def read_requirements(
-    path: Path, *, platform: str = "linux/amd64", specs: bool = False
+    path: Path,
+    *,
+    platform: str = "linux/amd64",
+    specs: bool = False,
+    selection: Selection | None = None,
+    context: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Requirements:
-    """Read ``environment.yml``, the output of ``conda env export``, an ``@EXPLICIT`` list,
-    ``conda-lock.yml``, or a plain list: requirements of pip, with ``specs`` conda's match specs.
+    """Read ``environment.yml``, the output of ``conda env export``, an ``@EXPLICIT`` list, a lock,
+    or a plain list: requirements of pip, with ``specs`` conda's match specs.
 
-    ``platform`` is the image's: a conda-lock file has one list for each.
-    Raises ConfigError with the position for what cannot be read, Unverifiable
-    where a file that it includes is missing.
+    ``platform`` is the image's: some locks have one list for each.
+    ``selection`` is the part of a lock that a command installs. ``context`` is
+    the build context, which included files must not leave, ``variables`` those
+    of the step that reads the file. Raises ConfigError with the position for
+    what cannot be read, Unverifiable where a file that it includes is missing.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    return parse_requirements(text, path, platform=platform, specs=specs)
+    return parse_requirements(
+        file_text(path),
+        path,
+        platform=platform,
+        specs=specs,
+        selection=selection,
+        context=context,
+        variables=variables,
+    )
 
 
 def parse_requirements(
-    text: str, path: Path, *, platform: str = "linux/amd64", specs: bool = False
+    text: str,
+    path: Path,
+    *,
+    platform: str = "linux/amd64",
+    specs: bool = False,
+    selection: Selection | None = None,
+    context: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Requirements:
     """The same for text; ``path`` names it, and is where ``-r`` lines of its pip part start."""
+    from . import locks
+    from .locks import conda_lock, pixi
+
+    if (form := locks.format_of(path)) is not None:
+        return locks.lock_requirements(text, path, form, selection)
     if is_explicit(text):
         return _parse_explicit(text, path)
-    if path.suffix.lower() in (".txt", ".in") and specs:
+    is_yaml = path.suffix.lower() in (".yml", ".yaml") or path.name.lower() == "pixi.lock"
+    if not is_yaml and specs:
         lines = enumerate((re.sub(r"(^|\s)#.*$", "", line) for line in text.splitlines()), 1)
         listed = tuple(_spec(line, path, number) for number, line in lines if line.strip())
         return Requirements(str(path), "environment", listed)
-    if path.suffix.lower() in (".txt", ".in"):
-        pip, unverified = _pip_lines(text.splitlines(), path.parent, str(path))
-        return Requirements(str(path), "pip", pip=pip, unverified=unverified)
+    if not is_yaml:
+        found = requirement_lines(
+            text.splitlines(), path.parent, str(path), context=context, variables=variables
+        )
+        removes = True if selection is not None and selection.removes else None
+        return Requirements(
+            str(path),
+            "pip",
+            pip=found.pip,
+            unverified=found.unverified,
+            optional=frozenset(_SEEDS if removes else ()),
+            alternatives=found.hashes,
+            removes=removes,
+        )
     document = _load(text, path)
+    if path.name.lower() == "pixi.lock":
+        return pixi.resolve(document, selection or pixi.DEFAULT, platform, str(path))
     if isinstance(document.get("package"), list):
-        return _parse_conda_lock(document, path, platform)
-    return _parse_environment(document, path, text)
+        return conda_lock.resolve(document, selection, platform, str(path))
+    return _parse_environment(document, path, text, context)
+
+
+_SEEDS = ("pip", "setuptools", "wheel", "uv")
+"""Packages that ``uv pip sync`` leaves where another tool made the environment."""
 
 
 def _load(text: str, path: Path) -> dict[str, Any]:
@@ -95,7 +197,9 @@ def _load(text: str, path: Path) -> dict[str, Any]:
     return document
 
 
-def _parse_environment(document: Mapping[str, Any], path: Path, text: str) -> Requirements:
+def _parse_environment(
+    document: Mapping[str, Any], path: Path, text: str, context: Path | None
+) -> Requirements:
     dependencies = document.get("dependencies")
     if not isinstance(dependencies, list):
         raise ConfigError(f"{path} has no list of dependencies:")
@@ -117,13 +221,13 @@ def _parse_environment(document: Mapping[str, Any], path: Path, text: str) -> Re
         bool(document.get("prefix")) and all(spec.plain for spec in specs)
     )
     exported = exported and bool(specs)
-    lines, unverified = _pip_lines(pip, path.parent, str(path))
+    found = requirement_lines(pip, path.parent, str(path), context=context)
     return Requirements(
         str(path),
         "export" if exported else "environment",
         tuple(specs),
-        lines,
-        unverified,
+        found.pip,
+        found.unverified,
         name=str(document.get("name") or ""),
     )
 
@@ -153,124 +257,3 @@ def _parse_explicit(text: str, path: Path) -> Requirements:
             kind = "sha256:" if len(digest.removeprefix("sha256:")) == 64 else "md5:"
             digests[spec.name] = kind + digest.removeprefix("sha256:").lower()
     return Requirements(str(path), "explicit", tuple(specs), digests=digests)
-
-
-def _parse_conda_lock(document: Mapping[str, Any], path: Path, platform: str) -> Requirements:
-    here = subdir(platform)
-    specs: list[MatchSpec] = []
-    pip: list[str] = []
-    unverified: list[str] = []
-    optional: set[str] = set()
-    digests: dict[str, str] = {}
-    platforms = set()
-    for item in document["package"]:
-        if not isinstance(item, dict) or not item.get("name") or item.get("version") is None:
-            raise ConfigError(f"{path} has the package {item!r}, which is not understood")
-        platforms.add(item.get("platform"))
-        if item.get("platform") != here:
-            continue
-        name, version = str(item["name"]).lower(), str(item["version"])
-        category = item.get("category") or "main"
-        if item.get("optional") or category != "main":
-            optional.add(name if item.get("manager") != "pip" else normalised(name))
-        url = str(item.get("url") or "")
-        if item.get("manager") == "pip":
-            if url.startswith(("git+", "file:")):
-                unverified.append(f"{name} ({url})")
-            pip.append(f"{name}=={version}")
-            continue
-        build = str(item.get("build") or "")
-        if not build and re.search(r"\.(conda|tar\.bz2)$", url):
-            build = parse_package_url(url).build
-        specs.append(MatchSpec(name, version, build, "", f"{name}={version}={build}"))
-        hashes = item.get("hash") or {}
-        for kind in ("sha256", "md5"):
-            if hashes.get(kind):
-                digests[name] = f"{kind}:{hashes[kind]}"
-                break
-    if here not in platforms:
-        known = ", ".join(sorted(str(name) for name in platforms)) or "none"
-        raise ConfigError(f"{path} has no packages for {here}; it has: {known}")
-    return Requirements(
-        str(path),
-        "conda-lock",
-        tuple(specs),
-        tuple(pip),
-        tuple(unverified),
-        frozenset(optional),
-        digests=digests,
-    )
-
-
-def _pip_lines(
-    lines: Iterable[str], directory: Path, source: str, depth: int = 0
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Requirement lines, and those that metadata cannot confirm."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    found: list[str] = []
-    unverified: list[str] = []
-    for line in _joined(lines):
-        text = re.sub(r"(^|\s)#.*$", "", line).strip()
-        if not text:
-            continue
-        nested = re.match(r"(?:-r[ =]?|--requirements?[ =])\s*(\S+)", text)
-        if nested and "://" not in nested[1]:
-            if depth > 20:
-                raise ConfigError(f"{source} includes itself")
-            path = directory / nested[1]
-            try:
-                inner = path.read_text(encoding="utf-8-sig").splitlines()
-            except FileNotFoundError:
-                # Where it was installed from, it may well have been.
-                raise Unverifiable(
-                    f"{source} includes {nested[1]}, which is not beside it"
-                ) from None
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"{source} includes {nested[1]}: {error}") from error
-            more, doubtful = _pip_lines(inner, path.parent, str(path), depth + 1)
-            found += more
-            unverified += doubtful
-            continue
-        if text.startswith("-"):
-            if not _BRINGS_NOTHING.match(text):
-                unverified.append(text)
-            continue
-        text = re.split(r"\s--(?:hash|config-settings|global-option)\b", text)[0].strip()
-        if egg := re.search(r"[#&]egg=([\w.-]+)", text):
-            unverified.append(text)
-            found.append(egg[1])
-        elif re.match(r"[\w+]+://|\.{0,2}/|\.$|.*\.(whl|tar\.gz|zip)$", text) and " @ " not in text:
-            unverified.append(text)
-        else:
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement as error:
-                raise ConfigError(f"{source} has the requirement {text!r}: {error}") from None
-            if requirement.url:
-                unverified.append(text)
-            found.append(text)
-    return tuple(found), tuple(unverified)
-
-
-_BRINGS_NOTHING = re.compile(
-    r"""-i | -f | --(?:
-      index-url | pypi-url | extra-index-url | no-index | find-links | no-binary | only-binary
-    | prefer-binary | require-hashes | hash | pre | trusted-host | use-feature | index-strategy
-    | default-index | index | exclude-newer | always-unzip | process-dependency-links
-    )(?![\w-])""",
-    re.VERBOSE,
-)
-"""Option lines that say where from and in which form, and name no requirement."""
-
-
-def _joined(lines: Iterable[str]) -> Iterable[str]:
-    pending = ""
-    for line in lines:
-        if line.endswith("\\"):
-            pending += line[:-1] + " "
-            continue
-        yield pending + line
-        pending = ""
-    if pending:
-        yield pending

@@ -33,6 +33,7 @@ from .tools.command_lines import module_run
 __all__ = [
     "EnvironmentCommand",
     "environment_commands",
+    "every_installation",
     "is_named",
     "roles_of",
     "unrecognised_installs",
@@ -249,6 +250,14 @@ def _builds_wheel(command: Command) -> bool:
     run = module_run(command)
     action = _BUILDERS.get(run.name)
     return action is not None and (not action or action in [word.text for word in run.words[1:2]])
+
+
+def every_installation(step: PlannedStep) -> tuple[Installation, ...]:
+    """All that the words of a RUN install, project halves of split installations too, in order."""
+    if step.instruction.keyword != "RUN":
+        return ()
+    found = (recognised(command, step) for command in step_commands(step, runner_of))
+    return tuple(item for item in found if item is not None)
 
 
 def is_named(step: PlannedStep, pattern: str | None) -> bool:

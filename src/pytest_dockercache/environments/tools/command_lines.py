@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
+from ..selection import Selection
 
 __all__ = [
     "Arguments",
@@ -59,7 +60,8 @@ class Installation:
     no environment (``--target``, ``--prefix``, ``--root``, ``--user``);
     ``wheels`` whether they are only made or downloaded, into the directory
     ``wheel_dir``; ``wheelhouses`` the directories that ``--find-links`` names;
-    ``specs`` whether the lines of a plain list are conda's match specs.
+    ``specs`` whether the lines of a plain list are conda's match specs;
+    ``selection`` the part of a lock that is installed.
     """
 
     tool: str
@@ -85,6 +87,7 @@ class Installation:
     wheelhouses: tuple[str, ...] = ()
     selects: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)

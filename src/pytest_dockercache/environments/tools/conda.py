@@ -10,6 +10,7 @@ from pathlib import Path
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
+from ..selection import conda_lock_selection
 from .command_lines import (
     Arguments,
     Installation,
@@ -68,6 +69,7 @@ def _conda(command: Command, step: PlannedStep) -> Installation | None:
         environment=_conda_environment(command, given),
         specs=True,
         packages=tuple(package_name(word.text) for word in packages),
+        selection=conda_lock_selection(given, tool == "micromamba"),
     )
 
 
@@ -139,7 +141,13 @@ def _lock_install(command: Command, given: Arguments, files: Sequence[Word]) -> 
     else:
         manifests, unresolved = conventional_files(command.directory, "conda-lock.yml")
     environment = _conda_environment(command, given)
-    return Installation("conda-lock", manifests, unresolved, environment=environment)
+    return Installation(
+        "conda-lock",
+        manifests,
+        unresolved,
+        environment=environment,
+        selection=conda_lock_selection(given, micromamba=False),
+    )
 
 
 def _anaconda_project(command: Command, step: PlannedStep) -> Installation | None:

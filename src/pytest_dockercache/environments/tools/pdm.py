@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
-from ...shell.script import Command
-from .command_lines import Installation, arguments, conventional_files, moved, package_name
+from ...shell.script import Command, Word
+from ..selection import pdm_selection
+from .command_lines import Installation, arguments, moved, package_name, read_files
 from .table import Tool, known_layouts
 
 __all__ = ["TOOL"]
@@ -22,9 +24,11 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
         return None
     action = given.words[0].text
     directory = moved(command.directory, given, "-p", "--project")
-    manifests, unresolved = conventional_files(directory, "pyproject.toml", "pdm.lock")
+    lock = (given.values("-L", "--lockfile") or (Word("pdm.lock"),))[-1]
+    manifests, unresolved = read_files(directory, (Word("pyproject.toml"), lock))
     if action in ("install", "sync", "update"):
         without = given.has("--no-self")
+        environment = {**dict(step.environment), **dict(command.assignments)}
         return Installation(
             "pdm",
             manifests,
@@ -33,9 +37,11 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
             without_project=without,
             selects=given.chosen("-G", "--group", "--with", "-d", "--dev"),
             leaves=given.chosen("--without", "--prod", "--production", "--no-default", "--no-dev"),
+            selection=pdm_selection(given, environment),
         )
     if action == "export":
-        return Installation("pdm", manifests, unresolved, exports=True)
+        selection = replace(pdm_selection(given, {}), removes="", project=False)
+        return Installation("pdm", manifests, unresolved, exports=True, selection=selection)
     if action == "add" and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
         return Installation("pdm", named=True, packages=names)
@@ -51,6 +57,7 @@ TOOL = Tool(
     conventional=("pdm.lock", "pyproject.toml"),
     manifests=re.compile(r"pdm\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)pdm\.lock$": "#"},
+    comparable=lambda path: path.name.lower() == "pdm.lock",
     variables=re.compile(r"PDM(_\w*)?"),
     runner=Runner("-p --project -s --site-packages -e --env"),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.script import Command, Word, joined_path
+from ..selection import pip_selection
 from .command_lines import (
     Arguments,
     Installation,
@@ -99,6 +100,7 @@ def install(
         projects=projects,
         without_dependencies=given.has("--no-deps", "--no-dependencies")
         or is_true(environment.get("PIP_NO_DEPS", "")),
+        selection=pip_selection(given, environment, sync=False),
         wheelhouses=read_files(directory, given.values("-f", "--find-links"))[0],
     )
 
@@ -178,8 +180,11 @@ def _pip_sync(command: Command, step: PlannedStep) -> Installation | None:
     if given.has("--dry-run", "-n", "--help", "-h"):
         return None
     if given.words:
-        return Installation("pip-sync", *read_files(command.directory, given.words))
-    return Installation("pip-sync", *conventional_files(command.directory, "requirements.txt"))
+        files = read_files(command.directory, given.words)
+    else:
+        files = conventional_files(command.directory, "requirements.txt")
+    # It also leaves pip-tools and what that needs, which nothing of the image tells apart.
+    return Installation("pip-sync", *files, selection=pip_selection(given, {}, sync=False))
 
 
 def _pip_compile(command: Command, step: PlannedStep) -> Installation | None:
@@ -199,7 +204,9 @@ def _reads(command: Command, step: PlannedStep) -> Installation | None:
 
 
 def _comparable(path: Path) -> bool:
-    return path.suffix.lower() in (".txt", ".in")
+    name = path.name.lower()
+    is_pylock = name.startswith("pylock.") and name.endswith(".toml")
+    return is_pylock or name.endswith((".txt", ".in", ".pip", "requirements.lock"))
 
 
 TOOL = Tool(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
+from ..selection import pipenv_selection
 from .command_lines import Installation, arguments, conventional_files, package_name, read_files
 from .table import Tool, known_layouts
 
@@ -15,7 +17,9 @@ __all__ = ["TOOL"]
 
 def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
     given = arguments(
-        command.words[1:], "-r --requirements --python --categories -i --index --extra-pip-args"
+        command.words[1:],
+        "-r --requirements --python --categories --extras -i --index --extra-pip-args "
+        "--pypi-mirror --resolver -e --editable --config-settings",
     )
     if not given.words or given.has("--help", "-h"):
         return None
@@ -28,9 +32,14 @@ def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
         elif packages and action.text == "install":
             names = tuple(package_name(word.text) for word in packages)
             return Installation("pipenv", named=True, packages=names)
-        return Installation("pipenv", manifests, unresolved)
+        environment = {**dict(step.environment), **dict(command.assignments)}
+        selection = pipenv_selection(given, environment)
+        return Installation("pipenv", manifests, unresolved, selection=selection)
     if action.text == "requirements":
-        return Installation("pipenv", manifests, unresolved, exports=True)
+        selection = pipenv_selection(given, {})
+        if given.has("--dev-only"):
+            selection = replace(selection, only=("dev-packages",))
+        return Installation("pipenv", manifests, unresolved, exports=True, selection=selection)
     return None
 
 
@@ -43,6 +52,7 @@ TOOL = Tool(
     conventional=("Pipfile", "Pipfile.lock"),
     manifests=re.compile(r"pipfile(\.lock)?"),
     comments={r"(^|/)pipfile$": "#"},
+    comparable=lambda path: path.name.lower() == "pipfile.lock",
     variables=re.compile(r"PIPENV(_\w*)?"),
     runner=Runner(""),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
-from ...shell.script import Command, joined_path
+from ...shell.script import Command, Word, joined_path
+from ..selection import EVERYTHING, pixi_selection
 from .command_lines import (
     Arguments,
     Installation,
@@ -30,19 +32,32 @@ def _pixi(command: Command, step: PlannedStep) -> Installation | None:
     if not given.words or given.has("--help", "-h"):
         return None
     action = given.words[0].text
+    selection = pixi_selection(given, {**dict(step.environment), **dict(command.assignments)})
     selects = given.chosen("-e", "--environment", "--all", "-a")
     if action in ("install", "i", "reinstall", "update", "upgrade"):
         files = _pixi_files(command.directory, given)
-        return (
-            None
-            if given.has("--no-install")
-            else Installation("pixi", *files, with_project=True, selects=selects)
+        if given.has("--no-install"):
+            return None
+        return Installation(
+            "pixi",
+            *files,
+            with_project=True,
+            environment=_place(files[0], selection.environment),
+            selects=selects,
+            selection=selection,
         )
     if action in ("run", "r", "shell-hook", "shell", "s"):
         if given.has("--no-install", "--as-is"):
             return None
         files = _pixi_files(command.directory, given)
-        return Installation("pixi", *files, implied=True, selects=selects)
+        return Installation(
+            "pixi",
+            *files,
+            implied=True,
+            environment=_place(files[0], selection.environment),
+            selects=selects,
+            selection=selection,
+        )
     if action in ("add", "a") and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
         return Installation("pixi", named=True, packages=names)
@@ -53,6 +68,13 @@ def _pixi(command: Command, step: PlannedStep) -> Installation | None:
         names = tuple(package_name(word.text) for word in given.words[2:])
         return Installation("pixi", named=True, packages=names, apart=True)
     return None
+
+
+def _place(manifests: Sequence[str], name: str) -> Word | None:
+    """The environment that pixi makes beside its manifest; None for several."""
+    if not manifests or name == EVERYTHING:
+        return None
+    return Word(posixpath.join(posixpath.dirname(manifests[0]), ".pixi/envs", name))
 
 
 def _pixi_files(directory: str | None, given: Arguments) -> Paths:
@@ -78,6 +100,7 @@ TOOL = Tool(
     conventional=("pixi.lock", "pixi.toml"),
     manifests=re.compile(r"pixi\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)pixi\.lock$": "#"},
+    comparable=lambda path: path.name.lower() == "pixi.lock",
     variables=re.compile(r"PIXI(_\w*)?"),
     places=re.compile(r"\.pixi\b"),
     runner=Runner("-e --environment --manifest-path --platform", installs=True),

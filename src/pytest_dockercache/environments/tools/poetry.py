@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
+from ..selection import EVERYTHING, poetry_selection
 from .command_lines import Installation, arguments, conventional_files, moved, package_name
 from .table import Tool, known_layouts
 
@@ -29,6 +31,7 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
         if given.has("--only-root"):
             return Installation("poetry", project=True, without_dependencies=True)
         without = given.has("--no-root")
+        environment = {**dict(step.environment), **dict(command.assignments)}
         return Installation(
             "poetry",
             manifests,
@@ -39,9 +42,17 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
                 "--with", "-E", "--extras", "--all-extras", "--all-groups", "--dev"
             ),
             leaves=given.chosen("--without", "--only", "--no-dev"),
+            selection=poetry_selection(given, environment, action),
         )
     if action == "export":
-        return Installation("poetry", manifests, unresolved, exports=True)
+        chosen = poetry_selection(given, {}, action)
+        # The plugin leaves out every group but main unless it is told to take it.
+        if not chosen.only and not chosen.groups:
+            chosen = replace(chosen, only=("main",))
+        elif not chosen.only and EVERYTHING not in chosen.groups:
+            chosen = replace(chosen, only=("main", *chosen.groups), groups=())
+        selection = replace(chosen, project=False)
+        return Installation("poetry", manifests, unresolved, exports=True, selection=selection)
     if action == "add" and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
         return Installation("poetry", named=True, packages=names)
@@ -57,6 +68,7 @@ TOOL = Tool(
     conventional=("poetry.lock", "pyproject.toml"),
     manifests=re.compile(r"poetry\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)poetry\.lock$": "#"},
+    comparable=lambda path: path.name.lower() == "poetry.lock",
     variables=re.compile(r"POETRY(_\w*)?"),
     runner=Runner("-C --directory -P --project"),
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
 from ...shell.script import Command
+from ..selection import Selection, pip_selection, uv_selection
 from .command_lines import (
     Arguments,
     Installation,
@@ -53,6 +54,7 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
                 constraints=only(constraints, given.words[2:], directory),
                 environment=interpreter("uv", directory, given, environment),
                 target=target(given, {}),
+                selection=pip_selection(given, environment, sync=True),
             )
         if given.words[1].text == "compile":
             manifests, unresolved = read_files(directory, given.words[2:])
@@ -76,11 +78,19 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
             without_project=without,
             selects=given.chosen(*_ADDING),
             leaves=given.chosen(*_LEAVING),
+            selection=uv_selection(given, environment),
         )
     if action == "run":
         return _run(given, environment, manifests, unresolved)
     if action == "export":
-        return Installation("uv", manifests, unresolved, exports=True)
+        selection = replace(
+            uv_selection(given, environment),
+            removes="",
+            project=not given.has("--no-emit-project"),
+            members=not given.has("--no-emit-workspace"),
+            local=not given.has("--no-emit-local"),
+        )
+        return Installation("uv", manifests, unresolved, exports=True, selection=selection)
     if action == "add":
         files, unknown = read_files(
             directory, given.values("-r", "--requirements", "--requirement")
@@ -119,9 +129,16 @@ def _run(
             implied=True,
             selects=given.chosen(*_ADDING),
             leaves=given.chosen(*_LEAVING),
+            selection=_run_selection(given, environment),
         )
     names = tuple(package_name(word.text) for word in given.values("--with"))
     return Installation("uv", named=True, packages=names, apart=True) if names else None
+
+
+def _run_selection(given: Arguments, environment: Mapping[str, str]) -> Selection:
+    """``uv run`` uninstalls nothing unless it is told to be exact."""
+    selection = uv_selection(given, environment)
+    return selection if given.has("--exact") else replace(selection, removes="")
 
 
 TOOL = Tool(
@@ -133,6 +150,7 @@ TOOL = Tool(
     conventional=("uv.lock", "requirements.txt", "pyproject.toml"),
     manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)uv\.lock$": "#"},
+    comparable=lambda path: path.name.lower() == "uv.lock",
     variables=re.compile(r"UV(_\w*)?"),
     runner=Runner(
         "--project --directory --extra --group --only-group --with --with-requirements "

@@ -1,0 +1,98 @@
+"""``pylock.toml`` (PEP 751): a flat list of packages with markers over extras and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...errors import Unverifiable
+from ..documents import table
+from ..installed import normalised
+from ..requirements import Requirements
+from ..selection import EVERYTHING, Selection
+from .graph import (
+    Applies,
+    Pin,
+    Projects,
+    chosen,
+    digests_of,
+    listed,
+    merged,
+    requirements_of,
+    text_of,
+)
+from .pdm import pdm_groups
+
+__all__ = ["resolve"]
+
+_KEPT = ("pip", "setuptools", "wheel", "uv", "pip-tools", "pdm")
+
+
+def resolve(
+    document: Mapping[str, Any],
+    projects: Projects,
+    selection: Selection,
+    applies: Applies,
+    source: str,
+) -> Requirements:
+    """What an installer takes of a lock: its default groups, and what is asked for besides.
+
+    PDM takes the groups that it takes of a lock of its own.
+
+    Raises ConfigError for what is no such lock, Unverifiable for one of a
+    later version.
+    """
+    version = text_of(document, "lock-version")
+    if not version.startswith("1."):
+        raise Unverifiable(f"{source} is of a version that is not known: {version or 'none'}")
+    if selection.tool == "pdm":
+        locked = [*_names(document, "dependency-groups"), *_names(document, "extras")]
+        groups = pdm_groups(projects("."), locked, selection)
+        active = {"extras": groups, "dependency_groups": groups}
+    else:
+        active = {
+            "extras": _wanted(selection.extras, _names(document, "extras")),
+            "dependency_groups": _groups(document, selection),
+        }
+    pins = []
+    for package in listed(document, "packages", source):
+        marker = chosen(text_of(package, "marker"), active)
+        holds = applies(marker)
+        if holds is not False:
+            pins.append(_pin(package, "" if holds else marker))
+    left_out = {normalised(name) for name in selection.left_out}
+    pins = [pin for pin in pins if pin.name not in left_out]
+    return requirements_of(source, merged(pins), removes=bool(selection.removes), optional=_KEPT)
+
+
+def _names(document: Mapping[str, Any], key: str) -> list[str]:
+    value = document.get(key)
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
+def _wanted(names: tuple[str, ...], declared: Iterable[str]) -> frozenset[str]:
+    return frozenset(declared if EVERYTHING in names else names)
+
+
+def _groups(document: Mapping[str, Any], selection: Selection) -> frozenset[str]:
+    found = {*_wanted(selection.groups, _names(document, "dependency-groups"))}
+    if selection.default_groups:
+        found |= {*_names(document, "default-groups")}
+    return frozenset(found - {*selection.without})
+
+
+def _pin(package: Mapping[str, Any], doubt: str) -> Pin:
+    name, version = normalised(text_of(package, "name")), text_of(package, "version")
+    vcs, directory, archive = (table(package, key) for key in ("vcs", "directory", "archive"))
+    if vcs:
+        commit = text_of(vcs, "commit-id")
+        digests = frozenset({f"commit:{commit}"}) if commit else frozenset[str]()
+        return Pin(name, version, doubt, digests, text_of(vcs, "url") or text_of(vcs, "path"))
+    if directory:
+        return Pin(name, version, doubt, direct=text_of(directory, "path"))
+    if archive:
+        place = text_of(archive, "url") or text_of(archive, "path")
+        return Pin(name, version, doubt, digests_of(archive.get("hashes")), place)
+    files = [*listed(package, "wheels", name), table(package, "sdist")]
+    digests = frozenset(digest for file in files for digest in digests_of(file.get("hashes")))
+    return Pin(name, version, doubt, digests)

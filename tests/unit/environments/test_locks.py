@@ -1,0 +1,69 @@
+"""Locks: the packages that each tool itself would install of them, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments.installed import Environment, normalised
+from pytest_dockercache.environments.markers import Machine
+from pytest_dockercache.environments.requirements import Requirements, read_requirements
+from pytest_dockercache.environments.tools import recognised, runner_of
+from pytest_dockercache.shell.running import step_commands
+
+LOCKS = Path(__file__).parent / "locks"
+
+
+def machine(python: str, platform: str = "linux/amd64") -> Machine:
+    """An image's Python of which only the two first numbers are known, as site-packages tells."""
+    return Machine.of(Environment("/v", (), {}, (), (f"python{python}",)), platform)
+
+
+def rows() -> Iterator[object]:
+    for file in sorted(LOCKS.glob("*/expected.json")):
+        for row in json.loads(file.read_text())["installed"]:
+            name = f"{file.parent.name}: {row['command']} ({row['python']})"
+            yield pytest.param(file.parent, row, id=name)
+
+
+def installed_by(
+    lock: Path, command: str, python: str, platform: str = "linux/amd64"
+) -> Requirements:
+    """What a command line installs of a lock into an image with this Python."""
+    steps = plan(parse_dockerfile(f"FROM base\nWORKDIR /app\nRUN {command}\n"))
+    (words,) = step_commands(steps[-1], runner_of)
+    installation = recognised(words, steps[-1])
+    assert installation is not None
+    wanted = read_requirements(lock, platform=platform, selection=installation.selection)
+    return wanted.on(machine(python, platform))
+
+
+@pytest.mark.parametrize(("project", "row"), [*rows()])
+def test_a_lock_is_read_as_its_own_tool_reads_it(project: Path, row: dict[str, Any]) -> None:
+    lock = next(file for file in project.iterdir() if file.name in LOCK_NAMES)
+    found = installed_by(lock, row["command"], row["python"])
+    assert packages(found.pip, project) == packages(row["packages"], project)
+
+
+def packages(lines: Iterable[str], project: Path) -> list[str]:
+    """Names and versions; of projects, which have no place on an index, the names alone.
+
+    So of colorama in Pipfile.lock, which has it without a version. ``pdm sync
+    --dry-run`` does not name the project that it installs too.
+    """
+    local = {"demo", "helper", "one", "two"} | ({"colorama"} if project.name == "pipenv" else set())
+    found = [
+        line.partition("==")[0] if line.partition("==")[0] in local else line for line in lines
+    ]
+    silent = {"demo"} if project.name in ("pdm", "pdm-targets", "pylock") else set()
+    return sorted(
+        normalised(line) if "==" not in line else line for line in found if line not in silent
+    )
+
+
+LOCK_NAMES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
