@@ -18,6 +18,7 @@ from project_under_test import LABEL, ProjectUnderTest, by_line, ended, never
 
 from pytest_dockercache.engines import Engine, create_engine
 from pytest_dockercache.engines.buildx import Builder, Buildx
+from pytest_dockercache.engines.daemon import Daemon
 from pytest_dockercache.errors import BuildFailed, BuildTimeout, ConfigError, DockerCacheError
 from pytest_dockercache.model import Build, Edit, Step
 
@@ -190,6 +191,25 @@ def test_a_build_argument_reaches_the_build(engine: Engine, make: Make) -> None:
     assert said.stdout == f"yes {project.nonce}\n"
     changed = project.build(engine, build_args=(("WORD", "more"),))
     assert by_line(changed)[3] == "miss"
+
+
+def test_what_a_container_says_is_kept_whatever_the_daemons_own_log_driver_is(
+    engine: Engine,
+    make: Make,
+    docker_daemon: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = make({"Dockerfile": "FROM {tiny}\nRUN echo {nonce} > /word\n"})
+    image = str(project.build(engine).image)
+    kept: list[str] = []
+    monkeypatch.setattr(Daemon, "_remove_container", lambda self, name: kept.append(name))
+    said = engine.run(image, ["cat", "/word"], labels={LABEL: project.run})
+    monkeypatch.undo()
+    container = docker_daemon.containers.get(kept[0])
+    log = container.attrs["HostConfig"]["LogConfig"]
+    container.remove()
+    assert said.stdout == f"{project.nonce}\n"
+    assert log["Type"] == "json-file"
 
 
 def test_equal_keys_of_two_stages_are_no_hit_on_a_first_build(engine: Engine, make: Make) -> None:

@@ -43,6 +43,9 @@ _ALIVE_SECONDS = 10
 _ENDING_SECONDS = 3.0
 """How long a daemon is watched that may be about to end."""
 
+_LOG = {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}}
+"""The log driver of our containers: every daemon has it, and gives its logs back."""
+
 _LOG_SECONDS = 0.2
 """How long an empty log is given to hold something after all."""
 
@@ -345,7 +348,8 @@ class Daemon:
         api = self.client.api
         name = None
         try:
-            host = api.create_host_config(network_mode="none")
+            # The daemon's own log driver may keep nothing ("none") or give nothing back.
+            host = api.create_host_config(network_mode="none", log_config=_LOG)
             container = api.create_container(
                 image,
                 command=list(command),
