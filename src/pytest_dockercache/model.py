@@ -25,7 +25,9 @@ __all__ = [
     "SkipKind",
     "Status",
     "Step",
+    "megabytes",
     "named_step",
+    "shortened",
 ]
 
 Status = Literal["hit", "miss", "unknown", "not-reached"]
@@ -189,6 +191,19 @@ class Edit:
         name = {"dockerfile": "Dockerfile", "base": "FROM"}.get(self.kind, self.path or "")
         prefix = "--build-arg " if self.kind == "build-arg" else ""
         return f"{prefix}{name} ({self.detail})"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as people read them, in powers of ten like docker's own."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most ``width`` characters: the end of a longer one is an ellipsis."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def _line_count(text: str) -> str:

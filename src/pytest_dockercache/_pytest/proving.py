@@ -17,11 +17,10 @@ from typing import Protocol
 
 from ..cache import is_rebuilt
 from ..checks import CHECKS
-from ..checks.contents import megabytes
 from ..context import IgnoreRules
 from ..dockerfile.rewriting import applied, patch_of
 from ..errors import CacheAssertionError, DockerCacheError
-from ..model import Build, BuildSpec, Step
+from ..model import Build, BuildSpec, Step, megabytes
 from ..project import Settings
 from ..report.findings import Ending, FixReport, ImageReport, TriedFix
 from ..report.terminal import duration

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from ..dockerfile import Instruction, PlannedStep
 from ..dockerfile.expansion import variables_in
 from ..dockerfile.instructions import declared
-from ..model import Reason
+from ..model import Reason, shortened
 from .contents import Difference
 from .keys import Content, Facet, Key, Value
 from .prediction import Comparison, Prediction, Record, reads_root_by_content, same_value
@@ -557,5 +557,4 @@ def _quoted(text: str | None, width: int) -> str:
 
 
 def _cut(text: str, width: int = 40) -> str:
-    text = readable(text)
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return shortened(readable(text), width)

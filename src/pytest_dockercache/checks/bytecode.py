@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ..dockerfile import PlannedStep
 from ..fixing import Waste, without_pyc
 from ..image import Bytecode, bytecode
-from ..model import Fix, Row
+from ..model import Fix, Row, megabytes
 from ..project import Project
 from ..subject import Subject
-from .contents import Contents, megabytes
+from .contents import Contents
 from .mending import mended
 from .origins import Origin, origin_of
 from .reading import contents_of

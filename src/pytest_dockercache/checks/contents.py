@@ -11,7 +11,7 @@ from ..errors import Unverifiable
 from ..image import ImageLayers, LayerLines
 from ..model import Row
 
-__all__ = ["Contents", "megabytes"]
+__all__ = ["Contents"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,3 @@ class Contents:
         number = str(line) if line is not None else "base" if known_base else f"#{layer + 1}"
         text = self.texts.get(line or 0) or self.layers.created_by(layer)
         return Row(remark, number, text)
-
-
-def megabytes(size: int) -> str:
-    """Bytes as people read them, in powers of ten like docker's own."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} B"

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from ..dockerfile import PlannedStep
 from ..fixing import Hidden, showing_all_bytes
 from ..image import HiddenBytes, hidden
-from ..model import Fix
+from ..model import Fix, megabytes
 from ..project import Project
 from ..shell.running import step_commands
 from ..subject import Subject
-from .contents import Contents, megabytes
+from .contents import Contents
 from .mending import mended
 from .origins import origin_of
 from .reading import contents_of

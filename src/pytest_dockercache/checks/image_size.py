@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..model import megabytes
 from ..subject import Subject
-from .contents import Contents, megabytes
+from .contents import Contents
 from .reading import contents_of
 from .verdict import Verdict, broken
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BuildFailed, BuildTimeout, DockerCacheError, EngineUnavailable
-from ..model import Step
+from ..model import Step, shortened
 
 if TYPE_CHECKING:
     from ..context import MissingSource
@@ -59,7 +59,7 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         where = f"{request.spec.dockerfile.name}:{line}"
         verdict = f"the image does not build: {missing.verdict(where)}"
         details.append(f"{line:>4}  {_command(request, line)}")
-        details.append(f"  why    the builder says: {_shorten(error, 300)}")
+        details.append(f"  why    the builder says: {shortened(error, 300)}")
         fixes.append(missing.fix(request.spec.context, _better(request)))
     elif code is not None and command:
         verdict = f"the image does not build: {where} ends with exit code {code[1]}: {command}"
@@ -69,9 +69,9 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
                 "or somebody stopped its container"
             )
     elif command:
-        verdict = f"the image does not build: {where}: {command}: {_shorten(error, 300)}"
+        verdict = f"the image does not build: {where}: {command}: {shortened(error, 300)}"
     else:
-        verdict = f"the image does not build: {where}: {_shorten(error, 300)}"
+        verdict = f"the image does not build: {where}: {shortened(error, 300)}"
     if "requires BuildKit" in error:
         fixes.append("use --dockercache-engine=buildkit or buildx")
     if tail:
@@ -88,7 +88,7 @@ def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
     running = next((step for step in reversed(steps) if step.running), None)
     name = request.spec.dockerfile.name
     if running is not None:
-        text = _shorten(" ".join(running.text.split()), 80)
+        text = shortened(" ".join(running.text.split()), 80)
         what = f"{name}:{running.line} was running: {text}"
     else:
         what = f"no step of {name} was running"
@@ -101,7 +101,7 @@ def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
 def daemon_gone(said: str) -> EngineUnavailable:
     """The error for a daemon that went away during a build."""
     return EngineUnavailable(
-        f"the Docker daemon went away during the build: {_shorten(' '.join(said.split()), 300)}\n"
+        f"the Docker daemon went away during the build: {shortened(' '.join(said.split()), 300)}\n"
         "  fix    check that it runs (`docker info`) and has memory and disk left, then run again"
     )
 
@@ -151,7 +151,7 @@ def _better(request: BuildRequest) -> BetterContext | None:
 def _command(request: BuildRequest, line: int | None) -> str:
     for instruction in request.dockerfile.instructions:
         if instruction.line == line:
-            return _shorten(" ".join(instruction.text.split()), 120)
+            return shortened(" ".join(instruction.text.split()), 120)
     return ""
 
 
@@ -159,7 +159,3 @@ def _tail(log: str) -> list[str]:
     # A progress bar rewrites its line with carriage returns: its last state counts.
     lines = [line.rstrip().rpartition("\r")[2] for line in log.split("\n") if line.strip()]
     return lines[-_LOG_LINES:]
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"

@@ -3,14 +3,9 @@
 from .caches import CacheKind, CachePart, CacheProof, PackageCache, package_caches
 from .daemon import DEFAULT_SOURCES
 from .findings import Bytecode, HiddenBytes, bytecode, hidden, top_layers
+from .history import LayerLines, map_layers_to_lines
 from .index import Entry, Kind, LayerIndex, display
-from .layers import (
-    HistoryEntry,
-    ImageConfig,
-    ImageLayers,
-    LayerLines,
-    map_layers_to_lines,
-)
+from .layers import HistoryEntry, ImageConfig, ImageLayers
 from .limits import Limits
 from .opening import is_file_reference, open_image
 from .replay import Found, HiddenFile, LayerChanges, View, replay

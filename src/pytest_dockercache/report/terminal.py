@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..cache import is_rebuilt
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo, Status, Step
+from ..model import Build, EngineInfo, Status, Step, megabytes, shortened
 from ..presentable import presentable
 from ..runs import Leftovers
 from .findings import FixReport, ImageReport, SessionReport
@@ -46,16 +46,16 @@ def engine_line(engine: EngineInfo) -> str:
 def live_line(title: str, step: Step | None, seconds: float | None, width: int) -> str:
     """The line that is redrawn while a build runs, at most ``width`` columns."""
     if step is None:
-        return _cut(presentable(f"  {title} …"), width)
+        return shortened(presentable(f"  {title} …"), width)
     elapsed = "" if seconds is None else f"  {duration(seconds)}"
     head = presentable(f"  {title}: line {step.line} ")
     room = max(width - len(head) - len(elapsed), 8)
-    return _cut(f"{head}{_cut(_one_line(step.text), room)}{elapsed}", width)
+    return shortened(f"{head}{shortened(_one_line(step.text), room)}{elapsed}", width)
 
 
 def started_line(title: str, step: Step, width: int = 80) -> str:
     """The line of a log when a step starts to execute."""
-    return _cut(presentable(f"  {title}: line {step.line} ") + _one_line(step.text), width)
+    return shortened(presentable(f"  {title}: line {step.line} ") + _one_line(step.text), width)
 
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
@@ -70,7 +70,7 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
     for number, image in enumerate(shown):
         if number:
             yield ()
-        yield ((_cut(_title(image, session.engine), width), _BOLD),)
+        yield ((shortened(_title(image, session.engine), width), _BOLD),)
         if image.builds:
             yield from _table(image, width)
         if image.layers:
@@ -132,7 +132,7 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
             yield ((_after("also:", build, width), _PLAIN),)
     for build in image.builds:
         for warning in build.warnings:
-            yield ((_cut(warning, width), _WARNING),)
+            yield ((shortened(warning, width), _WARNING),)
 
 
 def _shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
@@ -167,7 +167,7 @@ def _after(word: str, build: Build, width: int) -> str:
         what = ""
     more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""
     ending = f"{more}, {_ending(build)}{what}"
-    return f"{word} {_cut(str(build.edits[0]), width - len(word) - 1 - len(ending))}{ending}"
+    return f"{word} {shortened(str(build.edits[0]), width - len(word) - 1 - len(ending))}{ending}"
 
 
 def _source_rebuild(image: ImageReport) -> Build | None:
@@ -185,7 +185,7 @@ def _source_rebuild(image: ImageReport) -> Build | None:
 def _row(
     step: Step, first: Build | None, after: Build | None, seconds: float | None, room: int
 ) -> Line:
-    text = _cut(_one_line(step.text), room)
+    text = shortened(_one_line(step.text), room)
     took = "" if seconds is None else f"{seconds:.1f}"
     return (
         (f"{step.line:>{_LINE}}  {text:<{room}} ", _BOLD if step.role == "environment" else _PLAIN),
@@ -245,16 +245,20 @@ def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
     head = "".join(f" {name:>{_SIZE}}" for name, _ in _COLUMNS) + (" by line" if by else "")
     yield ((f"{'line':>{_LINE}}  {'layer':<{room}}{head}", _PLAIN),)
     for row in rows:
-        text = _cut(_one_line(row.text), room)
+        text = shortened(_one_line(row.text), room)
+        size = megabytes(row.total("size"))
         pieces: list[tuple[str, Mapping[str, bool]]] = [
-            (f"{row.place:>{_LINE}}  {text:<{room}} {_size(row.total('size')):>{_SIZE}}", _PLAIN)
+            (
+                f"{row.place:>{_LINE}}  {text:<{room}} {size:>{_SIZE}}",
+                _PLAIN,
+            )
         ]
         for _, of in _COLUMNS[1:]:
             amount = row.total(of)
             wasted = _WARNING if amount and row.own else _PLAIN
-            pieces.append((f" {_size(amount) if amount else '':>{_SIZE}}", wasted))
+            pieces.append((f" {megabytes(amount) if amount else '':>{_SIZE}}", wasted))
         if by:
-            pieces.append((f" {_cut(row.hidden_by, by)}", _PLAIN))
+            pieces.append((f" {shortened(row.hidden_by, by)}", _PLAIN))
         yield tuple(pieces)
 
 
@@ -299,18 +303,8 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
     for name in leftovers.stuck:
         yield ((f"left behind: {name}", _WARNING),)
     if leftovers.cache_bytes >= _WORTH_SAYING:
-        amount = _size(leftovers.cache_bytes)
+        amount = megabytes(leftovers.cache_bytes)
         yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
-
-
-def _size(amount: int) -> str:
-    """Bytes as people write them: powers of ten, one decimal."""
-    value = float(amount)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
 
 
 def duration(seconds: float) -> str:
@@ -327,7 +321,3 @@ def _one_line(text: str) -> str:
 
 def _first_line(text: str) -> str:
     return text.partition("\n")[0]
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"

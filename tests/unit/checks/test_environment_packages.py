@@ -17,7 +17,8 @@ from pytest_dockercache.checks.environment_packages import readers_of
 from pytest_dockercache.environments.places import places
 from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
 from pytest_dockercache.image import replay
-from pytest_dockercache.image.layers import ImageConfig, LayerLines
+from pytest_dockercache.image.history import LayerLines
+from pytest_dockercache.image.layers import ImageConfig
 
 CONDA_PATH = {"PATH": "/opt/conda/bin:/usr/bin:/bin"}
 SITE = "usr/local/lib/python3.10/site-packages"
