@@ -20,8 +20,10 @@ __all__ = ["judge"]
 
 def judge(subject: Subject) -> Verdict:
     """Edit every group of source files, and see which environment steps run again."""
-    _require_environment(subject)
     project = subject.project
+    if not project.commands:
+        _require_recognised(project)
+    environment_steps(subject, subject.first().steps)
     trials = trials_of(project)
     if not trials.files:
         raise DoesNotApply("the image takes no source file of the build context")
@@ -49,6 +51,7 @@ def judge(subject: Subject) -> Verdict:
             "whether the environment needs all that it stands on is not known: "
             + "; ".join(unsettled.values())
         )
+    _require_recognised(project)
     return _kept(project, trials)
 
 
@@ -56,9 +59,8 @@ def _asks(tried: Tried, trials: Trials) -> bool:
     return any(edit in trials.files for edit in tried.edits)
 
 
-def _require_environment(subject: Subject) -> None:
-    """Raise unless an environment step was recognised, and every RUN that looks like one."""
-    project = subject.project
+def _require_recognised(project: Project) -> None:
+    """Raise Unverifiable for a RUN below source files that looks like an installation."""
     doubtful = _unrecognised_below_source(project)
     if doubtful:
         first = doubtful[0]
@@ -67,7 +69,6 @@ def _require_environment(subject: Subject) -> None:
             "installation that runs again after a source edit, and is not recognised: name it "
             "with --dockercache-env-step=REGEX"
         )
-    environment_steps(subject, subject.first().steps)
 
 
 def _unrecognised_below_source(project: Project) -> tuple[PlannedStep, ...]:
@@ -76,7 +77,9 @@ def _unrecognised_below_source(project: Project) -> tuple[PlannedStep, ...]:
     grounds = grounds_of(project.steps, {step.line for step in suspects})
     source = {line for group in project.survey.source_groups for line in group.lines}
     return tuple(
-        ground.step for ground in grounds if any(step.line in source for step in ground.steps)
+        ground.step
+        for ground in grounds
+        if ground.step in suspects and any(step.line in source for step in ground.steps)
     )
 
 

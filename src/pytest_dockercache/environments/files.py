@@ -156,9 +156,16 @@ def _origins(view: StepView, manifest: str) -> tuple[str, ...]:
 
 
 def _namesakes(view: StepView, manifest: str) -> tuple[str, ...]:
-    """The one visible context file with the manifest's name: a RUN may have moved it."""
+    """The one visible context file with the manifest's name: a RUN may have moved it.
+
+    Of a name with wildcards (``find -name 'requirements*.txt' -exec …``) all that match.
+    """
     name = posixpath.basename(manifest)
     visible = view.own.present | view.before.present
+    if has_wildcard(name):
+        with contextlib.suppress(BadPatternError):
+            matches = compile_match(name)
+            return tuple(sorted(path for path in visible if matches(posixpath.basename(path))))
     candidates = [path for path in visible if posixpath.basename(path) == name]
     return tuple(candidates) if len(candidates) == 1 else ()
 

@@ -482,6 +482,15 @@ def test_a_run_below_the_source_that_looks_like_an_installation_is_not_green(mak
         LAYER.judge(judged)
 
 
+def test_a_rebuilt_environment_is_a_failure_whatever_else_looks_like_an_installation(
+    make: Make,
+) -> None:
+    dockerfile = CONTEXT_FIRST + "RUN npm ci\n"
+    last = len(dockerfile.splitlines())
+    judged = make(dockerfile, misses={"src/main.py": [2, 3, last]})
+    assert str(failure(LAYER, judged)).startswith("env layer was rebuilt")
+
+
 def test_two_late_arguments_are_both_named(make: Make, snapshot: SnapshotAssertion) -> None:
     dockerfile = ARGUMENT.replace("ARG GIT_SHA=unknown", "ARG GIT_SHA\nARG BUILD_DATE")
     judged = make(dockerfile, misses={"GIT_SHA": [5, 6], "BUILD_DATE": [5, 6], "src/main.py": [6]})

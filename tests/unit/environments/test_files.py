@@ -183,3 +183,13 @@ def test_a_step_that_can_see_a_manifest_need_not_read_it(make: Make) -> None:
     )
     (file,) = example.environment()
     assert (file.readers, file.read_by) == ((3, 4), (3,))
+
+
+def test_files_that_find_hands_to_the_installer_are_environment_files(make: Make) -> None:
+    run = "RUN find . -name 'requirements-*.txt' -exec pip install -r {} ';'\n"
+    files = ("requirements-a.txt", "sub/requirements-b.txt", "requirements.txt")
+    found = make(f"FROM a\nCOPY . .\n{run}", *files).environment()
+    assert {file.path: file.readers for file in found} == {
+        "requirements-a.txt": (3,),
+        "sub/requirements-b.txt": (3,),
+    }
