@@ -279,14 +279,15 @@ class Subject:
         # Asked at most once: it may have to look at thousands of files.
         forecast = lru_cache(1)(lambda: self._forecast(spec, staged.patch))
         explained = explain(build, built, forecast)
-        changed: frozenset[int] = frozenset()
+        changed = unchanged = frozenset[int]()
         if staged.patch is not None and (
             staged.patch.dockerfile is not None
             or not staged.patch.ignore.says_the_same(self.project.ignore)
             or any(map(can_be_repeated, edits))
         ):
             changed = frozenset(item.step.line for item in forecast() if item.status == "miss")
-        build = doubt_repeated_edits(explained, built, changed)
+            unchanged = frozenset(item.step.line for item in forecast() if item.status == "hit")
+        build = doubt_repeated_edits(explained, built, changed, unchanged - changed)
         self._durations.remember(build.steps)
         return build, unexplained_misses(build, forecast)
 

@@ -33,14 +33,18 @@ def can_be_repeated(edit: Edit) -> bool:
 
 
 def doubt_repeated_edits(
-    build: Build, steps: Sequence[PlannedStep], changed: Collection[int] = ()
+    build: Build,
+    steps: Sequence[PlannedStep],
+    changed: Collection[int] = (),
+    unchanged: Collection[int] = (),
 ) -> Build:
     """Turn into ``unknown`` each hit of a step that certainly depends on a repeatable edit.
 
     The steps below such a step, and those that copy from its stage, become
     unknown with it. ``steps`` is the plan of the Dockerfile that was built;
-    ``changed`` are the lines whose keys the edits are known to change, if any
-    of them can be repeated.
+    ``changed`` and ``unchanged`` are the lines whose keys the edits are known
+    to change, or not to change (an argument given the value that it has), if
+    any of them can be repeated.
     """
     repeatable = [edit for edit in build.edits if can_be_repeated(edit)]
     if not repeatable and not changed:
@@ -60,7 +64,9 @@ def doubt_repeated_edits(
         if step.status == "hit" and item is not None:
             chain = ancestors.get(step.stage, frozenset({step.stage}))
             copied = {labels.get(t.origin) for t in item.transfers if isinstance(t.origin, int)}
-            certain = step.line in changed or _depends(item, repeatable, base)
+            certain = step.line in changed or (
+                step.line not in unchanged and _depends(item, repeatable, base)
+            )
             if chain & doubtful or copied & doubtful or certain:
                 doubtful.add(step.stage)
                 note = (

@@ -56,7 +56,8 @@ class Key:
     and all else that only changes the image's configuration). ``rooted`` is
     False for a real ``COPY --link``, which knows nothing of the step below.
     ``base`` is what a stage starts from: the image, or "" within a stage and
-    for a stage that is built from another.
+    for a stage that is built from another; ``image`` is its name and platform:
+    two names of one image are one base and two vertices.
     """
 
     step: PlannedStep
@@ -65,6 +66,7 @@ class Key:
     runs: bool = True
     rooted: bool = True
     base: str = ""
+    image: str = ""
 
     def facet(self, name: str) -> Value | None:
         """The value of a facet, None if the operation has none of that name."""
@@ -117,9 +119,16 @@ class _Reading:
             return self._copy()
         if keyword == "WORKDIR" and self.step.ordinal is not None:
             return Key(self.step, self._workdir())
-        return Key(self.step, (), runs=False, base=self._base())
+        return Key(self.step, (), runs=False, base=self._base(), image=self._image())
 
     # -- FROM
+
+    def _image(self) -> str:
+        """The name by which the builder knows the image that a root file system starts with."""
+        stage = self.step.stage
+        if self.step.instruction.keyword != "FROM" or stage.parent is not None:
+            return ""
+        return f"{canonical_image(stage.base)} {self._platform() or ''}".rstrip()
 
     def _base(self) -> str:
         """The image that a FROM starts a root file system with."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..context.edits import UNIQUE_WORD
 from ..context.gomatch import has_wildcard
 from ..context.missing import missing_sources
 from ..context.places import better_context
@@ -210,7 +211,9 @@ class Comparison:
         A number stands for what a step is made of: stages that copy from one
         another several times would otherwise be described over and over.
         """
-        end: object = chain[0][0].base if chain else None
+        # What counts is the name of the image (two names are two inputs, run with
+        # BuildKit 0.13), not that both have the same layers.
+        end: object = chain[0][0].image if chain else None
         for key, _ in chain:
             if not key.runs:
                 continue
@@ -581,7 +584,10 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
             return "different"
         # Equal text around the difference, whatever the base makes of it.
         rests = without_common_ends(tokens(old), tokens(new))
-        return "unknown" if any(map(is_unknown, rests)) else "different"
+        if not any(map(is_unknown, rests)):
+            return "different"
+        # No base sets what the run made up for one build.
+        return "different" if _unique_in(old) != _unique_in(new) else "unknown"
     if isinstance(old, tuple) and isinstance(new, tuple) and len(old) != len(new):
         # Only a SHELL stands for any number of words; what it runs is the last one.
         first_words = [word for words in (old, new) for word in words[:1]]
@@ -600,6 +606,10 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
     if _mentions_base(old) or _mentions_base(new):
         return "unknown"
     return "different"
+
+
+def _unique_in(text: str) -> list[str]:
+    return UNIQUE_WORD.findall(text)
 
 
 def without_common_ends(one: list[str], other: list[str]) -> list[str]:

@@ -168,6 +168,12 @@ def apply_argument_edits(
     return spec.with_build_args(changes) if changes else spec
 
 
+_WORD = "dockercache"
+
+UNIQUE_WORD = re.compile(rf"{_WORD}[0-9a-f]{{12}}")
+"""A value that one build has for an argument without a value, and nothing else in the world."""
+
+
 def argument_value(current: str | None, nonce: str) -> str:
     """A value unlike ``current`` that a Dockerfile made for ``current`` can still digest.
 
@@ -179,7 +185,7 @@ def argument_value(current: str | None, nonce: str) -> str:
     digest = hashlib.sha256(nonce.encode()).hexdigest()
     number = int(digest[:12], 16)
     if not current:
-        return f"dockercache{digest[:12]}"
+        return f"{_WORD}{digest[:12]}"
     if re.fullmatch(r"[0-9a-f]{7,64}", current) and re.search(r"[a-f]", current):
         return _unlike(current, digest[: len(current)])
     date = re.fullmatch(r"\d{4}-\d{2}-\d{2}(.*)", current, re.DOTALL)

@@ -17,6 +17,7 @@ from .stages import (
     stage_label,
 )
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
+from .valueless import ValuelessSource, valueless_source
 
 __all__ = [
     "BaseImage",
@@ -28,6 +29,7 @@ __all__ = [
     "Stage",
     "SubstitutionError",
     "Transfer",
+    "ValuelessSource",
     "carried",
     "contributing_stages",
     "declared",
@@ -41,6 +43,7 @@ __all__ = [
     "resolve_stage",
     "resolved_stages",
     "stage_label",
+    "valueless_source",
     "vertex_name",
     "with_base",
     "with_instruction",

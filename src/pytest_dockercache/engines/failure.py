@@ -12,9 +12,17 @@ from ..model import Step, shortened
 if TYPE_CHECKING:
     from ..context import MissingSource
     from ..context.places import BetterContext
+    from ..dockerfile import ValuelessSource
     from .base import BuildRequest
 
-__all__ = ["KILLED", "build_failed", "build_timeout", "daemon_gone", "says_daemon_gone"]
+__all__ = [
+    "KILLED",
+    "build_failed",
+    "build_timeout",
+    "daemon_gone",
+    "says_daemon_gone",
+    "says_no_space",
+]
 
 _LOG_LINES = 20
 
@@ -72,6 +80,10 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         verdict = f"the image does not build: {where}: {command}: {shortened(error, 300)}"
     else:
         verdict = f"the image does not build: {where}: {shortened(error, 300)}"
+    valueless = _valueless(request, line)
+    if valueless is not None:
+        details.append(f"  why    {valueless}")
+        fixes.insert(0, valueless.fix)
     if "requires BuildKit" in error:
         fixes.append("use --dockercache-engine=buildkit or buildx")
     if tail:
@@ -111,6 +123,11 @@ def says_daemon_gone(text: str) -> bool:
     return _GONE.search(text) is not None
 
 
+def says_no_space(text: str) -> bool:
+    """Whether a text says that a disk is full."""
+    return _NO_SPACE.search(text) is not None
+
+
 def _missing(request: BuildRequest, line: int | None, error: str) -> MissingSource | None:
     """The file that a step takes and the context does not hold, if the error is about that."""
     if _NOT_FOUND.search(error) is None:
@@ -146,6 +163,20 @@ def _better(request: BuildRequest) -> BetterContext | None:
     except DockerCacheError:
         return None
     return better_context(steps, spec.dockerfile, spec.context)
+
+
+def _valueless(request: BuildRequest, line: int | None) -> ValuelessSource | None:
+    """An argument without a value that names what the failing step copies, or one above it."""
+    from ..dockerfile import plan, valueless_source
+
+    spec = request.spec
+    try:
+        steps = plan(request.dockerfile, spec.target, dict(spec.build_args))
+    except DockerCacheError:
+        return None
+    return valueless_source(
+        request.dockerfile, [step for step in steps if line is None or step.line <= line]
+    )
 
 
 def _command(request: BuildRequest, line: int | None) -> str:

@@ -58,13 +58,20 @@ class Model:
         """Predict one build; nothing runs, so there is nothing to ``watch``.
 
         Raises BuildFailed if a COPY names a file that is not in the context,
-        and ConfigError for a Dockerfile that builders refuse.
+        ConfigError for a Dockerfile that builders refuse, and Unverifiable if
+        nobody says what a COPY takes.
         """
         from ..cache import predict
+        from ..dockerfile import plan, valueless_source
 
         if request.snapshots is None:
             raise DockerCacheError("a prediction needs the project before and after the edit")
         started = time.monotonic()
+        spec = request.spec
+        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
+        valueless = valueless_source(request.dockerfile, planned)
+        if valueless is not None:
+            raise Unverifiable(f"{valueless}; {valueless.fix}")
         steps = []
         for forecast in predict(*request.snapshots):
             step = planned_step(forecast.step, request.roles)

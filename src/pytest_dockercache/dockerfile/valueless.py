@@ -1,0 +1,65 @@
+"""Build arguments without a value that name what a step copies: the build cannot go well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .instructions import declared, json_strings
+from .syntax import Dockerfile, PlannedStep
+
+__all__ = ["ValuelessSource", "valueless_source"]
+
+
+@dataclass(frozen=True)
+class ValuelessSource:
+    """A COPY or ADD in ``line`` whose source an argument names that has no value.
+
+    ``declared`` is the line of its ARG. A base image that sets a variable of
+    this name gives it a value all the same.
+    """
+
+    name: str
+    declared: int
+    line: int
+
+    def __str__(self) -> str:
+        return (
+            f"build argument {self.name} (line {self.declared}) has no value, "
+            f"and names what line {self.line} copies"
+        )
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        return f"give it a value: --dockercache-build-arg={self.name}=VALUE"
+
+
+def valueless_source(
+    dockerfile: Dockerfile, steps: Iterable[PlannedStep]
+) -> ValuelessSource | None:
+    """The first source of these steps that an argument without a value names."""
+    for step in steps:
+        if step.instruction.keyword not in ("COPY", "ADD"):
+            continue
+        words = json_strings(step.instruction.value) or step.instruction.value.split()
+        values = dict(step.environment)
+        for name in step.declared_args:
+            plain = re.compile(rf"\$(?:{re.escape(name)}(?!\w)|\{{{re.escape(name)}\}})")
+            if name not in values and any(map(plain.search, words[:-1])):
+                line = _declaration(dockerfile, name, step)
+                return ValuelessSource(name, line, step.line)
+    return None
+
+
+def _declaration(dockerfile: Dockerfile, name: str, step: PlannedStep) -> int:
+    """The line of the last ARG of that name above a step."""
+    lines = [
+        instruction.line
+        for instruction in dockerfile.instructions
+        if instruction.keyword == "ARG"
+        and instruction.line < step.line
+        and any(other == name for other, _ in declared(instruction))
+    ]
+    return lines[-1] if lines else step.line
