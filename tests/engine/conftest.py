@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,8 @@ import docker
 import pytest
 from docker.errors import DockerException
 from filelock import FileLock
+
+from tiny_image import require_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
@@ -88,55 +88,5 @@ def tiny(docker_daemon: docker.DockerClient, shared_directory: Path) -> str:
 
     It is made once and kept, like the stand-in for miniconda.
     """
-    tag = "dockercache-test-tiny:1"
     with FileLock(shared_directory / "tiny.lock"):
-        if not docker_daemon.images.list(tag):
-            busybox = _busybox(shared_directory)
-            docker_daemon.api.import_image_from_data(
-                _root_of(busybox),
-                repository=tag.partition(":")[0],
-                tag=tag.partition(":")[2],
-                changes=["ENV PATH=/bin", "LABEL dockercache.test.base=tiny"],
-            )
-    return tag
-
-
-def _busybox(directory: Path) -> Path:
-    """A statically linked busybox: Debian's, or else the one that is installed."""
-    made = subprocess.run(
-        "apt-get -o APT::Sandbox::User=root download -q busybox-static"
-        " && dpkg-deb -x busybox-static_*.deb busybox",
-        shell=True,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    found = [path for path in directory.glob("busybox/**/bin/busybox") if path.is_file()]
-    installed = shutil.which("busybox")
-    if found or installed:
-        return found[0] if found else Path(str(installed))
-    return pytest.fail(f"install busybox-static: {made.stderr}", pytrace=False)
-
-
-def _root_of(busybox: Path) -> bytes:
-    """A root file system in a tar: busybox, its applets, one user."""
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name in ("bin", "etc", "tmp"):
-            directory = tarfile.TarInfo(name)
-            directory.type, directory.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(directory)
-        for name, content in (
-            ("bin/busybox", busybox.read_bytes()),
-            ("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"),
-        ):
-            file = tarfile.TarInfo(name)
-            file.size, file.mode = len(content), 0o755
-            tar.addfile(file, io.BytesIO(content))
-        for applet in set(applets.stdout.split()) - {"busybox"}:
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    return made.getvalue()
+        return require_tiny(docker_daemon, shared_directory)

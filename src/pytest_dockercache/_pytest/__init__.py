@@ -48,7 +48,9 @@ def activate(config: pytest.Config) -> None:
 
         question()
     from .gate import Gate
+    from .signals import end_like_interrupt
 
+    end_like_interrupt(config)
     config.pluginmanager.register(Gate(config), _NAME)
 
 

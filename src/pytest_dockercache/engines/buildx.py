@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import json
 import os
 import re
@@ -17,13 +18,14 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cache import BUILDKIT
+from ..cache_home import writing
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .base import BuildRequest, stopped
@@ -40,11 +42,13 @@ from .docker_command import (
     said_by_docker,
     supported,
 )
-from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone
+from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone, says_no_space
 from .inbox import Inbox
 from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
+from .sdk import load_sdk
 from .vertices import Observation
+from .watchdog import guarded
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -106,6 +110,7 @@ def find_builder(name: str | None, context: str | None = None) -> Builder:
     """
     wanted = name or os.environ.get("BUILDX_BUILDER") or None
     if context is None:
+        load_sdk()
         from .daemon import current_context
 
         context = current_context()
@@ -151,6 +156,7 @@ def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
     """The daemon, connected to when something is first asked of it: buildx is starting up then."""
     if not isinstance(daemon, Reached):
         return daemon
+    load_sdk()
     from .daemon import connect
 
     try:
@@ -215,9 +221,13 @@ class Buildx(DaemonSide):
         deadline = None if request.timeout is None else started + request.timeout
         # Beside the staged context: what a killed run leaves there, the next one sweeps.
         # A cancelled buildx may still write there while it is being removed.
-        with tempfile.TemporaryDirectory(
-            dir=request.staged.root.parent, ignore_cleanup_errors=True
-        ) as name:
+        with contextlib.ExitStack() as guards:
+            with writing(request.staged.root.parent):
+                name = guards.enter_context(
+                    tempfile.TemporaryDirectory(
+                        dir=request.staged.root.parent, ignore_cleanup_errors=True
+                    )
+                )
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
             mark = None if self._in_daemon else uuid.uuid4().hex
             command = build_command(
@@ -232,7 +242,7 @@ class Buildx(DaemonSide):
             child = observation = None
             try:
                 with uninterrupted():
-                    child = _Child(command)
+                    child = guards.enter_context(_Child(command).guarded())
                 # While buildx is starting up.
                 observation = Observation(planned_steps(request, self._daemon), request.roles)
                 child.tell(observation)
@@ -257,6 +267,7 @@ class Buildx(DaemonSide):
                         made = observation.made() if observation is not None else ()
                         self._ledger.end(made, edited=bool(request.edits))
             if code != 0:
+                _require_space(Path(name), child.text)
                 self._fail(request, observation, child.text, code)
             image, provenance = self._outcome(iidfile, metadata, mark)
         observation.confirm(provenance)
@@ -343,6 +354,17 @@ class Buildx(DaemonSide):
         return said_by_docker(command, timeout=120)
 
 
+def _require_space(place: Path, text: Sequence[str]) -> None:
+    """Raise ConfigError if buildx could not write its answer, which lies below the cache directory.
+
+    The image may have been built: the daemon's disk has nothing to do with it.
+    """
+    for line in text:
+        if str(place) in line and says_no_space(line):
+            with writing(place):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 _EXCERPT = re.compile(r"^\s*(\d+) \| >>> ")
 
 
@@ -386,6 +408,12 @@ class _Child:
         # on every platform, and a full pipe would block the build.
         self._reader = threading.Thread(target=self._read, daemon=True, name="buildx progress")
         self._reader.start()
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[_Child]:
+        """The same; it ends with this process if that is killed within the block."""
+        with guarded(self._process.pid):
+            yield self
 
     def _read(self) -> None:
         assert self._process.stderr is not None

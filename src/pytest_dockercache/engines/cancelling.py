@@ -94,7 +94,7 @@ def _until_safe(build: _Running, clock: Callable[[], float]) -> None:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let a Ctrl-C wait until the end of this block.
+    """Let a Ctrl-C, and every other signal that a Python function answers, wait until the end.
 
     For beginning what has to be ended again: an interrupt between the two
     would leave a build that nobody knows.
@@ -103,13 +103,21 @@ def uninterrupted() -> Iterator[None]:
         yield  # only the main thread is interrupted
         return
     missed: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: missed.append(number))
+    handlers = {}
+    for number in (signal.SIGINT, *_ENDING):
+        if number == signal.SIGINT or callable(signal.getsignal(number)):
+            handlers[number] = signal.signal(number, lambda number, _: missed.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
-        if missed:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in missed[:1]:
+            signal.raise_signal(number)
+
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a session, where the session answers them (see ``_pytest/signals.py``)."""
 
 
 def _have_started(commands: list[str]) -> bool:

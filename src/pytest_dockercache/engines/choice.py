@@ -9,6 +9,7 @@ from ..errors import ConfigError, EngineUnavailable
 from .base import Engine
 from .docker_command import Plugin, question, supported
 from .registry import ENGINES, UNAVAILABLE
+from .sdk import load_sdk
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -60,6 +61,7 @@ def connect_buildx(why: str, builder: str | None, timeout: float | None = None) 
 
 def connect_buildkit(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine of the daemon's own BuildKit."""
+    load_sdk()
     from .buildkit import BuildKit
 
     return _on_daemon(lambda daemon: BuildKit(daemon, why), timeout)
@@ -67,6 +69,7 @@ def connect_buildkit(why: str, builder: str | None, timeout: float | None = None
 
 def connect_classic(why: str, builder: str | None, timeout: float | None = None) -> Engine:
     """The engine of the builder that Docker had before BuildKit."""
+    load_sdk()
     from .classic import Classic
 
     return _on_daemon(lambda daemon: Classic(daemon, why), timeout)
@@ -81,6 +84,7 @@ def connect_model(why: str, builder: str | None, timeout: float | None = None) -
 
 def _on_daemon(make: Callable[[Daemon], Engine], timeout: float | None) -> Engine:
     """An engine on the daemon that answers; the connection is closed if it cannot be made."""
+    load_sdk()
     from .daemon import connect
 
     daemon = connect(timeout)

@@ -9,6 +9,7 @@ from ..errors import EngineUnavailable
 from .base import Engine
 from .choice import create_engine
 from .docker_command import forget_answers
+from .watchdog import close_watchdog
 
 __all__ = ["close_engines", "connected_engine", "engine_of_builder"]
 
@@ -63,3 +64,4 @@ def close_engines() -> None:
         _open.popitem()[1].close()
     _silent.clear()
     forget_answers()
+    close_watchdog()

@@ -1,0 +1,17 @@
+"""The Docker SDK, imported late and in one piece."""
+
+from __future__ import annotations
+
+from .cancelling import uninterrupted
+
+__all__ = ["load_sdk"]
+
+
+def load_sdk() -> None:
+    """Import the SDK and what it stands on; an interrupt waits for the end.
+
+    An interrupt in the middle would leave half of ``requests`` among the
+    modules, and every later import of it would fail: that of the clean-up.
+    """
+    with uninterrupted():
+        import urllib3  # noqa: F401
