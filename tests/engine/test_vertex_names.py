@@ -12,7 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from pytest_dockercache.dockerfile import may_be_named, parse_dockerfile, plan, vertex_name
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.engines.vertices import match, parse_name
 
 pytestmark = pytest.mark.engine
 
@@ -71,11 +72,11 @@ def context(tmp_path: Path) -> Path:
 @pytest.fixture
 def names(
     docker_daemon: docker.DockerClient, context: Path
-) -> Iterator[Callable[[str], list[str]]]:
-    """Build a Dockerfile's text; return its vertices' names, FROM and internal ones left out."""
+) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Build a Dockerfile's text; return its steps' vertices: digest to name."""
     label = f"dockercache-test={uuid.uuid4().hex}"
 
-    def build(text: str) -> list[str]:
+    def build(text: str) -> dict[str, str]:
         (context / "Dockerfile").write_text(text)
         command = ["docker", "buildx", "build", "--progress=rawjson", f"--label={label}", "."]
         done = subprocess.run(command, cwd=context, capture_output=True, text=True)
@@ -88,34 +89,44 @@ def names(
             found.update((item["digest"], item["name"]) for item in record.get("vertexes") or ())
             start = done.stderr.find("{", end)
         steps = re.compile(r"\[(?!internal)[^]]*\d+/\d+\] (?!FROM )")
-        return sorted(name for name in found.values() if steps.match(name))
+        return {digest: name for digest, name in found.items() if steps.match(name)}
 
     yield build
     for image in docker_daemon.images.list(filters={"label": label}, all=True):
         docker_daemon.images.remove(image.id, noprune=True)
 
 
-def test_a_single_stage_is_named_exactly(names: Callable[[str], list[str]], miniconda: str) -> None:
-    text = SINGLE.format(base=miniconda, nonce=uuid.uuid4().hex)
-    steps = [step for step in plan(parse_dockerfile(text)) if step.instruction.keyword != "FROM"]
-    assert names(text) == sorted(name for step in steps if (name := vertex_name(step)))
-
-
-def test_stages_and_ordinals_find_the_step_and_the_text_fits(
-    names: Callable[[str], list[str]], miniconda: str
+def test_the_steps_of_a_single_stage_are_found_by_ordinal_and_exact_text(
+    names: Callable[[str], dict[str, str]], miniconda: str
 ) -> None:
-    text = STAGES.format(base=miniconda, nonce=uuid.uuid4().hex)
+    require_all_found(names, SINGLE.format(base=miniconda, nonce=uuid.uuid4().hex), exact=True)
+
+
+def test_the_steps_of_several_stages_are_found_by_stage_and_ordinal(
+    names: Callable[[str], dict[str, str]], miniconda: str
+) -> None:
+    require_all_found(names, STAGES.format(base=miniconda, nonce=uuid.uuid4().hex), exact=False)
+
+
+def require_all_found(names: Callable[[str], dict[str, str]], text: str, *, exact: bool) -> None:
+    """Every step has one vertex, every vertex is a step's, and nothing is doubted."""
     steps = plan(parse_dockerfile(text))
+    named = names(text)
+    found = match(steps, named)
+    assert found.doubts == {}
     expected = {
-        (step.label, step.ordinal): step
-        for step in steps
-        if step.ordinal is not None and step.instruction.keyword != "FROM"
+        position
+        for position, step in enumerate(steps)
+        if step.ordinal is not None and step.instruction.keyword != "FROM" and not step.triggered
     }
-    found = {}
-    for name in names(text):
-        parsed = re.fullmatch(r"\[(\S+) +(\d+)/\d+\] (.*)", name, re.DOTALL)
+    triggered = sum(step.triggered for step in steps)
+    own = {position for position in found.digests if not steps[position].triggered}
+    assert own == expected
+    taken = [digest for digests in found.digests.values() for digest in digests]
+    taken += [digest for trigger in found.triggers for digest in trigger.digests]
+    assert sorted(taken) == sorted(named)
+    assert len(taken) == len(expected) + triggered
+    for position, (digest,) in found.digests.items():
+        parsed = parse_name(named[digest])
         assert parsed is not None
-        step = expected[parsed[1], int(parsed[2])]
-        assert may_be_named(step, parsed[3]), name
-        found[parsed[1], int(parsed[2])] = step
-    assert found == expected
+        assert not exact or parsed.text == steps[position].expanded

@@ -31,7 +31,7 @@ from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
 from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown, tokens
 
-__all__ = ["Prediction", "Record", "Sameness", "predict_steps"]
+__all__ = ["Prediction", "Record", "Sameness"]
 
 Sameness = Literal["equal", "different", "unknown"]
 PredictedStatus = Literal["hit", "miss", "unknown"]
@@ -499,18 +499,6 @@ class Comparison:
                     return "different"
                 found = "unknown"
         return found
-
-
-def predict_steps(
-    before: Snapshot, after: Snapshot, dialect: Dialect = BUILDKIT
-) -> tuple[Prediction, ...]:
-    """Say of every step of ``after`` whether it is reused once ``before`` was built.
-
-    In Dockerfile order, FROM and settings included (``runs`` False). Raises
-    ConfigError for a Dockerfile that builders refuse, and BuildFailed if a
-    COPY names a file that is not in the context.
-    """
-    return tuple(Comparison(before, after, dialect).run().predictions)
 
 
 def require_sources(snapshot: Snapshot, made: Sequence[Key], dialect: Dialect) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
 from .instructions import declared, is_predefined
-from .naming import may_be_named, vertex_name
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .rewrite import with_base, with_instruction
@@ -35,7 +34,6 @@ __all__ = [
     "declared",
     "expand",
     "is_predefined",
-    "may_be_named",
     "parse_dockerfile",
     "plan",
     "reachable_stages",
@@ -44,7 +42,6 @@ __all__ = [
     "resolved_stages",
     "stage_label",
     "valueless_source",
-    "vertex_name",
     "with_base",
     "with_instruction",
 ]

@@ -24,60 +24,13 @@ Docker Engine 26.1 by the engine tests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from .expansion import Lexer, SubstitutionError
-from .instructions import heredoc_mark, mounts
-from .syntax import Instruction, PlannedStep
+from .instructions import heredoc_mark
+from .syntax import Instruction
 
-__all__ = ["may_be_named", "shown_text", "vertex_name"]
-
-_UNKNOWN = "\ue000"
-_ANYTHING = r"[\s\S]*"
-
-
-def vertex_name(step: PlannedStep) -> str | None:
-    """The name of a step's vertex as far as it is known; None for a step without a vertex.
-
-    It is not the last word for a step on a base of which nothing is known
-    (``step.known_base``) and for FROM, whose image is shown canonical and
-    with its digest: ask :func:`may_be_named`.
-    """
-    if step.ordinal is None:
-        return None
-    label = f"{step.label} " if step.label else ""
-    width = len(str(step.total))
-    return f"[{label}{step.ordinal:>{width}}/{step.total}] {step.expanded}"
-
-
-def may_be_named(step: PlannedStep, text: str) -> bool:
-    """Whether TEXT of a vertex's name can be this step's.
-
-    Where the text of the step refers to a variable that only the base image
-    may set, or that a secret sets (shown as ``****``), anything may stand.
-    """
-    instruction = step.instruction
-    if step.triggered:
-        text = text.removeprefix("ONBUILD ")
-    if instruction.flag("link") is not None:
-        text = text.removeprefix("LINK ")
-    if instruction.keyword == "FROM":
-        return text.startswith("FROM ")
-    if text == step.expanded:
-        return True
-    secrets = {dict(mount.options).get("env", "") for mount in mounts(instruction)} - {""}
-    if step.known_base and not secrets:
-        return False
-    variables = {name: value for name, value in step.environment if name not in secrets}
-    written = _written_text(instruction)
-    lexer = _lexer(instruction, step.escape, _UNKNOWN)
-    try:
-        shape = _upper_keyword(lexer.expand(written, variables))
-    except SubstitutionError:
-        shape = _UNKNOWN
-    pattern = _ANYTHING.join(re.escape(part) for part in shape.split(_UNKNOWN))
-    return text == _upper_keyword(written) or re.fullmatch(pattern, text) is not None
+__all__ = ["shown_text"]
 
 
 def shown_text(instruction: Instruction, variables: Mapping[str, str], escape: str) -> str:
@@ -94,10 +47,10 @@ def shown_text(instruction: Instruction, variables: Mapping[str, str], escape: s
     return _upper_keyword(text)
 
 
-def _lexer(instruction: Instruction, escape: str, unknown: str | None = None) -> Lexer:
+def _lexer(instruction: Instruction, escape: str) -> Lexer:
     if instruction.keyword == "RUN":
-        return Lexer(escape, raw_quotes=True, keep_unset=True, unknown=unknown)
-    return Lexer(escape, unknown=unknown)
+        return Lexer(escape, raw_quotes=True, keep_unset=True)
+    return Lexer(escape)
 
 
 def _written_text(instruction: Instruction) -> str:

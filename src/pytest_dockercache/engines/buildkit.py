@@ -11,15 +11,16 @@ from ..cache import UPLOADED
 from ..errors import DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
-from .base import BuildRequest, stopped
+from .base import BuildRequest
 from .cache_records import Ledger, Trace, claimed
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import build_failed, build_timeout, daemon_gone
+from .failure import build_failed, daemon_gone
 from .planning import planned_steps
 from .progress import Event, decode_trace
 from .vertices import Observation
+from .watching import watched
 
 __all__ = ["BuildKit"]
 
@@ -51,7 +52,6 @@ class BuildKit(DaemonSide):
         """
         refuse_secrets(request, "buildkit")
         started = time.monotonic()
-        deadline = None if request.timeout is None else started + request.timeout
         planned = planned_steps(request, self._daemon)
         observation = Observation(planned, request.roles)
         self._ledger.begin()
@@ -59,16 +59,9 @@ class BuildKit(DaemonSide):
         try:
             with uninterrupted():
                 running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
-            shown, news = observation.steps(), 0
-            while running.follow(deadline):
-                if observation.news != news:
-                    news, steps = observation.news, observation.steps()
-                    if steps != shown:
-                        shown = steps
-                        if watch(steps):
-                            return stopped(request, steps, started)
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise build_timeout(request, observation.steps())
+            ended = watched(running, observation, request, watch, started)
+            if ended is not None:
+                return ended
         except RefusedError as refusal:
             self._fail(request, observation, str(refusal))
         finally:

@@ -28,7 +28,7 @@ from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
-from .base import BuildRequest, stopped
+from .base import BuildRequest
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon_side import DaemonSide
@@ -42,13 +42,14 @@ from .docker_command import (
     said_by_docker,
     supported,
 )
-from .failure import build_failed, build_timeout, daemon_gone, says_daemon_gone, says_no_space
+from .failure import build_failed, daemon_gone, says_daemon_gone, says_no_space
 from .inbox import Inbox
 from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
 from .sdk import load_sdk
 from .vertices import Observation
 from .watchdog import guarded
+from .watching import watched
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -218,7 +219,6 @@ class Buildx(DaemonSide):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
         started = time.monotonic()
-        deadline = None if request.timeout is None else started + request.timeout
         # Beside the staged context: what a killed run leaves there, the next one sweeps.
         # A cancelled buildx may still write there while it is being removed.
         with contextlib.ExitStack() as guards:
@@ -248,16 +248,9 @@ class Buildx(DaemonSide):
                 child.tell(observation)
                 if request.meanwhile is not None:
                     request.meanwhile()
-                shown, news = observation.steps(), 0
-                while child.follow(deadline):
-                    if observation.news != news:
-                        news, steps = observation.news, observation.steps()
-                        if steps != shown:
-                            shown = steps
-                            if watch(steps):
-                                return stopped(request, steps, started)
-                    if deadline is not None and time.monotonic() >= deadline:
-                        raise build_timeout(request, observation.steps())
+                ended = watched(child, observation, request, watch, started)
+                if ended is not None:
+                    return ended
                 code = child.wait()
             finally:
                 if child is not None:

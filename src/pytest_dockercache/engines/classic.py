@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,12 @@ from ..cache import CLASSIC
 from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
 from .api_build import ApiBuild, RefusedError, refuse_secrets
-from .base import BuildRequest, stopped
+from .base import BuildRequest
 from .buildkit import line_in
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import KILLED, build_failed, build_timeout, daemon_gone
+from .failure import KILLED, build_failed, daemon_gone
+from .watching import watched
 
 if TYPE_CHECKING:
     from ..dockerfile import Dockerfile, Instruction
@@ -68,10 +70,16 @@ class Transcript:
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _current: int = 0
     _doubt: str | None = None
-    _text: str = ""
+    news: int = 0
 
     def take(self, text: str, now: float) -> bool:
-        """Take in the text of one record; return whether anything about a step is new.
+        """Take in the text of one record; return whether anything about a step is new."""
+        new = self._take(text, now)
+        self.news += new
+        return new
+
+    def _take(self, text: str, now: float) -> bool:
+        """Read the text of one record.
 
         What a command prints after ``Running in`` may look like the builder's
         own words: there only the next step's number, alone in its record, and
@@ -247,7 +255,6 @@ class Classic(DaemonSide):
 
         refuse_secrets(request, "classic")
         started = time.monotonic()
-        deadline = None if request.timeout is None else started + request.timeout
         spec = request.spec
         arguments = dict(spec.build_args)
         planned = plan(request.dockerfile, spec.target, arguments, all_stages=True)
@@ -264,35 +271,24 @@ class Classic(DaemonSide):
             request.roles,
             labels=bool(request.labels),
         )
-        shown = transcript.steps()
-        image = None
-        running = ApiBuild(self._daemon, request, planned, "1")
+        build = ApiBuild(self._daemon, request, planned, "1")
+        running = _Told(build, transcript)
         try:
-            while not running.ended:
-                for record in running.take(deadline):
-                    image = _image(record) or image
-                    if "error" in record:
-                        complaint = str(record["error"])
-                        if KILLED.search(complaint) and not self._daemon.lives_on():
-                            raise daemon_gone(complaint)
-                        raise build_failed(request, transcript.line, complaint, transcript.log)
-                    if not transcript.take(str(record.get("stream") or ""), time.monotonic()):
-                        continue
-                    steps = transcript.steps()
-                    if steps == shown:
-                        continue
-                    shown = steps
-                    if watch(steps):
-                        return stopped(request, steps, started)
-                if deadline is not None and time.monotonic() >= deadline and not running.ended:
-                    raise build_timeout(request, transcript.steps())
+            ended = watched(running, transcript, request, watch, started)
+            if ended is not None:
+                return ended
+            if running.complaint is not None:
+                if KILLED.search(running.complaint) and not self._daemon.lives_on():
+                    raise daemon_gone(running.complaint)
+                raise build_failed(request, transcript.line, running.complaint, transcript.log)
         except RefusedError as refusal:
             raise build_failed(request, line_in(str(refusal)), str(refusal)) from None
         finally:
             # This builder kills its container whenever it is cancelled.
-            running.stop()
+            build.stop()
             if request.edits:
                 self._made += transcript.made()
+        image = running.image
         if image is None:
             raise daemon_gone("its answer ended without an image")
         if not self._daemon.has_image(image):
@@ -319,6 +315,31 @@ class Classic(DaemonSide):
         One that somebody tagged, or built on, stays.
         """
         return self._daemon.remove_untagged(traces)
+
+
+class _Told:
+    """A running build, and what its transcript has been told so far."""
+
+    def __init__(self, build: ApiBuild, transcript: Transcript) -> None:
+        self._build = build
+        self._transcript = transcript
+        self._pending: deque[Mapping[str, Any]] = deque()
+        self.image: str | None = None
+        self.complaint: str | None = None
+
+    def follow(self, deadline: float | None) -> bool:
+        """Take in records up to the next news of a step; False at the end, or at an error."""
+        if not self._pending:
+            self._pending.extend(self._build.take(deadline))
+        while self._pending:
+            record = self._pending.popleft()
+            self.image = _image(record) or self.image
+            if "error" in record:
+                self.complaint = str(record["error"])
+                return False
+            if self._transcript.take(str(record.get("stream") or ""), time.monotonic()):
+                return True
+        return not self._build.ended
 
 
 def _image(record: Mapping[str, Any]) -> str | None:
