@@ -150,9 +150,11 @@ def _stages(
         stage.variables = list(parent.variables)
         stage.inherited = True
     else:
+        # First of all: what stands above it may have been built for another case, on
+        # another base, and is a hit there (the classic builder counts USER too).
+        stage.lines.append(Line("COPY nonce /.n"))
         if base == bases.CONFIGURED:
             stage.lines.append(Line("USER root", ("USER 0",)))
-        stage.lines.append(Line("COPY nonce /.n"))
         stage.paths = ["/.n"]
         if stage.has_shell:
             stage.paths.append("/etc/passwd")

@@ -1,0 +1,61 @@
+"""What is remembered of a project's steps between runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_dockercache.model import Step
+from pytest_dockercache.records import Durations
+
+
+@pytest.fixture
+def durations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Durations:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return Durations(tmp_path / "pytest-dockercache" / "durations" / "project.json")
+
+
+def ran(line: int, stage: str, seconds: float | None, text: str = "RUN work") -> Step:
+    return Step(line, stage, "RUN", text, status="miss", seconds=seconds)
+
+
+def test_equal_commands_of_two_stages_have_each_their_own_seconds(durations: Durations) -> None:
+    durations.remember([ran(4, "one", 0.4), ran(9, "two", 5.0)])
+    durations.remember([ran(9, "two", 6.0)])
+    assert durations.of(ran(4, "one", None)) == 0.4
+    assert durations.of(ran(9, "two", None)) == 6.0
+    assert durations.of(ran(5, "one", None)) is None
+
+
+def test_a_step_that_has_moved_is_known_by_its_text_where_it_is_alone(
+    durations: Durations,
+) -> None:
+    durations.remember([ran(4, "one", 0.4)])
+    assert durations.of(ran(5, "one", None)) is None
+    assert durations.of(ran(5, "one", None), alone=True) == 0.4
+    assert durations.of(ran(5, "one", None, "RUN other"), alone=True) is None
+    durations.remember([ran(9, "two", 5.0)])
+    assert durations.of(ran(6, "one", None), alone=True) is None
+
+
+def test_what_an_earlier_version_has_written_is_no_seconds_of_a_step(
+    durations: Durations, tmp_path: Path
+) -> None:
+    path = tmp_path / "pytest-dockercache" / "durations" / "project.json"
+    path.parent.mkdir(parents=True)
+    for text in ('{"RUN work": 3.0}', "[1, 2]", "{"):
+        path.write_text(text)
+        assert durations.of(ran(4, "one", None), alone=True) is None
+        durations.remember([ran(4, "one", 0.4)])
+        assert durations.of(ran(4, "one", None)) == 0.4
+
+
+def test_a_place_that_cannot_be_written_costs_the_memory_and_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    durations = Durations(tmp_path / "file" / "pytest-dockercache" / "durations" / "project.json")
+    durations.remember([ran(4, "one", 0.4)])
+    assert durations.of(ran(4, "one", None)) is None
