@@ -65,7 +65,6 @@ class Settings:
     engine: str = "auto"
     builder: str | None = None
     timeout: float | None = None
-    keep: bool = False
     edit: str | None = None
     env_step: str | None = None
     environment: tuple[str, ...] = ()

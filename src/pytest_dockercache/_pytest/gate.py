@@ -490,7 +490,7 @@ class Gate:
             fixes, images = self._proven(self.options.fix, images)
         report = SessionReport(sharing.known_engine(self._run), images, fixes=fixes)
         try:
-            self._finished = self._run.finish(keep=self.options.settings.keep)
+            self._finished = self._run.finish(keep=self.options.keep)
         except DockerCacheError as problem:
             self._finished = Leftovers(stuck=(first_line(self.shortened(str(problem))),))
         self._session_report = replace(report, leftovers=self._finished)

@@ -74,6 +74,7 @@ class Options:
     settings: Settings
     given: bool = True
     strict: bool = False
+    keep: bool = False
     skip: frozenset[str] = frozenset()
     reports: tuple[ReportChoice, ...] = ()
     dockerfiles: tuple[DockerfileChoice, ...] = ()
@@ -154,7 +155,6 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         engine=_engine(reader.value("engine")),
         builder=reader.text("builder"),
         timeout=_timeout(reader.value("timeout")),
-        keep=reader.flag("keep"),
         edit=reader.text("edit"),
         env_step=_pattern(reader.value("env-step")),
         environment=reader.texts("environment"),
@@ -172,6 +172,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         settings=settings,
         given=bool(config.getoption("dockercache")),
         strict=reader.flag("strict"),
+        keep=reader.flag("keep"),
         skip=_skipped(reader.values("skip"), checks),
         reports=tuple(_report(value) for value in reader.values("report")),
         dockerfiles=tuple(_dockerfile(value) for value in reader.values("dockerfile")),
