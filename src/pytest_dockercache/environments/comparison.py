@@ -63,6 +63,7 @@ def matches(
     machine = Machine.of(environment, platform)
     requirements = requirements.on(machine)
     differences: list[Difference] = []
+    doubtful: list[str] = []
     by_name: dict[str, list[MatchSpec]] = {}
     for spec in requirements.conda:
         by_name.setdefault(spec.name, []).append(spec)
@@ -72,6 +73,8 @@ def matches(
         if package is None:
             if name not in requirements.optional:
                 differences.append(Difference("missing", name, wanted))
+        elif _is_doubtful(specs, environment.several.get(normalised(name), ())):
+            doubtful.append(f"{name} {wanted} (there are records of several versions)")
         elif not all(_fits(spec, package, requirements) for spec in specs):
             found = _found_text(package) + (" of pip" if package.manager == "pip" else "")
             differences.append(Difference("differing", name, wanted, found))
@@ -84,7 +87,7 @@ def matches(
     ordered = sorted(differences, key=lambda item: (item.manager, item.name, item.kind))
     return Match(
         tuple(ordered),
-        requirements.unverified + judged.undecided + unread,
+        (*requirements.unverified, *doubtful, *judged.undecided, *unread),
         len(by_name) + judged.verified,
     )
 
@@ -120,6 +123,11 @@ def _extras(
             return
     for package in extra:
         yield Difference("extra", package.name, "", _found_text(package), package.manager)
+
+
+def _is_doubtful(specs: Sequence[MatchSpec], versions: Sequence[str]) -> bool:
+    """Whether specs accept some of the versions of which there are records, and not the others."""
+    return len({all(spec.matches(version) for spec in specs) for version in versions}) > 1
 
 
 def _fits(spec: MatchSpec, package: Package, requirements: Requirements) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -57,8 +57,8 @@ class Environment:
 
     ``prefix`` is absolute; ``distributions`` maps the normalised name of every
     Python distribution to its version, those that conda installed included.
-    ``several`` has the versions of a distribution of which one directory holds
-    the records of more than one: which of them is imported is not known.
+    ``several`` has the versions of a distribution of which one layer put the
+    records of more than one into one directory: which is imported is not known.
     ``replaced`` maps conda's name of a package whose distribution pip removed
     to the one that pip put in its place, None if there is none. ``unread``
     names records that are there and cannot be used: what they would say is
@@ -117,7 +117,12 @@ def environment(view: View, prefix: str) -> Environment:
     for record in records:
         # setuptools also brings the metadata of what it carries inside.
         anchors = [path for path in record.owns if display(path).rpartition("/")[0] in searched]
-        lost = [path for path in anchors if path not in found.directories]
+        lost = [
+            path
+            for path in anchors
+            if path not in found.directories
+            or found.superseded.get(path, path) not in {path, *owned}
+        ]
         if lost:
             names = {normalised(_distribution_of(path)) for path in lost}
             instead = [
@@ -171,7 +176,7 @@ def _conda_records(view: View, root: str) -> tuple[list[_Record], list[str]]:
     below = below + b"/" if below else b""
     records: list[_Record] = []
     unread: list[str] = []
-    for path, content in _records(view, below + b"conda-meta"):
+    for path, content, _ in _records(view, below + b"conda-meta"):
         if not path.endswith(b".json") or path.count(b"/") != below.count(b"/") + 1:
             continue
         record = json.loads(content) if content else None
@@ -211,7 +216,9 @@ class _Distributions:
     """The distributions of several directories; in the first that has a name it is found.
 
     ``packages`` have the path of their metadata; ``directories`` are all such
-    paths, also of those that another directory or record goes before.
+    paths, also of those that another directory or record goes before, and
+    ``superseded`` maps those to the record that goes before them because it
+    came later into the same directory (``pip install --ignore-installed``).
     """
 
     def __init__(self) -> None:
@@ -219,19 +226,20 @@ class _Distributions:
         self.versions: dict[str, str] = {}
         self.several: dict[str, tuple[str, ...]] = {}
         self.directories: set[bytes] = set()
+        self.superseded: dict[bytes, bytes] = {}
         self.unread: list[str] = []
 
     def read(self, view: View, site: str) -> None:
         """Add what one directory holds."""
         below = site.strip("/").encode("utf-8", "surrogateescape")
-        here: dict[str, dict[str, None]] = {}
+        here: dict[str, list[tuple[int, str, bytes]]] = {}
         records = list(_records(view, below))
         urls = {
             path.rpartition(b"/")[0]: content
-            for path, content in records
+            for path, content, _ in records
             if path.endswith(b"/direct_url.json")
         }
-        for path, content in records:
+        for path, content, layer in records:
             if not _METADATA.fullmatch(path[len(below) + 1 :]):
                 continue
             directory = path if path.endswith(b".egg-info") else path.rpartition(b"/")[0]
@@ -241,17 +249,27 @@ class _Distributions:
             if not name or not version:
                 self.unread.append(display(path))
                 continue
-            name = normalised(name)
-            versions = here.setdefault(name, {})
-            if name in self.versions and not versions:
-                continue  # a directory that is searched before has it
-            versions[version] = None
-            if len(versions) == 1:
-                self.versions[name] = version
-                self.packages.append((directory, _pip_package(name, version, urls.get(directory))))
-        for name, versions in here.items():
-            if len(versions) > 1:
-                self.several[name] = tuple(versions)
+            here.setdefault(normalised(name), []).append((layer, version, directory))
+        for name, copies in here.items():
+            if name not in self.versions:  # else a directory that is searched before has it
+                self._take(name, copies, urls)
+
+    def _take(
+        self,
+        name: str,
+        copies: Sequence[tuple[int, str, bytes]],
+        urls: Mapping[bytes, bytes],
+    ) -> None:
+        """Take the record that came last: what it names was written over the others' files."""
+        last = max(layer for layer, _, _ in copies)
+        newest = [copy for copy in copies if copy[0] == last]
+        _, version, directory = newest[0]
+        versions = tuple(dict.fromkeys(version for _, version, _ in newest))
+        if len(versions) > 1:
+            self.several[name] = versions
+        self.versions[name] = version
+        self.packages.append((directory, _pip_package(name, version, urls.get(directory))))
+        self.superseded |= {other: directory for layer, _, other in copies if layer < last}
 
 
 def _pip_package(name: str, version: str, direct_url: bytes | None) -> Package:
@@ -284,13 +302,14 @@ def _distribution_of(path: bytes) -> str:
     return display(path).rpartition("/")[2].partition("-")[0]
 
 
-def _records(view: View, directory: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _records(view: View, directory: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """The records below a directory: path, content, and the layer that they come from."""
     for path, code in view.codes(directory):
         if path.endswith(KEEP_SUFFIXES):
             number, position = split_code(code)
             layer = view.layers[number]
             if layer.kinds[position] & ~OPAQUE != Kind.DIRECTORY and keeps(path):
-                yield path, layer.kept.get(path, b"")
+                yield path, layer.kept.get(path, b""), number
 
 
 def _headers(content: bytes) -> dict[str, str]:

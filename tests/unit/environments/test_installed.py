@@ -304,3 +304,22 @@ def test_where_a_distribution_came_from_is_kept_as_digests() -> None:
         for name, origin in (("a", archive), ("b", git))
     ]
     assert [p.digests for p in installed(*members).packages] == [("sha256:ab",), ("commit:cd",)]
+
+
+def test_what_was_installed_over_a_package_is_what_is_imported() -> None:
+    # pip install --ignore-installed, and where conda's package has no RECORD to remove it by.
+    below = layer(PYTHON, CLICK, dist("click", "8.1.8", SITE))
+    found = environment(replay([below, layer(dist("click", "8.1.7", SITE))]), f"/{ENV}")
+    assert found.distributions == {"click": "8.1.7"}
+    assert found.replaced == {"click": Package("click", "8.1.7", manager="pip")}
+    assert found.several == {}
+    together = environment(replay([layer(PYTHON, CLICK, dist("click", "8.1.8", SITE),
+                                         dist("click", "8.1.7", SITE))]), f"/{ENV}")  # fmt: skip
+    assert sorted(together.several["click"]) == ["8.1.7", "8.1.8"]
+
+
+def test_a_copy_of_packages_over_others_leaves_the_records_of_both() -> None:
+    site = "usr/local/lib/python3.10/site-packages"
+    below = layer(add("usr/local/bin/python3.10", b"ELF"), dist("pip", "23.0", site))
+    found = environment(replay([below, layer(dist("pip", "24.0", site))]), "/usr/local")
+    assert found.distributions == {"pip": "24.0"}
