@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from ..cache import is_rebuilt
 from ..environments import tops_of
 from ..errors import CacheAssertionError
-from ..model import Build, Edit, Row, Step, named_step
+from ..fixing import keeping_the_environment
+from ..model import Build, Edit, Fix, Row, Step, named_step
 from ..subject import Subject
 from .harmless import Tried
 from .verdict import broken, root_of, step_row
@@ -38,10 +39,21 @@ def rebuilt_environment(
         edits=edits,
         rows=[*_rows(subject, guilty), *notes],
         why=why,
-        fix=_separation(subject, step, what) if "{what}" in how else _unexplained(root),
+        fix=_fix(subject, guilty, _separation(subject, step, what))
+        if "{what}" in how
+        else _unexplained(root),
         line=line,
         cause=root.reason,
     )
+
+
+def _fix(subject: Subject, guilty: Sequence[Tried], separation: str) -> Fix:
+    """The order that the model has tried; else what hinders it; else what to separate."""
+    edits = [edit for one in guilty for edit in one.edits]
+    arguments = all(edit.kind == "build-arg" for edit in edits)
+    lines = {step.line for one in guilty for step in one.rebuilt} if arguments else None
+    dialect = subject.engine.dialect
+    return keeping_the_environment(subject.project, edits, dialect, lines) or Fix(separation)
 
 
 def rebuilt_by_itself(subject: Subject, tried: Tried, root: Step) -> CacheAssertionError:

@@ -119,8 +119,8 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
         try:
             back = {step.line: step.line for step in site.steps} if order is None else order.origins
             missed = trial.missed(draft, back)
-        except DockerCacheError as problem:
-            return Rewriting(None, (str(problem).splitlines()[0],))
+        except DockerCacheError:
+            return Rewriting(None, ())
         if not missed:
             words = () if order is None else (described(site, order, trial.origins),)
             changed = trial.done or order is not None
@@ -130,14 +130,12 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
             return found
         last, more = found
         if more <= guilty.get(last, set()):
-            return Rewriting(None, ("the order of the steps does not explain it",))
+            return Rewriting(None, ())
         if more == {last}:
             mounted = _mounted(trial, last, left)
             if mounted is not None:
                 return mounted
-            line = trial.original(site.steps[last].line)
-            itself = Obstacle(last, last, None, f"line {line} itself uses what changes")
-            return _parted(trial, itself, left)
+            return _parted(trial, Obstacle(last, last, None), left)
         guilty[last] = guilty.get(last, set()) | more
         if len(guilty) > 1:
             return _one_by_one(trial, order, draft, left)
@@ -145,13 +143,13 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
         if isinstance(made, Obstacle):
             return _parted(trial, made, left)
         order, draft = made, site.rewritten(made.text)
-    return Rewriting(None, ("too many steps would have to move",))
+    return Rewriting(None, ())
 
 
 def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> Rewriting:
     """Keep what was done for one stage, and go on with the next."""
     if order is None or left <= 1:
-        return Rewriting(None, ("too many steps would have to move",))
+        return Rewriting(None, ())
     words = described(trial.site, order, trial.origins)
     origins = {new: trial.origins.get(old, 0) for new, old in order.origins.items()}
     done = (*trial.done, words)
@@ -192,8 +190,7 @@ def _culprits(
     guilty = _guilty(trial, draft, missed, installs)
     lines = {back.get(draft.steps[position].line, 0) for position in guilty}
     if not guilty or 0 in lines:
-        line = trial.original(back.get(missed.line, 0))
-        return Rewriting(None, (f"line {line} reads what changes",))
+        return Rewriting(None, ())
     last = site.position(back[missed.line])
     if guilty != {installs}:
         last = _last_install(site, last)
@@ -222,7 +219,8 @@ def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
             found = _improved(again, min(left - 1, 4))
             if found.text is not None:
                 return found
-    return Rewriting(None, (hindrance(site, obstacle, trial.origins),))
+    words = hindrance(site, obstacle, trial.origins)
+    return Rewriting(None, (words,) if words else ())
 
 
 def _last_install(site: Site, position: int) -> int:
@@ -265,7 +263,7 @@ def _chain_stages(site: Site, position: int) -> set[int]:
 
 
 def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:
-    """Why no order helps, as a sentence: what has to be separated from what."""
+    """Why no order helps, as a sentence: what has to be separated from what; "" if unknown."""
 
     def line(position: int) -> str:
         written = site.steps[position].line
@@ -276,7 +274,7 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
     if obstacle.text:
         return obstacle.text
     if found is None:
-        return f"{moves} cannot be separated from {stays}"
+        return ""
     effects = effects_of(site, obstacle.stays)
     if effects.projects:
         manifest, words = effects.projects[0]
