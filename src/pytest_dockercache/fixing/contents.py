@@ -160,8 +160,9 @@ def _cleaned(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
 
 _NO_CACHE: Mapping[str, tuple[re.Pattern[str], str]] = {
     "pip": (re.compile(r"\bpip[0-9.]*\s+(?:install|wheel|download)\b"), "--no-cache-dir"),
+    # uv venv keeps what it asked the interpreter in the cache too.
     "uv": (
-        re.compile(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install)\b"),
+        re.compile(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install|venv|export)\b"),
         "--no-cache",
     ),
 }

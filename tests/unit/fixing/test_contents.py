@@ -62,7 +62,9 @@ def test_pip_is_told_to_keep_no_cache(tmp_path: Path, before: str, after: str) -
 def test_uv_is_told_to_keep_no_cache(tmp_path: Path) -> None:
     text = "FROM a\nRUN uv venv /v && VIRTUAL_ENV=/v uv pip install -r r.txt\n"
     made = caches(tmp_path, text, Waste(2, "/root/.cache/uv", "uv"))
-    assert made == ("FROM a\nRUN uv venv /v && VIRTUAL_ENV=/v uv pip install --no-cache -r r.txt\n")
+    assert made == (
+        "FROM a\nRUN uv venv --no-cache /v && VIRTUAL_ENV=/v uv pip install --no-cache -r r.txt\n"
+    )
 
 
 def test_a_heredoc_gets_a_line_before_its_end(tmp_path: Path) -> None:
