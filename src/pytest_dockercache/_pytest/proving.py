@@ -265,6 +265,8 @@ def prove_session(
         if spec is None or not _offered(endings, {}):
             marked.append(image)
             continue
+        if Subject(spec, settings, session.run).predicts:
+            raise DockerCacheError("nothing is proven by an engine that only predicts")
         place = session.run.directory / "proof" / str(number)
         proving = Proving(spec, settings, root, place, partial(_judged, session))
         proof = prove(proving, endings)
