@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..dockerfile import PlannedStep
 from ..fixing import Hidden, showing_all_bytes
 from ..image import HiddenBytes, hidden
+from ..inspection import Inspection
 from ..model import Fix, megabytes
 from ..project import Project
 from ..shell.running import step_commands
@@ -51,20 +52,27 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
         why=_why(worst)
         + f"; {megabytes(allowed)} may be hidden (--dockercache-max-hidden){remark}",
         fix=mended(
-            subject, lambda project: _offer(project, contents, counted), _fix(contents, worst)
+            subject,
+            lambda project: _offer(subject, project, contents, counted),
+            _fix(contents, worst),
         ),
         line=second or first,
     )
 
 
-def _offer(project: Project, contents: Contents, counted: Sequence[HiddenBytes]) -> Fix | None:
+def _offer(
+    subject: Subject, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
+) -> Fix | None:
     """A patch after which no layer carries what another hides."""
     found = []
     for item in counted:
         first, second = contents.line(item.layer), contents.line(item.hidden_by)
         if first is not None and second is not None and not item.copies:
             found.append(Hidden(first, second, item.path, _how(contents, item)))
-    return showing_all_bytes(project, found) if found else None
+    if not found:
+        return None
+    mounts = isinstance(subject, Inspection) or subject.engine.dialect.name != "classic"
+    return showing_all_bytes(project, found, mounts=mounts)
 
 
 def _verdict(contents: Contents, worst: HiddenBytes, total: int) -> str:

@@ -60,6 +60,7 @@ class _Draft:
     origins: Mapping[int, int]
     words: tuple[str, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    mounts: bool = True
 
     def line(self, written: int) -> int:
         """The line in this draft of what the user wrote at a line."""
@@ -152,10 +153,32 @@ def _cleaned(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
             words.append(f"give {flagged[1]} in line {draft.origins.get(line) or line}")
     if words:
         draft = draft.replaced(line, new, " and ".join(words))
+    held = next((item.path for item in rest if _holds_more(draft.site, item.path)), None)
+    if held is not None:
+        return draft.hindered(f"{held} holds more than a cache: let its tool keep none there")
     removal = _removal(draft.step(line), rest)
     if removal:
         return _with_command(draft, line, removal)
     return draft
+
+
+_SHARED = frozenset(
+    ["/bin", "/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/local", "/var"]
+)
+
+
+def _holds_more(site: Site, path: str) -> bool:
+    """Whether something else than a cache may lie in a directory."""
+    if path.rstrip("/") in _SHARED or path == "/":
+        return True
+    for position, step in enumerate(site.steps):
+        if step.instruction.keyword in ("COPY", "ADD"):
+            writes = effects_of(site, position).writes
+            if any(_within(place, path) for place in (*writes.files, *writes.trees)):
+                return True
+        if _within(step.workdir, path) and step.workdir != "/":
+            return True
+    return False
 
 
 _NO_CACHE: Mapping[str, tuple[re.Pattern[str], str]] = {
@@ -391,9 +414,12 @@ def _deletion(paths: Iterable[str]) -> str:
 # -- hidden bytes
 
 
-def without_hidden(site: Site, hidden: Sequence[Hidden]) -> Rewriting:
-    """A Dockerfile in which these bytes are not hidden, because no layer carries them twice."""
-    draft = _begun(site)
+def without_hidden(site: Site, hidden: Sequence[Hidden], *, mounts: bool = True) -> Rewriting:
+    """A Dockerfile in which these bytes are not hidden, because no layer carries them twice.
+
+    ``mounts`` says whether the builder knows ``RUN --mount`` and ``COPY --chmod``.
+    """
+    draft = replace(_begun(site), mounts=mounts)
     problem = ""
     for item in hidden:
         first, second = draft.line(item.line), draft.line(item.hidden_by)
@@ -484,7 +510,7 @@ def _owned_by(
     position, changing = site.position(first), site.position(second)
     stage = site.steps[position].stage.index
     recursive = re.search(r"-[a-zA-Z]*R|--recursive", options) is not None
-    if command == "chmod" and not re.fullmatch(r"[0-7]{3,4}", value):
+    if command == "chmod" and not (draft.mounts and re.fullmatch(r"[0-7]{3,4}", value)):
         return None
     if re.search(r"[*?\[$\"'`\\]", rest) or not recursive:
         return None
@@ -619,6 +645,10 @@ def _removed_paths(step: PlannedStep, segment: str) -> list[str] | None:
     ]
 
 
+_WRITES_IN_PLACE = re.compile(r"(sed|chmod|chown|chgrp|mv|touch|rm|mkdir|tee|truncate|patch|cd)\b")
+"""Commands that a mount, which is read-only, refuses."""
+
+
 def _mounted(
     draft: _Draft, first: int, second: int, number: int, transfer: Transfer
 ) -> _Draft | None:
@@ -629,7 +659,12 @@ def _mounted(
     removed = _removed_paths(running, chain.segments[number])
     destination = posixpath.normpath(transfer.destination)
     target = _mount_target(transfer, destination)
-    if removed is None or target is None or not any(_within(target, path) for path in removed):
+    if (
+        not draft.mounts
+        or removed is None
+        or target is None
+        or not any(_within(target, path) for path in removed)
+    ):
         return None
     if transfer.exclude or step.instruction.heredocs or len(chain.segments) < 2:
         return None
@@ -652,6 +687,11 @@ def _mounted(
         return None
     left = [path for path in removed if not _within(target, path) and not _within(path, target)]
     rest = list(chain.segments)
+    others = [segment for index, segment in enumerate(rest) if index != number]
+    if any(_WRITES_IN_PLACE.match(segment) and target in segment for segment in others):
+        return None
+    if effects_of(site, run).unknown or target in effects_of(site, run).directories:
+        return None
     if left:
         rest[number] = f"rm -rf {' '.join(left)}"
     else:
@@ -687,6 +727,10 @@ def _deleted_there(
     chain = chain_at(site, second)
     assert chain is not None
     segment = chain.segments[number]
+    others = [item for index, item in enumerate(chain.segments) if index != number]
+    destination = posixpath.normpath(transfer.destination)
+    if effects_of(site, site.position(second)).unknown or any(destination in x for x in others):
+        return None  # The same RUN may read what it deletes then.
     moved = _mapped(segment, transfer, draft.step(second).workdir)
     maker = _maker(site, transfer.origin)
     takers = [
@@ -733,6 +777,8 @@ def _mapped(segment: str, transfer: Transfer, workdir: str) -> str | None:
         whole = posixpath.normpath(posixpath.join(workdir, word.strip("\"'")))
         back = _back(transfer, whole)
         destination = posixpath.normpath(transfer.destination)
+        if words[0] == "rm" and whole == destination:
+            return None  # Nothing would be left to copy.
         if back is None or not _within(posixpath.join(workdir, fixed), destination):
             return None
         out.append(back)

@@ -91,7 +91,10 @@ def _of_requirements(path: str, lines: list[str], found: Inputs) -> Iterator[str
     for line in lines:
         bare = line.partition(" #")[0].strip()
         option = _OPTION.match(bare)
-        if option and option[1] in ("-r", "--requirement", "-c", "--constraint"):
+        links = re.match(r"(-f|--find-links)[ =]\s*(\S+)", bare)
+        if links and "://" not in links[2]:
+            found.unknown = found.unknown or f"{path} looks for packages in {links[2]}"
+        elif option and option[1] in ("-r", "--requirement", "-c", "--constraint"):
             if "://" not in option[2]:
                 yield option[2]
         elif option:
@@ -132,9 +135,26 @@ def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
             )
         if _table(document, "tool", "uv", "workspace"):
             found.workspace = path
-    for value in _local_paths(document):
-        found.projects.append((path, f'path = "{value}"'))
+    for place in _DEPENDENCIES:
+        for value in _local_paths(_table(document, *place)):
+            found.projects.append((path, f'path = "{value}"'))
     yield from ()
+
+
+_DEPENDENCIES = (
+    ("tool", "uv", "sources"),
+    ("tool", "poetry", "dependencies"),
+    ("tool", "poetry", "dev-dependencies"),
+    ("tool", "poetry", "group"),
+    ("tool", "pdm", "dev-dependencies"),
+    ("tool", "pixi"),
+    ("dependencies",),
+    ("pypi-dependencies",),
+    ("feature",),
+    ("packages",),
+    ("dev-packages",),
+)
+"""Tables whose ``path = "…"`` is a dependency; elsewhere it names a file of the project."""
 
 
 def _table(document: Any, *keys: str) -> Any:
@@ -144,7 +164,7 @@ def _table(document: Any, *keys: str) -> Any:
 
 
 def _local_paths(value: Any) -> Iterator[str]:
-    """Every ``path = "…"`` of a dependency table."""
+    """Every relative ``path = "…"`` in a table."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == "path" and isinstance(inner, str) and not inner.startswith("/"):

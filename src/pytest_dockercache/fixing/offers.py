@@ -7,6 +7,7 @@ and never written.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,14 @@ from pathlib import Path
 from ..cache import Dialect
 from ..cache.prediction import Comparison
 from ..dockerfile.rewriting import patch_of
+from ..environments.tools import runner_of
 from ..errors import DockerCacheError
 from ..model import Edit, Fix
 from ..project import Project
+from ..shell.running import step_commands
+from ..shell.script import Command
 from .contents import Hidden, Waste, without_bytecode, without_caches, without_hidden
+from .effects import effects_of
 from .ignoring import Ignoring, ignoring, tree_with
 from .reinstalling import Rewriting, reordered
 from .site import Site
@@ -61,9 +66,14 @@ def without_pyc(project: Project, waste: Sequence[Waste]) -> Fix | None:
     return _offered(project, lambda site: without_bytecode(site, waste))
 
 
-def showing_all_bytes(project: Project, hidden: Sequence[Hidden]) -> Fix | None:
-    """What to change so that no layer carries what a later one hides."""
-    return _offered(project, lambda site: without_hidden(site, hidden))
+def showing_all_bytes(
+    project: Project, hidden: Sequence[Hidden], *, mounts: bool = True
+) -> Fix | None:
+    """What to change so that no layer carries what a later one hides.
+
+    ``mounts`` says whether the builder knows ``RUN --mount`` and ``COPY --chmod``.
+    """
+    return _offered(project, lambda site: without_hidden(site, hidden, mounts=mounts))
 
 
 def without_what_changes_by_itself(
@@ -86,6 +96,9 @@ def without_what_changes_by_itself(
         made = ignoring(site, ignored)
         draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
         words.append(_ignore_words(project, made))
+    reader = _git_reader(site) if ".git" in map(_bare, ignored) else None
+    if reader is not None:
+        return Fix(f"{reader} may read .git: give it what it needs by an argument or a file")
     edits = list(probes.values())
     try:
         moved = reordered(draft, edits, dialect)
@@ -104,6 +117,37 @@ def without_what_changes_by_itself(
     if not changes:
         return Fix(words[0]) if words else None
     return Fix(", and ".join(words), _patch(project, changes))
+
+
+def _bare(name: str) -> str:
+    return name.rstrip("/")
+
+
+_VERSIONED = re.compile(r"\bgit\b|[_-](scm|vcs)\b|versioneer|versioningit|dunamai|\bpbr\b")
+_BUILDING = re.compile(r"(.*/)?(pyproject\.toml|setup\.(py|cfg)|[Mm]akefile|[^/]*\.(sh|mk|toml))")
+
+
+def _asks_git(command: Command) -> bool:
+    words = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+    return command.name == "git" and words[:1] not in (["clone"], ["config"], ["lfs"])
+
+
+def _git_reader(site: Site) -> str | None:
+    """A RUN that may ask the repository that was copied: for a version, say."""
+    for position, step in enumerate(site.steps):
+        if step.instruction.keyword != "RUN":
+            continue
+        visible = site.visible(position)
+        effects = effects_of(site, position)
+        if any(map(_asks_git, step_commands(step, runner_of))):
+            return f"line {step.line}"
+        # Only what is built of the project, or is not known, asks for more than it is told.
+        if not effects.unknown and not effects.reads.trees:
+            continue
+        for path in set(visible.values()):
+            if _BUILDING.fullmatch(path) and _VERSIONED.search(site.file(path) or ""):
+                return f"line {step.line}"
+    return None
 
 
 def _ignore_words(project: Project, made: Ignoring) -> str:

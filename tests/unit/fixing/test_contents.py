@@ -213,3 +213,27 @@ def test_a_deletion_after_a_copy_is_done_in_the_stage(tmp_path: Path) -> None:
 def test_a_copy_over_what_a_run_made_is_the_teams_to_decide(tmp_path: Path) -> None:
     text = "FROM a\nRUN dd of=/data/model.bin\nCOPY data/model.bin /data/model.bin\n"
     assert shown(tmp_path, text, Hidden(2, 3, "/data", "replaces")) is None
+
+
+def test_a_directory_that_holds_more_than_a_cache_is_not_removed(tmp_path: Path) -> None:
+    text = "FROM a\nWORKDIR /app\nRUN npm ci\n"
+    assert caches(tmp_path, text, Waste(3, "/app", "npm")) is None
+    assert caches(tmp_path, text, Waste(3, "/tmp", "npm")) is None
+
+
+def test_a_run_that_writes_where_the_mount_would_be_gets_none(tmp_path: Path) -> None:
+    text = (
+        "FROM a AS b\nRUN true\nFROM a\nCOPY --from=b /w /w\n"
+        "RUN chmod +x /w/x && cat /w/x && rm -rf /w\n"
+    )
+    assert shown(tmp_path, text, Hidden(4, 5, "/w", "deletes")) is None
+
+
+def test_a_builder_without_mounts_gets_no_mount(tmp_path: Path) -> None:
+    text = "FROM a\nCOPY r.txt /r.txt\nRUN pip install -r /r.txt && rm /r.txt\n"
+    site = site_of(tmp_path, text, {"r.txt": "x"})
+    hidden = [Hidden(2, 3, "/r.txt", "deletes")]
+    assert without_hidden(site, hidden).text == (
+        "FROM a\nRUN --mount=type=bind,source=r.txt,target=/r.txt pip install -r /r.txt\n"
+    )
+    assert without_hidden(site, hidden, mounts=False).text is None
