@@ -4,7 +4,9 @@ Side A is the model on a Dockerfile of 30 steps with a context of 1,000 files,
 from reading both to the verdict and reason of every step after an edit, in a
 new process whose modules are loaded. Side B is ``docker buildx build`` of the
 same project when every step is a hit. Beside them the model on 10,000 files,
-cold (nothing remembered of them) and warm.
+cold (nothing remembered of them) and warm; and what a failing check costs
+more than its verdict: the order of the steps that keeps the environment,
+found and tried on the model.
 """
 
 from __future__ import annotations
@@ -47,6 +49,23 @@ print(json.dumps({
 }))
 """
 
+FIX = """
+import json, sys, time
+from pathlib import Path
+from pytest_dockercache.cache import BUILDKIT
+from pytest_dockercache.fixing import keeping_the_environment
+from pytest_dockercache.model import BuildSpec, Edit
+from pytest_dockercache.project import Project, Settings
+folder = Path(sys.argv[1])
+spec = BuildSpec(folder / "Dockerfile", folder)
+project = Project.read(spec, Settings(root=folder))
+project.snapshot  # A failing check has read the context already.
+began = time.perf_counter()
+fix = keeping_the_environment(project, [Edit.append("src/part0/module1.py")], BUILDKIT)
+ended = time.perf_counter()
+print(json.dumps({"seconds": ended - began, "patch": fix is not None and fix.patch is not None}))
+"""
+
 
 def main() -> int:
     """Measure, print, and return 0 if the targets are met."""
@@ -59,6 +78,7 @@ def main() -> int:
     with workshop(cli.token, ("benchmark step",)) as directory:
         small = _project(directory / "small", base, 1_000)
         large = _project(directory / "large", base, 10_000)
+        broken = _broken(directory / "broken", base, 1_000)
 
         def predicted(folder: Path, cache: Path, mode: str = "verdicts") -> float:
             said = _predict(folder, cache, mode)
@@ -77,21 +97,23 @@ def main() -> int:
             "E  D, and all digests from memory": lambda: predicted(
                 large, directory / "cache", "digests"
             ),
+            "F  a fix, 30 steps, 1,000 files": lambda: _fix(broken, directory / "cache"),
         }
         time.sleep(2.1)  # Files that changed just now are not remembered.
         for warm_up in sides.values():
             warm_up()
         loading.clear()
-        a, b, c, d, e = interleaved(sides, options.rounds)
+        a, b, c, d, e, f = interleaved(sides, options.rounds)
     claims = [
         Claim("A, 30 steps and 1,000 files", a.median, 0.05, "s"),
         Claim("C, 10,000 files cold", c.median, 0.5, "s"),
         Claim("D, 10,000 files warm", d.median, 0.1, "s"),
         Claim("A / B, ratio of medians", a.median / b.median, 1.0),
+        Claim("F, a fix that the model has tried", f.median, 0.1, "s"),
     ]
     facts = {**engine_facts(), "loading of modules, median": f"{_median(loading):.3f} s"}
     about = "the verdict and reason of every step after an edit"
-    return report("model", about, [a, b, c, d, e], claims, as_json=options.json, facts=facts)
+    return report("model", about, [a, b, c, d, e, f], claims, as_json=options.json, facts=facts)
 
 
 def _median(values: list[float]) -> float:
@@ -114,6 +136,34 @@ def _project(folder: Path, base: str, files: int) -> Path:
     (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
     (folder / ".dockerignore").write_text(".git\n.pytest_cache\n**/__pycache__\n")
     return folder
+
+
+def _broken(folder: Path, base: str, files: int) -> Path:
+    """The same number of steps, with the whole context above the installation."""
+    _project(folder, base, files)
+    lines = [f"FROM {base}", "WORKDIR /work", "COPY . /work"]
+    for number in range(STEPS - 4):
+        lines.append(f"RUN echo {number}" if number % 2 else f"ENV STEP{number}=1")
+    lines += ["RUN pip install -r requirements.txt", 'CMD ["true"]']
+    (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+    (folder / "requirements.txt").write_text("click\n")
+    return folder
+
+
+def _fix(folder: Path, cache: Path) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", FIX, str(folder)],
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"the fix failed:\n{done.stderr}")
+    said: dict[str, float] = json.loads(done.stdout)
+    if not said["patch"]:
+        raise SystemExit("the fix that was asked for has no patch")
+    return said["seconds"]
 
 
 def _predict(folder: Path, cache: Path, mode: str) -> dict[str, float]:
