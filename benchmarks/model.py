@@ -141,9 +141,10 @@ def _project(folder: Path, base: str, files: int) -> Path:
 def _broken(folder: Path, base: str, files: int) -> Path:
     """The same number of steps, with the whole context above the installation."""
     _project(folder, base, files)
-    lines = [f"FROM {base}", "WORKDIR /work", "COPY . /work"]
-    for number in range(STEPS - 4):
-        lines.append(f"RUN echo {number}" if number % 2 else f"ENV STEP{number}=1")
+    middle = [
+        f"RUN echo {number}" if number % 2 else f"ENV STEP{number}=1" for number in range(STEPS - 4)
+    ]
+    lines = [f"FROM {base}", "WORKDIR /work", "COPY . /work", *middle]
     lines += ["RUN pip install -r requirements.txt", 'CMD ["true"]']
     (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
     (folder / "requirements.txt").write_text("click\n")
