@@ -71,7 +71,7 @@ def sunk(site: Site, guilty: Iterable[int], last: int) -> Order | Obstacle:
     if not wanted <= set(chain):
         words = _stage_between(site, last, wanted)
         return Obstacle(last, min(wanted), None, words, final=True)
-    plan = _Plan(site, chain, last, wanted)
+    plan = _Plan(site, chain, last, set(wanted))
     for _ in range(len(chain) + 1):
         again = _settled(plan, frozenset(wanted))
         if isinstance(again, Obstacle):

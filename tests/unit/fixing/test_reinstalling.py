@@ -340,3 +340,19 @@ def test_a_workspace_is_installed_from_the_manifests_of_its_members_first(tmp_pa
         "RUN uv sync --no-install-workspace --frozen\n"
         "COPY packages packages\nRUN uv sync --frozen\n"
     )
+
+
+def test_a_command_that_was_to_go_along_and_cannot_stays_and_is_given_its_file(
+    tmp_path: Path,
+) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /app\nCOPY . .\nRUN cp conf/pip.conf /etc/pip.conf\n"
+        "RUN pip install -r requirements.txt\n",
+        {**PIP, "conf/pip.conf": "[global]\n"},
+    )
+    assert found.text == (
+        "FROM debian\nWORKDIR /app\nCOPY conf/pip.conf conf/\n"
+        "RUN cp conf/pip.conf /etc/pip.conf\nCOPY requirements.txt ./\n"
+        "RUN pip install -r requirements.txt\nCOPY . .\n"
+    )
