@@ -254,7 +254,8 @@ _SETTINGS = re.compile(
 
 
 _INSTALLER_SETTINGS = re.compile(
-    r"/(pip\.conf|\.?condarc|\.netrc|uv\.toml|\.npmrc|\.gitconfig|\.pydistutils\.cfg|\.mambarc)\Z"
+    r"\A(/root|/home/[^/]+|/etc|/opt/conda|)(/\.config/\w+|/\.pip|/\.conda)?/(pip\.conf|\.?condarc|"
+    r"\.netrc|uv\.toml|\.npmrc|\.gitconfig|\.pydistutils\.cfg|\.mambarc)\Z"
     r"|\A/(etc/(apt|ssl|pki|passwd|group|environment|ld\.so\.conf\S*|profile\.d)|lib|usr/lib"
     r"|usr/local/lib|usr/local/share/ca-certificates|opt/conda)(/|\Z)"
 )
