@@ -435,11 +435,21 @@ def _touching(
         words = [word for word in words if word.known and word.text.startswith(("/", "./"))]
     paths, problem = _paths(command, words)
     touched = Paths(trees=frozenset(paths))
+    named = [word for word in words if not word.text.startswith("-")]
+    if command.name in ("cp", "install", "ln") and len(named) > 1 and _last_is_target(words):
+        target, problem = _paths(command, named[-1:])
+        return Effects(
+            reads=touched | reads, writes=Paths(trees=frozenset(target)), unknown=problem
+        )
     if command.name in ("test", "[", "tr", "ls", "du") and not paths:
         return Effects(unknown=problem)
     return Effects(
         reads=touched | reads, writes=(touched if mutates else Paths()) | writes, unknown=problem
     )
+
+
+def _last_is_target(words: Sequence[Word]) -> bool:
+    return not any(re.match(r"-[a-zA-Z]*[td]|--target|--directory", word.text) for word in words)
 
 
 def _find(reader: _Reader, command: Command) -> Effects:
@@ -518,7 +528,7 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
     if inputs.workspace and not any(w.text == "--no-install-workspace" for w in command.words):
         unknown = unknown or f"{inputs.workspace} is the root of a workspace"
     directory = command.directory
-    if found.with_project or found.project:
+    if found.with_project or (found.project and not local):
         if directory is None:
             return Effects(unknown=f"which directory line {reader.step.line} installs is not known")
         local.add(directory)

@@ -93,6 +93,9 @@ def _needed(written: Paths, read: Paths) -> tuple[frozenset[str] | None, frozens
     }
     trees = set()
     for tree in read.trees:
+        if tree in written.files:
+            files.add(tree)
+            continue
         if written.files and any(_below(path, tree) for path in written.files):
             trees.add(tree)
         if any(_below(tree, other) for other in written.trees):
