@@ -222,14 +222,14 @@ def _written(plan: _Plan) -> Order | Obstacle:
     sheet = site.sheet
     last = site.steps[plan.last]
     copied: list[tuple[int, str]] = []
-    supplied: set[str] = set()
+    supplied: dict[str, int] = {}
     for position in plan.chain:
         if position not in plan.needs:
             continue
         texts: list[str] = []
         for mover, (files, trees) in _last_writers(plan, position).items():
-            new = frozenset(files) - supplied
-            supplied |= new
+            new = frozenset(path for path in files if supplied.get(path) != mover)
+            supplied |= dict.fromkeys(new, mover)
             texts += _copies(site, mover, position, new, trees)
         line = site.steps[position].line
         copied += [(line, text) for text in texts]
