@@ -181,7 +181,21 @@ class Project:
             context=self.spec.context,
             ignore=self.ignore,
             beside=posixpath.dirname(next(self._own_files())),
+            is_of_others=self._is_of_other_dockerfiles,
         )
+
+    def _is_of_other_dockerfiles(self, name: str) -> bool:
+        """Whether another Dockerfile in the directory of this one names a file."""
+        for other in self.spec.dockerfile.parent.iterdir():
+            if not re.search(r"dockerfile|containerfile", other.name, re.IGNORECASE):
+                continue
+            if other.name == self.spec.dockerfile.name or not other.is_file():
+                continue
+            if other.stat().st_size <= _LARGEST_TEXT and name in other.read_text(
+                encoding="utf-8", errors="replace"
+            ):
+                return True
+        return False
 
     @cached_property
     def source(self) -> Choice:
@@ -189,8 +203,17 @@ class Project:
 
         Raises Unverifiable, and ConfigError for one that is named and cannot be edited.
         """
+        return self.sources[0]
+
+    @cached_property
+    def sources(self) -> tuple[Choice, ...]:
+        """The files that stand for all source files, one for each group; at least one.
+
+        Only the file of ``--dockercache-edit``, where one is named. Raises
+        Unverifiable, and ConfigError for one that is named and cannot be edited.
+        """
         if self.settings.edit is not None:
-            return named_source(
+            found = named_source(
                 self.settings.edit,
                 self.entries,
                 self.environment_files,
@@ -198,12 +221,13 @@ class Project:
                 dockerfile=self.spec.dockerfile,
                 ignore=self.ignore,
             )
+            return (found,)
         if not self.survey.choices:
             raise Unverifiable(
                 "no source file of the build context reaches the image: "
                 "name one with --dockercache-edit=PATH"
             )
-        return self.survey.choices[0]
+        return self.survey.choices
 
     @cached_property
     def survey(self) -> Survey:

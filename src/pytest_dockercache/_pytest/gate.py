@@ -52,6 +52,10 @@ _COUNT = "dockercache_collected"
 _REFUSAL = "dockercache_refusal"
 
 
+MOST_SOURCES = 3
+"""How many groups of source files the header names for each Dockerfile."""
+
+
 class Gate:
     """The plugin's hooks and its state in one process."""
 
@@ -250,8 +254,10 @@ class Gate:
             yield f"dockercache: {target.node} (context {self.shown(subject.spec.context)})"
             for file in project.environment_files:
                 yield f"  environment file {file.path}: {file.why}"
-            source = project.source
-            yield f"  source edit {source.path}: {source.why}"
+            for source in project.sources[:MOST_SOURCES]:
+                yield f"  source edit {source.path}: {source.why}"
+            if len(project.sources) > MOST_SOURCES:
+                yield f"  and {len(project.sources) - MOST_SOURCES} more groups of source files"
             if self.options.settings.env_step:
                 from .named_steps import named_lines
 

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
-from ..environments import directories_of, grounds_of, is_installed_place
+from ..environments import (
+    belongs_to_manager,
+    directories_of,
+    grounds_of,
+    is_installed_place,
+)
 from ..errors import CacheAssertionError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, on_one_line
 from ..project import Project
 from ..subject import Subject
-from .harmless import MOST_BUILDS, Trials, Tried, trials_of, tried_alone, tried_together
+from .file_groups import remember_files
+from .harmless import MOST_BUILDS, Trials, Tried, files_of, trials_of, tried_alone, tried_together
 from .rebuilt import rebuilt_by_itself, rebuilt_environment
 from .verdict import Verdict, environment_steps, require_reached
 
@@ -20,8 +26,15 @@ __all__ = ["judge"]
 
 def judge(subject: Subject) -> Verdict:
     """Edit every group of source files, and see which environment steps run again."""
+    try:
+        return _judged(subject)
+    finally:
+        remember_files(subject.run, subject.spec, files_of(subject))
+
+
+def _judged(subject: Subject) -> Verdict:
     project = subject.project
-    if not project.commands:
+    if not subject.first().with_role("environment"):
         _require_recognised(project)
     environment_steps(subject, subject.first().steps)
     trials = trials_of(project)
@@ -37,6 +50,7 @@ def judge(subject: Subject) -> Verdict:
     if guilty:
         raise _rebuilt_by_source(subject, trials, guilty)
     _require_reached(tried, trials)
+    _require_recognised(project)
     for one in tried:
         if one.edits[0] in apart:
             _require_survived(subject, one.build, one.edits[0])
@@ -61,26 +75,28 @@ def _asks(tried: Tried, trials: Trials) -> bool:
 
 def _require_recognised(project: Project) -> None:
     """Raise Unverifiable for a RUN below source files that looks like an installation."""
-    doubtful = _unrecognised_below_source(project)
-    if doubtful:
-        first = doubtful[0]
+    for step in _unrecognised_below_source(project):
         raise Unverifiable(
-            f"line {first.line} ({on_one_line(first.instruction.text, 60)}) looks like an "
+            f"line {step.line} ({on_one_line(step.instruction.text, 60)}) looks like an "
             "installation that runs again after a source edit, and is not recognised: name it "
             "with --dockercache-env-step=REGEX"
         )
 
 
-def _unrecognised_below_source(project: Project) -> tuple[PlannedStep, ...]:
+def _unrecognised_below_source(project: Project) -> Iterator[PlannedStep]:
     """The RUNs that look like installations, are not known as such, and stand on source files."""
     suspects = project.unrecognised
-    grounds = grounds_of(project.steps, {step.line for step in suspects})
-    source = {line for group in project.survey.source_groups for line in group.lines}
-    return tuple(
-        ground.step
-        for ground in grounds
-        if ground.step in suspects and any(step.line in source for step in ground.steps)
-    )
+    for ground in grounds_of(project.steps, {step.line for step in suspects}):
+        said = "\n".join(
+            step.instruction.text for step in ground.steps if step.instruction.keyword == "RUN"
+        )
+        belongs = belongs_to_manager(said)
+        lines = {step.line for step in ground.steps}
+        if ground.step in suspects and any(
+            not lines.isdisjoint(group.lines) and not all(map(belongs, group.paths))
+            for group in project.survey.source_groups
+        ):
+            yield ground.step
 
 
 def _require_reached(tried: Sequence[Tried], trials: Trials) -> None:

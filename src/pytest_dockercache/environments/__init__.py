@@ -8,6 +8,7 @@ from .file_groups import Group, directories_of, tops_of
 from .files import EnvironmentFile, environment_files
 from .flow import ContainerFiles
 from .ground import Ground, grounds_of
+from .inputs import belongs_to_manager
 from .pins import Pin, environment_name, python_pins, request_files
 from .source_edit import Choice, named_source
 from .steps import (
@@ -31,6 +32,7 @@ __all__ = [
     "Installation",
     "Pin",
     "Survey",
+    "belongs_to_manager",
     "check_environment_file",
     "directories_of",
     "environment_commands",

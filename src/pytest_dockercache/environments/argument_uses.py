@@ -78,11 +78,14 @@ class Reading:
     ``files`` maps the first line of a RUN to the context paths of inputs and
     scripts that it reads, ``read_text`` gives their texts; ``reads_variable``
     says whether package managers read a variable of that name by themselves.
+    ``only_tools`` are the first lines of the environment steps that install
+    nothing but tools.
     """
 
     files: Mapping[int, Collection[str]]
     read_text: ReadText
     reads_variable: Callable[[str], bool]
+    only_tools: frozenset[int] = frozenset()
 
 
 def arguments_of(
@@ -108,6 +111,8 @@ def arguments_of(
         if step.instruction.keyword == "ARG":
             names.update(dict.fromkeys(declared_names(step.instruction)))
     from_bases = _of_bases(plan)
+    tools = {ground.step.line for ground in grounds if ground.step.line in reading.only_tools}
+    by_name = _read_by_name(plan)
     naming = _naming(plan, scopes)
     judged: dict[str, tuple[int, ...]] = {}
     used: dict[str, ArgumentUse] = {}
@@ -117,7 +122,13 @@ def arguments_of(
     for name in names:
         if name in from_bases or is_predefined(name):
             continue
+        if name in by_name:
+            used[name] = by_name[name]
+            continue
         free = tuple(line for line, found in uses.items() if name not in found)
+        if len(free) < len(uses):
+            # What a later install needs may stand above the install of its tools.
+            free = tuple(line for line in free if line not in tools)
         if free:
             judged[name] = free
             if any(name in exposed[line] for line in free):
@@ -171,6 +182,23 @@ def _scopes(plan: Sequence[PlannedStep]) -> dict[int, _Scope]:
                 arguments.discard(name)
         ends[index] = {name: value for name, value in current.items() if name not in arguments}
     return scopes
+
+
+def _read_by_name(plan: Sequence[PlannedStep]) -> dict[str, ArgumentUse]:
+    """The arguments with a path or an address for a default that nothing ever expands.
+
+    They can only be meant for a command that reads its environment
+    (``ARG UDUNITS2_XML_PATH=/usr/share/…`` for the build of a wheel).
+    """
+    texts = "\n".join(_whole(step) for step in plan)
+    expanded = _references(texts)
+    return {
+        name: ArgumentUse(step.line)
+        for step in plan
+        if step.instruction.keyword == "ARG"
+        for name, default in declared(step.instruction)
+        if default is not None and "/" in default and name not in expanded
+    }
 
 
 def _of_bases(plan: Sequence[PlannedStep]) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..context.comments import is_source_code
+from ..context.gomatch import has_wildcard
 from ..model import FileRole
 from .flow import StepView
 from .ground import Ground
@@ -60,7 +61,7 @@ def roles_of_files(
     told = {command.line: command for command in commands}
     inputs = _inputs(grounds, told, present, environment_files, read_text)
     names = frozenset(map(posixpath.basename, inputs))
-    needed: dict[str, Use] = {}
+    needed = {use.path: use for use in _anchors(grounds, views, inputs)}
     unsettled: dict[str, str] = {}
     for ground in grounds:
         for step in ground.steps:
@@ -86,6 +87,27 @@ def roles_of_files(
     for path in needed:
         unsettled.pop(path, None)
     return FileRoles(inputs, needed, unsettled)
+
+
+def _anchors(
+    grounds: Sequence[Ground], views: Sequence[StepView], inputs: Collection[str]
+) -> Iterator[Use]:
+    """The files without which a COPY would fail where the wildcard beside them matches nothing.
+
+    ``COPY environment.yml* noop.txt /tmp/`` takes a manifest that may be
+    missing; the other file is there so that the COPY takes one at all.
+    """
+    lines = {step.line for ground in grounds for step in ground.chain}
+    for view in views:
+        for transfer in view.step.transfers:
+            wild = [source for source in transfer.sources if has_wildcard(source)]
+            plain = [source for source in transfer.sources if not has_wildcard(source)]
+            if view.step.line not in lines or len(plain) != 1 or not wild:
+                continue
+            path = plain[0].removeprefix("./").lstrip("/")
+            others = view.own.present - {path}
+            if path in view.own.present and not is_source_code(path) and others <= set(inputs):
+                yield Use(path, view.step.line, program="COPY")
 
 
 def _present(grounds: Sequence[Ground], views: Sequence[StepView]) -> frozenset[str]:

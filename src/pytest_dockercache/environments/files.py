@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def environment_files(
     context: Path | None = None,
     ignore: IgnoreRules | None = None,
     beside: str = "",
+    is_of_others: Callable[[str], bool] = lambda name: False,
 ) -> tuple[EnvironmentFile, ...]:
     """The context files that the environment steps read, or ought to read.
 
@@ -56,7 +57,8 @@ def environment_files(
     Where no command reads a manifest, and a manager installs packages by
     name although its conventional manifest lies in the directory of the
     Dockerfile (``beside``, relative to the context), that manifest is one too:
-    it and the image drift apart. A manifest elsewhere is somebody else's.
+    it and the image drift apart. A manifest elsewhere is somebody else's, and
+    so is one of which ``is_of_others`` says that another Dockerfile names it.
     ``context`` and ``ignore`` are used in messages.
 
     Raises ConfigError for a file that is named, or copied for a command to
@@ -87,7 +89,7 @@ def environment_files(
     if not read_by:
         for command in commands:
             drifting = _drifting(command, at_line.get(command.line), known, beside)
-            if drifting is not None:
+            if drifting is not None and not is_of_others(posixpath.basename(drifting)):
                 why = f"line {command.line} installs by name although it is there"
                 found.setdefault(drifting, why)
     return tuple(

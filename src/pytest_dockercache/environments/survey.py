@@ -168,7 +168,8 @@ class Survey:
             for step in self.plan
             if step.line in lines and step.instruction.keyword == "RUN"
         }
-        reading = Reading(self._read_by_line(), self.read_text, reads_variable)
+        tools = frozenset(command.line for command in self.commands if command.tools_only)
+        reading = Reading(self._read_by_line(), self.read_text, reads_variable, tools)
         return arguments_of(self.plan, self.grounds, installing, reading)
 
     def _installs(self, step: PlannedStep) -> bool:

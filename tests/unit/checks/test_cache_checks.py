@@ -495,3 +495,22 @@ def test_two_late_arguments_are_both_named(make: Make, snapshot: SnapshotAsserti
     dockerfile = ARGUMENT.replace("ARG GIT_SHA=unknown", "ARG GIT_SHA\nARG BUILD_DATE")
     judged = make(dockerfile, misses={"GIT_SHA": [5, 6], "BUILD_DATE": [5, 6], "src/main.py": [6]})
     assert str(failure(LATE, judged)) == snapshot
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "COPY package.json ./\nRUN npm ci\n",
+        "COPY go.mod go.sum ./\nRUN go mod download\nCOPY main.go ./\nRUN go build\n",
+    ],
+)
+def test_another_managers_install_in_good_order_is_no_doubt(make: Make, lines: str) -> None:
+    dockerfile = GOOD.replace("COPY src/ src/\n", f"{lines}COPY src/ src/\n")
+    files = dict.fromkeys(("package.json", "go.mod", "go.sum", "main.go"), "x\n")
+    judged = make(dockerfile, files=files, misses={"src/main.py": [6, 8], "main.go": [6, 7, 8]})
+    assert LAYER.judge(judged).message.startswith("line 3 hit after")
+
+
+def test_a_failure_is_said_before_what_is_not_recognised(make: Make) -> None:
+    judged = make(SOURCE_FIRST + "RUN npm ci\n", misses={"src/main.py": [2, 3, 4, 6]})
+    assert str(failure(LAYER, judged)).startswith("env layer was rebuilt: src/ is copied before it")

@@ -493,3 +493,32 @@ def test_a_value_that_another_stage_only_writes_down_is_no_use(make: Make) -> No
     assert arguments(example) == {"X": "judged for (7,), reaching"}
     example.write(Dockerfile=f"{stage}COPY --from=s /sha /sha\nRUN get $(cat /sha)\n{ENVIRONMENT}")
     assert arguments(example) == {"X": "used by line 3"}
+
+
+def test_a_path_that_nothing_expands_may_be_read_from_the_environment(make: Make) -> None:
+    example = make(f"FROM a\nARG XML=/usr/share/units.xml\nARG V=unknown\n{ENVIRONMENT}")
+    assert arguments(example) == {"XML": "used by line 2", "V": "judged for (5,), reaching"}
+
+
+def test_what_a_later_install_needs_may_stand_above_the_install_of_its_tools(make: Make) -> None:
+    example = make("FROM a\nARG X\nRUN pip install -U pip\nRUN pip install six==$X\n")
+    assert arguments(example) == {"X": "used by line 4"}
+
+
+def test_a_file_that_keeps_a_copy_from_failing_is_needed(make: Make) -> None:
+    example = make(
+        "FROM a\nCOPY keep.txt environment.yml* /t/\nRUN conda env update -f /t/environment.yml\n",
+        "environment.yml",
+        "keep.txt",
+        "code.py",
+    )
+    assert example.role("keep.txt") == "needed, reinstalls"
+    example.write(Dockerfile=ENVIRONMENT.join(("FROM a\nCOPY keep.txt code.py* /t/\n", "")))
+    assert example.role("keep.txt") == "source, reinstalls"
+
+
+def test_a_manifest_that_another_dockerfile_beside_it_names_belongs_to_that(make: Make) -> None:
+    example = make("FROM a\nRUN pip install six\nCOPY x.py .\n", "requirements.txt", "x.py")
+    assert [file.path for file in example.survey().environment_files] == ["requirements.txt"]
+    example.write(**{"dev.Dockerfile": "FROM a\nRUN pip install -r requirements.txt\n"})
+    assert example.survey().environment_files == ()
