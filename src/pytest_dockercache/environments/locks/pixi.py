@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigError, Unverifiable
@@ -138,10 +138,5 @@ class _Made:
 
 def _distribution(url: str, package: Mapping[str, Any]) -> tuple[str, str]:
     """Name and version of a package of PyPI; the version of a directory may have moved on."""
-    version = package.get("version")
+    version = package.get("version") if re.match(r"\w+(\+\w+)?://", url) else None
     return text_of(package, "name"), "" if version is None else str(version)
-
-
-def environments_of(document: Mapping[str, Any]) -> Sequence[str]:
-    """The names of the environments that a lock has."""
-    return tuple(sorted(map(str, table(document, "environments"))))
