@@ -95,9 +95,9 @@ def dockercache_engine(pytestconfig: pytest.Config) -> str:
     """
     if not is_active(pytestconfig):
         pytest.skip(OFF)
-    from ._pytest import gate_of
+    from ._pytest import judge_of
 
-    return gate_of(pytestconfig).options.settings.engine
+    return judge_of(pytestconfig).options.settings.engine
 
 
 @pytest.fixture

@@ -90,8 +90,8 @@ def test_sizes_are_read_with_their_units(project: Project, text: str, size: int)
         import scripted_engine
         scripted_engine.install()
         def pytest_collection_finish(session):
-            from pytest_dockercache._pytest import gate_of
-            assert gate_of(session.config).options.settings.max_hidden == {size}
+            from pytest_dockercache._pytest import judge_of
+            assert judge_of(session.config).options.settings.max_hidden == {size}
         """
     assert project.pytest(f"--dockercache-max-hidden={text}", "--collect-only").code == 0
 

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-    from .gate import Gate
+    from .judging import SessionJudge
 
-__all__ = ["activate", "gate_of"]
+__all__ = ["activate", "judge_of"]
 
-_NAME = "dockercache-gate"
+_JUDGE: pytest.StashKey[SessionJudge] = pytest.StashKey()
+
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -47,16 +48,18 @@ def activate(config: pytest.Config) -> None:
         from ..engines.docker_command import question
 
         question()
-    from .gate import Gate
+    from .session import ControllerPlugin, WorkerPlugin
     from .signals import end_like_interrupt
 
     end_like_interrupt(config)
-    config.pluginmanager.register(Gate(config), _NAME)
+    plugin = (WorkerPlugin if hasattr(config, "workerinput") else ControllerPlugin)(config)
+    config.stash[_JUDGE] = plugin.judge
+    config.pluginmanager.register(plugin)
 
 
-def gate_of(config: pytest.Config) -> Gate:
-    """The plugin's own state in this process; only while it is active."""
-    gate: Gate | None = config.pluginmanager.get_plugin(_NAME)
-    if gate is None:
+def judge_of(config: pytest.Config) -> SessionJudge:
+    """What judges in this process; only while the plugin is active."""
+    judge = config.stash.get(_JUDGE, None)
+    if judge is None:
         raise RuntimeError("pytest-dockercache is not active in this session")
-    return gate
+    return judge

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from .. import checks
 from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCacheError
-from ..model import Build, Finding
+from ..model import Build, EngineInfo, Finding
 from ..report import CheckResult, Ending
 from ..report.findings import CheckOutcome
 from .outcomes import decide, first_line
@@ -19,10 +19,10 @@ from .outcomes import decide, first_line
 if TYPE_CHECKING:
     from ..checks import Check
     from ..subject import Subject
-    from .gate import Gate
+    from .options import Options
     from .targets import Target
 
-__all__ = ["CheckItem", "DockerfileCollector"]
+__all__ = ["CheckItem", "DockerfileCollector", "Judging"]
 
 _REPORTED: Mapping[CheckOutcome, str] = {
     "passed": "passed",
@@ -33,6 +33,27 @@ _REPORTED: Mapping[CheckOutcome, str] = {
 """What pytest calls the outcome of an item's phase."""
 
 
+class Judging(Protocol):
+    """What items need of the session: what judges, and how what it says is shown."""
+
+    options: Options
+
+    def subject_of(self, target: Target) -> Subject:
+        """What judges a target. Raises ConfigError."""
+
+    def tell_engine(self, subject: Subject | None) -> EngineInfo | None:
+        """The engine that judged, None if there is none; the reports hear of it."""
+
+    def told_once(self, ending: Ending, nodeid: str) -> Ending:
+        """The ending of a check; a problem that another check has told already is only named."""
+
+    def shown(self, path: Path) -> str:
+        """A path as reports show it."""
+
+    def shortened(self, text: str) -> str:
+        """A message with the paths below the root made relative."""
+
+
 class DockerfileCollector(pytest.Collector):
     """One Dockerfile and target, or an image that is already built; its children are the checks.
 
@@ -40,22 +61,22 @@ class DockerfileCollector(pytest.Collector):
     node ID, and ``Dockerfile[runtime]`` is not a path.
     """
 
-    gate: Gate
+    judging: Judging
     target: Target
 
     @classmethod
-    def of(cls, session: pytest.Session, gate: Gate, target: Target) -> DockerfileCollector:
+    def of(cls, session: pytest.Session, judging: Judging, target: Target) -> DockerfileCollector:
         """The collector of a target, a child of the session."""
         path = target.path if target.image is None else session.path / target.node
         node = cls.from_parent(session, name=target.node, nodeid=target.node, path=path)
         assert isinstance(node, DockerfileCollector)
-        node.gate = gate
+        node.judging = judging
         node.target = target
         return node
 
     def collect(self) -> Iterator[CheckItem]:
         """One item a check; nothing is read or built."""
-        options = self.gate.options
+        options = self.judging.options
         for check in checks.CHECKS.values():
             wanted = self.target.checks is None or check.id in self.target.checks
             if self.target.image is not None and check.needs != "image":
@@ -97,31 +118,31 @@ class CheckItem(pytest.Item):
         """
         if self.config.getoption("setuponly", False):
             return
-        gate = self.dockerfile.gate
+        judging = self.dockerfile.judging
         target = self.dockerfile.target
         self._note("check", self.check.id)
         if target.image is None:
-            self._note("dockerfile", gate.shown(target.path))
+            self._note("dockerfile", judging.shown(target.path))
         else:
             self._note("image", target.node)
         if target.target is not None:
             self._note("target", target.target)
         subject: Subject | None = None
         try:
-            subject = gate.subject_of(target)
+            subject = judging.subject_of(target)
             verdict = self.check.judge(subject)
         except (DockerCacheError, CacheAssertionError) as problem:
             ending = decide(
                 problem,
                 check=self.check.id,
-                strict=gate.options.strict,
-                auto=gate.options.settings.engine == "auto",
+                strict=judging.options.strict,
+                auto=judging.options.settings.engine == "auto",
                 first_build_failed=_first_build_failed(subject, problem),
                 node=self._sibling("builds"),
             )
             self._describe(subject)
-            ending = ending.with_texts(gate.shortened)
-            self._end(gate.told_once(ending, self.nodeid))
+            ending = ending.with_texts(judging.shortened)
+            self._end(judging.told_once(ending, self.nodeid))
         else:
             self._describe(subject)
             for name, value in verdict.properties:
@@ -186,7 +207,7 @@ class CheckItem(pytest.Item):
 
     def _describe(self, subject: Subject | None) -> None:
         """Add what the builds showed to the item's properties (JUnit XML has them)."""
-        engine = self.dockerfile.gate.engine_of(subject)
+        engine = self.dockerfile.judging.tell_engine(subject)
         if engine is None or subject is None:
             return
         self._note("engine", str(engine))

@@ -11,7 +11,7 @@ import pytest
 
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
-from . import gate_of
+from . import judge_of
 from .contexts import candidates, choose_context
 from .options import check_engine
 from .outcomes import reported
@@ -53,11 +53,11 @@ def rebuild_of(
     with reported():
         named = _keywords(item).get("engine", engine)
         name = check_engine(str(named), f"engine={named!r} of {item.nodeid}")
-        gate = gate_of(item.config)
-        subject = gate.subject(spec, name)
+        judge = judge_of(item.config)
+        subject = judge.subject(spec, name)
         project = subject.project  # what is wrong with it is the error of the set-up
-        if gate.named_steps is not None:
-            gate.named_steps.require(gate.shown(spec.dockerfile), project)
+        if judge.named_steps is not None:
+            judge.named_steps.require(judge.shown(spec.dockerfile), project)
         # The closest word counts: what a test says of itself, before a fixture of its project.
         own = _keywords(item).get("edit")
         edits = _edits(edit if own is None else own)
@@ -89,9 +89,9 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
 
 def _spec(item: pytest.Item) -> BuildSpec:
     keywords = _keywords(item)
-    options = gate_of(item.config).options
+    options = judge_of(item.config).options
     root = item.config.rootpath
-    default = gate_of(item.config).target_of_test(item.path)
+    default = judge_of(item.config).target_of_test(item.path)
     build_args = {**dict(options.build_args), **_build_args(keywords.get("build_args"), item)}
     named = keywords.get("dockerfile")
     context = keywords.get("context")

@@ -1,0 +1,163 @@
+"""What judges in one process of a session: its options, its run, and a subject for each spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .. import checks
+from ..errors import DockerCacheError
+from ..inspection import Inspection
+from ..model import BuildSpec, EngineInfo
+from ..project import Settings
+from ..report import Ending
+from ..runs import Run
+from ..subject import Subject
+from . import sharing
+from .options import Options, read_options
+from .outcomes import first_line
+from .progress import Progress, progress_for
+from .targets import Selection, Target, select, target_of
+
+if TYPE_CHECKING:
+    from .named_steps import NamedSteps
+
+__all__ = ["SessionJudge", "is_file"]
+
+
+class SessionJudge:
+    """The subjects of one process; items and fixtures ask it.
+
+    ``open_run`` starts the run of this session, or joins it. Raises ConfigError
+    for options and arguments that cannot be used.
+    """
+
+    def __init__(self, config: pytest.Config, open_run: Callable[[], Run]) -> None:
+        self.config = config
+        ids = tuple(checks.CHECKS)
+        self.options: Options = read_options(config, ids)
+        named = config.args_source is config.ArgsSource.ARGS
+        self.selection: Selection = select(
+            config.args,
+            "named" if named else "default",
+            self.options,
+            directory=config.invocation_params.dir,
+            root=config.rootpath,
+            checks=ids,
+            image_checks=[check.id for check in checks.CHECKS.values() if check.needs == "image"],
+        )
+        config.args[:] = self.selection.arguments
+        self.named_steps: NamedSteps | None = None
+        self._open_run = open_run
+        self._subjects: dict[tuple[BuildSpec, Settings], Subject] = {}
+        self._inspections: dict[str, Inspection] = {}
+        self._told: dict[str, str] = {}
+
+    @cached_property
+    def run(self) -> Run:
+        """The run that the processes of this session share. Raises ConfigError."""
+        return self._open_run()
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the run was asked for already."""
+        return "run" in self.__dict__
+
+    @property
+    def only_lists(self) -> bool:
+        """Whether this session only says what it would do."""
+        option = self.config.option
+        return bool(option.collectonly or getattr(option, "setuponly", False))
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Where news of running builds goes."""
+        return progress_for(self.config)
+
+    def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
+        """What judges a spec; one in each process for each spec and engine."""
+        settings = self.options.settings
+        if engine is not None:
+            settings = replace(settings, engine=engine)
+        found = self._subjects.get((spec, settings))
+        if found is None:
+            sharing.tell_spec(self.run, spec, settings.engine)
+            found = Subject(spec, settings, self.run, self.progress)
+            self._subjects[spec, settings] = found
+        return found
+
+    def subject_of(self, target: Target) -> Subject:
+        """What judges a target. Raises ConfigError."""
+        spec = target.spec(self.options)
+        if target.image is None:
+            return self.subject(spec)
+        found = self._inspections.get(target.image)
+        if found is None:
+            found = Inspection(
+                spec,
+                self.options.settings,
+                self.run,
+                self.progress,
+                reference=target.image,
+                base_image=self.options.base_image,
+            )
+            self._inspections[target.image] = found
+        return found
+
+    def target_of_test(self, test: Path) -> Target | None:
+        """The Dockerfile that a test in this file is about whose marker names none."""
+        return target_of(
+            test,
+            self.selection,
+            self.options,
+            directory=self.config.invocation_params.dir,
+            root=self.config.rootpath,
+        )
+
+    def tell_engine(self, subject: Subject | None) -> EngineInfo | None:
+        """The engine that judged, None if there is none; the reports hear of it."""
+        if subject is None or is_file(subject):
+            return None
+        try:
+            engine = subject.engine.info
+        except DockerCacheError:
+            return None
+        sharing.tell_engine(self.run, engine)
+        return engine
+
+    def told_once(self, ending: Ending, nodeid: str) -> Ending:
+        """The ending of a check; a problem that another check has told already is only named.
+
+        What stops one check often stops all: an engine that does not answer, a
+        file that cannot be read. Pytest itself folds skips of one reason.
+        """
+        told = ending.outcome == "error" or (
+            ending.outcome == "failed" and ending.skip == "not-verified"
+        )
+        first = self._told.setdefault(ending.message, nodeid) if told else nodeid
+        if first == nodeid:
+            return ending
+        message = f"{first_line(ending.message)} (see {first})"
+        return replace(ending, message=message, why=None, fix=None)
+
+    def shown(self, path: Path) -> str:
+        """A path as reports show it: relative to the root where it can be."""
+        try:
+            return path.relative_to(self.config.rootpath).as_posix()
+        except ValueError:
+            return str(path)
+
+    def shortened(self, text: str) -> str:
+        """A message with the paths below the root made relative: they fit in a line then."""
+        return text.replace(f"{self.config.rootpath}{os.sep}", "")
+
+
+def is_file(subject: Subject) -> bool:
+    """Whether a subject is a file with an image, which no engine has to read."""
+    return isinstance(subject, Inspection) and subject.is_file
