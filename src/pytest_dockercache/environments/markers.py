@@ -58,10 +58,16 @@ class Machine:
 
         if marker is None:
             return True
-        try:
-            found = {bool(marker.evaluate(dict(values))) for values in self._worlds(str(marker))}
-        except (InvalidVersion, UndefinedComparison):
-            return None
+        found = set()
+        for values in self._worlds(str(marker)):
+            try:
+                found.add(bool(marker.evaluate(dict(values))))
+            except InvalidVersion:
+                # A platform_release of "win32", say: before 26.0 packaging compares only
+                # versions, and there is no such machine.
+                continue
+            except UndefinedComparison:
+                return None
         return found.pop() if len(found) == 1 else None
 
     def _worlds(self, marker: str) -> Iterator[Mapping[str, str]]:
