@@ -56,7 +56,7 @@ def test_a_failure_looks_the_same_from_a_worker(source_first: Project) -> None:
     assert result.counts["failed"] == 1
     assert result.has(
         "FAILED Dockerfile::env-layer-cached - env layer was rebuilt",
-        "\nenv layer was rebuilt: src/ is copied before it\n",
+        "\nenv layer was rebuilt: ",
     )
 
 
