@@ -32,23 +32,25 @@ END = 1 << 17
 """Bytes at either end of a file that tell how it may be appended to; a zip's comment has 64 kB."""
 
 
-def context_path(written: str, context: str) -> str:
+def context_path(written: str, context: str, *, named: str = "") -> str:
     """Normalise an edit's path to a POSIX path relative to ``context`` (absolute, a directory).
 
     An absolute path below the context is accepted. Raises ConfigError when
-    the path leaves the context or is the context itself.
+    the path leaves the context or is the context itself; ``named`` is what the
+    message begins with, by default the edit.
     """
+    named = named or f"edit of {written or '(nothing)'}"
     path = posixpath.normpath(written) if written else "."
     if path.startswith("/"):
         base = posixpath.normpath(context)
         if path != base and not path.startswith(base.rstrip("/") + "/"):
             raise ConfigError(
-                f"edit of {written}: lies outside the build context {context}; name a file below it"
+                f"{named}: lies outside the build context {context}; name a file below it"
             )
         path = posixpath.relpath(path, base)
     if path == "." or path == ".." or path.startswith("../"):
         what = "is the build context itself" if path == "." else "lies outside the build context"
-        raise ConfigError(f"edit of {written or '(nothing)'}: {what}; name a file below {context}")
+        raise ConfigError(f"{named}: {what}; name a file below {context}")
     return path
 
 

@@ -45,10 +45,7 @@ def named_source(
     the ``environment`` files: an edit of it has to rebuild the environment.
     """
     option = f"--dockercache-edit={path}"
-    try:
-        cleaned = context_path(path, os.path.abspath(context))
-    except ConfigError as error:
-        raise ConfigError(f"{option}: {str(error).partition(': ')[2]}") from None
+    cleaned = context_path(path, os.path.abspath(context), named=option)
     known = {entry.path: entry for entry in entries}
     reader = next((file.why for file in environment if file.path == cleaned), None)
     if reader is not None:
