@@ -6,13 +6,16 @@ memory of a machine.
 
 from __future__ import annotations
 
-__all__ = ["DOCKERFILE_LINE", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
+__all__ = ["DOCKERFILE", "DOCKERFILE_LINE", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
 
 TEXT_FILE = 32_000_000
 """Bytes of a file that is read as text (a manifest, a lock, a Dockerfile, an ignore file).
 
 The largest lock files of public repositories have a few megabytes.
 """
+
+DOCKERFILE = 2_000_000
+"""Bytes of a Dockerfile: the largest of 700 public ones has less than a twentieth of it."""
 
 DOCKERFILE_LINE = 65_535
 """Bytes of one line of a Dockerfile: BuildKit refuses longer ones (bufio.Scanner's token)."""

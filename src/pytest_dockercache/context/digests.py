@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..cache_home import make_directory
-from ..errors import ConfigError
-from .entries import ContextEntry, Grown
+from .entries import ContextEntry, Grown, unreadable
 
 __all__ = ["Digests", "digest_of_content"]
 
@@ -112,8 +111,5 @@ def _file_digest(full: str, mode: int) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigError(
-            f"{full}: cannot be read ({error.strerror}): docker build fails on it too; "
-            "give it read permission or exclude it in .dockerignore"
-        ) from error
+        raise unreadable(full, error) from error
     return hashing.hexdigest()

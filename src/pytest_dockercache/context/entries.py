@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Literal
 from ..errors import ConfigError
 from .ignore import IgnoreRules, Matched
 
-__all__ = ["ContextEntry", "Grown", "Kind", "context_files", "entry_of"]
+__all__ = ["ContextEntry", "Grown", "Kind", "context_files", "entry_of", "unreadable"]
 
 Kind = Literal["file", "dir", "link", "fifo", "socket", "char", "block"]
 
@@ -84,8 +85,25 @@ def context_files(context: Path, ignore: IgnoreRules | None = None) -> Iterator[
     """
     found: list[ContextEntry] = []
     rules = ignore if ignore is not None and ignore.lines else None
-    _walk(os.fspath(context), "", None, [], rules, found)
+    try:
+        _walk(os.fspath(context), "", None, [], rules, found)
+    except RecursionError:
+        raise ConfigError(
+            f"build context {context}: has directories in each other, hundreds of levels deep; "
+            "exclude them in .dockerignore"
+        ) from None
     return iter(found)
+
+
+def unreadable(full: str, error: OSError) -> ConfigError:
+    """The refusal of a path of the context that cannot be read."""
+    remedy = "exclude it in .dockerignore"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        remedy = f"give it read permission or {remedy}"
+    shown = full if len(full) <= 400 else f"{full[:200]}…{full[-100:]}"
+    return ConfigError(
+        f"{shown}: cannot be read ({error.strerror}): docker build fails on it too; {remedy}"
+    )
 
 
 def _walk(
@@ -107,10 +125,7 @@ def _walk(
     except OSError as error:
         if excluded_above:  # Docker, too, passes over an ignored directory that it may not read.
             return
-        raise ConfigError(
-            f"{directory}: cannot be read ({error.strerror}): docker build fails on it too; "
-            "give it read permission or exclude it in .dockerignore"
-        ) from error
+        raise unreadable(directory, error) from error
     for item in listing:
         path = prefix + item.name
         excluded, matched = False, None
@@ -126,6 +141,10 @@ def _walk(
             )
         except FileNotFoundError:  # Removed since the directory was listed.
             continue
+        except OSError as error:
+            if excluded:
+                continue
+            raise unreadable(item.path, error) from error
         if excluded:
             excluded_above.append(entry)
             _walk(item.path, path + "/", matched, excluded_above, rules, found)

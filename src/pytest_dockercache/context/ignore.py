@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..disk import read_bytes
 from ..errors import ConfigError
 from .gomatch import (
     ANY,
@@ -76,7 +77,7 @@ class IgnoreRules:
         """
         for source in (Path(f"{dockerfile}.dockerignore"), context / ".dockerignore"):
             try:
-                content = source.read_bytes()
+                content = read_bytes(source)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:

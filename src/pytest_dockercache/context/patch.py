@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..disk import read_bytes
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from . import edits as editing
-from .entries import ContextEntry, Grown, context_files, entry_of
+from .entries import ContextEntry, Grown, context_files, entry_of, unreadable
 from .ignore import IgnoreRules
 from .links import walk_links
 from .tree import ContextTree, new_entry
@@ -24,6 +25,9 @@ __all__ = ["Patch", "patch"]
 
 _CHANGED_BY_TOOLS = frozenset({".git", ".pytest_cache", "__pycache__"})
 """Nobody takes what lies in these for source: an edit there proves that it stays out."""
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""Without O_NONBLOCK, a path that became a FIFO meanwhile would hang."""
 
 _LARGE = 8_000_000
 """Bytes of a file from which on an edit is held as its new end, not as its whole content."""
@@ -235,17 +239,14 @@ class _Draft:
             return content[first:] if count < 0 else content[first : first + count]
         full = os.path.join(self.tree.root, self.origins.get(path, path))
         try:
-            with open(full, "rb") as file:
+            with open(os.open(full, _READ), "rb") as file:
                 if content.keep >= 0:
                     whole = file.read(content.keep) + content.tail
                     return whole[first:] if count < 0 else whole[first : first + count]
                 file.seek(first)
                 return file.read(count)
         except OSError as error:
-            raise ConfigError(
-                f"{full}: cannot be read ({error.strerror}): docker build fails on it too; "
-                "give it read permission or exclude it in .dockerignore"
-            ) from error
+            raise unreadable(full, error) from error
 
     # -- changing
 
@@ -318,7 +319,7 @@ class _Draft:
 
             before = self.dockerfile
             if before is None:
-                before = self.spec.dockerfile.read_bytes()
+                before = read_bytes(self.spec.dockerfile)
             dockerfile = parse_dockerfile(
                 before.decode("utf-8", errors="replace"), self.spec.dockerfile
             )

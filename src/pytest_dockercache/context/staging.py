@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..disk import read_bytes
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from .copying import copy_attributes, copy_bytes, listing, remove, same_bytes
-from .entries import ContextEntry, Grown, context_files, entry_of
+from .entries import ContextEntry, Grown, context_files, entry_of, unreadable
 from .ignore import IgnoreRules
 from .patch import Patch, patch
 from .tree import ContextTree
@@ -145,6 +146,7 @@ class _Staging:
                 wanted.setdefault(entry.path, entry)
         for path in self._always():
             self._want(path, wanted)
+        self._make_private()
         os.makedirs(self.target, exist_ok=True)
         self.memory = _Memory.load(self.memory.file)
         self._sync(wanted)
@@ -156,6 +158,12 @@ class _Staging:
             self._restore_modes()
         ignore = rules if made is None else made.ignore
         return StagedContext(Path(self.target), self.dockerfile, ignore, made)
+
+    def _make_private(self) -> None:
+        """Make the directory of the copy for its user alone: the original may be so too."""
+        os.makedirs(self.home, mode=0o700, exist_ok=True)
+        if os.stat(self.home).st_mode & 0o077:
+            os.chmod(self.home, 0o700)
 
     def _always(self) -> list[str]:
         """Context paths that a build reads even when they are ignored: Dockerfile, ignore file."""
@@ -296,10 +304,7 @@ class _Staging:
         except FileNotFoundError:
             return  # Removed since the tree was listed: as if it had never been there.
         except PermissionError as error:
-            raise ConfigError(
-                f"{source}: cannot be read ({error.strerror}): docker build fails on it too; "
-                "give it read permission or exclude it in .dockerignore"
-            ) from error
+            raise unreadable(source, error) from error
         copy_attributes(source, full)
         os.chmod(full, entry.mode)
         self._set_mtime(full, mtime)
@@ -317,7 +322,7 @@ class _Staging:
             if name not in wanted:
                 remove(os.path.join(aside, name))
         for name, origin in wanted.items():
-            copy, content = aside / name, origin.read_bytes()
+            copy, content = aside / name, read_bytes(origin)
             mtime = origin.stat().st_mtime_ns
             if copy.is_file():
                 if copy.read_bytes() == content and copy.stat().st_mtime_ns == mtime:

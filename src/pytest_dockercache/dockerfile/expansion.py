@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..limits import NESTED_SUBSTITUTIONS
+
 __all__ = ["SPACE", "Lexer", "SubstitutionError", "expand", "split_words", "variables_in"]
 
 SPACE = (
@@ -146,21 +148,27 @@ class _Words:
     """Collects words: unquoted blanks end one, quoted characters never do."""
 
     done: list[str] = field(default_factory=list)
-    open: str = ""
+    open: list[str] = field(default_factory=list)
 
     def unquoted(self, text: str) -> None:
         for char in text:
             if char not in SPACE:
-                self.open += char
+                self.open.append(char)
             elif self.open:
-                self.done.append(self.open)
-                self.open = ""
+                self.end()
 
     def quoted(self, text: str) -> None:
-        self.open += text
+        if text:
+            self.open.append(text)
+
+    def end(self) -> None:
+        self.done.append("".join(self.open))
+        self.open.clear()
 
     def close(self) -> tuple[str, ...]:
-        return (*self.done, self.open) if self.open else tuple(self.done)
+        if self.open:
+            self.end()
+        return tuple(self.done)
 
 
 class _Reading:
@@ -171,6 +179,7 @@ class _Reading:
         self.text = text
         self.variables = variables
         self.position = 0
+        self.depth = 0
         self.seen: set[str] = set()
 
     def peek(self) -> str:
@@ -315,12 +324,19 @@ class _Reading:
         return expression.sub(lambda _: replacement, value or "", count=1)
 
     def operand(self, stop: str, raw_escapes: bool) -> str:
+        self.depth += 1
+        if self.depth > NESTED_SUBSTITUTIONS:
+            raise SubstitutionError(
+                f"more than {NESTED_SUBSTITUTIONS} substitutions ${{…}} in each other"
+            )
         try:
             return self.until(stop, raw_escapes)[0]
         except SubstitutionError:
             if self.position >= len(self.text):
                 raise SubstitutionError(f"missing '{stop}' in ${{…}}") from None
             raise
+        finally:
+            self.depth -= 1
 
     @property
     def leaves_unset(self) -> bool:

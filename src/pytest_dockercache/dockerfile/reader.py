@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..disk import read_bytes
 from ..errors import ConfigError
+from ..limits import DOCKERFILE, DOCKERFILE_LINE
 from .expansion import SPACE, Lexer, SubstitutionError
 from .instructions import exec_form, heredoc_mark, json_strings, split_flags, split_instruction
 from .stages import group_stages
@@ -42,18 +44,18 @@ def read_dockerfile(path: Path) -> Dockerfile:
     which is what they are in a builder's own output. Raises ConfigError when
     the file cannot be read, is empty, is binary, or has no FROM.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such Dockerfile\n"
-            "  fix    name an existing one with --dockercache-dockerfile=PATH"
-        ) from None
-    except IsADirectoryError:
+    if path.is_dir():
         raise ConfigError(
             f"{path}: is a directory, not a Dockerfile\n"
             "  fix    name the file in it, for example "
             f"--dockercache-dockerfile={path / 'Dockerfile'}"
+        )
+    try:
+        content = read_bytes(path, DOCKERFILE)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such Dockerfile\n"
+            "  fix    name an existing one with --dockercache-dockerfile=PATH"
         ) from None
     except PermissionError:
         raise ConfigError(
@@ -94,6 +96,7 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
         )
     directives, escape = _directives(text, path)
     lines = text.split("\n")
+    _refuse_long_lines(lines, path)
     logical = tuple(_logical_lines(lines, escape, path))
     instructions = tuple(_instructions(logical, path))
     instructions, stages = group_stages(instructions, escape, path)
@@ -104,6 +107,18 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
             "--dockercache-dockerfile=PATH"
         )
     return Dockerfile(path, text, instructions, stages, directives)
+
+
+def _refuse_long_lines(lines: list[str], path: Path) -> None:
+    for number, line in enumerate(lines, start=1):
+        # A character has at most four bytes: most lines need not be encoded.
+        if 4 * len(line) > DOCKERFILE_LINE:
+            size = len(line.encode("utf-8", "surrogatepass"))
+            if size > DOCKERFILE_LINE:
+                raise ConfigError(
+                    f"{path}:{number}: the line has {size} bytes, and builders read at most "
+                    f"{DOCKERFILE_LINE}\n  fix    split it, or copy its text from a file"
+                )
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,12 @@ def commands(
     where nobody here knows them. The body of a function stands where it is
     called, with the arguments of the call.
     """
-    tokens = tuple(_Tokens(script, documents))
-    walk = _Walk(directory, dict(variables), parameters=parameters)
-    return tuple(walk.whole(tokens))
+    try:
+        tokens = tuple(_Tokens(script, documents))
+        walk = _Walk(directory, dict(variables), parameters=parameters)
+        return tuple(walk.whole(tokens))
+    except RecursionError:
+        return ()  # Hundreds of ``$(…)`` in each other: nobody can tell what that runs.
 
 
 @dataclass(frozen=True)
