@@ -62,12 +62,13 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_: Path) -> bytes:
+    def denied(*_: object) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    (tmp_path / "Dockerfile").touch()
+    monkeypatch.setattr("os.open", denied)
     with pytest.raises(ConfigError, match="cannot be read: permission denied"):
-        read_dockerfile(tmp_path)
+        read_dockerfile(tmp_path / "Dockerfile")
 
 
 @pytest.mark.parametrize(
