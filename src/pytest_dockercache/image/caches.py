@@ -27,14 +27,15 @@ class CacheProof:
     ``literal`` is a piece of the file's path that is quick to search for, with
     ``\\0`` for the end of the path; ``path`` is a regular expression for the
     whole path from its leading slash on, whose group ``place`` is the cache's
-    directory. Where
-    ``beside`` is not empty, one of these names must be in that directory as
-    well; none of ``without`` may be in the file's own directory.
+    directory. Where ``beside`` is not empty, one of these names must be in that
+    directory as well (``../NAME``: in the one above it), and where ``along`` is
+    not, one of those in the file's own directory; none of ``without`` may be there.
     """
 
     literal: str
     path: str
     beside: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
     @cached_property
@@ -195,11 +196,20 @@ class _Search:
 
     def _holds(self, proof: CacheProof, place: bytes, path: bytes) -> bool:
         here = path.rpartition(b"/")[0]
-        if any(self._view.get(here + b"/" + name.encode()) for name in proof.without):
+        if self._has_one(here, proof.without):
             return False
-        return not proof.beside or any(
-            self._view.get(place + b"/" + name.encode()) for name in proof.beside
+        return (not proof.beside or self._has_one(place, proof.beside)) and (
+            not proof.along or self._has_one(here, proof.along)
         )
+
+    def _has_one(self, directory: bytes, names: Sequence[str]) -> bool:
+        """Whether one of these names is in a directory (``../NAME``: in the one above it)."""
+        above = directory.rpartition(b"/")[0]
+        return any(
+            self._view.get((above if name.startswith("../") else directory)
+                           + b"/" + name.removeprefix("../").encode())
+            for name in names
+        )  # fmt: skip
 
     # --- what is in them ----------------------------------------------------------------------
 

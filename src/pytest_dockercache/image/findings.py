@@ -80,7 +80,8 @@ def bytecode(view: View, own: Collection[int]) -> tuple[Bytecode, ...]:
     """The ``.pyc`` files that the layers ``own`` add to the final image, by layer and place.
 
     Those without a source are told apart: a ``.pyc`` beside no ``.py`` is the
-    program itself (``compileall -b`` and a deleted source).
+    program itself (``compileall -b`` and a deleted source). The source of one
+    below a ``PYTHONPYCACHEPREFIX`` lies elsewhere, at the rest of its path.
     """
     sums: dict[tuple[int, bytes, bool], Sum] = {}
     directories: dict[tuple[int, bytes, bool], list[bytes]] = {}
@@ -93,7 +94,7 @@ def bytecode(view: View, own: Collection[int]) -> tuple[Bytecode, ...]:
             continue
         directory = path.rpartition(b"/")[0]
         tree = directory.removesuffix(b"__pycache__").rstrip(b"/")
-        key = (number, _library(tree) or _tree(tree), _source(path) in view)
+        key = (number, _library(tree) or _tree(tree), _has_source(view, path))
         size = charge.size(number, position)
         sums.setdefault(key, Sum()).add(path, size, size if view.is_copy(number, position) else 0)
         directories.setdefault(key, []).append(tree or path[: len(path) if not directory else 11])
@@ -121,6 +122,27 @@ def _tree(directory: bytes) -> bytes:
     """The directory of the root that a directory lies in, or what stands in a shared one."""
     parts = directory.split(b"/")
     return b"/".join(parts[: 2 if parts[0] in _SHARED else 1])
+
+
+_TAGGED = re.compile(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:\.opt-\w+)?\.pyc")
+"""The name of bytecode that Python wrote for itself: sys.implementation.cache_tag is in it."""
+
+
+def _has_source(view: View, path: bytes) -> bool:
+    """Whether the image holds the ``.py`` that a ``.pyc`` was compiled from.
+
+    PYTHONPYCACHEPREFIX has Python write below a directory of its own, at the source's
+    own path and without ``__pycache__``.
+    """
+    if _source(path) in view:
+        return True
+    directory, _, name = path.rpartition(b"/")
+    tagged = _TAGGED.fullmatch(name)
+    while tagged is not None and directory:
+        _, _, directory = directory.partition(b"/")
+        if (directory + b"/" if directory else b"") + tagged["stem"] + b".py" in view:
+            return True
+    return False
 
 
 def _source(path: bytes) -> bytes:

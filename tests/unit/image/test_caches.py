@@ -77,6 +77,7 @@ def test_links_among_extracted_packages_alone_are_no_environment() -> None:
             add(f"{PKGS}/a-1-0/info/index.json", b"{}"),
             add(f"{PKGS}/a-1-0/one", b"12345"),
             add(f"{PKGS}/b-1-0/two", kind=tarfile.LNKTYPE, link=f"{PKGS}/a-1-0/one"),
+            add("opt/conda/condabin/conda", b"#!"),
         ]
     ) == {
         ("conda-packages", 0, "/opt/conda/pkgs/a-1-0", 2, 7),
@@ -86,7 +87,8 @@ def test_links_among_extracted_packages_alone_are_no_environment() -> None:
 
 def test_a_link_whose_environment_was_deleted_no_longer_counts() -> None:
     # The name in the environment went in the next layer: the bytes in pkgs/ are now the cost.
-    assert found(linked_package("numpy-1-0"), [add("opt/conda/.wh.envs")]) == {
+    conda = add("opt/conda/condabin/conda", b"#!")
+    assert found([*linked_package("numpy-1-0"), conda], [add("opt/conda/.wh.envs")]) == {
         ("conda-packages", 0, "/opt/conda/pkgs/numpy-1-0", 2, 1002)
     }
 
@@ -103,6 +105,34 @@ def test_caches_that_a_later_layer_removed_are_not_in_the_image() -> None:
         found([add(f"{PKGS}/a.conda", b"1"), add(f"{PKGS}/urls.txt")], [add("opt/conda/.wh.pkgs")])
         == set()
     )
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["crawler/urls.txt", "crawler/cache/deadbeef.json"],
+        ["fetch/urls.txt", "fetch/linux-5.10-rc1.tar.bz2"],
+        ["pkgs/boost-1_82-src.tar.bz2"],
+        ["sites/acme-eu-west/info/index.json"],
+        ["mirror/pkgs/main/noarch/repodata.json.zst", "mirror/pkgs/main/noarch/six-1-0.conda"],
+    ],
+)
+def test_a_project_with_names_like_condas_holds_no_cache(paths: list[str]) -> None:
+    assert found([add(f"srv/{path}", b"x") for path in paths]) == set()
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["urls", "cache/0a1b2c3d.json"],
+        ["urls.txt", "cache/0a1b2c3d.info.json"],
+        ["urls", "six-1.17.0-py_0.tar.bz2"],
+        ["six-1.17.0-py_0/info/index.json", "six-1.17.0-py_0/info/paths.json"],
+    ],
+)
+def test_a_cache_of_condas_is_known_in_a_place_of_the_teams_own(paths: list[str]) -> None:
+    kinds = {item[0] for item in found([add(f"var/c/{path}", b"x") for path in paths])}
+    assert kinds & {"conda-index", "conda-archives", "conda-packages"}
 
 
 NESTED = f"{PKGS}/https/conda.anaconda.org/conda-forge/linux-64"

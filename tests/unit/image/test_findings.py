@@ -117,6 +117,16 @@ def test_bytecode_without_its_source_is_the_program(path: str, source: str) -> N
     assert not gone.has_source
 
 
+@pytest.mark.parametrize("name", ["main.cpython-310.pyc", "main.cpython-310.opt-1.pyc"])
+def test_bytecode_below_a_pycache_prefix_has_its_source_elsewhere(name: str) -> None:
+    # PYTHONPYCACHEPREFIX=/var/pyc: what Python writes again when needed, not the program.
+    members = [add("app/src/main.py", b"x"), add(f"var/pyc/app/src/{name}", b"12")]
+    (item,) = bytecode(replay([layer(*members)]), {0})
+    assert item.has_source
+    (item,) = bytecode(replay([layer(add(f"var/pyc/app/src/{name}", b"12"))]), {0})
+    assert not item.has_source
+
+
 def test_a_changed_owner_copies_the_bases_files_and_the_copy_counts() -> None:
     view = replay(
         [

@@ -1,9 +1,10 @@
 """What the package caches of the tools look like that people run in a Dockerfile.
 
-Each kind was read from its tool's own source or from a cache that the tool
-made: pip 23 and 26, conda 24, libmamba 2, rattler, uv 0.4 and 0.9, poetry 2,
-pdm 2, pipenv 2026; the layouts of npm 10, yarn 1, pnpm 9, Go 1.22, cargo 1.80
-and apt 2 are those of their documentation.
+The layouts of pip, uv, poetry, pdm and pipenv were read from caches that these tools
+made; those of conda, libmamba and rattler from their sources; those of npm, yarn, pnpm,
+Go, cargo and apt from their documentation. Another version of a tool may lay its cache
+out otherwise: then no proof is found, and the cache is not seen. A proof is a path, and
+no content: files of a project that lie at such a path are taken for a cache.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ _BELOW = rf"(?:(?:{_FROM_URL}|{_FROM_CHANNEL})/)?"
 _REPODATA = rf"(?P<place>.*)/cache/{_HEX}{{8}}\."
 _NOTED = ("urls", "urls.txt")
 """conda and mamba write down in these which archives a cache was filled from."""
+_CONDAS = ("urls", "../conda-meta", "../condabin")
+"""Only conda makes the first; its own ``pkgs`` lies in its base environment. A ``urls.txt``
+is what many a download script has."""
+_CHANNEL = ("repodata.json", "repodata.json.zst", "repodata.json.bz2", "current_repodata.json")
+"""A platform's directory with an index of its own is a channel that somebody serves."""
 
 _CONDA_KIND = CacheKind(
     tool="conda",
@@ -42,29 +48,37 @@ _CONDA_KIND = CacheKind(
         CacheProof(
             "/info/repodata_record.json\0", rf"{_CONDA}/{_PACKAGE}/info/repodata_record\.json"
         ),
-        CacheProof("/info/index.json\0", rf"{_CONDA}/{_PACKAGE}/info/index\.json"),
-        CacheProof("/cache/", rf"{_REPODATA}(?:info\.json|state\.json|solv)"),
-        CacheProof("/cache/", rf"{_REPODATA}json", beside=_NOTED),
-        # A platform's directory with an index of its own is a channel that somebody serves.
+        # Every package has these lists of its files; a project's info/index.json has not.
         CacheProof(
-            ".conda\0", rf"{_CONDA}/[^/]+\.conda", beside=_NOTED, without=("repodata.json",)
+            "/info/index.json\0",
+            rf"{_CONDA}/{_PACKAGE}/info/index\.json",
+            along=("paths.json", "files"),
         ),
+        CacheProof(
+            "/info/index.json\0",
+            rf"{_CONDA}/{_PACKAGE}/info/index\.json",
+            beside=(*_CONDAS, "../envs"),
+        ),
+        CacheProof("/cache/", rf"{_REPODATA}(?:info\.json|state\.json|solv)"),
+        CacheProof("/cache/", rf"{_REPODATA}json", beside=_CONDAS),
+        CacheProof(".conda\0", rf"{_CONDA}/[^/]+\.conda", beside=_NOTED, without=_CHANNEL),
         CacheProof(
             ".conda\0",
             rf"(?P<place>.*?)(?:/{_FROM_URL}|(?<=/pkgs)/{_FROM_CHANNEL})/[^/]+\.conda",
-            without=("repodata.json",),
+            without=_CHANNEL,
         ),
-        CacheProof(".conda\0", r"(?P<place>.*?/pkgs)/[^/]+\.conda", without=("repodata.json",)),
+        CacheProof(".conda\0", r"(?P<place>.*?/pkgs)/[^/]+\.conda", without=_CHANNEL),
         CacheProof(
             ".tar.bz2\0",
             rf"(?P<place>.*?/pkgs)/{_PACKAGE}\.tar\.bz2",
-            without=("repodata.json",),
+            beside=(*_NOTED, *_CONDAS),
+            without=_CHANNEL,
         ),
         CacheProof(
             ".tar.bz2\0",
             rf"{_CONDA}/{_PACKAGE}\.tar\.bz2",
-            beside=_NOTED,
-            without=("repodata.json",),
+            beside=_CONDAS,
+            without=_CHANNEL,
         ),
     ),
     parts=(
