@@ -24,6 +24,7 @@ from .contents import Contents
 from .environment_packages import readers_of
 from .reading import contents_of
 from .running_python import activated, ask, start_of
+from .started_by_shell import started_by_shell
 from .verdict import Verdict, broken
 
 __all__ = [
@@ -156,6 +157,12 @@ def _contents(subject: Subject, image: str) -> Contents | None:
 def _python_of_file(contents: Contents) -> Python:
     config = contents.layers.config
     start = start_of({"Entrypoint": config.entrypoint, "Cmd": config.cmd})
+    shell = started_by_shell(start.application)
+    if shell is not None and (shell.doubt or not shell.is_plain):
+        raise Unverifiable(
+            "the image is a file, in which nothing can be run, and its ENTRYPOINT or CMD has a "
+            "shell choose the python: load it into a daemon and name it there"
+        )
     path = start.python if start.python.startswith("/") else ""
     found = recorded_python(contents, start.through, path)
     if found is None:

@@ -17,6 +17,7 @@ from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
 from ..subject import Subject
 from .contents import Contents
+from .started_by_shell import PYTHON, SHELL, started_by_script, started_by_shell
 from .verdict import broken
 
 __all__ = ["Answer", "Start", "activated", "ask", "start_of", "wrapper"]
@@ -24,8 +25,8 @@ __all__ = ["Answer", "Start", "activated", "ask", "start_of", "wrapper"]
 _RUNNERS = ("conda", "mamba", "micromamba")
 """Tools whose ``run`` starts a program in an environment."""
 _WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
-_SHELL = re.compile(r"(/\S*/)?(ba|da|a)?sh")
-_PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
+_PROJECT_RUNNERS = ("uv", "poetry", "pdm", "pipenv", "pixi", "hatch", "rye")
+"""Tools whose ``run`` starts a program in the environment of a project."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Start:
     def python(self) -> str:
         """The Python that is named by the image: a path or a name, ``python`` if none is."""
         first = self.application[0] if self.application else ""
-        return first if _PYTHON.fullmatch(posixpath.basename(first)) else "python"
+        return first if PYTHON.fullmatch(posixpath.basename(first)) else "python"
 
     @property
     def script(self) -> str | None:
         """The path of a program that may be a script, as ENTRYPOINT or CMD names it."""
         first = self.application[0] if self.application else ""
         is_path = "/" in first or first.endswith(".sh")
-        named = self.python != "python" or _SHELL.fullmatch(first)
+        named = self.python != "python" or SHELL.fullmatch(first)
         return first if is_path and not named else None
 
 
@@ -67,7 +68,7 @@ def start_of(config: Mapping[str, object]) -> Start:
 
 def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:
     """The command of a shell form (``CMD conda run -n app python main.py``) if it has just one."""
-    is_shell = len(words) == 3 and _SHELL.fullmatch(words[0]) and words[1] == "-c"
+    is_shell = len(words) == 3 and SHELL.fullmatch(words[0]) and words[1] == "-c"
     if not is_shell or re.search(r"[;&|$<>()`\n*?\\]", words[2]):
         return words
     try:
@@ -141,9 +142,17 @@ def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -
     start = start_of(config if isinstance(config, dict) else {})
     program = _content(subject, image, start.script) if start.script else ""
     python = start.python
-    if interpreter := re.match(r"#!\s*(/\S*/python[\d.]*)\s*$", program, re.MULTILINE):
+    if interpreter := _INTERPRETER.match(program):
         python = interpreter[1]
     tried: list[str] = []
+    doubt = ""
+    if (other := _asked_otherwise(start, program)) is not None:
+        python, words, doubt = other.python, other.words, other.doubt
+        version = _reported(subject, image, words, tried) if words else None
+        if version is not None:
+            return Answer(version, None, doubt=doubt)
+        if words and not doubt:
+            doubt = f"{' '.join(words[:2])} … did not run python: {tried[-1].strip()}"
     words = (*start.through, python, "--version")
     plain = _reported(subject, image, words, tried)
     path = python if python.startswith("/") else ""
@@ -163,13 +172,50 @@ def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -
                 "which of them the program runs is not known"
             )
     if plain is not None:
-        return Answer(plain, start.through, path)
+        return Answer(plain, start.through, path, doubt)
     if start.shell:
         version = _reported(subject, image, (*start.shell, "python --version"), tried)
         if version is not None:
-            return Answer(version, wrapper(start.shell) or None)
+            return Answer(version, wrapper(start.shell) or None, doubt=doubt)
+    if doubt:
+        raise Unverifiable(f"no python was found on PATH, but {doubt}")
     why, fix = _why_not(contents(), python)
     raise broken("python does not run in the image", subject=subject, rows=tried, why=why, fix=fix)
+
+
+_INTERPRETER = re.compile(
+    r"#![ \t]*(?:/usr/bin/env[ \t]+(?:-S[ \t]+)?)?((?:/\S*/)?python[\d.]*)(?=\s)"
+)
+"""The first line of a script that a Python runs, with its path or its name."""
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Another way to ask: the Python's name, the words ("" where the plain way does), a doubt."""
+
+    python: str
+    words: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+def _asked_otherwise(start: Start, program: str) -> _Other | None:
+    """How to ask where a shell or a project's ``run`` starts the program; None for others."""
+    if start.application and start.application[0].rpartition("/")[2] in _PROJECT_RUNNERS:
+        command = Command(tuple(map(Word, start.application)), "/")
+        inner = without_wrapper(command, runner_of)
+        if inner is None:
+            return None
+        own = start.application[: len(start.application) - len(inner.words)]
+        name = inner.words[0].text
+        python = name if PYTHON.fullmatch(posixpath.basename(name)) else "python"
+        return _Other(python, (*start.through, *own, python, "--version"))
+    found = started_by_shell(start.application)
+    if found is None and not _hands_over(program):
+        found = started_by_script(program)
+    if found is None:
+        return None
+    words = () if found.is_plain else (*start.through, *found.question)
+    return _Other(found.python, words, found.doubt)
 
 
 def _reported(subject: Subject, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:

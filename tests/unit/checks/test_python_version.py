@@ -71,6 +71,26 @@ def test_an_application_as_entry_point_is_overridden(tmp_path: Path) -> None:
     assert engine.commands == ["python --version"]
 
 
+def test_a_shell_that_activates_an_environment_is_asked(tmp_path: Path) -> None:
+    text = ". /opt/conda/etc/profile.d/conda.sh && conda activate app && exec python main.py"
+    asked = text.replace(" && ", "\n").replace("exec python main.py", "python --version")
+    engine = Terminal(
+        {f"bash -c {asked}": says("3.10.4"), "python --version": says("3.11.2")},
+        {"Cmd": ["bash", "-c", text]},
+    )
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
+def test_the_environment_of_a_project_is_asked_through_its_run(tmp_path: Path) -> None:
+    engine = Terminal(
+        {"uv run --no-sync python --version": says("3.10.4"), "python --version": says("3.11.2")},
+        {"Cmd": ["uv", "run", "--no-sync", "main.py"]},
+    )
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
 def test_a_wrapper_as_entry_point_is_used(tmp_path: Path) -> None:
     engine = Terminal(
         {"conda run -n app python --version": says("3.10.4")},
