@@ -182,6 +182,7 @@ class Project:
             ignore=self.ignore,
             beside=posixpath.dirname(next(self._own_files())),
             is_of_others=self._is_of_other_dockerfiles,
+            followed=self.files.followed(self.steps),
         )
 
     def _is_of_other_dockerfiles(self, name: str) -> bool:
@@ -241,6 +242,7 @@ class Project:
             self.read_text,
             self.settings.env_step,
             frozenset(self._own_files()),
+            self.files.followed(self.steps),
         )
 
     def _own_files(self) -> Iterator[str]:

@@ -69,6 +69,7 @@ class Subject:
     run: Run
     observe: Observe | None = None
     _made: dict[str, Build] = field(default_factory=dict, repr=False)
+    _records: dict[str, Record] = field(default_factory=dict, repr=False)
 
     @cached_property
     def project(self) -> Project:
@@ -154,9 +155,11 @@ class Subject:
         found = []
         prefix = self._prefix()
         for path in sorted((self.run.directory / "builds").glob(f"{prefix}-*.json")):
-            record = read_record(path)
+            # A record is written once, and complete from the beginning.
+            record = self._records.get(path.name) or read_record(path)
             if record is None:
                 continue
+            self._records[path.name] = record
             if record.build is not None:
                 found.append((record.order, record.build))
             elif record.failure and record.failure.type in ("BuildFailed", "BuildTimeout"):
@@ -190,6 +193,7 @@ class Subject:
             if record is None:
                 record = self._record(edits, stop, nonce)
                 write_record(path, record)
+                self._records[path.name] = record
         build = record.result()
         self._made[path.name] = build
         return build

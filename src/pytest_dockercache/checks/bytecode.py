@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..dockerfile import PlannedStep
-from ..fixing import Waste, without_pyc
 from ..image import Bytecode, bytecode
 from ..model import Fix, Row, megabytes
 from ..project import Project
@@ -69,6 +68,8 @@ def _offer(
     programs: Sequence[Bytecode],
 ) -> Fix | None:
     """A patch that deletes the bytecode where it is written, by line and place."""
+    from ..fixing import Waste, without_pyc  # Only a failure needs them.
+
     lines = [contents.line(item.layer) for item in found]
     if programs or None in lines:
         return None  # Some of it is the program itself, and find would not know which.

@@ -10,7 +10,6 @@ from ..cache import is_rebuilt
 from ..context import taken_files
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..errors import CacheAssertionError, Unverifiable
-from ..fixing.offers import without_what_changes_by_itself
 from ..model import Build, Edit, Fix, Step, named_step
 from ..project import Project
 from ..stopping import Stop
@@ -178,6 +177,8 @@ def _asked_too_early(
 
 def _offer(subject: Subject, guilty: Sequence[Probe]) -> Fix | None:
     """Lines for the ignore file, tried on the model; else in words what has to be kept out."""
+    from ..fixing import without_what_changes_by_itself  # Only a failure needs it.
+
     project = subject.project
     edits = {probe.name.rstrip("/"): probe.edit for probe in guilty}
     offered = without_what_changes_by_itself(project, edits, subject.engine.dialect)

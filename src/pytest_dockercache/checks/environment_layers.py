@@ -90,7 +90,7 @@ def _unrecognised_below_source(project: Project) -> Iterator[PlannedStep]:
         said = "\n".join(
             step.instruction.text for step in ground.steps if step.instruction.keyword == "RUN"
         )
-        belongs = belongs_to_manager(said)
+        belongs = belongs_to_manager(said) or (lambda path: False)
         lines = {step.line for step in ground.steps}
         if ground.step in suspects and any(
             not lines.isdisjoint(group.lines) and not all(map(belongs, group.paths))

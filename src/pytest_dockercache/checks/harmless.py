@@ -14,7 +14,6 @@ from ..cache import is_rebuilt
 from ..context import is_remote
 from ..dockerfile import PlannedStep
 from ..environments import Group
-from ..environments.tools import reads_variable
 from ..errors import BuildFailed, Unverifiable
 from ..model import Build, Edit, FileGroup, Step, named_step
 from ..project import Project
@@ -64,7 +63,7 @@ def trials_of(project: Project) -> Trials:
     else:
         groups = survey.source_groups
     files = {Edit.append(survey.representative(group)): group for group in groups}
-    arguments = survey.arguments(reads_variable)
+    arguments = survey.arguments
     lines = {ground.step.line for ground in survey.grounds}
     changes: dict[Edit, tuple[int, ...]] = {}
     together = [edit for edit, group in files.items() if not group.stands_on]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
-from ..fixing import Hidden, showing_all_bytes
 from ..image import HiddenBytes, hidden
 from ..inspection import Inspection
 from ..model import Fix, megabytes
@@ -64,6 +63,8 @@ def _offer(
     subject: Subject, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
 ) -> Fix | None:
     """A patch after which no layer carries what another hides."""
+    from ..fixing import Hidden, showing_all_bytes  # Only a failure needs them.
+
     found = []
     for item in counted:
         first, second = contents.line(item.layer), contents.line(item.hidden_by)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..environments import ArgumentUse
-from ..environments.tools import reads_variable
 from ..errors import Unverifiable
 from ..model import Edit
 from ..project import Project
@@ -64,7 +63,7 @@ def _more(apart: Sequence[Edit]) -> list[str]:
 
 
 def _used(project: Project) -> Mapping[str, ArgumentUse]:
-    return project.survey.arguments(reads_variable).used
+    return project.survey.arguments.used
 
 
 def _said(trials: Trials, used: Mapping[str, ArgumentUse]) -> str:

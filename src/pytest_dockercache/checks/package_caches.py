@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
 from ..environments import tools
-from ..fixing import Waste, without_package_caches
 from ..image import PackageCache, package_caches
 from ..model import Fix, Row, megabytes
 from ..project import Project
@@ -54,6 +53,8 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
 
 def _offer(project: Project, contents: Contents, failing: Sequence[PackageCache]) -> Fix | None:
     """A patch that removes what each line leaves, by line and place."""
+    from ..fixing import Waste, without_package_caches  # Only a failure needs them.
+
     groups: dict[tuple[int, str], list[PackageCache]] = {}
     for item in failing:
         line = _line(contents, item)

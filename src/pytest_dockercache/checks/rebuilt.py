@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from ..cache import is_rebuilt
 from ..environments import tops_of
 from ..errors import CacheAssertionError
-from ..fixing import keeping_the_environment
 from ..model import Build, Edit, Fix, Row, Step, named_step
 from ..subject import Subject
 from .harmless import Tried
@@ -49,6 +48,8 @@ def rebuilt_environment(
 
 def _fix(subject: Subject, guilty: Sequence[Tried], separation: str) -> Fix:
     """The order that the model has tried; else what hinders it; else what to separate."""
+    from ..fixing import keeping_the_environment  # Only a failure needs it.
+
     edits = [edit for one in guilty for edit in one.edits]
     arguments = all(edit.kind == "build-arg" for edit in edits)
     lines = {step.line for one in guilty for step in one.rebuilt} if arguments else None

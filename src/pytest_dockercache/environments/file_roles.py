@@ -136,6 +136,8 @@ def _inputs(
             if step.instruction.keyword != "RUN":
                 continue
             belongs = belongs_to_manager(step.instruction.text)
+            if belongs is None:
+                continue
             mine = {
                 path: f"line {step.line} runs the package manager that it belongs to"
                 for path in present

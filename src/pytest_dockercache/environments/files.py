@@ -14,7 +14,7 @@ from ..context.ignore import IgnoreRules
 from ..context.missing import missing_sources
 from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
-from .flow import StepView, follow_files
+from .flow import Followed, StepView, follow_files
 from .steps import EnvironmentCommand
 from .tools import tool_of
 
@@ -48,6 +48,7 @@ def environment_files(
     ignore: IgnoreRules | None = None,
     beside: str = "",
     is_of_others: Callable[[str], bool] = lambda name: False,
+    followed: Followed | None = None,
 ) -> tuple[EnvironmentFile, ...]:
     """The context files that the environment steps read, or ought to read.
 
@@ -59,13 +60,14 @@ def environment_files(
     Dockerfile (``beside``, relative to the context), that manifest is one too:
     it and the image drift apart. A manifest elsewhere is somebody else's, and
     so is one of which ``is_of_others`` says that another Dockerfile names it.
-    ``context`` and ``ignore`` are used in messages.
+    ``context`` and ``ignore`` are used in messages; ``followed`` is what
+    :func:`follow_files` says of the plan, where that was asked already.
 
     Raises ConfigError for a file that is named, or copied for a command to
     read, but is not in the context.
     """
     known = {entry.path: entry for entry in entries}
-    views, _ = follow_files(plan, known)
+    views, _ = followed or follow_files(plan, known)
     at_line = {
         view.step.line: view for view in views.values() if view.step.instruction.keyword == "RUN"
     }

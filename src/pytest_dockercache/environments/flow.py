@@ -13,7 +13,7 @@ from ..shell.running import step_commands
 from ..shell.script import Command, joined_path
 from .tools import runner_of
 
-__all__ = ["ContainerFiles", "Files", "StepView", "follow_files"]
+__all__ = ["ContainerFiles", "Files", "Followed", "StepView", "follow_files"]
 
 
 @dataclass
@@ -23,9 +23,6 @@ class Files:
     at: dict[str, str] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
 
-    def copy(self) -> Files:
-        return Files(dict(self.at), set(self.present))
-
 
 @dataclass(frozen=True)
 class StepView:
@@ -34,6 +31,10 @@ class StepView:
     step: PlannedStep
     before: Files
     own: Files
+
+
+Followed = tuple[dict[int, StepView], dict[int, Files]]
+"""The view of every step of a plan, by position, and what every stage ends with, by its index."""
 
 
 @dataclass
@@ -46,7 +47,7 @@ class ContainerFiles:
 
     entries: Callable[[], Iterable[ContextEntry]]
     text: Callable[[str], str | None]
-    _followed: list[tuple[Sequence[PlannedStep], Mapping[int, StepView]]] = field(
+    _followed: list[tuple[Sequence[PlannedStep], Followed]] = field(
         default_factory=list, repr=False
     )
 
@@ -60,12 +61,16 @@ class ContainerFiles:
         path = self._path(plan, position, place)
         return _heredoc(plan, position, place) if path is None else self.text(path)
 
+    def followed(self, plan: Sequence[PlannedStep]) -> Followed:
+        """What :func:`follow_files` says of a plan; asked once for each."""
+        known = next((known for followed, known in self._followed if followed is plan), None)
+        if known is None:
+            known = follow_files(plan, {entry.path: entry for entry in self.entries()})
+            self._followed.append((plan, known))
+        return known
+
     def _path(self, plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
-        views = next((views for followed, views in self._followed if followed is plan), None)
-        if views is None:
-            views, _ = follow_files(plan, {entry.path: entry for entry in self.entries()})
-            self._followed.append((plan, views))
-        view = views[position]
+        view = self.followed(plan)[0][position]
         return view.own.at.get(place) or view.before.at.get(place)
 
 
@@ -81,9 +86,7 @@ def _heredoc(plan: Sequence[PlannedStep], position: int, place: str) -> str | No
     return None
 
 
-def follow_files(
-    plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]
-) -> tuple[dict[int, StepView], dict[int, Files]]:
+def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]) -> Followed:
     """Follow the context's files through the stages.
 
     Returns the view of every step, by position in ``plan``, and what every
@@ -91,25 +94,34 @@ def follow_files(
     """
     ends: dict[int, Files] = {}
     views: dict[int, StepView] = {}
+    listed: dict[int, Mapping[str, ContextEntry]] = {}
     state = Files()
     for position, step in enumerate(plan):
         index = step.stage.index
         if step.instruction.keyword == "FROM" or index not in ends:
             parent = step.stage.parent
-            state = ends[parent].copy() if parent in ends else Files()
-        ends[index] = state
+            state = ends[parent] if parent in ends else Files()
         own = Files()
         for transfer in step.transfers:
-            _bring(transfer, entries, ends, own)
-        needs_before = step.instruction.keyword in ("RUN", "CMD", "ENTRYPOINT")
-        views[position] = StepView(step, state.copy() if needs_before else state, own)
+            _bring(transfer, entries, ends, listed, own)
+        views[position] = StepView(step, state, own)
+        # Steps share what they see, so a step that changes it makes a new one.
         if any(transfer.kind != "bind" for transfer in step.transfers):
-            state.at.update(own.at)
-            state.present.update(own.present)
+            state = Files({**state.at, **own.at}, state.present | own.present)
         if step.instruction.keyword == "RUN" and state.at:
-            for command in step_commands(step, runner_of):
-                state.at.update(relocated(command, {**state.at, **own.at} if own.at else state.at))
+            state = _after_moves(step, state, own)
+        ends[index] = state
     return views, ends
+
+
+def _after_moves(step: PlannedStep, state: Files, own: Files) -> Files:
+    """What a filesystem holds when the commands of a RUN have placed files elsewhere."""
+    at = state.at
+    for command in step_commands(step, runner_of):
+        if command.name in _PLACING:
+            moved = relocated(command, {**at, **own.at} if own.at else at)
+            at = {**at, **moved} if moved else at
+    return state if at is state.at else Files(at, state.present)
 
 
 _PLACING = frozenset({"cp", "mv", "ln", "install", "rsync"})
@@ -156,6 +168,7 @@ def _bring(
     transfer: Transfer,
     entries: Mapping[str, ContextEntry],
     ends: Mapping[int, Files],
+    listed: dict[int, Mapping[str, ContextEntry]],
     into: Files,
 ) -> None:
     if transfer.origin == "context":
@@ -167,9 +180,8 @@ def _bring(
                 into.at[place] = item.path
     elif isinstance(transfer.origin, int) and transfer.origin in ends:
         there = ends[transfer.origin]
-        as_entries = {place[1:]: _file(place[1:]) for place in there.at}
-        for directory in {parent for place in there.at for parent in _parents(place)}:
-            as_entries.setdefault(directory, _file(directory, "dir"))
+        if transfer.origin not in listed:
+            listed[transfer.origin] = _as_entries(there.at)
         local = Transfer(
             transfer.kind,
             transfer.sources,
@@ -178,7 +190,7 @@ def _bring(
             transfer.exclude,
             transfer.parents,
         )
-        for item in taken(local, as_entries):
+        for item in taken(local, listed[transfer.origin]):
             origin = there.at.get("/" + item.path)
             if origin is None:
                 continue
@@ -187,10 +199,16 @@ def _bring(
                 into.at[place] = origin
 
 
-def _file(path: str, kind: str = "file") -> ContextEntry:
-    return ContextEntry(path, kind, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
-
-
-def _parents(place: str) -> list[str]:
-    parts = place[1:].split("/")[:-1]
-    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+def _as_entries(places: Iterable[str]) -> dict[str, ContextEntry]:
+    """What a stage holds as entries: a selection asks them for nothing but their kind."""
+    file, directory = (ContextEntry("", kind, 0, 0, 0, 0, 0) for kind in ("file", "dir"))
+    entries = {place[1:]: file for place in places}
+    parents: set[str] = set()
+    for path in entries:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in parents:
+            parents.add(parent)
+            parent = parent.rpartition("/")[0]
+    for path in parents:
+        entries.setdefault(path, directory)
+    return entries

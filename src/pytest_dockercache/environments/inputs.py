@@ -48,22 +48,27 @@ _LOCKED: Mapping[str, tuple[str, ...]] = {
 """Lock files, by lower-case name, and what beside them they were made from."""
 
 
-def belongs_to_manager(text: str) -> Callable[[str], bool]:
+def belongs_to_manager(text: str) -> Callable[[str], bool] | None:
     """A test whether a context path is by its name a file of a package manager that runs here.
 
-    ``text`` are the commands of the steps in question. Files of pip belong to
-    conda as well, which hands them on.
+    ``text`` are the commands of the steps in question; None where none of
+    them is a package manager. Files of pip belong to conda as well, which
+    hands them on.
     """
     words = set(re.findall(r"[\w.-]+", text))
     running = [tool for tool in tools() if any(map(tool.programs.fullmatch, words))]
     if any(tool.name in ("conda", "uv") for tool in running):
         running += [tool for tool in tools() if tool.name == "pip"]
 
-    def belongs(path: str) -> bool:
-        name, whole = posixpath.basename(path).lower(), path.lower()
-        return any(tool.manifests.fullmatch(name) or tool.kept.fullmatch(whole) for tool in running)
+    names = [tool.manifests.fullmatch for tool in running]
+    places = [tool.kept.fullmatch for tool in running if tool.kept.pattern != "(?!)"]
 
-    return belongs
+    def belongs(path: str) -> bool:
+        whole = path.lower()
+        name = whole.rpartition("/")[2]
+        return any(match(name) for match in names) or any(match(whole) for match in places)
+
+    return belongs if running else None
 
 
 def included_files(

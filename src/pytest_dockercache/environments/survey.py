@@ -6,7 +6,7 @@ environment; the checks make these edits and ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +23,12 @@ from .argument_uses import Arguments, Reading, arguments_of, until_last_install
 from .file_groups import Group, group_files, representative
 from .file_roles import FileRoles, roles_of_files
 from .files import EnvironmentFile
-from .flow import Files, StepView, follow_files
+from .flow import Followed, StepView, follow_files
 from .ground import Ground, grounds_of
 from .reads import ReadText, uses_of_step
 from .source_edit import Choice, program_of
 from .steps import EnvironmentCommand, environment_commands
+from .tools import reads_variable
 
 __all__ = ["Survey"]
 
@@ -38,7 +39,9 @@ class Survey:
 
     ``entries`` are those of the context after the ignore rules; ``own`` the
     context paths of the Dockerfile and its ignore file, whose edits are no
-    edits of a source; ``read_text`` gives a file's text by its context path.
+    edits of a source; ``read_text`` gives a file's text by its context path;
+    ``followed`` is what :func:`follow_files` says of the plan, where that was
+    asked already.
     """
 
     plan: Sequence[PlannedStep]
@@ -49,10 +52,11 @@ class Survey:
     read_text: ReadText
     env_step: str | None = None
     own: frozenset[str] = field(default_factory=frozenset)
+    followed: Followed | None = field(default=None, repr=False, compare=False)
 
     @cached_property
-    def _followed(self) -> tuple[dict[int, StepView], dict[int, Files]]:
-        return follow_files(self.plan, self.entries)
+    def _followed(self) -> Followed:
+        return self.followed or follow_files(self.plan, self.entries)
 
     @cached_property
     def views(self) -> tuple[StepView, ...]:
@@ -156,12 +160,9 @@ class Survey:
         also = f", as {others} other file{'s' if others > 1 else ''}" if others else ""
         return Choice(path, f"line {lines[0]} copies it{where}{also}")
 
-    def arguments(self, reads_variable: Callable[[str], bool]) -> Arguments:
-        """The build arguments by what they can be to the environment.
-
-        ``reads_variable`` says whether package managers read a variable of
-        that name from their environment.
-        """
+    @cached_property
+    def arguments(self) -> Arguments:
+        """The build arguments by what they can be to the environment."""
         lines = {command.line for command in self.commands}
         installing = {
             step.line: until_last_install(step, self._installs)

@@ -11,7 +11,6 @@ from scripted import Scripted, subject
 from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS, Check
-from pytest_dockercache.environments.tools import reads_variable
 from pytest_dockercache.errors import (
     CacheAssertionError,
     DockerCacheError,
@@ -317,7 +316,7 @@ def test_an_argument_whose_other_value_does_not_build_is_unverifiable(make: Make
 def test_an_argument_is_unrelated_unless_a_base_or_the_environment_refers_to_it(
     make: Make, lines: str, unrelated: tuple[str, ...]
 ) -> None:
-    judged = make(lines).project.survey.arguments(reads_variable).judged
+    judged = make(lines).project.survey.arguments.judged
     assert tuple(judged) == unrelated
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pytest_dockercache.environments import Choice, Survey
-from pytest_dockercache.environments.tools import reads_variable
 from pytest_dockercache.model import BuildSpec
 from pytest_dockercache.project import Project, Settings
 
@@ -409,7 +408,7 @@ def test_whether_a_script_between_two_installs_is_needed_is_not_known(make: Make
 
 
 def arguments(example: Example) -> dict[str, str]:
-    found = example.survey().arguments(reads_variable)
+    found = example.survey().arguments
     said = {name: f"used by {use}" for name, use in found.used.items()}
     for name, lines in found.judged.items():
         said[name] = f"judged for {lines}{', reaching' if name in found.reaching else ''}"

@@ -101,7 +101,7 @@ def test_an_edit_of_its_manifest_is_a_comment_of_its_own_kind() -> None:
 
 
 def test_an_argument_that_it_reads_by_itself_is_not_called_late(project: Project) -> None:
-    judged = project.survey.arguments(tools.reads_variable).judged
+    judged = project.survey.arguments.judged
     assert list(judged) == ["GIT_SHA"]
 
 
