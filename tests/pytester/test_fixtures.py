@@ -200,7 +200,7 @@ def test_what_a_test_cannot_know_skips_it_and_fails_it_when_strict(project: Proj
     project.files["test_image.py"] = "def test_image(dockercache): dockercache.assert_hit('RUN')"
     result = project.pytest("test_image.py", "-rs")
     assert result.counts == {"skipped": 1}
-    assert result.has("no file of the build context that a comment could be added to")
+    assert result.has("no source file of the build context reaches the image")
     assert project.pytest("test_image.py", "--dockercache-strict").counts == {"failed": 1}
 
 

@@ -153,9 +153,8 @@ class CheckItem(pytest.Item):
         """Raise the failure that the set-up phase found, if it found one."""
         ending = self.ending
         if ending is not None and ending.outcome == "failed":
-            raise CacheAssertionError(
-                Finding(ending.said, line=ending.line, why=ending.why, fix=ending.fix)
-            )
+            # The text has the why and the fix already; the facts stay with the ending.
+            raise CacheAssertionError(Finding(ending.said, line=ending.line))
 
     @property
     def line(self) -> int | None:

@@ -44,8 +44,8 @@ def _judged(subject: Subject) -> Verdict:
     apart = trials.apart(trials.files)
     tried += tried_alone(subject, apart)
     for one in tried:
-        if one.failed:
-            raise Unverifiable(f"the image does not build after {one.edits[0]}: {one.failed}")
+        if one.failed is not None:
+            raise one.failed
     guilty = [one for one in tried if one.rebuilt]
     if guilty:
         raise _rebuilt_by_source(subject, trials, guilty)
@@ -142,7 +142,9 @@ def _rebuilt_by_source(
     paths = [path for group in groups for path in group.paths]
     notes = []
     if len(paths) > 1:
-        notes.append(f"  files  {len(paths)} source files reinstall it: {directories_of(paths)}")
+        edited = [str(edit.path) for one in guilty for edit in one.edits]
+        shown = directories_of(paths, edited)
+        notes.append(f"  files  {len(paths)} source files reinstall it: {shown}")
     also = _also_needed(subject.project)
     if also:
         notes.append(f"  also   {also.removeprefix('also reinstall: ')}, which is needed")

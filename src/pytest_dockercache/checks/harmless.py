@@ -87,14 +87,14 @@ class Tried:
 
     ``rebuilt`` are those that ran again; ``itself`` is the step at the root
     of it that brings something else at every build, whatever was edited.
-    ``failed`` is the first line of why the image does not build after the edits.
+    ``failed`` is why the image does not build after the edits, None if it does.
     """
 
     edits: tuple[Edit, ...]
     build: Build
     rebuilt: tuple[Step, ...] = ()
     itself: Step | None = None
-    failed: str = ""
+    failed: BuildFailed | None = None
 
 
 def tried_together(subject: Subject, trials: Trials) -> tuple[Tried, ...]:
@@ -131,8 +131,7 @@ def _tried(subject: Subject, edits: tuple[Edit, ...], lines: Sequence[int] | Non
     try:
         build = subject.after(edits, stop)
     except BuildFailed as problem:
-        first = str(problem).partition("\n")[0]
-        return Tried(edits, Build(edits, "failed", 0.0, ()), failed=first)
+        return Tried(edits, Build(edits, "failed", 0.0, ()), failed=problem)
     installed = [
         step
         for step in environment_steps(subject, build.steps)

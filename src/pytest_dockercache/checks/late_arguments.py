@@ -31,9 +31,10 @@ def judge(subject: Subject) -> Verdict:
     if guilty:
         raise rebuilt_environment(subject, guilty, notes=_more(apart))
     for one in tried:
-        if one.failed:
+        if one.failed is not None:
+            first = str(one.failed).partition("\n")[0]
             raise Unverifiable(
-                f"the image does not build with another value of {one.edits[0].path}: {one.failed}"
+                f"the image does not build with another value of {one.edits[0].path}: {first}"
             )
         if one.itself is not None:
             raise Unverifiable(

@@ -28,7 +28,11 @@ def rebuilt_environment(
     root = root_of(first.build, step)
     how, why = _explained(subject, first, root, step)
     edits = tuple(edit for one in guilty for edit in one.edits)
-    what = named_together(paths, _named(subject)) if paths else _arguments(edits)
+    what = (
+        named_together(paths, _named(subject), [str(edit.path) for edit in edits])
+        if paths
+        else _arguments(edits)
+    )
     line = root.line
     if root.reason is not None and root.reason.kind == "argument" and root.reason.line is not None:
         line = root.reason.line
@@ -89,12 +93,15 @@ def _named(subject: Subject) -> frozenset[str]:
     )
 
 
-def named_together(paths: Sequence[str], named: Collection[str], limit: int = 3) -> str:
+def named_together(
+    paths: Sequence[str], named: Collection[str], edited: Collection[str], limit: int = 3
+) -> str:
     """The files or directories at the top of some paths, with their verb: ``src/ is``.
 
-    ``named`` are the files that the Dockerfile names one by one.
+    ``named`` are the files that the Dockerfile names one by one, ``edited`` those that were
+    edited.
     """
-    tops = tops_of(paths, named)
+    tops = tops_of(paths, named, edited)
     if len(tops) == 1:
         return f"{tops[0]} is"
     *first, last = tops[:limit] if len(tops) <= limit else [*tops[:limit], "more"]

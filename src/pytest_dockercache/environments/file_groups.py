@@ -96,37 +96,49 @@ def representative(
     return min(group.paths, key=order)
 
 
-def tops_of(paths: Iterable[str], named: Collection[str] = ()) -> list[str]:
+def tops_of(
+    paths: Iterable[str], named: Collection[str] = (), edited: Collection[str] = ()
+) -> list[str]:
     """The top directories of some paths, and the files at the root.
 
-    The one with the most files first. Hidden ones only where there are no
-    others. A file in a directory stands for itself where it is one of those
-    that the Dockerfile names, ``named``.
+    Those of the ``edited`` files first, then those with code, then the one
+    with the most files. Hidden ones only where there are no others. A file in
+    a directory stands for itself where it is one of those that the Dockerfile
+    names, ``named``.
     """
     return [
         top if count > 1 or top in named or "/" not in top else f"{top.partition('/')[0]}/"
-        for top, count in _by_top(list(paths))
+        for top, count in _by_top(list(paths), edited)
     ]
 
 
-def directories_of(paths: Iterable[str], limit: int = 3) -> str:
+def directories_of(paths: Iterable[str], edited: Collection[str] = (), limit: int = 3) -> str:
     """Files as a reader would name them: ``app/ (10 files), templates/ (3 files) and 2 more``.
 
     A directory with one file is named by the file. Hidden files are only
-    counted, unless there are no others.
+    counted, unless there are no others. The order is that of :func:`tops_of`.
     """
     listed = list(paths)
-    shown = _by_top(listed)[:limit]
+    shown = _by_top(listed, edited)[:limit]
     named = [top if count == 1 else f"{top} ({count} files)" for top, count in shown]
     rest = len(listed) - sum(count for _, count in shown)
     text = ", ".join(named)
     return text if not rest else f"{text} and {rest} more"
 
 
-def _by_top(paths: Sequence[str]) -> list[tuple[str, int]]:
+def _by_top(paths: Sequence[str], edited: Collection[str]) -> list[tuple[str, int]]:
     tops: dict[str, list[str]] = {}
     for path in sorted(path for path in paths if not preferred(path)[0]) or sorted(paths):
         top, slash, _ = path.partition("/")
         tops.setdefault(f"{top}/" if slash else top, []).append(path)
-    named = [(below[0] if len(below) == 1 else top, len(below)) for top, below in tops.items()]
-    return sorted(named, key=lambda item: (-item[1], item[0]))
+
+    def order(item: tuple[str, list[str]]) -> tuple[bool, bool, bool, int, str]:
+        top, below = item
+        code = any(map(is_source_code, below))
+        return edited_in.isdisjoint(below), not code, "/" not in top, -len(below), top
+
+    edited_in = set(edited)
+    return [
+        (below[0] if len(below) == 1 else top, len(below))
+        for top, below in sorted(tops.items(), key=order)
+    ]
