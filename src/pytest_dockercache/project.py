@@ -18,6 +18,7 @@ from .dockerfile import (
     PlannedStep,
     declared,
     is_predefined,
+    onbuild_trigger,
     plan,
     read_dockerfile,
     resolve_stage,
@@ -284,24 +285,26 @@ def roles_by_line(
     }
 
 
+def _declarations(dockerfile: Dockerfile) -> Iterator[tuple[str, str | None]]:
+    """What the ARGs of a Dockerfile declare, those of its ONBUILD triggers too."""
+    for instruction in dockerfile.instructions:
+        if instruction.keyword == "ONBUILD" and instruction.value:
+            instruction = onbuild_trigger(instruction)
+        if instruction.keyword == "ARG":
+            yield from declared(instruction)
+
+
 def _argument_defaults(dockerfile: Dockerfile) -> dict[str, str]:
     defaults: dict[str, str] = {}
-    for instruction in dockerfile.instructions:
-        if instruction.keyword == "ARG":
-            for name, value in declared(instruction):
-                if value is not None:
-                    defaults.setdefault(name, value.strip("\"'"))
+    for name, value in _declarations(dockerfile):
+        if value is not None:
+            defaults.setdefault(name, value.strip("\"'"))
     return defaults
 
 
 def require_declared(edits: Sequence[Edit], dockerfile: Dockerfile) -> None:
     """Refuse another value of a build argument that no ARG declares: nothing would change."""
-    names = {
-        name: None
-        for instruction in dockerfile.instructions
-        if instruction.keyword == "ARG"
-        for name, _ in declared(instruction)
-    }
+    names = {name: None for name, _ in _declarations(dockerfile)}
     for edit in edits:
         name = edit.path or ""
         if edit.kind == "build-arg" and name not in names and not is_predefined(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .expansion import SubstitutionError, expand
-from .instructions import declared, is_predefined
+from .instructions import declared, is_predefined, onbuild_trigger
 from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .rewrite import with_base, with_instruction
@@ -34,6 +34,7 @@ __all__ = [
     "declared",
     "expand",
     "is_predefined",
+    "onbuild_trigger",
     "parse_dockerfile",
     "plan",
     "reachable_stages",

@@ -146,15 +146,22 @@ def _effect_of_project(
         return "unknown"
     if all(map(is_archive, paths)):
         return "unknown"
+    projects = list(map(project_at, paths))
+    if all(map(_stands_alone, projects)):
+        return "project"
     if not above.names:
         return "dependencies"
     needed = frozenset[str]()
-    for path in paths:
-        project = project_at(path)
+    for project in projects:
         if project is None or project.dependencies is None:
             return "unknown"
         needed |= project.dependencies
     return "project" if needed <= above.names else "dependencies"
+
+
+def _stands_alone(project: OwnProject | None) -> bool:
+    """Whether a project plainly depends on nothing: to install it installs nothing else."""
+    return project is not None and project.dependencies == frozenset() and not project.optional
 
 
 def above_holds(path: str, wheelhouses: tuple[str, ...]) -> bool:

@@ -77,14 +77,15 @@ class Reading:
 
     ``files`` maps the first line of a RUN to the context paths of inputs and
     scripts that it reads, ``read_text`` gives their texts; ``reads_variable``
-    says whether package managers read a variable of that name by themselves.
+    says whether package managers read a variable of that name by themselves,
+    those that the commands in a text call.
     ``only_tools`` are the first lines of the environment steps that install
     nothing but tools.
     """
 
     files: Mapping[int, Collection[str]]
     read_text: ReadText
-    reads_variable: Callable[[str], bool]
+    reads_variable: Callable[[str, str], bool]
     only_tools: frozenset[int] = frozenset()
 
 
@@ -225,7 +226,7 @@ def _exposed(ground: Ground, scopes: Mapping[int, _Scope]) -> set[str]:
         if step.instruction.keyword == "RUN":
             found |= {name for names in scope.values() for name in names}
         elif step.instruction.keyword in _EXPANDING:
-            found |= _carried(step.instruction.text, scope)
+            found |= _carried(_expanding(step), scope)
     return found
 
 
@@ -247,17 +248,19 @@ def _uses(
             if step in ground.apart and names:
                 names -= _only_stamped(step, ground, scope)
             if said is not None:
+                files = map(reading.read_text, reading.files.get(step.line, ()))
+                ran = "\n".join((said, *filter(None, files)))
                 names |= {
                     name
                     for variable, carried in scope.items()
-                    if reading.reads_variable(variable)
+                    if reading.reads_variable(variable, ran)
                     for name in carried
                 }
             for path in reading.files.get(step.line, ()):
                 for name in _named_in(reading.read_text(path) or "", scope):
                     found.setdefault(name, ArgumentUse(step.line, path))
         elif step.instruction.keyword in _EXPANDING:
-            names = _carried(step.instruction.text, scope)
+            names = _carried(_expanding(step), scope)
         for name in names:
             found.setdefault(name, ArgumentUse(step.line))
     return found
@@ -265,6 +268,12 @@ def _uses(
 
 def _whole(step: PlannedStep) -> str:
     bodies = (heredoc.body for heredoc in step.instruction.heredocs)
+    return "\n".join((step.instruction.text, *bodies))
+
+
+def _expanding(step: PlannedStep) -> str:
+    """The text of a COPY, ADD, USER or WORKDIR in which the builder expands variables."""
+    bodies = (heredoc.body for heredoc in step.instruction.heredocs if heredoc.expand)
     return "\n".join((step.instruction.text, *bodies))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..shell.running import SHELLS
-from ..shell.script import Command
+from ..shell.script import Command, Word, joined_path
 from .tools import tool_of
 from .tools.command_lines import module_run
 
-__all__ = ["downloads", "fetches", "looks_like_installation"]
+__all__ = ["downloads", "fetches", "looks_like_installation", "starts_installation"]
 
 _ACTION = re.compile(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 """What a program of any name calls it when it installs (``pre-commit install-hooks``)."""
@@ -44,6 +44,15 @@ _EXPRESSION = re.compile(
 _INTERPRETER = re.compile(
     r"(python|pypy)[0-9.]*|Rscript|R|julia|perl|ruby|node|littler|r|lua|php|install2?\.r"
 )
+
+_OPTIONS = """
+--cwd --network-timeout --cache-folder --registry --mutex --modules-folder --filter -F -C --dir
+--prefix --jobs -j --without --with --path --gemfile --retry -e --env -f --file -c -s --session
+--sessions --noxfile --workdir --working-dir -d --settings --python --tags -k -t --manifest-path
+--project
+"""
+_VALUED = frozenset(_OPTIONS.split())
+"""Options of other languages' managers that take the word behind them for a value."""
 
 _MODULES = re.compile(r"(spacy|camoufox|patchright) (download|fetch|install)")
 
@@ -80,7 +89,7 @@ def looks_like_installation(
     if not called or not _NO_INSTALLERS.isdisjoint((name, run.name)):
         return False
     tool = tool_of(run.name)
-    positional = [text for text in called[1:] if not text.startswith("-")]
+    positional = _positional(called)
     action = positional[0] if positional else ""
     if tool is not None:
         if not tool.builds.isdisjoint(positional[:2]):
@@ -97,12 +106,111 @@ def looks_like_installation(
     return _is_script(run, words) and _SCRIPT.fullmatch(run.name) is not None
 
 
+def _positional(called: Sequence[str]) -> list[str]:
+    """The words of a command that are neither options nor the values of these."""
+    found: list[str] = []
+    skipped = False
+    for text in called[1:]:
+        if text == "--":
+            break
+        if not skipped and not text.startswith("-"):
+            found.append(text)
+        skipped = text in _VALUED
+    return found
+
+
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "invoke": ("tasks.py",),
+    "inv": ("tasks.py",),
+    "fab": ("fabfile.py",),
+    "doit": ("dodo.py",),
+    "just": ("justfile", "Justfile", ".justfile"),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "rake": ("Rakefile", "rakefile"),
+}
+"""Programs that run tasks of a file, and where they look for it."""
+
+_INSTALLS = re.compile(
+    r"\b(pip3?|conda|mamba|micromamba|uv|poetry|pdm|pipenv|pixi|npm|yarn|pnpm|bundle|apt-get)"
+    r"[\"',\s]+((pip|env|-\S+)[\"',\s]+)*(install|sync|ci|create|update|add)\b"
+)
+
+_CALLS = re.compile(r"\b(run|call|check_call|check_output|system|popen|Popen|sudo|local|main)\s*\(")
+
+
+def starts_installation(command: Command, read: Callable[[str], str | None]) -> bool:
+    """Whether a command runs a task, or a program in another language, that installs.
+
+    ``read`` gives the text of a file by its path in the container, None where
+    it is not known. Of a file of tasks only those count that the command
+    names, and what their first lines name.
+    """
+    run = module_run(command)
+    called = [word.text for word in run.words]
+    if run.name in _TASKS:
+        for name in _TASKS[run.name]:
+            text = read(joined_path(run.directory, Word(name)).text)
+            if text is not None:
+                return any(_task_installs(text, task) for task in _positional(called))
+        return any(map(_TARGET.fullmatch, _positional(called)))
+    if not _INTERPRETER.fullmatch(command.name) and not command.name.endswith(".py"):
+        return False
+    scripts = [word for word in command.words if word.text.endswith(".py")][:1]
+    for script in scripts:
+        place = joined_path(command.directory, script)
+        text = _without_comments(read(place.text) or "") if place.known else ""
+        if any(
+            _INSTALLS.search(text[call.end() : call.end() + 120]) for call in _CALLS.finditer(text)
+        ):
+            return True
+    return False
+
+
+_OTHER_TASKS = re.compile(
+    r"deps:[ ]*\[([^\]]*)\]|- task:[ ]*([\w:-]+)|\b(?:just|task|invoke|inv|rake)[ ]+([\w:-]+)"
+)
+"""How a task says which others it runs."""
+
+
+def _task_installs(text: str, task: str, depth: int = 0) -> bool:
+    """Whether a task of a file of tasks says that it installs, or names another that does."""
+    plain = re.escape(task).replace("\\-", "[-_]")
+    head = re.compile(rf"([ \t]*)(?:def\s+|task\s+:?|@)?[\"']?{plain}\b[^\n]*\n?")
+    for found in head.finditer(text):
+        before = text[: found.start()].rpartition("\n")[2]
+        if before.strip():
+            continue
+        body = [found[0]]
+        for line in text[found.end() :].splitlines():
+            if line.strip() and len(line) - len(line.lstrip()) <= len(found[1]):
+                break
+            body.append(line)
+        if _INSTALLS.search(_without_comments("\n".join(body))):
+            return True
+        named = _OTHER_TASKS.findall("\n".join(body[1:]))
+        decorator = text[: found.start()].rstrip("\n").rpartition("\n")[2]
+        others = found[0].partition(task)[2]
+        others += decorator if decorator.startswith("@") else ""
+        others += " ".join(word for words in named for word in words)
+        if depth < 3 and any(
+            _task_installs(text, other, depth + 1)
+            for other in dict.fromkeys(re.findall(r"[A-Za-z][\w-]+", others))
+            if other not in (task, "def", "do", "task", "pre", "post")
+        ):
+            return True
+    return False
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"(^|\s)#.*", r"\1", text)
+
+
 def fetches(command: Command) -> frozenset[str]:
     """The manager of another language that a command installs with, or builds."""
     run = module_run(command)
     tool = tool_of(run.name) if run.words else None
     called = [word.text for word in run.words]
-    positional = [text for text in called[1:] if not text.startswith("-")]
+    positional = _positional(called)
     if tool is None or not (tool.installs or tool.builds):
         return frozenset()
     if not tool.builds.isdisjoint(positional[:2]) or _is_install_of(

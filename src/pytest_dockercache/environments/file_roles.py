@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 
 from ..context.comments import is_source_code
 from ..context.gomatch import has_wildcard
+from ..dockerfile.stages import path_below
 from ..model import FileRole
 from .flow import StepView
 from .ground import Ground
 from .inputs import belongs_to_manager, closure
 from .reads import ReadText, Use, uses_of_step
 from .steps import EnvironmentCommand
+from .tools import reads_variable
+from .tools.command_lines import is_archive
 
 __all__ = ["FileRoles", "roles_of_files"]
 
@@ -59,7 +62,7 @@ def roles_of_files(
     by_line = {view.step.line: view for view in views if view.step.instruction.keyword == "RUN"}
     present = _present(grounds, views)
     told = {command.line: command for command in commands}
-    inputs = _inputs(grounds, told, present, environment_files, read_text)
+    inputs = _inputs(grounds, views, told, present, environment_files, read_text)
     names = frozenset(map(posixpath.basename, inputs))
     needed = {use.path: use for use in _anchors(grounds, views, inputs)}
     unsettled: dict[str, str] = {}
@@ -118,6 +121,7 @@ def _present(grounds: Sequence[Ground], views: Sequence[StepView]) -> frozenset[
 
 def _inputs(
     grounds: Sequence[Ground],
+    views: Sequence[StepView],
     told: Mapping[int, EnvironmentCommand],
     present: Collection[str],
     environment_files: Mapping[str, str],
@@ -132,6 +136,8 @@ def _inputs(
         if includer is not None
     )
     for ground in grounds:
+        for path, why in _looked_for(ground, views, told):
+            found.setdefault(path, why)
         for step in ground.steps:
             if step.instruction.keyword != "RUN":
                 continue
@@ -148,6 +154,50 @@ def _inputs(
                     path, mine[path] if includer is None else f"{includer} includes it"
                 )
     return found
+
+
+def _looked_for(
+    ground: Ground, views: Sequence[StepView], told: Mapping[int, EnvironmentCommand]
+) -> Iterator[tuple[str, str]]:
+    """The files that lie where installers, TLS and git look by themselves, and how they do.
+
+    That is a place of the system or of a home directory, one that a
+    variable of an installer names (``PIP_CERT``, ``CONDARC``), or a directory of
+    wheels (``--find-links``).
+    """
+    houses = [
+        (house, step.line)
+        for step in ground.steps
+        if step.line in told
+        for item in told[step.line].installations
+        for house in item.wheelhouses
+    ]
+    lines = {step.line for step in ground.steps}
+    named = {value: name for name, value in ground.step.environment if reads_variable(name)}
+    for view in views:
+        if view.step.line not in lines:
+            continue
+        for place, path in view.own.at.items():
+            line = next((line for house, line in houses if path_below(place, house)), None)
+            if line is not None and is_archive(place):
+                yield path, f"line {line} looks for packages there"
+            if _SETTINGS.fullmatch(place):
+                yield path, f"installers and the system read {place}"
+            elif place in named:
+                yield path, f"{named[place]} names it"
+
+
+_SETTINGS = re.compile(
+    r"/etc/(apt|apk|yum|yum\.repos\.d|dnf|zypp|pki|ca-certificates|conda|pip|uv)/.*"
+    r"|/etc/ssl/(certs/.*|[^/]*)|/etc/(pip\.conf|gitconfig|netrc|wgetrc|ca-certificates\.conf)"
+    r"|/usr/(local/)?share/(ca-certificates|keyrings)/.*|/opt/conda/\.?(condarc|mambarc)"
+    r"|(/root|/home/[^/]+)/(\.(netrc|curlrc|wgetrc|gitconfig|git-credentials|npmrc|condarc|mambarc"
+    r"|pydistutils\.cfg)|\.(ssh|pip|conda|gnupg)/.*"
+    r"|\.config/(pip|uv|pypoetry|pdm|git|conda|pixi|composer)/.*|\.(m2|conan2?|cargo|gradle|nuget"
+    r"|bundle|composer)/.*|\.(Rprofile|Renviron|gemrc|yarnrc(\.yml)?))"
+    r"|.*/R/etc/(Rprofile\.site|Renviron(\.site)?)"
+)
+"""Where installers and the system look for their settings, certificates and keys."""
 
 
 def _builds_project(command: EnvironmentCommand) -> bool:

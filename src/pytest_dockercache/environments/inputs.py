@@ -18,7 +18,7 @@ __all__ = ["belongs_to_manager", "included_files"]
 
 _REQUIREMENT = re.compile(
     r"""^\s*(?:-\s+)?["']?(?:
-      (?:-r|--requirement|-c|--constraint)[ =]*(?P<file>[^\s"']+)
+      (?:-r|--requirement|-c|--constraint|-f|--find-links)[ =]*(?P<file>[^\s"']+)
     | (?:-e|--editable)[ =]+(?P<editable>[^\s"']+)
     | (?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>\.{0,2}/[^\s;"']+)
     )""",
@@ -155,7 +155,7 @@ def _of_toml(document: dict[str, Any], beside: _Beside, builds_project: bool) ->
         for pattern in members if isinstance(members, list) else ():
             yield from beside.matching(str(pattern), "pyproject.toml")
     if builds_project:
-        for target in _metadata_files(document):
+        for target in (*_metadata_files(document), *_READ_BY_BUILDS):
             yield from beside.files(target)
 
 
@@ -198,6 +198,8 @@ def _metadata_files(document: dict[str, Any]) -> Iterator[str]:
     yield from _texts(licence.get("file") if isinstance(licence, dict) else None)
     yield from _texts(project.get("license-files"))
     yield from _texts(table(document, "tool", "poetry").get("readme"))
+    yield from _texts(table(document, "tool", "poetry", "build").get("script"))
+    yield from _texts(table(document, "tool", "hatch", "build", "hooks", "custom").get("path"))
     for value in table(document, "tool", "setuptools", "dynamic").values():
         if isinstance(value, dict):
             yield from _texts(value.get("file"))
@@ -208,6 +210,13 @@ def _metadata_files(document: dict[str, Any]) -> Iterator[str]:
     yield from _texts(version.get("path"))
     backend = table(document, "build-system").get("backend-path")
     yield from _texts(backend)
+
+
+_READ_BY_BUILDS = (
+    "MANIFEST.in", "versioneer.py", "hatch_build.py", "meson.build", "CMakeLists.txt",
+    "Cargo.toml", "Cargo.lock", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "NOTICE",
+)  # fmt: skip
+"""What build backends look for beside ``pyproject.toml`` without being told."""
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -233,7 +242,10 @@ def _of_package(text: str, beside: _Beside) -> Iterator[str]:
     scripts = table(document, "scripts")
     for hook in hooks:
         for word in str(scripts.get(hook, "")).split():
-            yield from beside.files(word)
+            yield from beside.files("patches" if word == "patch-package" else word)
+    for patched in (document, table(document, "pnpm")):
+        for patch in table(patched, "patchedDependencies").values():
+            yield from beside.files(str(patch))
     for kind in ("dependencies", "devDependencies", "optionalDependencies"):
         for version in table(document, kind).values():
             if isinstance(version, str) and version.startswith(("file:", "link:")):

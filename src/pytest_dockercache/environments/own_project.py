@@ -20,11 +20,13 @@ __all__ = ["OwnProject", "read_project"]
 class OwnProject:
     """A project's ``name``, and the names of its ``dependencies``, None where nobody can tell.
 
-    Names are as indexes normalise them.
+    Names are as indexes normalise them. ``optional`` says whether it may have
+    dependencies besides, which an extra or a group brings.
     """
 
     name: str
     dependencies: frozenset[str] | None
+    optional: bool = True
 
 
 def read_project(directory: str, read: Callable[[str], str | None]) -> OwnProject | None:
@@ -64,7 +66,12 @@ def _of_pyproject(text: str, directory: str) -> OwnProject | None:
         needed = frozenset(package_name(item) for item in names) - {"python"}
     elif project and not (isinstance(dynamic, list) and "dependencies" in dynamic):
         needed = frozenset()
-    return OwnProject(package_name(name), needed)
+    optional = (
+        bool(project.get("optional-dependencies") or document.get("dependency-groups"))
+        or (isinstance(dynamic, list) and "optional-dependencies" in dynamic)
+        or any(poetry.get(key) for key in ("extras", "group", "dev-dependencies"))
+    )
+    return OwnProject(package_name(name), needed, optional)
 
 
 def _of_setup_cfg(text: str) -> OwnProject | None:

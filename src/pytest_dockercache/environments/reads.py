@@ -62,6 +62,9 @@ _LOOKED_FOR: Mapping[str, tuple[str, ...]] = {
     "nox": ("noxfile.py",),
     "tox": ("tox.ini", "pyproject.toml", "setup.cfg"),
     "doit": ("dodo.py",),
+    "pyenv": (".python-version",),
+    "asdf": (".tool-versions",),
+    "mise": ("mise.toml", ".mise.toml", ".tool-versions", ".python-version"),
     "bazel": ("WORKSPACE", "MODULE.bazel", "BUILD", "BUILD.bazel"),
 }
 """What a command looks for in its directory without being told."""
@@ -135,8 +138,16 @@ class _Reader:
             for path in self._files(command, Word(name)):
                 yield path, script, False
                 if command.name in ("make", "gmake") and depth < _DEEPEST:
-                    recipes = _recipes(self.read_text(path) or "")
-                    yield from self._script(path, recipes, command, depth)
+                    text = self.read_text(path) or ""
+                    yield from self._included(text, command, script)
+                    yield from self._script(path, _recipes(text), command, depth)
+
+    def _included(self, makefile: str, command: Command, script: str | None) -> _Found:
+        """What a Makefile includes, without which make stops before any recipe."""
+        for found in _INCLUDE.finditer(makefile):
+            for word in found[1].split():
+                for path in self._files(command, Word(word)):
+                    yield path, script, False
 
     def _module(self, command: Command, script: str | None, depth: int) -> _Found:
         """``python -m package.module`` reads that module of the working directory."""
@@ -236,6 +247,9 @@ class _Reader:
 
 
 _IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.MULTILINE)
+
+
+_INCLUDE = re.compile(r"^[ ]*[-s]?include[ \t]+([^#\n]*)", re.MULTILINE)
 
 
 def _edits_in_place(command: Command) -> bool:

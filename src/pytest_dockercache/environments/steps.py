@@ -24,7 +24,7 @@ from ..model import Role
 from ..shell.running import step_commands
 from ..shell.script import Command
 from .above import Above, effect_of, is_tools_only, with_transfers
-from .doubtful import downloads, fetches, looks_like_installation
+from .doubtful import downloads, fetches, looks_like_installation, starts_installation
 from .flow import ContainerFiles
 from .own_project import OwnProject, read_project
 from .tools import Installation, recognised, runner_of
@@ -210,7 +210,11 @@ class _Run:
         for command in ran:
             found = recognised(command, step)
             if found is None:
-                doubtful = doubtful or looks_like_installation(command, fetched, above.fetching)
+                doubtful = (
+                    doubtful
+                    or looks_like_installation(command, fetched, above.fetching)
+                    or starts_installation(command, self.read)
+                )
                 above = replace(
                     above,
                     builds=above.builds or _builds_wheel(command),

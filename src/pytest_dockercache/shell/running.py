@@ -416,7 +416,7 @@ def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Comman
         options = _WRAPPERS[name].split()
         rest = _after_options(words[1:], options)
         if name == "xargs":
-            command = replace(command, feeding=(*command.feeding, *_arg_file(words)))
+            command = replace(command, feeding=(*command.feeding, *_arg_file(command)))
             rest = (*rest, Word("", known=False)) if rest else rest
         if "1" in options or ("1?" in options and rest and rest[0].text.isdigit()):
             rest = rest[1:]
@@ -474,7 +474,7 @@ def _option(words: Sequence[Word], names: Sequence[str]) -> Word | None:
     return None
 
 
-def _arg_file(words: tuple[Word, ...]) -> tuple[Command, ...]:
+def _arg_file(command: Command) -> tuple[Command, ...]:
     """``xargs -a FILE`` reads like ``cat FILE |``."""
-    name = _option(words, ("-a", "--arg-file"))
-    return () if name is None else (Command((Word("cat"), name), None),)
+    name = _option(command.words, ("-a", "--arg-file"))
+    return () if name is None else (Command((Word("cat"), name), command.directory),)

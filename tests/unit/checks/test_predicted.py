@@ -82,3 +82,11 @@ def test_an_argument_that_no_arg_declares_is_refused(run: Run) -> None:
     assert judged.after([Edit.build_arg("GIT_SHA")]).steps
     for known, value in (("HTTP_PROXY", "http://proxy"), ("SOURCE_DATE_EPOCH", "0")):
         assert judged.after([Edit.build_arg(known, value)]).steps
+
+
+def test_the_argument_of_a_trigger_is_one_of_the_dockerfile(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM a AS own\nONBUILD ARG SHA=1\nONBUILD RUN pip install six\nFROM own\n"
+    )
+    judged = Subject(BuildSpec(tmp_path / "Dockerfile", tmp_path), Settings(engine="model"), run)
+    assert judged.after([Edit.build_arg("SHA")]).steps

@@ -311,6 +311,53 @@ def test_a_makefile_of_the_context_is_read(command: str, kind: str) -> None:
     assert runs("COPY . .", command, files={"Makefile": MAKEFILE}) == kind
 
 
+TASKS = {
+    "tasks.py": "@task\ndef prep(c):\n    c.run('pip install -r r.txt')\n\n"
+    "@task(pre=[prep])\ndef build_all(c):\n    c.run('x')\n\n@task\ndef docs(c):\n    c.run('y')\n",
+    "justfile": "lint:\n    # pip install ruff\n    ruff check\nprep:\n    uv sync\n"
+    "all: prep\n    x\n",
+    "Taskfile.yml": "tasks:\n  prep:\n    cmds:\n      - poetry install\n"
+    "  all:\n    deps: [prep]\n  docs:\n    cmds: [x]\n",
+    "run.py": "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip',\n"
+    "    'install', '-r', 'r.txt'])\n",
+    "manage.py": "try:\n    import x\nexcept ImportError:\n    raise Exception('pip install x')\n"
+    "main()\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("invoke build-all", "?"),
+        ("invoke docs", "-"),
+        ("just all", "?"),
+        ("just lint", "-"),
+        ("task all", "?"),
+        ("task docs", "-"),
+        ("python run.py", "?"),
+        ("python manage.py migrate", "-"),
+    ],
+)
+def test_a_file_of_tasks_and_a_program_are_searched_for_installations(
+    command: str, kind: str
+) -> None:
+    assert runs("COPY . .", command, files=TASKS) == kind
+
+
+@pytest.mark.parametrize(
+    ("project", "kind"),
+    [
+        ("[project]\nname = 'a'\ndependencies = []\ndynamic = ['version']\n", "-"),
+        ("[project]\nname = 'a'\n", "-"),
+        ("[project]\nname = 'a'\ndependencies = ['six']\n", "E"),
+        ("[project]\nname = 'a'\n[project.optional-dependencies]\nd = ['six']\n", "E"),
+        ("[project]\nname = 'a'\ndynamic = ['dependencies']\n", "E"),
+    ],
+)
+def test_a_project_that_depends_on_nothing_installs_nothing_else(project: str, kind: str) -> None:
+    assert runs("COPY . .", "pip install .", files={"pyproject.toml": project}) == kind
+
+
 def test_the_triggers_of_a_stage_of_the_same_file_are_judged() -> None:
     text = (
         "FROM base AS own\nWORKDIR /app\nONBUILD COPY . .\nONBUILD RUN pip install -r r.txt\n"
@@ -348,6 +395,12 @@ def test_the_triggers_of_a_stage_of_the_same_file_are_judged() -> None:
         "playwright install chromium",
         "snakemake --use-conda --conda-create-envs-only",
         "tox run -e py",
+        "tox -e py --notest",
+        "nox -s tests --install-only",
+        "yarn --cwd web --frozen-lockfile",
+        "pnpm -C web --filter x i",
+        "bundle --jobs 4",
+        "invoke setup",
         "make deps",
         "./scripts/install-deps.sh",
         "python scripts/bootstrap.py",
@@ -367,6 +420,8 @@ def test_words_that_install_are_listed_where_nobody_can_read_them(command: str) 
     [
         "npm run build",
         "yarn build",
+        "yarn --cwd web build",
+        "invoke docs",
         "yarn --version",
         "go vet ./... || true # none",
         "git submodule add x && git fetch",

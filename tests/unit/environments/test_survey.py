@@ -278,7 +278,118 @@ def test_a_script_that_a_package_file_runs_at_every_install_is_an_input(make: Ma
     assert example.role("scripts/other.js", "npm ci") == "source, reinstalls"
 
 
+@pytest.mark.parametrize(
+    ("install", "path"),
+    [
+        ("uv sync --frozen --no-install-project", ".python-version"),
+        ("rye sync", ".python-version"),
+        ("pdm sync --no-self", ".python-version"),
+        ("pip install -r requirements/prod.txt", "requirements/dev.txt"),
+        ("bundle install", "lib/app/version.rb"),
+    ],
+)
+def test_files_that_a_manager_keeps_under_a_name_of_its_own_are_inputs(
+    make: Make, install: str, path: str
+) -> None:
+    example = make(
+        f"FROM a\nWORKDIR /w\nCOPY . .\nRUN {install}\n", "requirements/prod.txt", path, "a.py"
+    )
+    assert example.role(path, "bundle") == "input, reinstalls"
+    assert example.role("a.py", "bundle") == "source, reinstalls"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/apt/sources.list",
+        "/usr/local/share/ca-certificates/x",
+        "/etc/ssl/certs/x.pem",
+        "/root/.netrc",
+        "/home/me/.ssh/config",
+        "/root/.config/pip/pip.conf",
+        "/opt/conda/.condarc",
+        "/root/.m2/settings.xml",
+    ],
+)
+def test_what_lies_where_installers_look_for_settings_is_an_input(make: Make, place: str) -> None:
+    example = make(f"FROM a\nCOPY x {place}\n{ENVIRONMENT}", *FILES, "x")
+    assert example.role("x") == "input, reinstalls"
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/nginx/nginx.conf", "/root/.bashrc", "/etc/cron.d/x", "/etc/ssl/private/k.pem"]
+)
+def test_settings_of_what_runs_later_are_source(make: Make, place: str) -> None:
+    example = make(f"FROM a\nCOPY x {place}\n{ENVIRONMENT}", *FILES, "x")
+    assert example.role("x") == "source, reinstalls"
+
+
+@pytest.mark.parametrize(
+    ("variable", "role"), [("PIP_CERT", "input"), ("CONDARC", "input"), ("APP_CONFIG", "source")]
+)
+def test_a_file_that_a_variable_of_an_installer_names_is_an_input(
+    make: Make, variable: str, role: str
+) -> None:
+    example = make(f"FROM a\nENV {variable}=/etc/app/x\nCOPY x /etc/app/x\n{ENVIRONMENT}", "x")
+    example.write(**{"environment.yml": "x\n"})
+    assert example.role("x") == f"{role}, reinstalls"
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "line"),
+    [
+        ("", "pip install -f vendor -r requirements.txt", ""),
+        ("ENV PIP_FIND_LINKS=/w/vendor\n", "pip install -r requirements.txt", ""),
+        ("", "pip install -r requirements.txt", "--find-links vendor\n"),
+    ],
+)
+def test_packages_in_a_directory_that_the_install_looks_into_are_inputs(
+    make: Make, before: str, command: str, line: str
+) -> None:
+    example = make(f"FROM a\nWORKDIR /w\n{before}COPY . .\nRUN {command}\n", "vendor/six.whl")
+    example.write(**{"requirements.txt": f"{line}six\n", "a.py": ""})
+    assert example.role("vendor/six.whl") == "input, reinstalls"
+    assert example.role("a.py") == "source, reinstalls"
+
+
+def test_source_in_a_directory_that_the_install_looks_into_stays_source(make: Make) -> None:
+    example = make("FROM a\nWORKDIR /w\nCOPY . .\nRUN pip install -f . -r requirements.txt\n")
+    example.write(**{"requirements.txt": "six\n", "a.py": ""})
+    assert example.role("a.py") == "source, reinstalls"
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        '{"scripts": {"postinstall": "patch-package"}}',
+        '{"pnpm": {"patchedDependencies": {"a@1": "patches/a.patch"}}}',
+    ],
+)
+def test_patches_that_an_installation_applies_are_inputs(make: Make, package: str) -> None:
+    example = make("FROM a\nCOPY package.json patches ./\nRUN npm ci\n", "patches/a.patch").write(
+        **{"package.json": package}
+    )
+    assert example.role("patches/a.patch", "npm ci") == "input, reinstalls"
+
+
+def test_what_the_build_of_the_project_looks_for_by_itself_is_an_input(make: Make) -> None:
+    project = "[project]\nname = 'x'\ndependencies = ['six']\n"
+    example = make("FROM a\nWORKDIR /w\nCOPY pyproject.toml MANIFEST.in ./\nRUN pip install .\n")
+    example.write(**{"pyproject.toml": project, "MANIFEST.in": ""})
+    assert example.role("MANIFEST.in") == "input, reinstalls"
+
+
 # -- needed files
+
+
+@pytest.mark.parametrize("command", ["xargs -a x apt-get install", "make", "pyenv install"])
+def test_what_a_command_looks_for_in_its_directory_is_needed(make: Make, command: str) -> None:
+    names = {"make": "x.mk", "pyenv install": ".python-version"}
+    name = names.get(command, "x")
+    example = make(
+        f"FROM a\nWORKDIR /w\nCOPY {name} Makefile ./\nRUN {command}\n{ENVIRONMENT}", *FILES, name
+    ).write(**{"Makefile": "-include x.mk\nall:\n\tget\n"})
+    assert example.role(name) == "needed, reinstalls"
 
 
 @pytest.mark.parametrize(
@@ -427,6 +538,10 @@ def arguments(example: Example) -> dict[str, str]:
         ("ARG X\nWORKDIR /$X\n", "used by line 3"),
         ("ARG X\nCOPY $X /\n", "used by line 3"),
         ("ARG X\nENV PIP_INDEX_URL=$X\n", "used by line 5"),
+        ("ARG X\nENV TORCH_CUDA_ARCH_LIST=$X\n", "used by line 5"),
+        ("ARG X\nENV GIT_SHA=$X\n", "judged for (5,), reaching"),
+        ("ARG X\nCOPY <<E /etc/pip.conf\nindex-url=$X\nE\n", "used by line 3"),
+        ("ARG X\nCOPY <<'E' /etc/pip.conf\nindex-url=$X\nE\n", "judged for (7,), reaching"),
         ("ARG X\nRUN echo $X > /etc/x\n", "used by line 3"),
     ],
 )
@@ -451,6 +566,25 @@ def test_in_the_install_step_a_use_counts_up_to_its_last_install_command(
     make: Make, command: str, expected: str
 ) -> None:
     assert arguments(make(f"FROM a\nARG X\nRUN {command}\n")) == {"X": expected}
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "expected"),
+    [
+        ("NODE_ENV", "npm ci", "used by line 3"),
+        ("NODE_ENV", "pip install six", "judged for (3,), reaching"),
+        ("GOPROXY", "go mod download", "used by line 3"),
+        ("GOOGLE_KEY", "go mod download", "judged for (3,), reaching"),
+        ("BUNDLE_WITHOUT", "bundle install", "used by line 3"),
+    ],
+)
+def test_a_variable_of_another_manager_counts_where_that_manager_runs(
+    make: Make, name: str, command: str, expected: str
+) -> None:
+    example = make(f"FROM a\nARG {name}\nRUN {command}\n")
+    found = example.survey("npm|go mod|bundle").arguments
+    said = f"used by {found.used[name]}" if name in found.used else ""
+    assert (said or f"judged for {found.judged[name]}, reaching") == expected
 
 
 def test_an_argument_below_everything_reaches_nothing(make: Make) -> None:

@@ -205,7 +205,7 @@ TOOL = Tool(
     manifests=re.compile(r"environment.*\.ya?ml|conda.*\.ya?ml|\.?(conda|mamba)rc"),
     comments={r"(^|/)\.?(conda|mamba)rc$": "#"},
     comparable=_comparable,
-    variables=re.compile(r"(CONDA|MAMBA|MICROMAMBA)(_\w*)?"),
+    variables=re.compile(r"(CONDA|MAMBA|MICROMAMBA)(_\w*)?|CONDARC|MAMBARC"),
     places=re.compile(r"conda|mamba"),
     runner=Runner(
         "-n --name -p --prefix --cwd -f -r --root-prefix -a --attach -e --env --label",

@@ -19,6 +19,36 @@ _BUILDS = {
 """What installs only the dependencies that are not there yet, on the way to something else."""
 
 
+_NODE_VARIABLES = (
+    r"(?i:npm_config_\w+)|(NODE|YARN|PNPM|COREPACK|BUN|SASS|SHARP|PUPPETEER|PLAYWRIGHT|CYPRESS"
+    r"|ELECTRON)_\w+|ADBLOCK|HUSKY|CI"
+)
+_VARIABLES = {
+    "npm": _NODE_VARIABLES,
+    "yarn": _NODE_VARIABLES,
+    "pnpm": _NODE_VARIABLES,
+    "bun": _NODE_VARIABLES,
+    "go": r"GO(PROXY|PRIVATE|NOPROXY|NOSUMDB|SUMDB|FLAGS|OS|ARCH|ARM|AMD64|PATH|ROOT|BIN|CACHE"
+    r"|MODCACHE|TOOLCHAIN|INSECURE|VCS|AUTH|WORK|EXPERIMENT|TMPDIR|111MODULE)|GO111MODULE|CGO_\w+",
+    "cargo": r"(CARGO|RUST|RUSTUP|SCCACHE)_\w+|RUSTFLAGS",
+    "bundler": r"(BUNDLE|BUNDLER|GEM|RUBY|NOKOGIRI)_\w+|RUBYOPT",
+    "composer": r"COMPOSER(_\w*)?",
+    "conan": r"CONAN_\w+",
+    "vcpkg": r"(VCPKG|X_VCPKG)_\w+",
+    "maven": r"(MAVEN|MVNW|M2|JAVA)_\w+|JDK_JAVA_OPTIONS",
+    "gradle": r"(GRADLE|ORG_GRADLE|JAVA)_\w+|JDK_JAVA_OPTIONS",
+    "dotnet": r"(NUGET|DOTNET|VSS_NUGET|MSBUILD)_\w+|NuGetPackageSourceCredentials_\w+",
+    "mix": r"(MIX|HEX|ELIXIR|ERL)_\w+",
+    "R": r"(R|RENV|RSPM|PAK|PKG|CRAN|BIOCONDUCTOR|BIOC)_\w+|CRAN|RSPM|GITHUB_PAT",
+    "julia": r"JULIA_\w+",
+    "stack": r"(STACK|CABAL)_\w+",
+    "apt": r"(APT|DEBIAN)_\w+",
+    "brew": r"HOMEBREW_\w+",
+    "tox": r"(TOX|NOX)_\w+|FORCE_PYTHON",
+}
+"""Variables that these managers, and what they run at an installation, read by themselves."""
+
+
 def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: str = "") -> Tool:
     return Tool(
         name=name,
@@ -27,6 +57,8 @@ def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: st
         builds=frozenset(_BUILDS.get(name, "").split()),
         manifests=re.compile(manifests or r"(?!)"),
         kept=re.compile(kept or r"(?!)"),
+        variables=re.compile(_VARIABLES.get(name, r"(?!)")),
+        foreign=True,
         caches=known_layouts(name),
     )
 
@@ -62,7 +94,7 @@ TOOLS = (
         "bundler?|gem",
         " install update",
         r"gemfile(\.lock)?|.*\.gemspec|\.ruby-version",
-        r"(.*/)?\.bundle/config",
+        r"(.*/)?\.bundle/config|(.*/)?lib/(.*/)?version\.rb",
     ),
     _tool(
         "composer",

@@ -55,7 +55,7 @@ TOOL = Tool(
     environments=re.compile(r".*/\.venv|.*/pdm/venvs/[^/]+|.*/__pypackages__/[^/]+"),
     reads=_pdm,
     conventional=("pdm.lock", "pyproject.toml"),
-    manifests=re.compile(r"pdm\.(lock|toml)|pyproject\.toml"),
+    manifests=re.compile(r"\.?pdm\.(lock|toml)|pyproject\.toml|\.(python-version|pdm-python)"),
     comments={r"(^|/)pdm\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "pdm.lock",
     variables=re.compile(r"PDM(_\w*)?"),

@@ -87,6 +87,8 @@ def install(
     if project:
         files += tuple(project_files(projects))
     manifests, unresolved = read_files(directory, files)
+    by_variable = environment.get("PIP_FIND_LINKS" if tool == "pip" else "UV_FIND_LINKS", "")
+    links = given.values("-f", "--find-links") or tuple(map(Word, by_variable.split()))
     return Installation(
         tool,
         manifests,
@@ -101,7 +103,7 @@ def install(
         without_dependencies=given.has("--no-deps", "--no-dependencies")
         or is_true(environment.get("PIP_NO_DEPS", "")),
         selection=pip_selection(given, environment, sync=False),
-        wheelhouses=read_files(directory, given.values("-f", "--find-links"))[0],
+        wheelhouses=read_files(directory, links)[0],
     )
 
 
@@ -219,6 +221,7 @@ TOOL = Tool(
         r"(.*-)?requirements.*\.(txt|in)|constraints.*\.txt|setup\.(py|cfg)|pyproject\.toml"
         r"|pip\.conf"
     ),
+    kept=re.compile(r"(.*/)?(requirements|constraints)/(.*/)?[^/]*\.(txt|in)"),
     comments={
         r"(requirements|constraints)[^/]*\.(txt|in)$|requirements/[^/]*\.(txt|in)$": "#",
         r"(^|/)pip\.conf$": "#",

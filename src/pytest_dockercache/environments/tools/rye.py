@@ -32,6 +32,6 @@ TOOL = Tool(
     environments=re.compile(r".*/\.venv"),
     reads=_rye,
     conventional=("requirements.lock", "pyproject.toml"),
-    manifests=re.compile(r"requirements(-dev)?\.lock|pyproject\.toml"),
+    manifests=re.compile(r"requirements(-dev)?\.lock|pyproject\.toml|\.python-version"),
     variables=re.compile(r"RYE(_\w*)?"),
 )

@@ -66,7 +66,8 @@ class Tool:
     file begins with, and ``comparable`` says whether a file is of a form that
     the packages of an image can be held against.
 
-    ``variables`` matches environment variables that it reads; ``places``
+    ``variables`` matches environment variables that it reads; ``foreign`` is True
+    for the manager of another language, which Python's know nothing of; ``places``
     paths that it installs into; ``environments`` the whole prefixes of the
     environments that it makes by itself; ``caches`` gives what its caches look
     like in an image, asked only when an image is looked into. ``runner`` is how it runs a command
@@ -84,6 +85,7 @@ class Tool:
     comments: Mapping[str, str] = field(default_factory=dict)
     comparable: Callable[[Path], bool] = lambda path: False
     variables: re.Pattern[str] = _NEVER
+    foreign: bool = False
     places: re.Pattern[str] = _NEVER
     environments: re.Pattern[str] = _NEVER
     caches: Callable[[], Sequence[CacheKind]] = tuple
@@ -159,15 +161,25 @@ def is_comparable(path: Path) -> bool:
 _ANY_INSTALLER = re.compile(
     r"(PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_\w*)?"
     r"|PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+"
+    r"|CC|CXX|FC|LD|AR|([CF]|CXX|CPP|LD|MAKE)FLAGS|CPATH|(LD_)?LIBRARY_PATH|PKG_CONFIG_PATH"
+    r"|CMAKE_\w+|SKBUILD_\w+|SETUPTOOLS_\w+|CUDA_\w+|CUDACXX|TORCH_CUDA_ARCH_LIST|MAX_JOBS"
+    r"|FORCE_CUDA|NETRC|GIT_(SSH|SSH_COMMAND|TERMINAL_PROMPT|ASKPASS|SSL_\w+|CONFIG\w*|LFS_\w+)"
 )
-"""Variables that no installer has for its own: Python, TLS and the system read them."""
+"""Variables that no installer has for its own: Python, TLS, git, the builds of packages and the
+system read them."""
 
 
-def reads_variable(name: str) -> bool:
-    """Whether an installer may read a variable of this name from its environment by itself."""
-    return _ANY_INSTALLER.fullmatch(name) is not None or any(
-        tool.variables.fullmatch(name) for tool in tools()
-    )
+def reads_variable(name: str, text: str | None = None) -> bool:
+    """Whether an installer may read a variable of this name from its environment by itself.
+
+    ``text`` are the commands in question: what the manager of another
+    language reads counts only where one of them is its own.
+    """
+    if _ANY_INSTALLER.fullmatch(name):
+        return True
+    reading = [tool for tool in tools() if tool.variables.fullmatch(name)]
+    words = set(re.findall(r"[\w.-]+", text)) if text is not None and reading else ()
+    return any(not tool.foreign or any(map(tool.programs.fullmatch, words)) for tool in reading)
 
 
 _ANY_PLACE = re.compile(r"envs?\b|site-packages|/lib/python|\.local\b")

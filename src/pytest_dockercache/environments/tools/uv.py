@@ -148,7 +148,7 @@ TOOL = Tool(
     environments=re.compile(r".*/\.venv"),
     reads=_uv,
     conventional=("uv.lock", "requirements.txt", "pyproject.toml"),
-    manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml"),
+    manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml|\.python-versions?"),
     comments={r"(^|/)uv\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "uv.lock",
     variables=re.compile(r"UV(_\w*)?"),
