@@ -17,8 +17,8 @@ import pytest
 
 from pytest_dockercache.cache import CLASSIC, is_rebuilt, predict
 from pytest_dockercache.checks import CHECKS, Check
-from pytest_dockercache.checks.environment_layers import rebuilt_environment
-from pytest_dockercache.checks.predicted import PREFIX
+from pytest_dockercache.checks.harmless import Tried
+from pytest_dockercache.checks.rebuilt import rebuilt_environment
 from pytest_dockercache.context import apply_argument_edits
 from pytest_dockercache.errors import (
     BuildFailed,
@@ -26,7 +26,7 @@ from pytest_dockercache.errors import (
     DockerCacheError,
     Unverifiable,
 )
-from pytest_dockercache.model import Build, BuildSpec, Edit, Step
+from pytest_dockercache.model import PREDICTED, Build, BuildSpec, Edit, Step
 from pytest_dockercache.project import Settings
 from pytest_dockercache.runs import Run
 from pytest_dockercache.stopping import Stop
@@ -180,17 +180,18 @@ def outcome(check: Check, subject: Subject) -> tuple[str, str]:
     try:
         check.judge(subject)
     except (CacheAssertionError, DockerCacheError) as problem:
-        return type(problem).__name__, str(problem).splitlines()[0].removeprefix(PREFIX)
+        return type(problem).__name__, str(problem).splitlines()[0].removeprefix(PREDICTED)
     return "passed", ""
 
 
 def verdict(subject: Subject, edit: Edit) -> str:
     """What the check of an edited source file says first when it fails for this edit."""
     build = subject.after([edit], STOP)
-    rebuilt = [step for step in build.with_role("environment") if is_rebuilt(step)]
+    rebuilt = tuple(step for step in build.with_role("environment") if is_rebuilt(step))
     if not rebuilt:
         return ""
-    return str(rebuilt_environment(subject, build, [edit], rebuilt[0])).splitlines()[0]
+    failure = rebuilt_environment(subject, [Tried((edit,), build, rebuilt)])
+    return str(failure).splitlines()[0]
 
 
 def on_classic(subject: Subject, edit: Edit) -> tuple[Step, ...]:
@@ -294,7 +295,7 @@ def test_every_edit_has_the_predicted_verdicts_reasons_and_messages(
         wrong += differences(pair, built, model.after([pair.edit]).steps)
         for say in (first_line, verdict):
             said, predicted = say(real, pair.edit), say(model, pair.edit)
-            if predicted != (said and PREFIX + said):
+            if predicted != (said and PREDICTED + said):
                 wrong.append(f"{pair.kind}: {said!r}, but {predicted!r}")
     assert wrong == [], "\n".join(wrong)
 
@@ -312,7 +313,7 @@ def test_a_sample_that_does_not_build_is_predicted_and_never_called_built(
     assert model.first().outcome == model.after([edit]).outcome == "predicted"
     with pytest.raises(Unverifiable, match="nothing was built"):
         CHECKS["builds"].judge(model)
-    assert CHECKS["env-layer-cached"].judge(model).message.startswith(PREFIX)
+    assert CHECKS["env-layer-cached"].judge(model).predicted
 
 
 def test_a_hit_on_what_another_edit_has_built_is_unknown(

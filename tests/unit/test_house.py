@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src/pytest_dockercache"
+TESTS = Path(__file__).resolve().parents[1]
 
 ROOMS = (
     "plugin",
@@ -75,3 +78,14 @@ def test_a_room_imports_only_what_stands_below_it() -> None:
         if ROOMS.index(room) < ROOMS.index(room_of(path))
     ]
     assert upwards == []
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """Pytest imports a test module by its bare name: of two, it refuses the second."""
+    modules = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, count in modules.items() if count > 1] == []
+
+
+def test_the_page_about_the_house_names_every_room_in_this_order() -> None:
+    page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == ROOMS

@@ -15,7 +15,7 @@ from ..context import is_remote
 from ..dockerfile import PlannedStep
 from ..environments import Group
 from ..errors import BuildFailed, Unverifiable
-from ..model import Build, Edit, FileGroup, Step, named_step
+from ..model import Build, Edit, FileGroup, Step
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
@@ -192,8 +192,3 @@ def files_of(subject: Subject) -> tuple[FileGroup, ...]:
 def _examples(project: Project, group: Group, limit: int = 5) -> tuple[str, ...]:
     first = project.survey.representative(group)
     return (first, *(path for path in group.paths if path != first))[:limit]
-
-
-def said_of_server(root: Step) -> str:
-    """Why a step ran again that takes something of a server."""
-    return f"line {root.line} ({named_step(root)}) takes something else at every build"
