@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..errors import ConfigError, Unverifiable
 from .documents import content_of
@@ -137,7 +138,8 @@ class _Reading:
             self.unverified.append(text)
             self.pip.append(egg[1])
         elif _is_place(text):
-            self.unverified.append(text)
+            wheel = _of_wheel(text)
+            (self.unverified if wheel is None else self.pip).append(wheel or text)
         else:
             try:
                 requirement = Requirement(text)
@@ -146,11 +148,33 @@ class _Reading:
                     self.unverified.append(text)
                     return
                 raise ConfigError(f"{source} has the requirement {text!r}: {error}") from None
-            if requirement.url:
+            wheel = _of_wheel(text) if requirement.url else None
+            if requirement.url and wheel is None:
                 self.unverified.append(text)
-            self.pip.append(text)
+            self.pip.append(wheel or text)
             if digests:
                 self.hashes.setdefault(normalised(requirement.name), set()).update(digests)
+
+
+def _of_wheel(text: str) -> str | None:
+    """The requirement that a line with a wheel's URL or path amounts to, None for any other.
+
+    A wheel's name and version are those of its metadata: pip installs no other.
+    """
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    place, *markers = re.split(r"\s+;", text, maxsplit=1)
+    place = place.rpartition(" @ ")[2].strip()
+    extras = re.search(r"\[[^\]/]*\]$", place)
+    name = re.split(r"[?#]", place.removesuffix(extras[0] if extras else ""))[0].rpartition("/")[2]
+    if extras is None:
+        extras = re.match(r"[\w.-]+\s*(\[[^\]]*\])\s*@\s", text)
+    try:
+        distribution, version, _, _ = parse_wheel_filename(unquote(name))
+    except InvalidWheelFilename:
+        return None
+    wanted = f"{distribution}{extras[extras.re.groups] if extras else ''}=={version}"
+    return f"{wanted} ;{markers[0]}" if markers else wanted
 
 
 def _is_below(path: Path, context: Path) -> bool:
