@@ -13,7 +13,7 @@ from ..environments.comparison import (
     difference_table,
     matches,
 )
-from ..environments.installed import Environment, environment
+from ..environments.installed import Environment, environment, holds_distributions
 from ..environments.places import Reader, Readers, find_readers, places
 from ..environments.prefixes import find_prefix
 from ..environments.requirements import Requirements, in_turn, read_requirements
@@ -141,7 +141,7 @@ def _judge_file(
     for (_, prefix), (every, certain, reader) in found.items():
         wanted = in_turn(every) if any(item.choose for item in every) else every[0]
         line = reader.line if reader is not None else None
-        packages = environment(contents.layers.view, prefix)
+        packages = environment(contents.layers.view, prefix, _before(contents, prefix))
         later = _later_files(contents, known, path, prefix, line) if wanted.exact else ()
         if later:
             wanted = replace(wanted, removes=False)
@@ -156,6 +156,17 @@ def _judge_file(
             )
         unverified += _held(subject, outcome, packages, path, line).unverified
     return tuple(unverified)
+
+
+def _before(contents: Contents, prefix: str) -> tuple[str, ...]:
+    """The directories of PYTHONPATH that hold distributions: Python searches them first."""
+    view, env = contents.layers.view, contents.layers.config.env
+    directories = (path.rstrip("/") for path in env.get("PYTHONPATH", "").split(":"))
+    return tuple(
+        path
+        for path in dict.fromkeys(directories)
+        if path.startswith("/") and path != prefix and holds_distributions(view, path)
+    )
 
 
 def _wanted(subject: Subject, contents: Contents, path: str, reader: Reader | None) -> Requirements:

@@ -71,7 +71,9 @@ def matches(
         package = environment.get(name) or environment.replaced.get(name)
         wanted = ", ".join(_spec_text(spec) for spec in specs)
         if package is None:
-            if name not in requirements.optional:
+            if environment.may_hold(name):
+                doubtful.append(f"{name} {wanted} ({_UNRECORDED})")
+            elif name not in requirements.optional:
                 differences.append(Difference("missing", name, wanted))
         elif _is_doubtful(specs, environment.several.get(normalised(name), ())):
             doubtful.append(f"{name} {wanted} (there are records of several versions)")
@@ -90,6 +92,9 @@ def matches(
         (*requirements.unverified, *doubtful, *judged.undecided, *unread),
         len(by_name) + judged.verified,
     )
+
+
+_UNRECORDED = "its files may be there without a record"
 
 
 def _extras(
@@ -188,6 +193,9 @@ def _judge_pip(
         wanted = str(requirement.specifier)
         if version is None:
             if name in requirements.optional:
+                continue
+            if environment.may_hold(name):
+                undecided.append(f"{line} ({_UNRECORDED})")
                 continue
             difference = Difference("missing", name, wanted or "any version", manager="pip")
         else:

@@ -65,6 +65,9 @@ class Environment:
     not known. ``interpreters`` are the directories of ``lib`` that belong to
     its Python (``python3.10``, ``pypy3.10``; Debian's ``python3`` tells no
     version), ``python`` is the version of that, None if it is not known.
+    ``modules`` are the names, normalised, of what can be imported from the
+    directories that it searches: a package is there without its record where
+    somebody deleted the records (``unrecorded``: all of them) to save space.
     """
 
     prefix: str
@@ -75,6 +78,12 @@ class Environment:
     python: str | None = None
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     replaced: Mapping[str, Package | None] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    unrecorded: bool = False
+
+    def may_hold(self, name: str) -> bool:
+        """Whether a package of which there is no record may be there all the same."""
+        return normalised(name) in self.modules or (self.unrecorded and bool(self.modules))
 
     def get(self, name: str, manager: str = "conda") -> Package | None:
         """The package of this name, None if it is not installed."""
@@ -89,14 +98,15 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def environment(view: View, prefix: str) -> Environment:
+def environment(view: View, prefix: str, before: Sequence[str] = ()) -> Environment:
     """The packages below a prefix of the final image (see :func:`.prefixes.find_prefix`).
 
     A Python distribution is installed where its metadata (``*.dist-info``,
     ``*.egg-info``) lies in a directory that the prefix's own Python searches.
     A ``conda-meta`` record whose distribution is not there any more counts as
     conda itself counts it, which is not at all. ``prefix`` may also be a
-    directory that holds distributions itself. No container runs.
+    directory that holds distributions itself. ``before`` are directories that
+    are searched first (PYTHONPATH). No container runs.
     """
     root = "/" + prefix.strip("/")
     if holds_distributions(view, root):
@@ -105,6 +115,10 @@ def environment(view: View, prefix: str) -> Environment:
     recorded = next((r.package.version for r in records if r.package.name == "python"), None)
     python = interpreter(view, root, recorded)
     found = _Distributions()
+    for site in before:
+        found.read(view, site)
+    first = len(found.packages)
+    shadowing = {package.name for _, package in found.packages}
     for site in python.sites:
         found.read(view, site)
     own = len(found.packages)
@@ -122,6 +136,7 @@ def environment(view: View, prefix: str) -> Environment:
             for path in anchors
             if path not in found.directories
             or found.superseded.get(path, path) not in {path, *owned}
+            or normalised(_distribution_of(path)) in shadowing
         ]
         if lost:
             names = {normalised(_distribution_of(path)) for path in lost}
@@ -133,7 +148,7 @@ def environment(view: View, prefix: str) -> Environment:
             packages.append(record.package)
     for number, (path, package) in enumerate(found.packages):
         if path not in owned:
-            packages.append(replace(package, inherited=number >= own))
+            packages.append(replace(package, inherited=number >= own or number < first))
     return Environment(
         root,
         tuple(sorted(packages, key=lambda package: (package.manager, package.name))),
@@ -143,7 +158,28 @@ def environment(view: View, prefix: str) -> Environment:
         python.version if python.version and python.version.count(".") > 1 else None,
         found.several,
         replaced,
+        frozenset(
+            name
+            for site in (*before, *python.sites, *python.inherited)
+            for name in _modules(view, site)
+        ),
+        not found.directories,
     )
+
+
+_MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
+
+
+def _modules(view: View, site: str) -> Iterator[str]:
+    """The normalised names of the modules and the packages in a directory."""
+    for raw in view.names(site):
+        name = display(raw).lstrip("/")
+        if match := _MODULE.fullmatch(name):
+            yield normalised(match[1])
+        elif name.isidentifier() and {b"__init__.py", b"__init__.pyc"} & {
+            *view.names(f"{site}/{name}")
+        }:
+            yield normalised(name)
 
 
 def holds_distributions(view: View, directory: str) -> bool:

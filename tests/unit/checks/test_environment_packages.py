@@ -74,12 +74,12 @@ PIP = "FROM python:3.10\nCOPY *.txt ./\nRUN pip install -r requirements.txt\n"
 
 
 def test_a_file_of_which_nothing_can_be_verified_is_not_passed(judge: Judge) -> None:
-    text = "git+https://example.org/y.git@v1\nhttps://example.org/y-1.0-py3-none-any.whl\n"
+    text = "git+https://example.org/y.git@v1\nhttps://example.org/y-1.0.zip\n"
     with pytest.raises(Unverifiable) as caught:
         judge(PIP, {"requirements.txt": text}, *PLAIN)
     assert str(caught.value) == (
         "nothing that requirements.txt asks for can be verified: "
-        "git+https://example.org/y.git@v1, https://example.org/y-1.0-py3-none-any.whl"
+        "git+https://example.org/y.git@v1, https://example.org/y-1.0.zip"
     )
 
 

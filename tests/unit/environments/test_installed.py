@@ -57,6 +57,31 @@ def test_a_record_that_a_later_layer_deleted_is_not_installed() -> None:
     assert environment(view, "/opt/conda/envs/app").get("numpy") is None
 
 
+SITE = f"{ENV}/lib/python3.10/site-packages"
+
+
+def test_a_package_whose_record_was_deleted_may_still_be_there() -> None:
+    # find / -name '*.dist-info' -exec rm -r {} + makes an image smaller; import works.
+    files = [add(f"{SITE}/six.py"), add(f"{SITE}/yaml/__init__.py"), add(f"{SITE}/old/data.txt")]
+    some = environment(replay([INSTALLED, layer(*files)]), f"/{ENV}")
+    assert [some.may_hold(name) for name in ("six", "pyyaml", "old")] == [True, False, False]
+    bare = layer(conda("python", "3.10.4", "0_cpython"), *files)
+    every = environment(replay([bare]), f"/{ENV}")
+    assert [every.may_hold(name) for name in ("six", "pyyaml")] == [True, True]
+    empty = environment(replay([layer(conda("python", "3.10.4", "0_cpython"))]), f"/{ENV}")
+    assert not empty.may_hold("six")
+
+
+def test_what_pythonpath_names_is_found_first() -> None:
+    shadowing = layer(dist("numpy", "1.20.0", site="deps"), dist("extra", "1", site="deps"))
+    found = environment(replay([INSTALLED, shadowing]), f"/{ENV}", ["/deps"])
+    assert found.distributions["numpy"] == "1.20.0"
+    assert str(found.replaced["numpy"]) == "numpy==1.20.0"
+    extra = found.get("extra", "pip")
+    assert extra is not None
+    assert extra.inherited
+
+
 def test_a_record_that_cannot_be_read_is_named_not_ignored() -> None:
     view = replay([INSTALLED, layer(add(f"{ENV}/conda-meta/bad-1-0.json", b"{"), dist("", "1"))])
     unread = environment(view, "/opt/conda/envs/app").unread

@@ -115,7 +115,7 @@ _PIP_PROOFS = (
     CacheProof("/pip/http-v2/", rf"(?P<place>.*?/pip)/http-v2/{_HEX}/.+"),
     CacheProof("/http/", rf"(?P<place>.*?)/http/{_HASHED}"),
     CacheProof("/selfcheck/", rf"(?P<place>.*?)/selfcheck/{_HEX}{{56}}(?:\.json)?"),
-    CacheProof("/wheels/", rf"(?P<place>.*?)/wheels/{_SPLIT}/.+"),
+    CacheProof("/wheels/", rf"(?P<place>.*?)/wheels/{_SPLIT}/(?:[^/]+\.whl|origin\.json)"),
 )
 
 _PIP = CacheKind(
@@ -172,8 +172,13 @@ _UV = CacheKind(
 _POETRY = CacheKind(
     tool="poetry",
     proofs=(
-        CacheProof("/artifacts/", rf"(?P<place>.*?)/artifacts/{_SPLIT}/.+"),
-        CacheProof("/cache/repositories/", r"(?P<place>.*?)/cache/repositories/[^/]+/.+"),
+        CacheProof(
+            "/artifacts/", rf"(?P<place>.*?)/artifacts/{_SPLIT}/[^/]+\.(?:whl|zip|tar\.\w+|tgz)"
+        ),
+        CacheProof(
+            "/cache/repositories/", rf"(?P<place>.*?)/cache/repositories/[^/]+/_http/{_HEX}/.+"
+        ),
+        CacheProof("/pypoetry/cache/", r"(?P<place>.*?/pypoetry)/cache/repositories/[^/]+/.+"),
     ),
     # Beside them stands virtualenvs/, which is no cache.
     parts=(CachePart("poetry", "poetry's cache", "(?:artifacts|cache)/"),),
