@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..dockerfile.instructions import declared, is_predefined
+from ..dockerfile.instructions import declared, heredoc_mark, is_predefined
 from ..dockerfile.syntax import Instruction, PlannedStep
 from .ground import Ground
 from .reads import ReadText
@@ -148,8 +148,16 @@ _Scope = Mapping[str, frozenset[str]]
 """For each variable: the build arguments whose values it carries."""
 
 
+_ASKED = re.compile(
+    r"""(?:environ(?:\.get)?|getenv|process\.env|\bENV)\s*[\[(.]\s*["']?(\w+)"""
+    r"""|\bprintenv\s+(\w+)|(?:\[|\btest)\s+-v\s+(\w+)"""
+)
+"""How programs, and commands of a shell, ask for a variable by its name."""
+
+
 def _references(text: str) -> set[str]:
-    return {first or second for first, second in _REFERENCE.findall(text)}
+    found = (*_REFERENCE.findall(text), *_ASKED.findall(text))
+    return {name for names in found for name in names if name}
 
 
 def _carried(text: str, scope: _Scope) -> set[str]:
@@ -257,7 +265,10 @@ def _uses(
                     for name in carried
                 }
             for path in reading.files.get(step.line, ()):
-                for name in _named_in(reading.read_text(path) or "", scope):
+                text = reading.read_text(path) or ""
+                if _MAKEFILE.search(path):
+                    text = re.sub(r"\$\((\w+)\)", r"${\1}", text)
+                for name in _named_in(text, scope):
                     found.setdefault(name, ArgumentUse(step.line, path))
         elif step.instruction.keyword in _EXPANDING:
             names = _carried(_expanding(step), scope)
@@ -269,6 +280,9 @@ def _uses(
 def _whole(step: PlannedStep) -> str:
     bodies = (heredoc.body for heredoc in step.instruction.heredocs)
     return "\n".join((step.instruction.text, *bodies))
+
+
+_MAKEFILE = re.compile(r"(^|/)(GNUm|m|M)akefile$|\.(mk|mak)$")
 
 
 def _expanding(step: PlannedStep) -> str:
@@ -344,13 +358,59 @@ def until_last_install(step: PlannedStep, installs: Callable[[PlannedStep], bool
     The whole text where no part of it does by itself.
     """
     whole = _whole(step)
-    ends = [found.start() for found in re.finditer(r"&&|\|\||;|\n", whole)] + [len(whole)]
-    starts = [0, *(found.end() for found in re.finditer(r"&&|\|\||;|\n", whole))]
-    for start, end in reversed(list(zip(starts, ends, strict=True))):
+    if step.instruction.heredocs and not heredoc_mark(step.instruction.value):
+        return whole  # A command of the RUN reads the heredoc, perhaps the one that installs.
+    between = list(_between_commands(whole))
+    ends = [start for start, _ in between] + [len(whole)]
+    starts = [0, *(end for _, end in between)]
+    for position, (start, end) in reversed(list(enumerate(zip(starts, ends, strict=True)))):
         part = whole[start:end].strip().removeprefix("RUN ").strip()
         if part and installs(_with_text(step, part)):
-            return whole[:end]
+            closing = (_CLOSING.match(whole, further) for further in starts[position + 1 :])
+            return whole[: max([end, *(found.end() for found in closing if found)])]
     return whole
+
+
+_CLOSING = re.compile(r"\s*(?:done|fi|esac|\})\b[^;&|\n]*")
+"""The end of a loop or condition, with what it is fed (``done < packages.txt``)."""
+
+_SHELL_TEXT = re.compile(r"\b(?:ba|da|z|k|a)?sh\s(?:.*\s)?-\w*c\s+\Z")
+
+
+def _between_commands(script: str) -> Iterator[tuple[int, int]]:
+    """Where the commands of a script are separated: not inside of quotes or ``$(…)``.
+
+    The text of ``sh -c "…"`` counts as a script.
+    """
+    depth, quote, outer = 0, "", ""
+    position = 0
+    while position < len(script):
+        char = script[position]
+        if char == "\\" and quote != "'":
+            position += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char == outer:
+            outer = ""
+        elif char in "\"'`":
+            if not outer and _SHELL_TEXT.search(
+                script[script.rfind("\n", 0, position) + 1 : position]
+            ):
+                outer = char
+            else:
+                quote = char
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth = max(0, depth - 1)
+        elif depth == 0:
+            found = re.compile(r"&&|\|\||;|\n").match(script, position)
+            if found is not None:
+                yield found.span()
+                position = found.end()
+                continue
+        position += 1
 
 
 def _with_text(step: PlannedStep, text: str) -> PlannedStep:

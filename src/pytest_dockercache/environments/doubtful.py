@@ -156,14 +156,22 @@ def starts_installation(command: Command, read: Callable[[str], str | None]) -> 
     if not _INTERPRETER.fullmatch(command.name) and not command.name.endswith(".py"):
         return False
     scripts = [word for word in command.words if word.text.endswith(".py")][:1]
-    for script in scripts:
-        place = joined_path(command.directory, script)
-        text = _without_comments(read(place.text) or "") if place.known else ""
-        if any(
-            _INSTALLS.search(text[call.end() : call.end() + 120]) for call in _CALLS.finditer(text)
-        ):
-            return True
-    return False
+    places = [joined_path(command.directory, script) for script in scripts]
+    texts = [read(place.text) for place in places if place.known]
+    return any(_program_installs(text) for text in (command.document, *texts) if text)
+
+
+def _program_installs(text: str) -> bool:
+    """Whether a program in a language other than the shell's calls an installer."""
+    code = _without_comments(text)
+    calls = (code[call.end() : call.end() + 120] for call in _CALLS.finditer(code))
+    return any(map(_INSTALLS.search, calls)) or _PACKAGES.search(code) is not None
+
+
+_PACKAGES = re.compile(
+    r"\b(renv::(restore|install)|install\.packages|pak::|BiocManager::install)\b"
+)
+"""What installs in R, said in a program."""
 
 
 _OTHER_TASKS = re.compile(

@@ -286,6 +286,9 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
     if found.kind == "unknown":
         return f"{found.what}: separate it from {moves}"
     if found.kind == "variable":
+        written = site.steps[obstacle.moves].instruction
+        if written.keyword == "ARG" and len(declared(written)) > 1:
+            return f"{moves} declares {found.what} too, which {stays} uses: give each a line"
         return f"{stays} uses {found.what}: separate that from the installation"
     if found.kind == "reads":
         brought = f"{stays} reads {found.what}, which {moves} brings"

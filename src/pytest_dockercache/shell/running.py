@@ -149,12 +149,22 @@ def _executed(step: PlannedStep, inside: _Inside) -> Iterator[Command]:
     if instruction.heredocs and mark:
         body = instruction.heredocs[0].body
         if not _is_for_a_shell(body):
+            yield from _interpreted(body, step.workdir)
             return
         ran = commands(body, step.workdir, variables)
     else:
         ran = commands(instruction.value, step.workdir, variables, instruction.heredocs)
     for command in ran:
         yield from inside.executed(command, variables)
+
+
+def _interpreted(program: str, directory: str | None) -> Iterator[Command]:
+    """The interpreter that the first line of a heredoc names, with the heredoc for its input."""
+    words = program.partition("\n")[0].removeprefix("#!").split()
+    if words and posixpath.basename(words[0]) == "env":
+        words = [word for word in words[1:] if not word.startswith("-")]
+    if words:
+        yield Command(tuple(map(Word, words)), directory, document=program)
 
 
 def _is_for_a_shell(script: str) -> bool:

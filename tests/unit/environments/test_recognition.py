@@ -402,6 +402,8 @@ def test_the_triggers_of_a_stage_of_the_same_file_are_judged() -> None:
         "bundle --jobs 4",
         "invoke setup",
         "make deps",
+        "<<E\n#!/usr/bin/env python3\nimport os\nos.system('pip install six')\nE",
+        "python3 - <<E\nimport os\nos.system('pip install six')\nE",
         "./scripts/install-deps.sh",
         "python scripts/bootstrap.py",
         "curl -fsSL https://x.org/install | bash",

@@ -560,6 +560,16 @@ def test_an_argument_must_not_matter_unless_something_above_the_install_expands_
         ("export V=$X && pip install six==$V", "used by line 3"),
         ("pip install six && rm $X && pip install click", "used by line 3"),
         ('bash -c "pip install $X"', "used by line 3"),
+        ("bash -c 'pip install six && echo $X > /v'", "judged for (3,), reaching"),
+        ("bash -c 'pip install six' && echo $X > /v", "judged for (3,), reaching"),
+        ("pip install $(test -f a && echo $X)", "used by line 3"),
+        ("pip install \"six;python_version<'3'\" $X", "used by line 3"),
+        ("while read p; do pip install $p; done < $X", "used by line 3"),
+        ("for p in six; do pip install $p; done; echo $X", "judged for (3,), reaching"),
+        ("pip install -r /dev/stdin <<E\nsix==$X\nE", "used by line 3"),
+        ("pip install $(printenv X)", "used by line 3"),
+        ("if [[ -v X ]]; then pip install six; fi", "used by line 3"),
+        ("""pip install $(python -c "import os; print(os.environ['X'])")""", "used by line 3"),
     ],
 )
 def test_in_the_install_step_a_use_counts_up_to_its_last_install_command(
@@ -585,6 +595,16 @@ def test_a_variable_of_another_manager_counts_where_that_manager_runs(
     found = example.survey("npm|go mod|bundle").arguments
     said = f"used by {found.used[name]}" if name in found.used else ""
     assert (said or f"judged for {found.judged[name]}, reaching") == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("$(X)", "used by Makefile, which line 4 reads,"), ("$(Y)", "judged")]
+)
+def test_a_variable_that_a_makefile_expands_is_used(make: Make, word: str, expected: str) -> None:
+    example = make("FROM a\nARG X\nCOPY Makefile /\nRUN make\n").write(
+        Makefile=f"all:\n\tpip install {word}\n"
+    )
+    assert arguments(example)["X"].startswith(expected)
 
 
 def test_an_argument_below_everything_reaches_nothing(make: Make) -> None:
