@@ -140,7 +140,9 @@ def installers(miniconda: str, docker_daemon: docker.DockerClient, shared_direct
         words = ("pip", "download", "-q", "--dest", str(context / "tools"), "--only-binary=:all:",
                  "--python-version", "3.11", *(word for name in ("2014", "_2_17", "_2_28")
                  for word in ("--platform", f"manylinux{name}_x86_64")),
-                 "uv>=0.9", "poetry>=2.1", "pdm>=2.26", "pipenv>=2025.0")  # fmt: skip
+                 "uv>=0.9", "poetry>=2.1", "pdm>=2.26", "pipenv>=2025.0",
+                 # pip reads markers for the Python that it runs on, not for the one asked for.
+                 "importlib-metadata", "backports.tarfile", "zipp")  # fmt: skip
         got = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True)
         if got.returncode != 0:
             pytest.fail(f"the tools' wheels cannot be had:\n{got.stderr}", pytrace=False)
