@@ -35,13 +35,15 @@ class Start:
 
     ``through`` are the words of ENTRYPOINT and CMD that only prepare an
     environment, ``application`` are those behind them; ``entrypoint`` is the
-    whole ENTRYPOINT, ``shell`` the SHELL.
+    whole ENTRYPOINT, ``shell`` the SHELL; ``bash_env`` says whether a BASH_ENV
+    is set, which bash reads before it starts anything.
     """
 
     through: tuple[str, ...]
     application: tuple[str, ...]
     entrypoint: tuple[str, ...]
     shell: tuple[str, ...]
+    bash_env: bool = False
 
     @property
     def python(self) -> str:
@@ -61,9 +63,11 @@ class Start:
 def start_of(config: Mapping[str, object]) -> Start:
     """How an image with this configuration starts its program."""
     entrypoint, command = _words(config.get("Entrypoint")), _words(config.get("Cmd"))
-    words = _without_shell((*entrypoint, *command))
+    bash_env = any(item.startswith("BASH_ENV=") for item in _words(config.get("Env")))
+    words = (*entrypoint, *command)
+    words = words if bash_env else _without_shell(words)
     through = wrapper(words)
-    return Start(through, words[len(through) :], entrypoint, _words(config.get("Shell")))
+    return Start(through, words[len(through) :], entrypoint, _words(config.get("Shell")), bash_env)
 
 
 def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,7 +144,8 @@ def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -
     record = subject.engine.image_config(image)
     config = record.get("Config")
     start = start_of(config if isinstance(config, dict) else {})
-    program = _content(subject, image, start.script) if start.script else ""
+    script = start.script or _on_path(start, contents)
+    program = _content(subject, image, script) if script else ""
     python = start.python
     if interpreter := _INTERPRETER.match(program):
         python = interpreter[1]
@@ -200,22 +205,49 @@ class _Other:
 
 def _asked_otherwise(start: Start, program: str) -> _Other | None:
     """How to ask where a shell or a project's ``run`` starts the program; None for others."""
-    if start.application and start.application[0].rpartition("/")[2] in _PROJECT_RUNNERS:
-        command = Command(tuple(map(Word, start.application)), "/")
-        inner = without_wrapper(command, runner_of)
-        if inner is None:
-            return None
-        own = start.application[: len(start.application) - len(inner.words)]
-        name = inner.words[0].text
-        python = name if PYTHON.fullmatch(posixpath.basename(name)) else "python"
+    own, inner = _run_by_another(start.application)
+    if own:
+        python = inner if PYTHON.fullmatch(posixpath.basename(inner)) else "python"
         return _Other(python, (*start.through, *own, python, "--version"))
-    found = started_by_shell(start.application)
+    found = started_by_shell(start.application, prepared=start.bash_env)
     if found is None and not _hands_over(program):
         found = started_by_script(program)
     if found is None:
         return None
     words = () if found.is_plain else (*start.through, *found.question)
     return _Other(found.python, words, found.doubt)
+
+
+def _run_by_another(words: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The words with which ``uv run`` or ``env PATH=…`` start a program, and the program."""
+    command = Command(tuple(map(Word, words)), "/") if words else None
+    inner = None if command is None else without_wrapper(command, runner_of)
+    if command is None or inner is None or not (command.name in _PROJECT_RUNNERS or _is_env(words)):
+        return (), ""
+    rest = [word.text for word in inner.words]
+    while rest and re.match(r"\w+=", rest[0]):
+        del rest[0]
+    return words[: len(words) - len(rest)], rest[0] if rest else ""
+
+
+def _is_env(words: Sequence[str]) -> bool:
+    return posixpath.basename(words[0]) == "env"
+
+
+def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | None:
+    """The path of the program that CMD or ENTRYPOINT name without one: it may be a script."""
+    name = start.application[0] if start.application and not start.through else ""
+    if not re.fullmatch(r"[\w.+-]+", name) or start.python != "python" or name == "python":
+        return None
+    known = SHELL.fullmatch(name) or name == "env" or runner_of(name) is not None
+    held = None if known else contents()
+    if held is None:
+        return None
+    for directory in held.layers.config.env.get("PATH", "").split(":"):
+        found = held.layers.view.resolve(f"{directory}/{name}") if directory else None
+        if found is not None:
+            return f"{directory}/{name}"
+    return None
 
 
 def _reported(subject: Subject, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:

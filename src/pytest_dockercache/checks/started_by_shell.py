@@ -34,8 +34,11 @@ class ShellStart:
     doubt: str = ""
 
 
-def started_by_shell(words: Sequence[str]) -> ShellStart | None:
-    """What ``bash -lc "…"`` starts, None for words that begin with no shell and its ``-c``."""
+def started_by_shell(words: Sequence[str], *, prepared: bool = False) -> ShellStart | None:
+    """What ``bash -lc "…"`` starts, None for words that begin with no shell and its ``-c``.
+
+    ``prepared`` is True where the shell reads a file of its own first (BASH_ENV).
+    """
     if not words or not SHELL.fullmatch(words[0]):
         return None
     position = 1
@@ -49,7 +52,9 @@ def started_by_shell(words: Sequence[str]) -> ShellStart | None:
     head = tuple(words[: position + 1])
     # A login shell and an interactive one read files of their own first.
     is_plain = not any(re.fullmatch(r"-[a-z]*[li][a-z]*|--login|--rcfile", word) for word in head)
-    return _start(head, words[position + 1], words[position + 2 :], is_plain)
+    return _start(
+        head, words[position + 1], words[position + 2 :], is_plain=is_plain and not prepared
+    )
 
 
 def started_by_script(text: str) -> ShellStart | None:
@@ -57,7 +62,7 @@ def started_by_script(text: str) -> ShellStart | None:
     found = re.match(r"#!\s*(?:/usr/bin/env\s+)?(\S+)", text)
     if found is None or not SHELL.fullmatch(found[1]):
         return None
-    return _start((found[1], "-c"), text, (), True)
+    return _start((found[1], "-c"), text, (), is_plain=True)
 
 
 _SEPARATOR = re.compile(r"&&|\|\||[;&|\n]")
@@ -79,7 +84,7 @@ _CHANGES = re.compile(r"\bactivate\b|\bPATH=|(?:^|[;&\n])\s*(?:source|\.)\s", re
 _ASSIGNED = re.compile(r"""(?:\w+=(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'])*\s+)*""")
 
 
-def _start(head: tuple[str, ...], text: str, given: Sequence[str], is_plain: bool) -> ShellStart:
+def _start(head: tuple[str, ...], text: str, given: Sequence[str], *, is_plain: bool) -> ShellStart:
     prepared: list[str] = []
     programs: list[str] = []
     doubt = ""

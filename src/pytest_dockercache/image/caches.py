@@ -8,6 +8,7 @@ directory with other files (``/tmp``) is told from them.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def package_caches(
 
     An unpacked package is judged per directory: if any of its files shares
     an inode with a file outside package caches in the same layer, it is
-    linked and costs nothing; its other files are then only reported.
+    linked and costs nothing; its other files are then only reported. So is a
+    cache that symbolic links from outside lead into.
     """
     return _Search(view, own, kinds).run()
 
@@ -142,6 +144,7 @@ class _Search:
 
     def run(self) -> tuple[PackageCache, ...]:
         places = self._places()
+        needed = self._needed(places)
         linked: set[tuple[int, int]] | None = None
         for place, kinds in places.items():
             units: dict[tuple[CacheKind, CachePart, bytes], _Files] = {}
@@ -151,7 +154,9 @@ class _Search:
                 if found is None:
                     continue
                 kind, part, unit = found
-                if unit is None:
+                if place in needed:
+                    self._add((kind, None, number, place, place), path, number, position)
+                elif unit is None:
                     self._add((kind, part, number, place, place), path, number, position)
                 else:
                     directory = place + b"/" + unit if place else unit
@@ -232,6 +237,24 @@ class _Search:
         if number not in self._own:
             return False
         return self._view.layers[number].kinds[position] & ~OPAQUE != Kind.DIRECTORY
+
+    def _needed(self, places: Collection[bytes]) -> set[bytes]:
+        """The caches that symbolic links from outside lead into: programs are made of them.
+
+        ``UV_LINK_MODE=symlink`` and conda's ``always_softlink`` make such links.
+        """
+        roots = tuple(place + b"/" for place in places)
+        needed: set[bytes] = set()
+        for path, code in self._view.codes() if roots else ():
+            number, position = split_code(code)
+            layer = self._view.layers[number]
+            if layer.kinds[position] & ~OPAQUE != Kind.SYMLINK or path.startswith(roots):
+                continue
+            target = posixpath.join(b"/" + posixpath.dirname(path), layer.targets[position])
+            target = posixpath.normpath(target).lstrip(b"/")
+            if target.startswith(roots):
+                needed |= {root[:-1] for root in roots if target.startswith(root)}
+        return needed
 
     def _linked_groups(self, places: Collection[bytes]) -> set[tuple[int, int]]:
         """Hard-link groups of own layers with a name outside every package cache."""

@@ -91,6 +91,27 @@ def test_the_environment_of_a_project_is_asked_through_its_run(tmp_path: Path) -
     assert reported_python(judged, "image") == "3.10.4"
 
 
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        (
+            {"Cmd": ["env", "PATH=/e/bin:/bin", "python", "main.py"]},
+            "env PATH=/e/bin:/bin python --version",
+        ),
+        (
+            {"Cmd": ["bash", "-c", "python main.py"], "Env": ["BASH_ENV=/etc/env.sh"]},
+            "bash -c python --version",
+        ),
+    ],
+)
+def test_what_changes_path_before_the_program_is_asked_through(
+    tmp_path: Path, config: dict[str, object], asked: str
+) -> None:
+    engine = Terminal({asked: says("3.10.4"), "python --version": says("3.11.2")}, config)
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
 def test_a_wrapper_as_entry_point_is_used(tmp_path: Path) -> None:
     engine = Terminal(
         {"conda run -n app python --version": says("3.10.4")},

@@ -108,6 +108,20 @@ def test_caches_that_a_later_layer_removed_are_not_in_the_image() -> None:
 
 
 @pytest.mark.parametrize(
+    "target", ["/c/uv/archive-v0/x/six.py", "../../../../c/uv/archive-v0/x/six.py"]
+)
+def test_a_cache_that_an_environment_is_symlinked_to_is_no_waste(target: str) -> None:
+    cache = [
+        add("c/uv/archive-v0/x/six.py", b"six"),
+        add("c/uv/archive-v0/x/six-1.dist-info/METADATA", b"1"),
+        add("c/uv/simple-v16/pypi/six.rkyv", b"1"),
+    ]
+    link = add("venv/lib/p/s/six.py", kind=tarfile.SYMTYPE, link=target)
+    assert {item[0] for item in found([*cache, link])} == {"linked"}
+    assert {item[0] for item in found(cache)} == {"uv"}
+
+
+@pytest.mark.parametrize(
     "paths",
     [
         ["crawler/urls.txt", "crawler/cache/deadbeef.json"],
