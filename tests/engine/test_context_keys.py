@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -54,7 +55,7 @@ def build_with_upload(client: docker.DockerClient, staged: StagedContext) -> set
     """Build the uploaded tar over the Engine API, and return the instructions that missed."""
     api = client.api
     response = api.post(
-        api._url("/build"),
+        api._url("/build"),  # type: ignore[attr-defined]
         params={
             "version": "2",
             "dockerfile": staged.dockerfile_name,
@@ -65,7 +66,7 @@ def build_with_upload(client: docker.DockerClient, staged: StagedContext) -> set
         stream=True,
     )
     assert response.status_code == 200, response.text
-    events = []
+    events: list[Any] = []
     for line in response.iter_lines():
         record = json.loads(line)
         assert "error" not in record, record
@@ -79,7 +80,7 @@ def leave_no_image(docker_daemon: docker.DockerClient) -> object:
     yield
     for image in docker_daemon.images.list(all=True, filters={"label": f"{LABEL}=1"}):
         with contextlib.suppress(ImageNotFound):  # an untagged parent goes with its last child
-            docker_daemon.api.remove_image(image.id, force=True)
+            docker_daemon.api.remove_image(str(image.id), force=True)
 
 
 @pytest.fixture
@@ -282,9 +283,9 @@ def test_the_ignore_rules_let_in_what_the_builder_sees(tmp_path: Path) -> None:
     seen: list[set[str]] = [set() for _ in IGNORE_ROWS]
     with tarfile.open(archive) as image:
         for member in image:
-            number, _, path = member.name.rstrip("/").partition("/")
+            row, _, path = member.name.rstrip("/").partition("/")
             if path:
-                seen[int(number)].add(path)
+                seen[int(row)].add(path)
     differing = [
         (patterns, sorted(ours ^ theirs))
         for patterns, ours, theirs in zip(IGNORE_ROWS, expected, seen, strict=True)

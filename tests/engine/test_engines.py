@@ -271,7 +271,7 @@ def test_what_a_base_sets_does_not_confuse_the_mapping(
 def tagged(client: docker.DockerClient, build: Build) -> Iterator[str]:
     """A tag on the image of a build, so that another Dockerfile can name it."""
     tag = f"dockercache-test-base:{uuid.uuid4().hex}"
-    client.api.tag(build.image, *tag.split(":"))
+    client.images.get(str(build.image)).tag(tag)
     try:
         yield tag
     finally:
@@ -358,7 +358,7 @@ def test_an_image_of_ours_that_somebody_tagged_stays_and_is_reported(
     project = make(TWO_STAGES)
     build = project.build(engine, label="tagged-by-somebody")
     tag = f"dockercache-test-tagged:{uuid.uuid4().hex}"
-    docker_daemon.api.tag(build.image, *tag.split(":"))
+    docker_daemon.images.get(str(build.image)).tag(tag)
     try:
         (left,) = engine.remove_labelled(LABEL, project.label("tagged-by-somebody"))
         assert f"it is tagged {tag}" in left

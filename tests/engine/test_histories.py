@@ -100,7 +100,7 @@ def built(
     docker_daemon: docker.DockerClient, tiny: str, tmp_path: Path
 ) -> Iterator[Callable[..., ImageLayers]]:
     """Builds a Dockerfile on the tiny base image with other build arguments than its own."""
-    tags = []
+    tags: list[str] = []
 
     def build(dockerfile: str, *, buildkit: bool) -> ImageLayers:
         for name in ("a.txt", "b.txt", "src/c"):

@@ -9,7 +9,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import docker
 import pytest
@@ -231,7 +231,7 @@ def exported(client: docker.DockerClient, image: str) -> dict[str, tuple[str, in
     """What the kernel shows of an image: type, size and link text by path, from its mount."""
     container = client.containers.create(image, command=["none"], labels={LABEL: "1"})
     try:
-        content = b"".join(container.export())
+        content = b"".join(cast("Iterator[bytes]", container.export()))
     finally:
         container.remove(force=True)
     found: dict[str, tuple[str, int, str]] = {}
@@ -286,12 +286,12 @@ def test_the_kernel_shows_what_replay_says_of_any_image(
     archive = archive.replace(b'"RepoTags": [""]', b'"RepoTags": null')
     (image,) = docker_daemon.images.load(archive)
     try:
-        found = open_image(image.id, client=docker_daemon, sources=("overlay2", "save"))
-        saved = open_image(image.id, client=docker_daemon, sources=("save",))
+        found = open_image(str(image.id), client=docker_daemon, sources=("overlay2", "save"))
+        saved = open_image(str(image.id), client=docker_daemon, sources=("save",))
         assert found.layers == saved.layers
-        assert shown(found) == exported(docker_daemon, image.id)
+        assert shown(found) == exported(docker_daemon, str(image.id))
     finally:
-        docker_daemon.images.remove(image.id, force=True, noprune=True)
+        docker_daemon.images.remove(str(image.id), force=True, noprune=True)
 
 
 def test_files_are_read_from_every_source(sources: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ def names(
 
     yield build
     for image in docker_daemon.images.list(filters={"label": label}, all=True):
-        docker_daemon.images.remove(image.id, noprune=True)
+        docker_daemon.images.remove(str(image.id), noprune=True)
 
 
 def test_the_steps_of_a_single_stage_are_found_by_ordinal_and_exact_text(

@@ -133,5 +133,5 @@ def identities(client: docker.DockerClient, *, classic: bool) -> dict[str, str]:
     for tag in (PLAIN, OTHER, ALIAS, CONFIGURED):
         image = client.images.get(tag)
         layers = json.dumps(image.attrs["RootFS"]["Layers"])
-        found[tag] = image.id if classic else layers
+        found[tag] = str(image.id) if classic else layers
     return found

@@ -18,9 +18,10 @@ import shutil
 import subprocess
 import tarfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import bases
 import docker
@@ -400,9 +401,9 @@ _Files = Mapping[str, tuple[str, int, int]]
 def _files(image: str | None) -> _Files:
     """Every file of an image: what it holds, its mode, its owner. Not what installers write."""
     client = docker.from_env()
-    container = client.containers.create(image, ["true"])
+    container = client.containers.create(str(image), ["true"])
     try:
-        content = b"".join(container.export())
+        content = b"".join(cast("Iterator[bytes]", container.export()))
     finally:
         container.remove(force=True)
         client.close()

@@ -98,8 +98,8 @@ def cases(draw: st.DrawFn, *, classic: bool = False) -> Case:
     for index in range(wanted):
         stages.append(draw(_stages(index, stages, bool(top), files, classic)))
     declared = sorted({name for stage in stages for name in stage.arguments})
-    build_args = ()
-    if declared and draw(st.booleans()):
+    build_args: tuple[tuple[str, str], ...] = ()
+    if bool(declared) and draw(st.booleans()):
         build_args = ((draw(st.sampled_from(declared)), "given"),)
     case = Case(
         dockerfile=_text(top, stages),
@@ -245,8 +245,7 @@ def _lines(
     )
     if text.startswith("ONBUILD") and not stage.has_shell:
         text = "LABEL k=v"
-    others = ("LABEL k=w", 'CMD ["sh", "-i"]', "EXPOSE 81 80", "EXPOSE 80 82")
-    return Line(text, others)
+    return Line(text, ("LABEL k=w", 'CMD ["sh", "-i"]', "EXPOSE 81 80", "EXPOSE 80 82"))
 
 
 @st.composite
@@ -592,7 +591,7 @@ def _edited(
 
 @st.composite
 def _rewritten(draw: st.DrawFn, kind: str, top: list[Line], stages: list[Stage]) -> str:
-    places = [(None, position) for position in range(len(top))]
+    places: list[tuple[int | None, int]] = [(None, position) for position in range(len(top))]
     places += [
         (index, position)
         for index, stage in enumerate(stages)

@@ -133,6 +133,7 @@ class Bench:
             after = before.after(changed, case.edits, nonce=nonce)
         except ConfigError as problem:
             raise InapplicableError(f"refused: {problem}") from None
+        failure: BuildFailed | None = None
         try:
             said = predict(before, after, self.dialect)
             blind = predict(_blind(before), _blind(after), self.dialect)
@@ -140,8 +141,6 @@ class Bench:
             said, blind, failure = (), (), problem
         except ConfigError as problem:
             raise InapplicableError(f"refused by the model: {problem}") from None
-        else:
-            failure = None
         where.mkdir(parents=True)
         with in_turn(builder_lock(self.engine.info.builder)):
             try:

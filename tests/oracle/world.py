@@ -88,10 +88,10 @@ def write(case: Case, folder: Path, nonce: str) -> BuildSpec:
             full.chmod(file.mode)
     for parent, directories, _ in os.walk(folder):
         for name in directories:
-            path = Path(parent, name)
-            relative = path.relative_to(folder).as_posix()
-            if relative not in files and not path.is_symlink():
-                path.chmod(0o755)
+            directory = Path(parent, name)
+            relative = directory.relative_to(folder).as_posix()
+            if relative not in files and not directory.is_symlink():
+                directory.chmod(0o755)
     return BuildSpec(
         dockerfile=folder / "Dockerfile",
         context=folder,

@@ -27,7 +27,7 @@ from pytest_dockercache.engines import (
     register_engine,
 )
 from pytest_dockercache.errors import BuildFailed, EngineUnavailable
-from pytest_dockercache.model import Build, EngineInfo, Step, Watch
+from pytest_dockercache.model import Build, EngineInfo, Outcome, Step, Watch
 
 
 def install() -> None:
@@ -78,12 +78,12 @@ class Scripted:
                 stage=step.stage.label,
                 instruction=step.instruction.keyword,
                 text=step.instruction.text,
-                role=request.roles.get(step.line, "other"),  # type: ignore[arg-type]
+                role=request.roles.get(step.line, "other"),
                 end_line=step.instruction.end_line,
             )
             for step in planned
         ]
-        outcome = "built"
+        outcome: Outcome = "built"
         for index, (step, plan_) in enumerate(zip(steps, planned, strict=True)):
             if plan_.ordinal is None:
                 continue

@@ -60,7 +60,7 @@ class Scripted(Subject):
     terminal: Any = field(default_factory=lambda: Terminal({}, {}))
 
     @property
-    def engine(self) -> Any:  # type: ignore[override]
+    def engine(self) -> Any:
         """What stands for the engine."""
         return self.terminal
 

@@ -173,7 +173,7 @@ def environment_of(prefix: str, version: str) -> list[Member]:
 def image(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Has the checks find an image with base's Python 3.12.1 and the app's 3.10.4."""
 
-    def holds(*more: Member, **config: object) -> None:
+    def holds(*more: Member, **config: Any) -> None:
         members = [*environment_of(BASE, "3.12.1"), *environment_of(APP, "3.10.4"), *more]
         content = tar_of(members)
         document = json.loads(config_of([content], **config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from layer_maker import add, config_of, docker_archive, tar_of
@@ -41,7 +42,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     return put
 
 
-def inspection(root: Path, dockerfile: str, **given: str) -> Inspection:
+def inspection(root: Path, dockerfile: str, **given: Any) -> Inspection:
     made = subject(root, {"Dockerfile": dockerfile})
     return Inspection(
         made.spec, Settings(), Run("run", "nonce", root / ".run"), reference="app", **given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def dockerfile(name: str) -> str:
     return (RECORDINGS / f"{name}.Dockerfile").read_text("utf-8")
 
 
-def observation(text: str, events: list[Event], target: str | None = None) -> Observation:
+def observation(text: str, events: Sequence[Event], target: str | None = None) -> Observation:
     """What is known of a Dockerfile's steps after some events."""
     found = Observation(plan(parse_dockerfile(text), target), {})
     found.take(events)

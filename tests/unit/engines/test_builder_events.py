@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ def test_indented_and_one_line_json_give_the_same_kind_of_events(name: str) -> N
 
 
 def test_the_engine_api_carries_the_same_vertices_as_buildx() -> None:
-    def steps(events: list[object]) -> set[str]:
+    def steps(events: Sequence[object]) -> set[str]:
         found = (parse_name(event.name) for event in events if isinstance(event, VertexEvent))
         return {str(name) for name in found if name is not None and name.keyword != "FROM"}
 
@@ -43,7 +44,7 @@ def test_a_vertex_of_the_trace_has_inputs_times_and_the_cached_flag() -> None:
     ran = [e for e in events if e.name.startswith("[stage-1 4/4]") and e.completed]
     assert cached
     assert all(e.started and e.inputs for e in cached)
-    assert ran[-1].completed > ran[-1].started > 1_700_000_000 * 10**9
+    assert (ran[-1].completed or 0) > (ran[-1].started or 0) > 1_700_000_000 * 10**9
     assert not ran[-1].cached
 
 
@@ -72,7 +73,7 @@ def test_an_output_that_breaks_off_within_an_object_is_text() -> None:
     decoder = RawJson()
     events = [event for line in ("{", ' "vertexes": [') for event in decoder.feed(line)]
     assert events == []
-    assert [event.text for event in decoder.end()] == ["{", ' "vertexes": [']
+    assert [getattr(event, "text", None) for event in decoder.end()] == ["{", ' "vertexes": [']
 
 
 @pytest.mark.parametrize("line", ["{not json", "[1, 2]", '{"vertexes": null}', "{}", "\x1b[0m"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from typing import Any
 
 import pytest
 from layer_maker import Member, add, conda, dist, layer
@@ -155,7 +156,7 @@ def test_a_project_without_conda_has_its_distributions() -> None:
 SITE = f"{ENV}/lib/python3.10/site-packages"
 
 
-def owner(name: str, version: str, *paths: str, **more: object) -> Member:
+def owner(name: str, version: str, *paths: str, **more: Any) -> Member:
     """conda's record of a package whose archive holds these files."""
     return conda(name, version, files=list(paths), **more)
 

@@ -16,6 +16,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def layers() -> Iterator[tuple[str, Maker]]:
         holding(*(add(f"e{number}/conda-meta/x.json", owned.encode()) for number in range(30))),
     )
     for name, header in _pax_headers():
-        yield name, lazily(lambda header=header: docker_archive([header()], compress=gzip.compress))
+        yield name, lazily(partial(_compressed, header))
     for name, block in _blocks():
         yield name, archive(docker_archive([block + bytes(1024)]))
     whole = docker_archive([LAYER])
@@ -250,6 +251,10 @@ def _record(key: str, value: str) -> bytes:
     while len(str(length)) + len(body) != length:
         length = len(str(length)) + len(body)
     return str(length).encode() + body
+
+
+def _compressed(header: Callable[[], bytes]) -> bytes:
+    return docker_archive([header()], compress=gzip.compress)
 
 
 def _pax_headers() -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -303,7 +308,7 @@ def _blocks() -> Iterator[tuple[str, bytes]]:
     yield (
         "a sparse file whose map never ends",
         block(
-            lambda raw: (raw.__setitem__(156, ord("S")), raw.__setitem__(482, 1))  # type: ignore[func-returns-value]
+            lambda raw: (raw.__setitem__(156, ord("S")), raw.__setitem__(482, 1))  # type: ignore[arg-type]
         )
         + b"\x01" * 512 * 200,
     )
@@ -403,7 +408,8 @@ def _place(kind: str, path: Path) -> None:
 def lies() -> Iterator[tuple[str, Maker]]:
     """Other content under the digests of an honest image, which the reader knows already."""
     config = config_of([LAYER])
-    for name, compress in {"plain": bytes, "gzip": gzip.compress}.items():
+    kinds: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gzip": gzip.compress}
+    for name, compress in kinds.items():
         lying = docker_archive([OTHER], config=config, compress=compress)
         yield f"another layer, {name}", archive(lying)
         yield f"another layer, {name}, in a compressed archive", archive(gzip.compress(lying))

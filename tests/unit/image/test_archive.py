@@ -38,7 +38,7 @@ LAYERS = [LOWER, UPPER, EMPTY, UPPER]
 
 
 def zstd(content: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(content)
+    return bytes(zstandard.ZstdCompressor().compress(content))
 
 
 def two_members(content: bytes) -> bytes:
@@ -273,7 +273,10 @@ def test_a_layer_with_forged_content_never_reaches_the_cache(tmp_path: Path) -> 
 def test_layers_that_an_earlier_run_has_read_are_hashed_and_not_indexed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: Any, form: str
 ) -> None:
-    made = {"OCI": oci_archive, "docker save": lambda c: docker_archive(LAYERS, compress=c)}
+    made: dict[str, Callable[[Any], bytes]] = {
+        "OCI": oci_archive,
+        "docker save": lambda c: docker_archive(LAYERS, compress=c),
+    }
     content = made[form](compress)
     store = LayerStore(tmp_path)
     first = open_image_of(content, cache=store)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import tarfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_maker import add, chunked, index, layer, tar_of
+from layer_maker import Member, add, chunked, index, layer, tar_of
 
 from pytest_dockercache.errors import InvalidImage
 from pytest_dockercache.image.index import Kind, LayerIndex
@@ -147,7 +148,7 @@ def test_sparse_files_count_with_their_real_size() -> None:
 
 
 def test_one_directory_may_hold_a_hundred_thousand_entries() -> None:
-    def stream():  # type: ignore[no-untyped-def]
+    def stream() -> Iterator[bytes]:
         for number in range(100_000):
             yield raw_header(b"d/%06d" % number)
         yield bytes(1024)
@@ -262,7 +263,7 @@ def test_a_whiteout_beside_its_own_replacement_hides_only_what_is_below() -> Non
         ),
     ],
 )
-def test_what_no_engine_would_unpack_is_refused(members: list[tuple], reason: str) -> None:
+def test_what_no_engine_would_unpack_is_refused(members: list[Member], reason: str) -> None:
     with pytest.raises(InvalidImage, match=reason):
         layer(*members)
 
