@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import docker
+
+import _measure
 
 __all__ = [
     "ROOT",
@@ -183,7 +184,7 @@ def pytest_run(
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
         cwd=directory,
-        env={**os.environ, **environment},
+        env=_measure.environment(**environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

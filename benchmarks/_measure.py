@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Claim", "Timing", "arguments", "interleaved", "parts_of", "report"]
+__all__ = ["Claim", "Timing", "arguments", "environment", "interleaved", "parts_of", "report"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,16 @@ def arguments(description: str | None, *, rounds: int) -> argparse.ArgumentParse
     parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of a Python process that is measured: these, with ``more``.
+
+    Bytecode may be written: what pip has installed is compiled, and who
+    forbids bytecode to their own code does not make it compile again.
+    """
+    own = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, **more}
 
 
 def interleaved(

@@ -2,9 +2,12 @@
 
 Side A is ``pytest --dockercache`` with the cache checks of a copy of
 ``fixtures/optimized``, everything warm. Side B is an empty pytest run, and
-the same builds with the same edits, stopped at the same event, with the
-docker CLI alone: a build is stopped when its docker process is gone. Beside
-them, B up to the events alone, and all checks together.
+the builds that somebody would make by hand for the same claims: as it is, one
+with every edit that must not matter to the environment, one with the
+environment file edited, one with changes in ignored paths. They are made with
+the docker CLI alone and stopped at the same events as ours: a build is
+stopped when its docker process is gone. Beside them, B up to the events alone,
+and all checks together.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ def main() -> int:
         by_hand.to_events.clear()
         a, b, c = interleaved(sides, options.rounds)
     claims = [
-        Claim("A / B, ratio of medians", a.median / b.median, 1.3),
+        Claim("A / B, ratio of medians", a.median / b.median, 1.1),
         Claim("C, all checks together", c.median, 3.0, "s"),
     ]
     events = Timing("B up to the events, nothing stopped", tuple(by_hand.to_events))
@@ -101,7 +104,8 @@ class _ByHand:
         self._lingering = 0.0
         parts = {"empty pytest run": pytest_run(self._empty, [], {}, passed=1)}
         parts["first build"] = self._build()
-        parts["after the source edit"] = self._edited(
+        # The sample declares no build argument that a step sees: the edit of a file is all.
+        parts["after the harmless edits"] = self._edited(
             "src/main.py", lambda seen: seen.runs(COPY_SOURCE) and seen.hit(RUN_ENVIRONMENT)
         )
         parts["after the environment edit"] = self._edited(

@@ -12,7 +12,6 @@ found and tried on the model.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import time
 from pathlib import Path
 
 from _docker import Cli, base_image, engine_facts, workshop
-from _measure import Claim, arguments, interleaved, report
+from _measure import Claim, arguments, environment, interleaved, report
 
 STEPS = 30
 
@@ -154,7 +153,7 @@ def _broken(folder: Path, base: str, files: int) -> Path:
 def _fix(folder: Path, cache: Path) -> float:
     done = subprocess.run(
         [sys.executable, "-c", FIX, str(folder)],
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+        env=environment(XDG_CACHE_HOME=str(cache)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -170,7 +169,7 @@ def _fix(folder: Path, cache: Path) -> float:
 def _predict(folder: Path, cache: Path, mode: str) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, "-c", PREDICTION, str(folder), mode],
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+        env=environment(XDG_CACHE_HOME=str(cache)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

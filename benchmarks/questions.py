@@ -11,7 +11,6 @@ who knew of it; *missed* otherwise. A tool that is not installed is left out.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 
 from _docker import LABEL, base_image, engine_facts
-from _measure import Claim, arguments, interleaved, report
+from _measure import Claim, arguments, environment, interleaved, report
 
 FAULTS = {
     "package archives in conda's place": r"/opt/conda/pkgs",
@@ -134,14 +133,14 @@ def ours(project: Path, ref: str, answers: dict[str, str], *, fresh: bool) -> fl
 
 
 def asked(
-    side: str, command: list[str], project: Path, answers: dict[str, str], **environment: str
+    side: str, command: list[str], project: Path, answers: dict[str, str], **variables: str
 ) -> float:
     """Seconds of a command; what it says is kept."""
     start = time.perf_counter()
     done = subprocess.run(
         command,
         cwd=project,
-        env={**os.environ, "COLUMNS": "200", **environment},
+        env=environment(COLUMNS="200", **variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
