@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,22 +107,35 @@ def taken_files(transfer: Transfer, entries: Iterable[ContextEntry]) -> tuple[st
     )
 
 
-def container_paths(transfer: Transfer, item: Taken) -> tuple[str, ...]:
-    """Where ``item`` may lie in the container.
+def container_paths(transfer: Transfer) -> Callable[[Taken], tuple[str, ...]]:
+    """Where what a transfer takes may lie in the container, item by item.
 
     More than one path when the destination is written without a trailing
     slash: it names the file unless the image already has a directory there.
     """
     destination = posixpath.normpath(transfer.destination)
-    if transfer.parents:
-        pivot, _, _ = item.source.rpartition("/./")
-        base = rooted(pivot) if pivot else ""
-        below = posixpath.relpath(item.path, base) if base else item.path
-        return (posixpath.normpath(posixpath.join(destination, below)),)
-    if item.root_is_dir:
+    inside = destination.rstrip("/")
+
+    def of_directory(item: Taken) -> tuple[str, ...]:
+        if not item.root_is_dir:
+            return _of_file(transfer, destination, item)
         # Both paths are clean: joining them anew costs 10 µs for each file of a context.
-        below = item.path[len(item.root) :].strip("/")
-        return (f"{destination.rstrip('/')}/{below}" if below else destination,)
+        below = item.path[len(item.root) :].lstrip("/")
+        return (f"{inside}/{below}" if below else destination,)
+
+    if transfer.parents:
+        return lambda item: _with_parents(destination, item)
+    return of_directory
+
+
+def _with_parents(destination: str, item: Taken) -> tuple[str, ...]:
+    pivot, _, _ = item.source.rpartition("/./")
+    base = rooted(pivot) if pivot else ""
+    below = posixpath.relpath(item.path, base) if base else item.path
+    return (posixpath.normpath(posixpath.join(destination, below)),)
+
+
+def _of_file(transfer: Transfer, destination: str, item: Taken) -> tuple[str, ...]:
     # A followed link keeps the name under which it was copied.
     name = posixpath.basename(rooted(item.source)) if not has_wildcard(item.source) else ""
     inside = posixpath.join(destination, name or posixpath.basename(item.root))
@@ -162,12 +175,9 @@ def _below(
     if entry is not None and not transfer.exclude:
         yield Taken(root, root, source, True)
     prefix = root + "/" if root else ""
-    for path in entries:
-        if (
-            path.startswith(prefix)
-            and path != root
-            and not _excluded(transfer, path[len(prefix) :], path)
-        ):
+    below = [path for path in entries if path.startswith(prefix)] if prefix else entries
+    for path in below:
+        if path != root and not _excluded(transfer, path[len(prefix) :], path):
             yield Taken(path, root, source, True)
 
 

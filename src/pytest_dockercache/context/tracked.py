@@ -11,7 +11,13 @@ from pathlib import Path
 
 from .entries import ContextEntry
 
-__all__ = ["changes_by_file", "never_source", "tracked_files", "virtual_environments"]
+__all__ = [
+    "changes_by_file",
+    "never_source",
+    "sources_among",
+    "tracked_files",
+    "virtual_environments",
+]
 
 _GIT_SECONDS = 20
 
@@ -114,13 +120,33 @@ def never_source(
     ``tracked`` its :func:`tracked_files`: what git tracks below ``build`` or
     ``dist`` was written by somebody.
     """
-    parts = path.split("/")
-    if not _LEFT_BY_TOOLS.isdisjoint(parts):
-        return True
-    if ".egg-info" in path and any(part.endswith(".egg-info") for part in parts):
-        return True
-    if environments and any(
-        "/".join(parts[:count]) in environments for count in range(len(parts) + 1)
-    ):
-        return True
-    return not _BUILT.isdisjoint(parts[:-1]) and not (tracked and path in tracked)
+    return path not in sources_among((path,), environments=environments, tracked=tracked)
+
+
+def sources_among(
+    paths: Iterable[str],
+    *,
+    environments: Collection[str] = (),
+    tracked: Collection[str] | None = None,
+) -> frozenset[str]:
+    """The paths that are not :func:`never_source`; each directory is looked at once."""
+    left: dict[str, bool] = {}
+    built: dict[str, bool] = {}
+    found: list[str] = []
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        if directory not in left:
+            parts = directory.split("/")
+            left[directory] = any(map(_is_left_by_tools, parts)) or any(
+                "/".join(parts[:count]) in environments for count in range(len(parts) + 1)
+            )
+            built[directory] = not _BUILT.isdisjoint(parts)
+        if left[directory] or _is_left_by_tools(name) or path in environments:
+            continue
+        if not built[directory] or (tracked and path in tracked):
+            found.append(path)
+    return frozenset(found)
+
+
+def _is_left_by_tools(name: str) -> bool:
+    return name in _LEFT_BY_TOOLS or name.endswith(".egg-info")

@@ -41,25 +41,41 @@ def group_files(
     ``views`` are those of the whole plan, in its order. The groups are
     ordered by their lines. Files that no step takes are in no group.
     """
-    taking: dict[str, list[int]] = {}
+    taking: dict[str, tuple[int, ...]] = {}
     for view in views:
-        for path in view.own.present:
-            lines = taking.setdefault(path, [])
-            if not lines or lines[-1] != view.step.line:
-                lines.append(view.step.line)
+        taking.update(_with_line(view.step.line, view.own.present, taking))
     wanted = candidates if isinstance(candidates, (set, frozenset)) else set(candidates)
-    grouped: dict[tuple[tuple[int, ...], FileRole], list[str]] = {}
-    signatures: dict[tuple[int, ...], tuple[int, ...]] = {}
+    alike: dict[tuple[int, ...], list[str]] = {}
     for path, lines in taking.items():
         if path in wanted:
-            signature = tuple(lines)
-            signature = signatures.setdefault(signature, signature)
-            grouped.setdefault((signature, roles.of(path)), []).append(path)
+            alike.setdefault(lines, []).append(path)
+    special = roles.inputs.keys() | roles.needed.keys()
+    grouped: dict[tuple[tuple[int, ...], FileRole], list[str]] = {}
+    for lines, paths in alike.items():
+        if special.isdisjoint(paths):
+            grouped[lines, "source"] = paths
+            continue
+        for path in paths:
+            grouped.setdefault((lines, roles.of(path)), []).append(path)
     ground = {step.line for one in grounds for step in one.steps}
     return tuple(
         Group(lines, role, tuple(sorted(paths)), not ground.isdisjoint(lines))
         for (lines, role), paths in sorted(grouped.items())
     )
+
+
+def _with_line(
+    line: int, paths: Collection[str], taking: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The lines that take each path, one more each; files of one past share one tuple."""
+    longer: dict[tuple[int, ...], tuple[int, ...]] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    for path in paths:
+        before = taking.get(path, ())
+        if before not in longer:
+            longer[before] = before if before[-1:] == (line,) else (*before, line)
+        found[path] = longer[before]
+    return found
 
 
 def preferred(path: str) -> tuple[bool, bool, bool, str]:

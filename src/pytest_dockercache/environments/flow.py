@@ -171,12 +171,13 @@ def _bring(
     listed: dict[int, Mapping[str, ContextEntry]],
     into: Files,
 ) -> None:
+    places = container_paths(transfer)
     if transfer.origin == "context":
         for item in taken(transfer, entries):
             if entries[item.path].kind == "dir":
                 continue
             into.present.add(item.path)
-            for place in container_paths(transfer, item):
+            for place in places(item):
                 into.at[place] = item.path
     elif isinstance(transfer.origin, int) and transfer.origin in ends:
         there = ends[transfer.origin]
@@ -195,7 +196,7 @@ def _bring(
             if origin is None:
                 continue
             into.present.add(origin)
-            for place in container_paths(local, item):
+            for place in places(item):
                 into.at[place] = origin
 
 

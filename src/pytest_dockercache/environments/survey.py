@@ -14,7 +14,7 @@ from pathlib import Path
 from ..context.entries import ContextEntry
 from ..context.tracked import (
     changes_by_file,
-    never_source,
+    sources_among,
     tracked_files,
     virtual_environments,
 )
@@ -99,13 +99,8 @@ class Survey:
         """
         files = [path for path, entry in self.entries.items() if entry.kind == "file"]
         environments = virtual_environments(self.entries.values())
-        tracked = tracked_files(self.context)
-        candidates = frozenset(
-            path
-            for path in files
-            if path not in self.own
-            and not never_source(path, environments=environments, tracked=tracked)
-        )
+        tracked = self._tracked
+        candidates = sources_among(files, environments=environments, tracked=tracked) - self.own
         if tracked is not None and candidates & tracked:
             candidates &= tracked
         return group_files(self.views, self.grounds, self.roles, candidates)
@@ -121,8 +116,13 @@ class Survey:
         return program_of(self.plan, self._followed[1], self.entries)
 
     @cached_property
+    def _tracked(self) -> frozenset[str] | None:
+        return tracked_files(self.context)
+
+    @cached_property
     def _changes(self) -> Mapping[str, int]:
-        return changes_by_file(self.context)
+        # Git has just said that it knows nothing of the context: no second process for that.
+        return {} if self._tracked is None else changes_by_file(self.context)
 
     def representative(self, group: Group) -> str:
         """The file whose edit stands for an edit of any file of a group."""
