@@ -37,7 +37,7 @@ _TARGET = re.compile(
 _EXPRESSION = re.compile(
     r"renv::(restore|install)|install\.packages|install_(github|version|cran|deps|local)"
     r"|BiocManager::install|pak::|pacman::p_load|Pkg\.(add|instantiate|develop)|Pkg\.precompile"
-    r"|\bpip[\"',\s\]]+install|ensurepip|conda[\"',\s]+install|cpan|quicklisp"
+    r"|\bpip(\.main\(|\._internal|[\"',\s\]\[(])+install|ensurepip|conda[\"',\s]+install|cpan|quicklisp"
 )
 """Code on the command line of an interpreter (``Rscript -e``, ``python -c``) that installs."""
 
@@ -53,6 +53,15 @@ _OPTIONS = """
 """
 _VALUED = frozenset(_OPTIONS.split())
 """Options of other languages' managers that take the word behind them for a value."""
+
+_INSTALLERS = frozenset({"buildout", "docker-php-ext-install", "conda-devenv", "colcon", "rosdep"})
+"""Programs that do nothing else but install, or build what they bring."""
+
+_INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
+    "jupyter": ("labextension install", "lab build"),
+    "jupyter-lab": ("build",),
+}
+"""What of a program installs, where its first word does not say so."""
 
 _MODULES = re.compile(r"(spacy|camoufox|patchright) (download|fetch|install)")
 
@@ -91,10 +100,16 @@ def looks_like_installation(
     tool = tool_of(run.name)
     positional = _positional(called)
     action = positional[0] if positional else ""
+    if name in ("cpan", "cpanm"):
+        return bool(positional)
     if tool is not None:
         if not tool.builds.isdisjoint(positional[:2]):
             return tool.name not in fetching
         return _is_install_of(tool.installs, called, positional)
+    if run.name in _INSTALLERS or any(
+        map(" ".join(positional).startswith, _INSTALLERS_OF.get(run.name, ()))
+    ):
+        return True
     if _MODULES.match(" ".join([run.name, *positional])):
         return True
     if name in ("make", "gmake"):

@@ -371,10 +371,12 @@ def _shell_script(command: Command) -> str | None:
 
 
 _WRAPPERS: Mapping[str, str] = {
-    # name: its options that take a value
+    # name: its options that take a value, or the words of which one has to follow it
     "arch": "",
+    "asdf": "exec",
     "builtin": "",
     "catatonit": "",
+    "chroot": "1 --userspec --groups",
     "command": "",
     "doas": "-u -C",
     "dumb-init": "",
@@ -389,9 +391,14 @@ _WRAPPERS: Mapping[str, str] = {
     "linux32": "",
     "linux64": "",
     "nice": "-n --adjustment",
+    "mise": "exec x",
     "nohup": "",
+    "parallel": "-j --jobs -a --arg-file --colsep -n -N",
+    "pyenv": "exec",
+    "rbenv": "exec",
     "retry": "1? -t -n -d --tries --delay",
     "setarch": "1",
+    "setpriv": "",
     "stdbuf": "-i -o -e",
     "su-exec": "1",
     "sudo": "-u --user -g --group -h -p -C -r -t -D --chdir",
@@ -424,6 +431,12 @@ def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Comman
     name, words = command.name, command.words
     if name in _WRAPPERS:
         options = _WRAPPERS[name].split()
+        if options and options[0].isalpha():
+            if len(words) < 2 or words[1].text not in options:
+                return None
+            inner = [word.text for word in words]
+            first = inner.index("--") + 1 if name == "mise" and "--" in inner else 2
+            return replace(command, words=_after_options(words[first:], ()))
         rest = _after_options(words[1:], options)
         if name == "xargs":
             command = replace(command, feeding=(*command.feeding, *_arg_file(command)))
@@ -438,6 +451,8 @@ def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Comman
                 command, directory=known_text(joined_path(command.directory, directory))
             )
         return replace(command, words=rest)
+    if name == "runuser" and _option(words, ("-u", "--user")) is not None:
+        return replace(command, words=_after_options(words[1:], ("-u", "--user", "-g", "-G")))
     runner = runner_of(name)
     return None if runner is None else _run_by(runner, command)
 

@@ -134,5 +134,16 @@ TOOLS = (
     _tool("dnf", r"dnf|microdnf|yum|zypper|tdnf", "install in update upgrade groupinstall"),
     _tool("brew", "brew", "install bundle", "brewfile(\\.lock\\.json)?"),
     _tool("pacman", "pacman", "-S -Sy -Syu -Syyu"),
+    _tool("perl", "cpanm?|carton|cpm", " install --installdeps", r"cpanfile(\.snapshot)?"),
+    _tool("deno", "deno", "cache install", r"deno\.(jsonc?|lock)|import_map\.json"),
+    _tool("leiningen", "lein", "deps", r"project\.clj|profiles\.clj"),
+    _tool("sbt", "sbt", "update", r".*\.sbt", r"(.*/)?project/build\.properties"),
+    _tool("rebar", "rebar3?", "get-deps", r"rebar\.(config|lock)"),
+    _tool("dart", "dart|flutter", "get upgrade", r"pubspec\.(yaml|lock)"),
+    _tool("swift", "swift", "resolve", r"package\.(swift|resolved)"),
+    _tool("meson", "meson", "download", r"meson\.build|meson(_|\.)options(\.txt)?"),
+    _tool(
+        "nix", "nix(-build|-shell|-env)?", " build develop shell -i -iA -f", r".*\.nix|flake\.lock"
+    ),
     _tool("tox", "tox|nox", " run r devenv", r"tox\.(ini|toml)|noxfile\.py"),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
 from ...shell.running import Runner
-from ...shell.script import Command
+from ...shell.script import Command, joined_path
 from ..selection import EVERYTHING, poetry_selection
 from .command_lines import Installation, arguments, conventional_files, moved, package_name
 from .table import Tool, known_layouts
@@ -44,6 +44,20 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
             leaves=given.chosen("--without", "--only", "--no-dev"),
             selection=poetry_selection(given, environment, action),
         )
+    if action == "bundle" and len(given.words) > 2 and given.words[1].text == "venv":
+        return Installation(
+            "poetry",
+            manifests,
+            unresolved,
+            with_project=True,
+            environment=joined_path(directory, given.words[2]),
+            selects=given.chosen("--with", "--all-extras") | {"bundle venv"},
+            leaves=given.chosen("--without", "--only"),
+            selection=poetry_selection(given, {}, "install"),
+        )
+    if action == "self" and len(given.words) > 2 and given.words[1].text == "add":
+        names = tuple(package_name(word.text) for word in given.words[2:])
+        return Installation("poetry", named=True, packages=names, apart=True)
     if action == "export":
         chosen = poetry_selection(given, {}, action)
         # The plugin leaves out every group but main unless it is told to take it.
