@@ -52,8 +52,16 @@ class Start:
         return first if PYTHON.fullmatch(posixpath.basename(first)) else "python"
 
     @property
+    def reader(self) -> str:
+        """The shell that is given a script by its path (``bash start.sh``), "" if none is."""
+        first, second = (*self.application, "", "")[:2]
+        return first if SHELL.fullmatch(first) and second and second[0] not in "-+" else ""
+
+    @property
     def script(self) -> str | None:
         """The path of a program that may be a script, as ENTRYPOINT or CMD names it."""
+        if self.reader:
+            return self.application[1]
         first = self.application[0] if self.application else ""
         is_path = "/" in first or first.endswith(".sh")
         named = self.python != "python" or SHELL.fullmatch(first)
@@ -145,7 +153,7 @@ def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -
     config = record.get("Config")
     start = start_of(config if isinstance(config, dict) else {})
     script = start.script or _on_path(start, contents)
-    program = _content(subject, image, script) if script else ""
+    program = _content(subject, image, script, start.reader) if script else ""
     python = start.python
     if interpreter := _INTERPRETER.match(program):
         python = interpreter[1]
@@ -272,9 +280,14 @@ def _run(subject: Subject, image: str, words: tuple[str, ...]) -> Execution:
     return subject.engine.run(image, words[1:], entrypoint=words[:1], labels=labels)
 
 
-def _content(subject: Subject, image: str, path: str) -> str:
-    """The text of a script of the image, "" if it is none or cannot be read."""
+def _content(subject: Subject, image: str, path: str, reader: str = "") -> str:
+    """The text of a script of the image, "" if it is none or cannot be read.
+
+    A shell that is given the script as its ``reader`` counts, whatever the first line says.
+    """
     result = _run(subject, image, ("cat", path))
+    if reader and result.code == 0:
+        return f"#!{reader}\n{result.stdout}"
     return result.stdout if result.code == 0 and result.stdout.startswith("#!") else ""
 
 

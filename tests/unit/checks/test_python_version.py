@@ -91,6 +91,19 @@ def test_the_environment_of_a_project_is_asked_through_its_run(tmp_path: Path) -
     assert reported_python(judged, "image") == "3.10.4"
 
 
+def test_a_script_that_a_shell_is_given_is_followed(tmp_path: Path) -> None:
+    engine = Terminal(
+        {
+            "cat start.sh": Execution(0, ". /v/bin/activate\nexec python main.py\n", ""),
+            "bash -c . /v/bin/activate\npython --version": says("3.10.4"),
+            "python --version": says("3.11.2"),
+        },
+        {"Cmd": ["bash", "start.sh"]},
+    )
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
 @pytest.mark.parametrize(
     ("config", "asked"),
     [

@@ -162,7 +162,10 @@ def interpreter(
 ) -> Word | None:
     """The environment that ``--python`` names by a path, or the one that uv finds by variable."""
     names = ("-p", "--python") if tool == "uv" else ("--python",)
-    paths = [word for word in given.values(*names) if "/" in word.text or not word.known]
+    words = [*given.values(*names)]
+    if not words and tool == "pip" and (python := environment.get("PIP_PYTHON")):
+        words = [Word(python)]
+    paths = [word for word in words if "/" in word.text or not word.known]
     if paths:
         path = joined_path(directory, paths[-1])
         return replace(path, text=re.sub(r"/bin/[^/]+\Z", "", path.text))
