@@ -295,7 +295,11 @@ def _hands_over(script: str) -> bool:
     """Whether a script ends with running the command that it is given."""
     lines = [line.strip() for line in script.splitlines()]
     code = [line for line in lines if line and not line.startswith("#")]
-    return bool(code) and re.fullmatch(r'(exec\s+([\w./-]+\s+)*)?"\$@";?', code[-1]) is not None
+    last = re.fullmatch(r'(?:exec\s+((?:[\w./-]+\s+)*))?"\$@";?', code[-1]) if code else None
+    if last is None:
+        return False
+    # A Python that is given the words as arguments runs a program of its own.
+    return not any(PYTHON.fullmatch(posixpath.basename(word)) for word in (last[1] or "").split())
 
 
 _NONE = (

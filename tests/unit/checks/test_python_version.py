@@ -104,6 +104,22 @@ def test_a_script_that_a_shell_is_given_is_followed(tmp_path: Path) -> None:
     assert reported_python(judged, "image") == "3.10.4"
 
 
+def test_an_entry_point_that_gives_its_words_to_a_program_of_python_is_not_run(
+    tmp_path: Path,
+) -> None:
+    script = '#!/bin/sh\nset -e\nexec /e/bin/python /app/main.py "$@"\n'
+    engine = Terminal(
+        {
+            "cat /entry.sh": Execution(0, script, ""),
+            "/e/bin/python --version": says("3.10.4"),
+            "python --version": says("3.11.2"),
+        },
+        {"Entrypoint": ["/entry.sh"]},
+    )
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
 @pytest.mark.parametrize(
     ("config", "asked"),
     [
