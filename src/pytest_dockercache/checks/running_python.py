@@ -152,14 +152,17 @@ def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -
     record = subject.engine.image_config(image)
     config = record.get("Config")
     start = start_of(config if isinstance(config, dict) else {})
-    script = start.script or _on_path(start, contents)
+    script = start.script or _on_path(start, contents) or _in_shell(start, contents)
     program = _content(subject, image, script, start.reader) if script else ""
     python = start.python
     if interpreter := _INTERPRETER.match(program):
         python = interpreter[1]
     tried: list[str] = []
     doubt = ""
-    if (other := _asked_otherwise(start, program)) is not None:
+    # Whatever a shell prepares, a program's first line may name its Python.
+    named = interpreter is not None and python.startswith("/")
+    other = None if named else _asked_otherwise(start, program)
+    if other is not None:
         python, words, doubt = other.python, other.words, other.doubt
         version = _reported(subject, image, words, tried) if words else None
         if version is not None:
@@ -242,6 +245,24 @@ def _is_env(words: Sequence[str]) -> bool:
     return posixpath.basename(words[0]) == "env"
 
 
+_LONGEST_SCRIPT = 1 << 20
+"""The most bytes of a program that is read for its first line: a larger one is no script."""
+
+
+def _in_shell(start: Start, contents: Callable[[], Contents | None]) -> str | None:
+    """The path of the script that a shell is told to start, None for a name or no script."""
+    found = started_by_shell(start.application)
+    if found is None or not found.program.startswith("/"):
+        return None
+    held = contents()
+    return found.program if held is None or _may_be_script(held, found.program) else None
+
+
+def _may_be_script(held: Contents, path: str) -> bool:
+    found = held.layers.view.resolve(path)
+    return found is not None and found.entry.size <= _LONGEST_SCRIPT
+
+
 def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | None:
     """The path of the program that CMD or ENTRYPOINT name without one: it may be a script."""
     name = start.application[0] if start.application and not start.through else ""
@@ -252,9 +273,9 @@ def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | Non
     if held is None:
         return None
     for directory in held.layers.config.env.get("PATH", "").split(":"):
-        found = held.layers.view.resolve(f"{directory}/{name}") if directory else None
-        if found is not None:
-            return f"{directory}/{name}"
+        if directory and held.layers.view.resolve(f"{directory}/{name}") is not None:
+            place = f"{directory}/{name}"
+            return place if _may_be_script(held, place) else None
     return None
 
 

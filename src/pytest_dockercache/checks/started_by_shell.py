@@ -25,13 +25,14 @@ class ShellStart:
     ``question`` are the words with which the same shell, prepared in the same way, reports the
     version of Python; ``python`` is that Python's name or path. ``is_plain`` is True where the
     shell prepares nothing, so that it need not be asked; ``doubt`` says what of it was not
-    followed, "" if all was.
+    followed, "" if all was. ``program`` is the program that is started where no Python is named.
     """
 
     question: tuple[str, ...]
     python: str = "python"
     is_plain: bool = False
     doubt: str = ""
+    program: str = ""
 
 
 def started_by_shell(words: Sequence[str], *, prepared: bool = False) -> ShellStart | None:
@@ -100,12 +101,12 @@ def _start(head: tuple[str, ...], text: str, given: Sequence[str], *, is_plain: 
             break
         elif not _HARMLESS.fullmatch(piece):
             programs.append(piece)
-    assigned, words = _first_python(programs, given)
+    assigned, words, program = _first_python(programs, given)
     python = words[-1] if words else "python"
     call = assigned + shlex.join([*words, "--version"] if words else ["python", "--version"])
     changing = [piece for piece in prepared if not re.match(r"(?:set|shopt)\s", piece)]
     plain = is_plain and not changing and not assigned and len(words) < 2
-    return ShellStart((*head, "\n".join([*prepared, call])), python, plain, doubt)
+    return ShellStart((*head, "\n".join([*prepared, call])), python, plain, doubt, program)
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
@@ -123,12 +124,14 @@ def _is_program(piece: str) -> bool:
     return assigned is not None and bool(assigned[0].strip()) and assigned.end() < len(piece)
 
 
-def _first_python(programs: Sequence[str], given: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def _first_python(
+    programs: Sequence[str], given: Sequence[str]
+) -> tuple[str, tuple[str, ...], str]:
     """The assignments and the words, wrapper included, up to the first Python that is started;
-    of the first program if none is one, with ``python`` for its last word."""
+    of the first program if none is one, with ``python`` for its last word, and its own name."""
     from .running_python import wrapper
 
-    first: tuple[str, tuple[str, ...]] | None = None
+    first: tuple[str, tuple[str, ...], str] | None = None
     for program in programs:
         assigned = (_ASSIGNED.match(program + " ") or [""])[0]
         try:
@@ -142,9 +145,9 @@ def _first_python(programs: Sequence[str], given: Sequence[str]) -> tuple[str, t
         through = wrapper(words)
         name = words[len(through)] if len(words) > len(through) else ""
         if PYTHON.fullmatch(posixpath.basename(name)):
-            return assigned, (*through, name)
-        first = first or (assigned, (*through, "python"))
-    return first or ("", ())
+            return assigned, (*through, name), ""
+        first = first or (assigned, (*through, "python"), name)
+    return first or ("", (), "")
 
 
 def _shown(piece: str) -> str:

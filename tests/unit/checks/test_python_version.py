@@ -120,6 +120,19 @@ def test_an_entry_point_that_gives_its_words_to_a_program_of_python_is_not_run(
     assert reported_python(judged, "image") == "3.10.4"
 
 
+def test_the_first_line_of_a_program_that_a_shell_starts_names_its_python(tmp_path: Path) -> None:
+    engine = Terminal(
+        {
+            "cat /v/bin/tool": Execution(0, "#!/v/bin/python\nimport tool\n", ""),
+            "/v/bin/python --version": says("3.11.2"),
+            "python --version": says("3.10.4"),
+        },
+        {"Cmd": ["/bin/sh", "-c", "/v/bin/tool serve --port $PORT"]},
+    )
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.11.2"
+
+
 @pytest.mark.parametrize(
     ("config", "asked"),
     [
