@@ -111,11 +111,6 @@ CASES = [
     Case("poetry-sync", "pyproject.toml", "poetry.lock", "poetry lock -n",
          "poetry sync -n --only main", "poetry sync -n", "/app/.venv", exact=True,
          setting="ENV POETRY_VIRTUALENVS_IN_PROJECT=true"),
-    Case("pdm", "pyproject.toml", "pdm.lock", "pdm lock -G :all", "pdm sync --prod",
-         "pdm sync -d", "/app/.venv"),
-    Case("pdm-exact", "pyproject.toml", "pdm.lock", "pdm lock -G :all",
-         "pdm sync --prod --clean-unselected", "pdm sync -d --clean-unselected", "/app/.venv",
-         exact=True),
     Case("pipenv", "Pipfile", "Pipfile.lock", "pipenv lock", "pipenv sync",
          "pipenv sync --dev", "/app/.venv", setting="ENV PIPENV_VENV_IN_PROJECT=1"),
     Case("pip", "pyproject.toml", "requirements.txt",
@@ -131,7 +126,7 @@ CASES = [
 
 @pytest.fixture(scope="session")
 def installers(miniconda: str, docker_daemon: docker.DockerClient, shared_directory: Path) -> str:
-    """The stand-in with the real uv, poetry, pdm and pipenv, and an index of its wheels."""
+    """The stand-in with the real uv, poetry and pipenv, and an index of its wheels."""
     with FileLock(shared_directory / "installers.lock"):
         if docker_daemon.images.list(BASE):
             return BASE
@@ -140,7 +135,7 @@ def installers(miniconda: str, docker_daemon: docker.DockerClient, shared_direct
         words = ("pip", "download", "-q", "--dest", str(context / "tools"), "--only-binary=:all:",
                  "--python-version", "3.11", *(word for name in ("2014", "_2_17", "_2_28")
                  for word in ("--platform", f"manylinux{name}_x86_64")),
-                 "uv>=0.9", "poetry>=2.1", "pdm>=2.26", "pipenv>=2025.0",
+                 "uv>=0.9", "poetry>=2.1", "pipenv>=2025.0",
                  # pip reads markers for the Python that it runs on, not for the one asked for.
                  "importlib-metadata", "backports.tarfile", "zipp")  # fmt: skip
         got = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True)
