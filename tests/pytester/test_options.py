@@ -127,6 +127,7 @@ def test_addopts_may_hold_our_options(project: Project, monkeypatch: pytest.Monk
     assert project.pytest("-k", "Dockerfile and builds and not env", off=True).counts["passed"] == 1
 
 
+@pytest.mark.skipif(pytest.version_tuple < (8, 2), reason="pytest reads such files from 8.2 on")
 def test_a_file_of_arguments_may_hold_our_options(project: Project) -> None:
     project.files["arguments"] = "--dockercache\n--dockercache-engine=scripted\n"
     assert project.pytest("@arguments", "Dockerfile::builds", off=True).counts == {"passed": 1}
