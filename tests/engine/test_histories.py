@@ -188,7 +188,8 @@ from pathlib import Path
 from pytest_dockercache import CacheAssertionError, Edit
 
 DIRTY = (
-    "RUN mkdir -p /opt && echo x > /opt/a.pyc && head -c 11000000 /dev/zero > /opt/big\\n"
+    "RUN mkdir -p /opt && touch /opt/a.py && echo x > /opt/a.pyc "
+    "&& head -c 11000000 /dev/zero > /opt/big\\n"
     "RUN rm /opt/big\\n"
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,16 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "image"))
 # get its own copy of the product's modules.
 import pytest_dockercache._pytest.marked
 import pytest_dockercache.testing
+from pytest_dockercache.engines.registry import ENGINES
 
 PRODUCT = Path(pytest_dockercache.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_engine_stays() -> Iterator[None]:
+    """Forget an engine that a run in this process has registered: later tests ask real ones."""
+    yield
+    ENGINES.pop("scripted", None)
 
 
 @pytest.fixture

@@ -34,7 +34,12 @@ def _over_a_file(subject: Subject, problem: BuildFailed) -> BuildFailed:
     The log of an installer that meets such a file is long, and seldom names the place.
     """
     project = subject.project
-    for file in project.environment_files:
+    try:
+        files = project.environment_files
+    except ConfigError:
+        # A file that is missing is what the build failed over: it says so itself.
+        return problem
+    for file in files:
         if problem.line not in file.readers:
             continue
         try:
