@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
@@ -12,7 +13,7 @@ from ..environments import (
     grounds_of,
     is_installed_place,
 )
-from ..errors import CacheAssertionError, DoesNotApply, Unverifiable
+from ..errors import CacheAssertionError, DockerCacheError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, on_one_line
 from ..project import Project
 from ..subject import Subject
@@ -29,7 +30,9 @@ def judge(subject: Subject) -> Verdict:
     try:
         return _judged(subject)
     finally:
-        remember_files(subject.run, subject.spec, files_of(subject))
+        # Where the files cannot be told apart, the judgement has said why.
+        with suppress(DockerCacheError):
+            remember_files(subject.run, subject.spec, files_of(subject))
 
 
 def _judged(subject: Subject) -> Verdict:
