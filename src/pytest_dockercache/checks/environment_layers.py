@@ -68,7 +68,6 @@ def _judged(subject: Subject) -> Verdict:
             "whether the environment needs all that it stands on is not known: "
             + "; ".join(unsettled.values())
         )
-    _require_recognised(project)
     return _kept(project, trials)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from ..environments import ArgumentUse
 from ..errors import Unverifiable
 from ..model import Edit
-from ..project import Project
 from ..subject import Subject
 from .harmless import MOST_BUILDS, Trials, Tried, trials_of, tried_alone, tried_together
 from .rebuilt import rebuilt_environment, taken_of_server
@@ -40,7 +39,13 @@ def judge(subject: Subject) -> Verdict:
             raise Unverifiable(
                 f"whether a build argument reinstalls is not known: {taken_of_server(one.itself)}"
             )
-    return Verdict(_said(trials, _used(project)))
+    if len(apart) > MOST_BUILDS:
+        left = ", ".join(str(edit.path) for edit in apart[MOST_BUILDS:])
+        raise Unverifiable(
+            f"{len(apart)} build arguments may reach the environment, and only {MOST_BUILDS} of "
+            f"them were tried; not tried: {left}"
+        )
+    return Verdict(_said(trials, project.survey.arguments.used))
 
 
 def _asks(tried: Tried, trials: Trials) -> bool:
@@ -61,10 +66,6 @@ def _more(apart: Sequence[Edit]) -> list[str]:
     if not left:
         return []
     return [f"  also   {', '.join(left)} are declared above it too, and were not tried"]
-
-
-def _used(project: Project) -> Mapping[str, ArgumentUse]:
-    return project.survey.arguments.used
 
 
 def _said(trials: Trials, used: Mapping[str, ArgumentUse]) -> str:

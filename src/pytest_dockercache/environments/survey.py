@@ -6,7 +6,7 @@ environment; the checks make these edits and ask.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -188,8 +188,3 @@ class Survey:
                     used |= {path for path in self.roles.inputs if path in visible}
                 found[view.step.line] = sorted(used)
         return found
-
-
-def paths_of(groups: Iterable[Group]) -> tuple[str, ...]:
-    """Every file of some groups, in the order of the groups."""
-    return tuple(path for group in groups for path in group.paths)

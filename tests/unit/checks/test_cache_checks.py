@@ -513,3 +513,13 @@ def test_another_managers_install_in_good_order_is_no_doubt(make: Make, lines: s
 def test_a_failure_is_said_before_what_is_not_recognised(make: Make) -> None:
     judged = make(SOURCE_FIRST + "RUN npm ci\n", misses={"src/main.py": [2, 3, 4, 6]})
     assert str(failure(LAYER, judged)).startswith("env layer was rebuilt: src/ is copied before it")
+
+
+def test_arguments_that_were_not_tried_are_not_green(make: Make) -> None:
+    """Each of them is in the sight of the install, and only some get a build of their own."""
+    names = [f"A{number}" for number in range(14)]
+    declared = "\n".join(f"ARG {name}" for name in names)
+    judged = make(GOOD.replace("COPY env", f"{declared}\nCOPY env"))
+    with pytest.raises(Unverifiable, match="only 12 of them were tried; not tried: A12, A13"):
+        LATE.judge(judged)
+    assert judged.asked == names[:12]
