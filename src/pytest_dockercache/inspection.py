@@ -1,36 +1,48 @@
-"""An image that is already built, as a subject of the content checks: nothing is built.
+"""An image that is already built, for the checks of images: nothing is built.
 
 The image is one of the daemon's (a tag or an ID), an archive, or an OCI
-directory. A Dockerfile beside it is used where there is one: for the lines of
-the layers and for the environment files.
+directory. A Dockerfile beside the image gives the lines of the layers and the
+environment files, where there is such a Dockerfile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .context import IgnoreRules
 from .dockerfile import parse_dockerfile
-from .errors import Unverifiable
-from .model import Build, Edit
-from .project import Project
-from .stopping import Stop
-from .subject import Subject
+from .engines import Engine
+from .model import BuildSpec
+from .project import Project, Settings
+from .runs import Run
 
 __all__ = ["Inspection"]
 
 
 @dataclass
-class Inspection(Subject):
-    """What is judged of ``reference``; ``base_image`` names the image it was built on.
+class Inspection:
+    """The image ``reference`` under judgement.
 
-    ``spec.dockerfile`` need not exist. Asking for a build raises Unverifiable.
+    ``base_image`` names the image that it was built on, None where nobody has
+    named one. ``spec.dockerfile`` need not exist.
     """
 
-    reference: str = ""
+    spec: BuildSpec
+    settings: Settings
+    run: Run
+    reference: str
     base_image: str | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine whose daemon has the image. Raises EngineUnavailable, ConfigError."""
+        return self.run.connect(self.settings.engine, self.settings.builder, self.settings.timeout)
+
+    @property
+    def built_here(self) -> bool:
+        """The image was built before this run."""
+        return False
 
     @property
     def is_file(self) -> bool:
@@ -62,20 +74,6 @@ class Inspection(Subject):
         nothing = replace(parse_dockerfile("FROM scratch\n"), path=self.spec.dockerfile)
         ignore = IgnoreRules.load(self.spec.context, self.spec.dockerfile)
         return Project(self.spec, self.settings, nothing, ignore)
-
-    def first(self) -> Build:
-        """Nothing is built. Raises Unverifiable."""
-        raise Unverifiable(
-            "an image that is already built is inspected: there is no build to judge"
-        )
-
-    def after(self, edits: Sequence[Edit], stop: Stop | None = None) -> Build:
-        """Nothing is built. Raises Unverifiable."""
-        return self.first()
-
-    def builds(self) -> tuple[Build, ...]:
-        """No build was made."""
-        return ()
 
     def image(self) -> str:
         """The reference as it was given."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from .cache import Snapshot, stage_ancestors
 from .context import ContextEntry, IgnoreRules, apply_argument_edits
@@ -53,14 +52,11 @@ _LARGEST_TEXT = 1_000_000
 
 @dataclass(frozen=True)
 class Settings:
-    """How a Dockerfile is judged: the values of the options, checked.
+    """How a Dockerfile is built and read: the values of the options, checked.
 
-    ``timeout`` is in seconds a build, ``max_hidden`` and ``max_size`` in
-    bytes, ``min_saving`` a share between 0 and 1. ``env_step`` is a regular
-    expression over the text of RUN instructions; ``environment`` and ``edit``
-    are context paths. ``compare`` is the image whose environment the judged
-    one must have: a daemon's, or the path of an archive or OCI directory. ``root``
-    is the directory from which patches name their files.
+    ``timeout`` is in seconds a build. ``env_step`` is a regular expression
+    over the text of RUN instructions; ``environment`` and ``edit`` are context
+    paths. ``root`` is the directory from which patches name their files.
     """
 
     engine: str = "auto"
@@ -69,12 +65,6 @@ class Settings:
     edit: str | None = None
     env_step: str | None = None
     environment: tuple[str, ...] = ()
-    python: str | None = None
-    base_layers: Literal["ignore", "check"] = "ignore"
-    max_hidden: int = 10_000_000
-    max_size: int | None = None
-    min_saving: float | None = None
-    compare: str | None = None
     root: Path | None = None
 
 

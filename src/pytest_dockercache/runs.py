@@ -25,7 +25,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from .cache_home import cache_home, make_directory, write_private, writing
-from .engines import Engine, engine_of_builder
+from .engines import Engine, connected_engine, engine_of_builder
 from .errors import DockerCacheError
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "digest", "read_json", "write_json"]
@@ -113,6 +113,17 @@ class Run:
     def note(self, kind: str, value: Any) -> None:
         """Write one line of the journal; safe from several processes at once."""
         _note(self.id, kind, value)
+
+    def connect(self, name: str, builder: str | None, timeout: float | None = None) -> Engine:
+        """The engine of that name; the journal says that its daemon may hold traces of the run.
+
+        ``timeout`` is in seconds for each answer of the daemon. Raises
+        EngineUnavailable, ConfigError.
+        """
+        engine = connected_engine(name, builder, timeout)
+        self.sweep()
+        self.note("engine", [engine.info.name, builder, engine.info.builder])
+        return engine
 
     def finish(self, *, keep: bool = False) -> Leftovers:
         """Remove what the run left behind; only the process that started it calls this.

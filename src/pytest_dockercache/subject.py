@@ -29,7 +29,7 @@ from .cache import (
 from .cache_home import cache_home, make_directory, writing
 from .context import Patch, StagedContext, normalised, stage
 from .dockerfile import Dockerfile, parse_dockerfile, plan
-from .engines import BuildRequest, Engine, connected_engine
+from .engines import BuildRequest, Engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .jsonable import to_jsonable
 from .model import Build, BuildSpec, Edit, Roles, Step
@@ -86,13 +86,7 @@ class Subject:
 
         Raises EngineUnavailable, ConfigError.
         """
-        engine = connected_engine(
-            self.settings.engine, self.settings.builder, self.settings.timeout
-        )
-        self.run.sweep()
-        info = engine.info
-        self.run.note("engine", [info.name, self.settings.builder, info.builder])
-        return engine
+        return self.run.connect(self.settings.engine, self.settings.builder, self.settings.timeout)
 
     @property
     def predicts(self) -> bool:
@@ -103,6 +97,21 @@ class Subject:
     def judge_row(self) -> str:
         """Who says so, as the last line of a failure names it."""
         return f"engine {self.engine.info}"
+
+    @property
+    def built_here(self) -> bool:
+        """The image is one that this run builds."""
+        return True
+
+    @property
+    def has_dockerfile(self) -> bool:
+        """There is nothing to build without a Dockerfile."""
+        return True
+
+    @property
+    def base_image(self) -> str | None:
+        """Nobody needs to name the base image: the Dockerfile does."""
+        return None
 
     def first(self) -> Build:
         """The build of the project as it is.

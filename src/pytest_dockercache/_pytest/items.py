@@ -14,13 +14,14 @@ from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCache
 from ..model import Build, EngineInfo, Finding
 from ..report import CheckResult, Ending
 from ..report.findings import CheckOutcome
+from ..subject import Subject
 from .outcomes import decide, first_line, message_repr
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
     from ..checks import Check
-    from ..subject import Subject
+    from ..inspection import Inspection
     from .options import Options
     from .targets import Target
 
@@ -40,10 +41,10 @@ class Judging(Protocol):
 
     options: Options
 
-    def subject_of(self, target: Target) -> Subject:
+    def subject_of(self, target: Target) -> Subject | Inspection:
         """What judges a target. Raises ConfigError."""
 
-    def tell_engine(self, subject: Subject | None) -> EngineInfo | None:
+    def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
         """The engine that judged, None if there is none; the reports hear of it."""
 
     def told_once(self, ending: Ending, nodeid: str) -> Ending:
@@ -83,7 +84,7 @@ class DockerfileCollector(pytest.Collector):
             wanted = self.target.checks is None or check.id in self.target.checks
             if self.target.image is not None and check.needs != "image":
                 continue  # nothing is built, so there is no cache to judge
-            if wanted and check.id not in options.skip and check.applies(options.settings):
+            if wanted and check.id not in options.skip and check.applies(options.check_settings):
                 yield CheckItem.of(self, check)
 
 
@@ -129,10 +130,10 @@ class CheckItem(pytest.Item):
             self._note("image", target.node)
         if target.target is not None:
             self._note("target", target.target)
-        subject: Subject | None = None
+        subject: Subject | Inspection | None = None
         try:
             subject = judging.subject_of(target)
-            verdict = self.check.judge(subject)
+            verdict = self.check.judge(subject, judging.options.check_settings)
         except (DockerCacheError, CacheAssertionError) as problem:
             ending = decide(
                 problem,
@@ -219,13 +220,13 @@ class CheckItem(pytest.Item):
         if ending.outcome == "error":
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
 
-    def _describe(self, subject: Subject | None) -> None:
+    def _describe(self, subject: Subject | Inspection | None) -> None:
         """Add what the builds showed to the item's properties (JUnit XML has them)."""
         engine = self.dockerfile.judging.tell_engine(subject)
-        if engine is None or subject is None:
+        if engine is None:
             return
         self._note("engine", str(engine))
-        builds = subject.builds()
+        builds = subject.builds() if isinstance(subject, Subject) else ()
         if builds:
             self._note("steps", _compact(builds))
 
@@ -240,8 +241,8 @@ class CheckItem(pytest.Item):
         return None
 
 
-def _first_build_failed(subject: Subject | None, problem: BaseException) -> bool:
-    if subject is None or not isinstance(problem, (BuildFailed, BuildTimeout)):
+def _first_build_failed(subject: Subject | Inspection | None, problem: BaseException) -> bool:
+    if not isinstance(subject, Subject) or not isinstance(problem, (BuildFailed, BuildTimeout)):
         return False
     try:
         subject.first()

@@ -92,21 +92,15 @@ class SessionJudge:
             self._subjects[spec, settings] = found
         return found
 
-    def subject_of(self, target: Target) -> Subject:
+    def subject_of(self, target: Target) -> Subject | Inspection:
         """What judges a target. Raises ConfigError."""
         spec = target.spec(self.options)
         if target.image is None:
             return self.subject(spec)
         found = self._inspections.get(target.image)
         if found is None:
-            found = Inspection(
-                spec,
-                self.options.settings,
-                self.run,
-                self.progress,
-                reference=target.image,
-                base_image=self.options.base_image,
-            )
+            settings, base_image = self.options.settings, self.options.base_image
+            found = Inspection(spec, settings, self.run, target.image, base_image)
             self._inspections[target.image] = found
         return found
 
@@ -120,7 +114,7 @@ class SessionJudge:
             root=self.config.rootpath,
         )
 
-    def tell_engine(self, subject: Subject | None) -> EngineInfo | None:
+    def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
         """The engine that judged, None if there is none; the reports hear of it."""
         if subject is None or is_file(subject):
             return None
@@ -158,6 +152,6 @@ class SessionJudge:
         return text.replace(f"{self.config.rootpath}{os.sep}", "")
 
 
-def is_file(subject: Subject) -> bool:
+def is_file(subject: Subject | Inspection) -> bool:
     """Whether a subject is a file with an image, which no engine has to read."""
     return isinstance(subject, Inspection) and subject.is_file

@@ -63,8 +63,9 @@ def rebuild_of(
         edits = _edits(edit if own is None else own)
         if not edits and subject.settings.edit is None:
             # Not every test needs an edit, and not every project has a file to edit.
-            return DockerCache(subject)
-        return DockerCache(subject, edits or (project.source_edit,))
+            return DockerCache(subject, settings=judge.options.check_settings)
+        edits = edits or (project.source_edit,)
+        return DockerCache(subject, edits, settings=judge.options.check_settings)
 
 
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ..checks.settings import DEFAULTS, CheckSettings
 from ..engines.registry import ENGINES, UNAVAILABLE
 from ..errors import ConfigError
 from ..project import Settings
@@ -72,6 +73,7 @@ class Options:
     """
 
     settings: Settings
+    check_settings: CheckSettings = DEFAULTS
     given: bool = True
     strict: bool = False
     keep: bool = False
@@ -158,18 +160,21 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         edit=reader.text("edit"),
         env_step=_pattern(reader.value("env-step")),
         environment=reader.texts("environment"),
+        root=config.rootpath,
+    )
+    check_settings = CheckSettings(
         python=_python(reader.value("python")),
         base_layers="check" if _base_layers(reader.value("base-layers")) else "ignore",
-        max_hidden=Settings.max_hidden if hidden is None else hidden,
+        max_hidden=CheckSettings.max_hidden if hidden is None else hidden,
         max_size=_size(reader.value("max-size")),
         min_saving=_share(reader.value("min-saving")),
         compare=_compared(reader.value("compare")),
-        root=config.rootpath,
     )
     images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")
     return Options(
         settings=settings,
+        check_settings=check_settings,
         given=bool(config.getoption("dockercache")),
         strict=reader.flag("strict"),
         keep=reader.flag("keep"),

@@ -303,7 +303,7 @@ def _judged(
     endings: dict[str, Ending] = {}
     for check in checks:
         try:
-            verdict = CHECKS[check].judge(subject)
+            verdict = CHECKS[check].judge(subject, session.options.check_settings)
         except (DockerCacheError, CacheAssertionError) as problem:
             endings[check] = decide(problem, check=check, strict=False, auto=False)
         else:

@@ -7,26 +7,30 @@ known, and any other DockerCacheError when the judging itself went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
-from ..subject import Subject
 from .failed_builds import naming_invalid_files
+from .judged import Judged
 from .predicted import marking_predictions
-from .verdict import Check, Verdict
+from .settings import DEFAULTS, CheckSettings
+from .verdict import Check, Judge, Verdict
 
-__all__ = ["CHECKS", "Check", "Verdict"]
+__all__ = ["CHECKS", "Check", "CheckSettings", "Judged", "Verdict"]
 
 
-def _of(module: str) -> Callable[[Subject], Verdict]:
+def _of(module: str, *, settings: bool = False) -> Judge:
     """The ``judge`` of a module beside this one, imported when it is first called.
 
-    A run that looks into no image need not import what reads images.
+    A run that looks into no image need not import what reads images. With
+    ``settings`` the module's ``judge`` takes the user's demands too.
     """
 
-    def judge(subject: Subject) -> Verdict:
-        return cast(Verdict, import_module(f".{module}", __package__).judge(subject))
+    def judge(subject: Judged, demands: CheckSettings = DEFAULTS, /) -> Verdict:
+        judge_subject = import_module(f".{module}", __package__).judge
+        arguments = (subject, demands) if settings else (subject,)
+        return cast(Verdict, judge_subject(*arguments))
 
     return judge
 
@@ -39,26 +43,26 @@ CHECKS: Mapping[str, Check] = {
         Check("env-change-rebuilds", _of("environment_changes")),
         Check("build-args-late", _of("late_arguments")),
         Check("dockerignore-effective", _of("dockerignore")),
-        Check("no-package-caches", _of("package_caches"), needs="image"),
-        Check("no-bytecode", _of("bytecode"), needs="image"),
-        Check("no-hidden-bytes", _of("hidden_bytes"), needs="image"),
-        Check("python-version", _of("python_version"), needs="image"),
-        Check("environment-matches", _of("environment_packages"), needs="image"),
+        Check("no-package-caches", _of("package_caches", settings=True), needs="image"),
+        Check("no-bytecode", _of("bytecode", settings=True), needs="image"),
+        Check("no-hidden-bytes", _of("hidden_bytes", settings=True), needs="image"),
+        Check("python-version", _of("python_version", settings=True), needs="image"),
+        Check("environment-matches", _of("environment_packages", settings=True), needs="image"),
         Check(
             "environment-same",
-            _of("environment_same"),
+            _of("environment_same", settings=True),
             needs="image",
             applies=lambda settings: settings.compare is not None,
         ),
         Check(
             "image-size",
-            _of("image_size"),
+            _of("image_size", settings=True),
             needs="image",
             applies=lambda settings: settings.max_size is not None,
         ),
         Check(
             "rebuild-saving",
-            _of("rebuild_saving"),
+            _of("rebuild_saving", settings=True),
             applies=lambda settings: settings.min_saving is not None,
         ),
     )

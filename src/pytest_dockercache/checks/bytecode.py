@@ -10,11 +10,12 @@ from ..dockerfile import PlannedStep
 from ..image import Bytecode, bytecode
 from ..model import Fix, Row, megabytes
 from ..project import Project
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .mending import mended
 from .origins import Origin, origin_of
 from .reading import contents_of
+from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
@@ -22,12 +23,12 @@ __all__ = ["judge", "judge_contents"]
 _SHOWN = 5
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Look for ``.pyc`` files in the Dockerfile's own layers, as the final image shows them."""
-    return judge_contents(subject, contents_of(subject, subject.image()))
+    return judge_contents(subject, contents_of(subject, subject.image(), settings))
 
 
-def judge_contents(subject: Subject, contents: Contents) -> Verdict:
+def judge_contents(subject: Judged, contents: Contents) -> Verdict:
     """The same for an image that was read already."""
     everything = bytecode(contents.layers.view, contents.judged)
     found = sorted(

@@ -19,7 +19,7 @@ __all__ = ["judge"]
 def judge(subject: Subject) -> Verdict:
     """The negative control: one edited build for each environment file."""
     project = subject.project
-    environment_steps(subject, subject.first().steps)
+    environment_steps(subject.first().steps)
     if not project.environment_files:
         raise DoesNotApply(
             "no environment file found that the environment steps read; "

@@ -39,7 +39,7 @@ def _judged(subject: Subject) -> Verdict:
     project = subject.project
     if not subject.first().with_role("environment"):
         _require_recognised(project)
-    environment_steps(subject, subject.first().steps)
+    environment_steps(subject.first().steps)
     trials = trials_of(project)
     if not trials.files:
         raise DoesNotApply("the image takes no source file of the build context")

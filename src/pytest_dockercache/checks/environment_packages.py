@@ -21,15 +21,16 @@ from ..environments.tools import family_of, is_comparable
 from ..errors import DoesNotApply, Unverifiable
 from ..image import replay
 from ..project import Project
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .reading import contents_of
+from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
 
 __all__ = ["installed", "judge", "judge_requirements", "judge_same", "readers_of"]
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Hold what the image's layers record as installed against every environment file.
 
     ``environment.yml``, requirement files and lists of match specs are
@@ -43,7 +44,7 @@ def judge(subject: Subject) -> Verdict:
     files = subject.project.environment_files
     if not files:
         raise DoesNotApply("no environment file found to hold the image against")
-    contents = contents_of(subject, image)
+    contents = contents_of(subject, image, settings)
     readers = readers_of(subject.project)
     verified: list[str] = []
     unverified: list[str] = []
@@ -81,7 +82,7 @@ def _list(items: Sequence[str]) -> str:
 _PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "pipfile", "uv.lock"})
 
 
-def _can_compare(subject: Subject, path: str, readers: Readers) -> bool:
+def _can_compare(subject: Judged, path: str, readers: Readers) -> bool:
     """Whether a file's form is known, or pip reads it as a list of requirements by any name."""
     if is_comparable(subject.spec.context / path):
         return True
@@ -106,7 +107,7 @@ def readers_of(project: Project) -> Readers:
 
 
 def _judge_file(
-    subject: Subject,
+    subject: Judged,
     contents: Contents,
     path: str,
     known: Readers,
@@ -169,7 +170,7 @@ def _before(contents: Contents, prefix: str) -> tuple[str, ...]:
     )
 
 
-def _wanted(subject: Subject, contents: Contents, path: str, reader: Reader | None) -> Requirements:
+def _wanted(subject: Judged, contents: Contents, path: str, reader: Reader | None) -> Requirements:
     """What a command installs of a file, or what the file says if no command reads it."""
     return read_requirements(
         subject.spec.context / path,
@@ -207,7 +208,7 @@ def installed(contents: Contents, name: str | None) -> Environment:
 
 
 def judge_requirements(
-    subject: Subject,
+    subject: Judged,
     contents: Contents,
     packages: Environment,
     wanted: Requirements,
@@ -260,7 +261,7 @@ def _without_earlier(
 
 
 def _held(
-    subject: Subject, outcome: Match, packages: Environment, name: str, line: int | None = None
+    subject: Judged, outcome: Match, packages: Environment, name: str, line: int | None = None
 ) -> Match:
     """The outcome of holding an environment against a file, which line ``line`` installs.
 
@@ -295,7 +296,7 @@ def _held(
     )
 
 
-def judge_same(subject: Subject, here: Environment, other: Environment, name: str) -> Verdict:
+def judge_same(subject: Judged, here: Environment, other: Environment, name: str) -> Verdict:
     """Hold an environment against that of another image, which messages call ``name``.
 
     What only this image has is extra.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..environments import check_environment_file
 from ..errors import BuildFailed, ConfigError
-from ..subject import Subject
-from .verdict import Check, Verdict
+from .judged import Judged
+from .settings import DEFAULTS, CheckSettings
+from .verdict import Check, Judge, Verdict
 
 __all__ = ["naming_invalid_files"]
 
@@ -18,17 +18,17 @@ def naming_invalid_files(check: Check) -> Check:
     return replace(check, judge=_named(check))
 
 
-def _named(check: Check) -> Callable[[Subject], Verdict]:
-    def judge(subject: Subject) -> Verdict:
+def _named(check: Check) -> Judge:
+    def judge(subject: Judged, settings: CheckSettings = DEFAULTS, /) -> Verdict:
         try:
-            return check.judge(subject)
+            return check.judge(subject, settings)
         except BuildFailed as problem:
             raise _over_a_file(subject, problem) from None
 
     return judge
 
 
-def _over_a_file(subject: Subject, problem: BuildFailed) -> BuildFailed:
+def _over_a_file(subject: Judged, problem: BuildFailed) -> BuildFailed:
     """The failure, with an environment file of the failed step that no tool can read said first.
 
     The log of an installer that meets such a file is long, and seldom names the place.

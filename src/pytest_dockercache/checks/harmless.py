@@ -133,9 +133,7 @@ def _tried(subject: Subject, edits: tuple[Edit, ...], lines: Sequence[int] | Non
     except BuildFailed as problem:
         return Tried(edits, Build(edits, "failed", 0.0, ()), failed=problem)
     installed = [
-        step
-        for step in environment_steps(subject, build.steps)
-        if lines is None or step.line in lines
+        step for step in environment_steps(build.steps) if lines is None or step.line in lines
     ]
     rebuilt = tuple(step for step in installed if is_rebuilt(step))
     if not rebuilt:

@@ -7,32 +7,34 @@ from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
 from ..image import HiddenBytes, hidden
-from ..inspection import Inspection
 from ..model import Fix, megabytes
 from ..project import Project
 from ..shell.running import step_commands
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .mending import mended
 from .origins import origin_of
 from .reading import contents_of
+from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Add up what the Dockerfile's own layers hide of each other."""
-    return judge_contents(subject, contents_of(subject, subject.image()))
+    return judge_contents(subject, contents_of(subject, subject.image(), settings), settings)
 
 
-def judge_contents(subject: Subject, contents: Contents) -> Verdict:
+def judge_contents(
+    subject: Judged, contents: Contents, settings: CheckSettings = DEFAULTS
+) -> Verdict:
     """The same for an image that was read already."""
     found = hidden(contents.layers.view, contents.judged)
     counted = [item for item in found if item.counted]
     total = sum(item.bytes for item in counted)
     base = sum(item.bytes for item in found if not item.counted)
-    allowed = subject.settings.max_hidden
+    allowed = settings.max_hidden
     remark = f"; {megabytes(base)} of the base image are hidden too" if base else ""
     if total <= allowed:
         return Verdict(f"{megabytes(total)} hidden, {megabytes(allowed)} allowed{remark}")
@@ -60,7 +62,7 @@ def judge_contents(subject: Subject, contents: Contents) -> Verdict:
 
 
 def _offer(
-    subject: Subject, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
+    subject: Judged, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
 ) -> Fix | None:
     """A patch after which no layer carries what another hides."""
     from ..fixing import Hidden, showing_all_bytes  # Only a failure needs them.
@@ -72,7 +74,7 @@ def _offer(
             found.append(Hidden(first, second, item.path, _how(contents, item)))
     if not found:
         return None
-    mounts = isinstance(subject, Inspection) or subject.engine.dialect.name != "classic"
+    mounts = not subject.built_here or subject.engine.dialect.name != "classic"
     return showing_all_bytes(project, found, mounts=mounts)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..model import megabytes
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .reading import contents_of
+from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
@@ -13,14 +14,16 @@ __all__ = ["judge", "judge_contents"]
 _SHOWN = 5
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Add up the bytes of all layers, the base image's too: that is what is pushed and pulled."""
-    return judge_contents(subject, contents_of(subject, subject.image()))
+    return judge_contents(subject, contents_of(subject, subject.image(), settings), settings)
 
 
-def judge_contents(subject: Subject, contents: Contents) -> Verdict:
+def judge_contents(
+    subject: Judged, contents: Contents, settings: CheckSettings = DEFAULTS
+) -> Verdict:
     """The same for an image that was read already."""
-    allowed = subject.settings.max_size
+    allowed = settings.max_size
     size = contents.layers.size
     if allowed is None or size <= allowed:
         budget = "no budget" if allowed is None else f"{megabytes(allowed)} allowed"

@@ -17,7 +17,7 @@ __all__ = ["judge"]
 
 def judge(subject: Subject) -> Verdict:
     """Change the arguments that must not matter; those that reinstall have a build each."""
-    environment_steps(subject, subject.first().steps)
+    environment_steps(subject.first().steps)
     project = subject.project
     trials = trials_of(project)
     apart = trials.apart(trials.arguments)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..model import Fix
 from ..project import Project
-from ..subject import Subject
+from .judged import Judged
 
 __all__ = ["mended"]
 
@@ -16,7 +16,7 @@ _AS_IF_TRIED = re.compile(r"(move|join|append|drop|add|COPY)\b")
 
 
 def mended(
-    subject: Subject, offer: Callable[[Project], Fix | None], otherwise: str | None = None
+    subject: Judged, offer: Callable[[Project], Fix | None], otherwise: str | None = None
 ) -> Fix | None:
     """What ``offer`` makes of the project; its words, or ``otherwise``, where it has no patch.
 

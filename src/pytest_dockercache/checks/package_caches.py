@@ -10,22 +10,23 @@ from ..environments import tools
 from ..image import PackageCache, package_caches
 from ..model import Fix, Row, megabytes
 from ..project import Project
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .mending import mended
 from .origins import Origin, origin_of
 from .reading import contents_of
+from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
 
 __all__ = ["judge", "judge_contents"]
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Look at what the Dockerfile's own layers add, as the final image shows it."""
-    return judge_contents(subject, contents_of(subject, subject.image()))
+    return judge_contents(subject, contents_of(subject, subject.image(), settings))
 
 
-def judge_contents(subject: Subject, contents: Contents) -> Verdict:
+def judge_contents(subject: Judged, contents: Contents) -> Verdict:
     """The same for an image that was read already."""
     caches = package_caches(contents.layers.view, contents.judged, tools.caches())
     failing = [item for item in caches if item.fails]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import Unverifiable
-from ..subject import Subject
-from .verdict import Check, Verdict
+from .judged import Judged
+from .settings import DEFAULTS, CheckSettings
+from .verdict import Check, Judge, Verdict
 
 __all__ = ["marking_predictions"]
 
@@ -21,13 +21,13 @@ def marking_predictions(check: Check) -> Check:
     return replace(check, judge=_marked(check))
 
 
-def _marked(check: Check) -> Callable[[Subject], Verdict]:
-    def judge(subject: Subject) -> Verdict:
+def _marked(check: Check) -> Judge:
+    def judge(subject: Judged, settings: CheckSettings = DEFAULTS, /) -> Verdict:
         if not subject.predicts:
-            return check.judge(subject)
+            return check.judge(subject, settings)
         if check.needs == "image":
             why = subject.engine.info.why
             raise Unverifiable(f"needs an image, and the model builds none: {why}")
-        return replace(check.judge(subject), predicted=True)
+        return replace(check.judge(subject, settings), predicted=True)
 
     return judge

@@ -16,14 +16,14 @@ from ..environments.installed import environment
 from ..environments.places import named_prefixes
 from ..environments.prefixes import find_prefix, prefixes
 from ..errors import DoesNotApply, Unverifiable
-from ..image import View
-from ..inspection import Inspection
+from ..image import View, is_file_reference
 from ..project import Project
-from ..subject import Subject
 from .contents import Contents
 from .environment_packages import readers_of
+from .judged import Judged
 from .reading import contents_of
 from .running_python import activated, ask, start_of
+from .settings import DEFAULTS, CheckSettings
 from .started_by_shell import started_by_shell
 from .verdict import Verdict, broken
 
@@ -58,20 +58,20 @@ class Python:
     doubt: str = ""
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     """Hold the conda records and what ``python --version`` reports against the pins."""
     image = subject.image()  # first, because files that are missing make the build fail
-    wanted = pins(subject, _platform(subject, image))
+    wanted = pins(subject, settings, _platform(subject, image))
     python = _python(subject, image)
     return _judge(subject, python, expected_python(subject, wanted, python))
 
 
-def judge_image(subject: Subject, image: str, expected: str, origin: str) -> Verdict:
+def judge_image(subject: Judged, image: str, expected: str, origin: str) -> Verdict:
     """Hold the Python of one image against a match spec that stands in ``origin``."""
     return _judge(subject, _python(subject, image), (Pin(expected, origin),))
 
 
-def _judge(subject: Subject, python: Python, wanted: Sequence[Pin]) -> Verdict:
+def _judge(subject: Judged, python: Python, wanted: Sequence[Pin]) -> Verdict:
     """Hold a Python against pins that all count."""
     version, prefix = python.version, python.prefix
     unrun = "" if python.ran else " (conda-meta, not run)"
@@ -109,7 +109,7 @@ def _judge(subject: Subject, python: Python, wanted: Sequence[Pin]) -> Verdict:
     return Verdict(f"python {version} satisfies {_listed(wanted)}{remark}")
 
 
-def _platform(subject: Subject, image: str) -> str:
+def _platform(subject: Judged, image: str) -> str:
     """The platform of an image as Docker has it."""
     if subject.spec.platform:
         return subject.spec.platform
@@ -128,13 +128,13 @@ def _listed(wanted: Sequence[Pin]) -> str:
     return ", ".join(f"{' and '.join(specs)} ({origin})" for origin, specs in by_origin.items())
 
 
-def _python(subject: Subject, image: str) -> Python:
+def _python(subject: Judged, image: str) -> Python:
     """Run an image's Python; of an image in a file, take what conda records.
 
     Raises CacheAssertionError if there is no python to run, Unverifiable if a
     file has no record of it.
     """
-    if isinstance(subject, Inspection) and subject.is_file:
+    if is_file_reference(image):
         return _python_of_file(contents_of(subject, image))
     answer = ask(subject, image, partial(_contents, subject, image))
     contents = None if answer.through is None else _contents(subject, image)
@@ -146,7 +146,7 @@ def _python(subject: Subject, image: str) -> Python:
     return replace(found, version=answer.version, ran=True, doubt=answer.doubt)
 
 
-def _contents(subject: Subject, image: str) -> Contents | None:
+def _contents(subject: Judged, image: str) -> Contents | None:
     """What the image holds, None if its layers cannot be read: a container answers anyway."""
     try:
         return contents_of(subject, image)
@@ -178,7 +178,9 @@ def _python_of_file(contents: Contents) -> Python:
 # --- which version is wanted --------------------------------------------------------------------
 
 
-def pins(subject: Subject, platform: str = "linux/amd64") -> tuple[Pin, ...]:
+def pins(
+    subject: Judged, settings: CheckSettings = DEFAULTS, platform: str = "linux/amd64"
+) -> tuple[Pin, ...]:
     """What asks for a version: ``--dockercache-python``, else every pin of the environment files.
 
     Among these is a ``.python-version`` that uv finds where it installs. Files
@@ -186,8 +188,8 @@ def pins(subject: Subject, platform: str = "linux/amd64") -> tuple[Pin, ...]:
     another platform than the image's is none. Raises DoesNotApply if there is
     no pin.
     """
-    if subject.settings.python:
-        return (Pin(subject.settings.python, "--dockercache-python"),)
+    if settings.python:
+        return (Pin(settings.python, "--dockercache-python"),)
     project = subject.project
     lists = _spec_lists(project)
     found: list[Pin] = []
@@ -218,7 +220,7 @@ def _pinning_files(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(file.path for file in project.environment_files), *requests)))
 
 
-def expected_python(subject: Subject, wanted: Sequence[Pin], python: Python) -> tuple[Pin, ...]:
+def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> tuple[Pin, ...]:
     """Which of several files' pins are for the Python that runs; all pins of a file count.
 
     Those of the file which describes its environment, else of files whose
@@ -284,7 +286,7 @@ def _rank(project: Project, lines: Sequence[int]) -> int:
 # --- which version is there ---------------------------------------------------------------------
 
 
-def reported_python(subject: Subject, image: str) -> str:
+def reported_python(subject: Judged, image: str) -> str:
     """What ``python --version`` says in a container of the image.
 
     Raises CacheAssertionError if there is no python to run.

@@ -12,15 +12,16 @@ from ..image import (
     ImageLayers,
     LayerLines,
     LayerStore,
+    is_file_reference,
     map_layers_to_lines,
     open_image,
 )
-from ..inspection import Inspection
 from ..project import Project
 from ..runs import RUN_LABEL
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .layer_summary import remember_layers
+from .settings import DEFAULTS, CheckSettings
 
 __all__ = ["contents_of", "final_chain", "open_layers"]
 
@@ -33,7 +34,7 @@ _known: dict[tuple[str | None, ...], Contents | DockerCacheError] = {}
 """What was read, and what could not be: a broken archive is not read again for the next check."""
 
 
-def contents_of(subject: Subject, image: str) -> Contents:
+def contents_of(subject: Judged, image: str, settings: CheckSettings = DEFAULTS) -> Contents:
     """Read an image; each image is read once a run and process for each Dockerfile and base image.
 
     Raises Unverifiable where no source of the layers can be read.
@@ -52,13 +53,13 @@ def contents_of(subject: Subject, image: str) -> Contents:
     found = _known[key]
     if isinstance(found, DockerCacheError):
         raise found.with_traceback(None)
-    return replace(found, check_base=subject.settings.base_layers == "check")
+    return replace(found, check_base=settings.base_layers == "check")
 
 
-def _read(subject: Subject, image: str) -> Contents:
-    layers = open_layers(subject, image)
+def _read(subject: Judged, image: str) -> Contents:
+    layers = open_layers(subject, image, built_here=subject.built_here)
     steps: tuple[PlannedStep, ...] = ()
-    if not isinstance(subject, Inspection) or subject.has_dockerfile:
+    if subject.has_dockerfile:
         steps = subject.project_of(image).steps
     texts = {step.line: step.instruction.text for step in steps}
     try:
@@ -68,42 +69,43 @@ def _read(subject: Subject, image: str) -> Contents:
     return Contents(layers, lines, texts, steps, unknown=unknown)
 
 
-def _key(subject: Subject, image: str) -> tuple[str | None, ...]:
+def _key(subject: Judged, image: str) -> tuple[str | None, ...]:
     """Everything that decides what an image's name means and which Dockerfile made its layers."""
     settings = subject.settings
     where = (subject.run.id, settings.engine, settings.builder)
-    if isinstance(subject, Inspection):
-        return (*where, str(subject.spec), image, "inspected", subject.base_image)
-    return (*where, str(subject.spec), image)
+    inspected = None if subject.built_here else "inspected"
+    return (*where, str(subject.spec), image, inspected, subject.base_image)
 
 
-def _remember(subject: Subject, image: str, contents: Contents) -> None:
+def _remember(subject: Judged, image: str, contents: Contents) -> None:
     """Keep the summary for the reports, which show the project as it is and no edited build."""
-    if isinstance(subject, Inspection):
+    if not subject.built_here:
         remember_layers(subject.run, subject.spec, image, contents)
-    elif image == subject.first().image:
+    elif image == subject.image():
         remember_layers(subject.run, subject.spec, "", contents)
 
 
-def open_layers(subject: Subject, image: str) -> ImageLayers:
-    """The layers of an image of the subject's daemon, or of a file."""
-    needs_daemon = not (isinstance(subject, Inspection) and subject.is_file)
+def open_layers(subject: Judged, image: str, *, built_here: bool) -> ImageLayers:
+    """The layers of an image of the subject's daemon, or of a file.
+
+    ``built_here`` says whether this run has built the image.
+    """
     return open_image(
         image,
-        client=subject.engine.client if needs_daemon else None,
-        sources=_SOURCES_FOR_STRANGERS if isinstance(subject, Inspection) else DEFAULT_SOURCES,
+        client=None if is_file_reference(image) else subject.engine.client,
+        sources=DEFAULT_SOURCES if built_here else _SOURCES_FOR_STRANGERS,
         cache=LayerStore(),
         labels={RUN_LABEL: subject.run.id},
     )
 
 
-def _lines(subject: Subject, image: str, layers: ImageLayers) -> LayerLines:
+def _lines(subject: Judged, image: str, layers: ImageLayers) -> LayerLines:
     """Which layers the Dockerfile adds. Raises Unverifiable."""
-    if not isinstance(subject, Inspection):
+    if subject.built_here:
         return _lines_of_dockerfile(subject.project_of(image), layers)
     if subject.base_image is not None:
-        base = open_layers(replace(subject, reference=subject.base_image), subject.base_image)
-        return _above(subject, layers, base, subject.base_image)
+        base = open_layers(subject, subject.base_image, built_here=False)
+        return _above(subject, image, layers, base, subject.base_image)
     problem: Unverifiable | None = None
     if subject.has_dockerfile:
         # Labels are inherited: a base image's label names the base of the base. So the Dockerfile
@@ -116,11 +118,11 @@ def _lines(subject: Subject, image: str, layers: ImageLayers) -> LayerLines:
         name = layers.config.labels.get(label)
         if name:
             try:
-                base = open_layers(replace(subject, reference=name), name)
+                base = open_layers(subject, name, built_here=False)
             except DockerCacheError:
                 continue
             if _is_base(base, layers):
-                return _above(subject, layers, base, name)
+                return _above(subject, image, layers, base, name)
     if problem is not None:
         raise Unverifiable(
             f"{problem}\n"
@@ -142,11 +144,13 @@ def _is_base(base: ImageLayers, layers: ImageLayers) -> bool:
     return lowest == base.config.diff_ids
 
 
-def _above(subject: Inspection, layers: ImageLayers, base: ImageLayers, name: str) -> LayerLines:
+def _above(
+    subject: Judged, image: str, layers: ImageLayers, base: ImageLayers, name: str
+) -> LayerLines:
     """The layers above the base image's, with lines where the Dockerfile agrees."""
     if not _is_base(base, layers):
         raise ConfigError(
-            f"{name} is not the base image of {subject.reference}: its layers are not the lowest\n"
+            f"{name} is not the base image of {image}: its layers are not the lowest\n"
             "  fix    name the image that it was built on with --dockercache-base-image=REF"
         )
     own = frozenset(range(len(base.layers), len(layers.layers)))

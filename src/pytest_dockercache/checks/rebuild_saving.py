@@ -5,19 +5,20 @@ from __future__ import annotations
 from ..errors import Unverifiable
 from ..model import named_step
 from ..subject import Subject
+from .settings import CheckSettings
 from .verdict import Verdict, broken, require_known, require_reached, step_row
 
 __all__ = ["judge"]
 
 
-def judge(subject: Subject) -> Verdict:
+def judge(subject: Subject, settings: CheckSettings) -> Verdict:
     """Hold the seconds of the steps that a source edit rebuilds against those of all steps.
 
     A step's seconds are those of its last completed execution. A step that
     hit and was never seen to execute counts as nothing, which can only make
     the saving look smaller: the check holds in spite of it, or is unverifiable.
     """
-    wanted = subject.settings.min_saving or 0.0
+    wanted = settings.min_saving or 0.0
     subject.first()
     edit = subject.project.source_edit
     build = subject.after([edit])

@@ -15,8 +15,8 @@ from ..errors import Unverifiable
 from ..runs import RUN_LABEL
 from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
-from ..subject import Subject
 from .contents import Contents
+from .judged import Judged
 from .started_by_shell import PYTHON, SHELL, started_by_script, started_by_shell
 from .verdict import broken
 
@@ -142,7 +142,7 @@ class Answer:
     doubt: str = ""
 
 
-def ask(subject: Subject, image: str, contents: Callable[[], Contents | None]) -> Answer:
+def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) -> Answer:
     """Ask a container of the image for the version of the Python that its program runs.
 
     ``contents`` gives what the image holds, for saying why nothing runs. Raises
@@ -279,7 +279,7 @@ def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | Non
     return None
 
 
-def _reported(subject: Subject, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:
+def _reported(subject: Judged, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:
     """The version that a command reports, None if it reports none; ``tried`` then has a row more.
 
     Success without a word is no answer: it is asked for again. Raises
@@ -296,12 +296,12 @@ def _reported(subject: Subject, image: str, words: tuple[str, ...], tried: list[
     raise Unverifiable(f"{' '.join(words)} succeeded twice without a word: its output was lost")
 
 
-def _run(subject: Subject, image: str, words: tuple[str, ...]) -> Execution:
+def _run(subject: Judged, image: str, words: tuple[str, ...]) -> Execution:
     labels = {RUN_LABEL: subject.run.id}
     return subject.engine.run(image, words[1:], entrypoint=words[:1], labels=labels)
 
 
-def _content(subject: Subject, image: str, path: str, reader: str = "") -> str:
+def _content(subject: Judged, image: str, path: str, reader: str = "") -> str:
     """The text of a script of the image, "" if it is none or cannot be read.
 
     A shell that is given the script as its ``reader`` counts, whatever the first line says.

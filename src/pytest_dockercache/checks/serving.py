@@ -13,7 +13,7 @@ from docker.errors import APIError, DockerException
 from ..engines.daemon import in_words
 from ..errors import CacheAssertionError, DockerCacheError
 from ..runs import RUN_LABEL
-from ..subject import Subject
+from .judged import Judged
 from .verdict import broken
 
 __all__ = ["ask"]
@@ -23,7 +23,7 @@ _LOG_LINES = 20
 _PAUSE_SECONDS = 0.1
 
 
-def ask(subject: Subject, image: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
+def ask(subject: Judged, image: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
     """Start the image and ask it for ``http://…:port/path`` until it answers.
 
     Returns the status and the body (at most 1 MB). ``timeout`` is in seconds.
@@ -46,7 +46,7 @@ def ask(subject: Subject, image: str, port: int, path: str, timeout: float) -> t
 
 
 def _until_it_answers(
-    subject: Subject, container: Any, port: int, path: str, timeout: float
+    subject: Judged, container: Any, port: int, path: str, timeout: float
 ) -> tuple[int, bytes]:
     deadline = time.monotonic() + timeout
     complaint = "nothing listens yet"
@@ -86,9 +86,7 @@ def _get(host: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
         connection.close()
 
 
-def _silent(
-    subject: Subject, container: Any, port: int, path: str, why: str
-) -> CacheAssertionError:
+def _silent(subject: Judged, container: Any, port: int, path: str, why: str) -> CacheAssertionError:
     log = container.logs(tail=_LOG_LINES).decode(errors="replace").splitlines()
     command = " ".join(container.attrs["Config"].get("Cmd") or ())
     return broken(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from ..cache import is_rebuilt
 from ..errors import CacheAssertionError, DockerCacheError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, Finding, Fix, Reason, Row, Step, as_said, named_step
-from ..project import Settings
-from ..subject import Subject
+from .judged import Judged
+from .settings import CheckSettings
 
 __all__ = [
     "Check",
+    "Judge",
     "Verdict",
     "broken",
     "environment_steps",
@@ -37,27 +38,36 @@ class Verdict:
         return as_said(self.message, predicted=self.predicted)
 
 
-def _always(settings: Settings) -> bool:
+def _always(settings: CheckSettings) -> bool:
     return True
+
+
+class Judge(Protocol):
+    """How a check is judged."""
+
+    def __call__(self, subject: Judged, settings: CheckSettings = ..., /) -> Verdict:
+        """The verdict that the property holds; raises where it does not, or is not known."""
 
 
 @dataclass(frozen=True)
 class Check:
     """One property: its ID, how it is judged, when it applies, and what it needs.
 
-    ``needs`` is ``"image"`` for checks that look into the built image.
+    A check that ``needs`` the ``"image"`` looks into it, and judges an image
+    that was built before as well; one that needs ``"builds"`` judges a
+    ``Subject`` only.
     """
 
     id: str
-    judge: Callable[[Subject], Verdict]
+    judge: Judge
     needs: Literal["builds", "image"] = "builds"
-    applies: Callable[[Settings], bool] = _always
+    applies: Callable[[CheckSettings], bool] = _always
 
 
 def broken(
     verdict: str,
     *,
-    subject: Subject | None = None,
+    subject: Judged | None = None,
     edits: Sequence[Edit] = (),
     rows: Sequence[Row | str] = (),
     why: str | None = None,
@@ -98,7 +108,7 @@ def root_of(build: Build, step: Step) -> Step:
     return step
 
 
-def environment_steps(subject: Subject, steps: Sequence[Step]) -> tuple[Step, ...]:
+def environment_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The environment steps of a build. Raises DoesNotApply if none was recognised."""
     found = tuple(step for step in steps if step.role == "environment")
     if not found:

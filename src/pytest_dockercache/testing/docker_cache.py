@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..cache import advice, is_rebuilt
+from ..checks.settings import DEFAULTS, CheckSettings
 from ..dockerfile import plan
 from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
 from ..model import Build, Edit, EngineInfo, Step, named_step
@@ -27,9 +28,14 @@ class DockerCache:
     """
 
     def __init__(
-        self, subject: Subject, edits: Sequence[Edit] | None = None, stop: Stop | None = None
+        self,
+        subject: Subject,
+        edits: Sequence[Edit] | None = None,
+        stop: Stop | None = None,
+        settings: CheckSettings = DEFAULTS,
     ) -> None:
         self._subject = subject
+        self._settings = settings
         self._given = edits
         self._stop = stop
 
@@ -84,7 +90,7 @@ class DockerCache:
             raise DockerCacheError(
                 "no build of this project was made to its end: there is no image"
             )
-        return Image(self._subject, build.image)
+        return Image(self._subject, build.image, self._settings)
 
     def rebuild(
         self, *edits: Edit, stop: Literal["environment"] | str | int | None = None
@@ -96,7 +102,7 @@ class DockerCache:
         """
         if not edits:
             raise ConfigError("rebuild() needs an edit, for example Edit.append('src/main.py')")
-        return DockerCache(self._subject, edits, self._resolve(stop, edits))
+        return DockerCache(self._subject, edits, self._resolve(stop, edits), self._settings)
 
     def assert_hit(self, step: str | int | None = None, *, role: str | None = None) -> None:
         """Assert that every named step was reused.

@@ -18,6 +18,7 @@ from ..checks import (
 )
 from ..checks.contents import Contents
 from ..checks.reading import contents_of
+from ..checks.settings import DEFAULTS, CheckSettings
 from ..engines import Execution
 from ..environments.installed import Environment
 from ..environments.requirements import read_requirements
@@ -32,8 +33,9 @@ __all__ = ["Image"]
 class Image:
     """One built image. ``id`` is its ID in the daemon."""
 
-    def __init__(self, subject: Subject, image: str) -> None:
+    def __init__(self, subject: Subject, image: str, settings: CheckSettings = DEFAULTS) -> None:
         self._subject = subject
+        self._settings = settings
         self.id = image
 
     def __repr__(self) -> str:
@@ -42,7 +44,7 @@ class Image:
     @cached_property
     def contents(self) -> Contents:
         """The layers and their Dockerfile lines. Raises Unverifiable."""
-        return contents_of(self._subject, self.id)
+        return contents_of(self._subject, self.id, self._settings)
 
     @property
     def layers(self) -> tuple[LayerIndex, ...]:
@@ -144,7 +146,7 @@ class Image:
 
     def assert_no_hidden_bytes(self) -> None:
         """Assert what the check ``no-hidden-bytes`` asserts. Raises CacheAssertionError."""
-        hidden_bytes.judge_contents(self._subject, self.contents)
+        hidden_bytes.judge_contents(self._subject, self.contents, self._settings)
 
     def assert_python(self, expected: str) -> None:
         """Assert that ``python --version`` satisfies a match spec such as ``3.10``.

@@ -10,7 +10,7 @@ import pytest
 from scripted import Scripted, subject
 from syrupy.assertion import SnapshotAssertion
 
-from pytest_dockercache.checks import CHECKS, Check
+from pytest_dockercache.checks import CHECKS, Check, CheckSettings
 from pytest_dockercache.errors import (
     CacheAssertionError,
     DockerCacheError,
@@ -192,9 +192,9 @@ def test_an_environment_that_a_builder_makes_apart_from_the_source_is_kept(make:
 
 
 def test_a_saving_is_not_measured_with_an_edit_that_never_reached_the_image(make: Make) -> None:
-    judged = make(GOOD, known_seconds={3: 9.0}, settings=Settings(min_saving=0.8))
+    judged = make(GOOD, known_seconds={3: 9.0})
     with pytest.raises(DockerCacheError, match=r"the edit never reached the image: .*src/main.py"):
-        CHECKS["rebuild-saving"].judge(judged)
+        CHECKS["rebuild-saving"].judge(judged, CheckSettings(min_saving=0.8))
 
 
 def test_an_edit_that_misses_nothing_is_an_error_and_no_pass(make: Make) -> None:

@@ -13,7 +13,7 @@ from layer_maker import Member, add, config_of, index, tar_of
 from scripted import Terminal, subject
 from syrupy.assertion import SnapshotAssertion
 
-from pytest_dockercache.checks import python_version
+from pytest_dockercache.checks import CheckSettings, python_version
 from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.checks.python_version import (
     pins,
@@ -185,8 +185,8 @@ def test_an_image_without_python_fails_with_what_was_tried(
 def test_an_option_beats_the_pin_of_the_environment_file(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [python=3.10]\n"}
     assert pins(subject(tmp_path, files)) == (Pin("3.10", "environment.yml", 1),)
-    named = subject(tmp_path, files, settings=Settings(python="3.11"))
-    assert pins(named) == (Pin("3.11", "--dockercache-python"),)
+    named = CheckSettings(python="3.11")
+    assert pins(subject(tmp_path, files), named) == (Pin("3.11", "--dockercache-python"),)
 
 
 def test_without_a_pin_the_check_does_not_apply(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
             config = config_of(members, STEPS[: len(members)])
             path.write_bytes(docker_archive(members, config=config))
             known[name] = open_image(path)
-        monkeypatch.setattr(reading, "open_layers", lambda _, image: known[image])
+        monkeypatch.setattr(reading, "open_layers", lambda _, image, built_here: known[image])
 
     return put
 

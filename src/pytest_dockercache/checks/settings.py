@@ -1,0 +1,32 @@
+"""What the user asks of an image: the values of the options that only checks read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["DEFAULTS", "CheckSettings"]
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """What checks hold an image against.
+
+    ``python`` is the version that must run (``3.10``), None for the pins of
+    the environment files. ``base_layers`` says whether the base image's layers
+    are judged too. ``max_hidden`` and ``max_size`` are in bytes,
+    ``min_saving`` is a share between 0 and 1; None means no budget.
+    ``compare`` is the image whose environment the judged one must have: a
+    daemon's, or the path of an archive or OCI directory.
+    """
+
+    python: str | None = None
+    base_layers: Literal["ignore", "check"] = "ignore"
+    max_hidden: int = 10_000_000
+    max_size: int | None = None
+    min_saving: float | None = None
+    compare: str | None = None
+
+
+DEFAULTS = CheckSettings()
+"""What is asked where no option is given."""
