@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -35,13 +35,14 @@ ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = ROOT / "tools" / "miniconda-stand-in"
 LABEL = "org.pytest-dockercache.benchmark"
 
-SETTLING = 0.3
-"""Seconds between an event and SIGTERM, not counted in any figure.
+PATIENCE = 5.0
+"""Seconds that a RUN that was reported as started is given until its command runs.
 
 A build that is cancelled at the very moment when a RUN is reported as started
 is not cancelled: the daemon starts the container afterwards and runs it to
-its end (Docker Engine 26.1.5, BuildKit 0.13), which would disturb what is
-measured next.
+its end (Docker Engine 26.1.5, BuildKit 0.13), for minutes where it installs an
+environment. Who stops a build by hand has to wait for the command too, as the
+plugin does; the figures count that.
 """
 
 
@@ -93,8 +94,17 @@ class Cli:
     build_args: Mapping[str, str]
     token: str = field(default_factory=lambda: secrets.token_hex(6))
 
-    def build(self, context: Path, until: Callable[[Vertices], bool] | None = None) -> Built:
-        """Build; end the build with SIGTERM when ``until`` says so."""
+    def build(
+        self,
+        context: Path,
+        until: Callable[[Vertices], bool] | None = None,
+        running: str | None = None,
+    ) -> Built:
+        """Build; end the build with SIGTERM when ``until`` says so.
+
+        ``running`` is the beginning of the command of the RUN that has been reported as started
+        by then, if it is one: SIGTERM waits until a process runs it.
+        """
         # A label of its own for each build makes each image a new one, as ours are.
         label = f"{LABEL}={self.token}-{secrets.token_hex(4)}"
         command = ["docker", "buildx", "build", "--progress=rawjson", "--label", label]
@@ -102,7 +112,6 @@ class Cli:
             command += ["--build-arg", f"{name}={value}"]
         seen = Vertices()
         stopped: float | None = None
-        pause = 0.0
         started = time.perf_counter()
         with subprocess.Popen(
             [*command, str(context)],
@@ -116,16 +125,32 @@ class Cli:
                 seen.fold(record)
                 if until is not None and stopped is None and until(seen):
                     stopped = time.perf_counter() - started
+                    if running is not None:
+                        _wait_for(running)
                     if process.poll() is None:
-                        pause = SETTLING
-                        time.sleep(pause)
                         process.send_signal(signal.SIGTERM)
         ended = time.perf_counter() - started
         if until is not None and stopped is None:
             raise SystemExit("the build ended before the event that it was to be stopped at")
         if until is None and process.returncode != 0:
             raise SystemExit(f"the build failed: {' '.join(command)} {context}")
-        return Built(ended if stopped is None else stopped, ended - pause, seen)
+        return Built(ended if stopped is None else stopped, ended, seen)
+
+
+def _wait_for(command: str) -> None:
+    """Return when a process of this machine runs a command; the daemon's containers are seen."""
+    wanted = "".join(command.split())
+    limit = time.perf_counter() + PATIENCE
+    while time.perf_counter() < limit:
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                said = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
+                if wanted in "".join(said.split()):
+                    return
+        time.sleep(0.01)
+    raise SystemExit(f"no process runs {command!r}, {PATIENCE:.0f} s after it was said to start")
 
 
 def _records(stream: IO[str]) -> Iterator[dict[str, Any]]:

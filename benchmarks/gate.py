@@ -5,9 +5,9 @@ Side A is ``pytest --dockercache`` with the cache checks of a copy of
 the builds that somebody would make by hand for the same claims: as it is, one
 with every edit that must not matter to the environment, one with the
 environment file edited, one with changes in ignored paths. They are made with
-the docker CLI alone and stopped at the same events as ours: a build is
-stopped when its docker process is gone. Beside them, B up to the events alone,
-and all checks together.
+the docker CLI alone and stopped at the same events as ours, when the builder
+can end what runs: a build is stopped when its docker process is gone. Beside
+them, B up to the events alone, and all checks together.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class _ByHand:
             "src/main.py", lambda seen: seen.runs(COPY_SOURCE) and seen.hit(RUN_ENVIRONMENT)
         )
         parts["after the environment edit"] = self._edited(
-            "environment.yml", lambda seen: seen.runs(RUN_ENVIRONMENT)
+            "environment.yml", lambda seen: seen.runs(RUN_ENVIRONMENT), RUN_ENVIRONMENT
         )
         parts["after changes in ignored paths"] = self._ignored()
         self.to_events.append(sum(parts.values()))
@@ -117,19 +117,23 @@ class _ByHand:
         self.rounds.append(parts)
         return sum(parts.values())
 
-    def _build(self, until: Callable[[Vertices], bool] | None = None) -> float:
-        built = self.cli.build(self._project, until)
+    def _build(
+        self, until: Callable[[Vertices], bool] | None = None, running: str | None = None
+    ) -> float:
+        built = self.cli.build(self._project, until, running)
         self._lingering += built.gone - built.seconds
         if until is None and built.seen.runs(COPY_SOURCE) and self.rounds:
             raise SystemExit("a step ran in a build that everything should have been cached for")
         return built.seconds
 
-    def _edited(self, path: str, until: Callable[[Vertices], bool]) -> float:
+    def _edited(
+        self, path: str, until: Callable[[Vertices], bool], running: str | None = None
+    ) -> float:
         file = self._project / path
         before = file.read_text()
         file.write_text(f"{before}# {secrets.token_hex(6)}\n")
         try:
-            return self._build(until)
+            return self._build(until, running)
         finally:
             file.write_text(before)
 

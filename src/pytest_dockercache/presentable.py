@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 
+from .regexes import regex
+
 __all__ = ["presentable"]
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves a cursor, colours a terminal, or turns the direction of a line; and what no
 terminal can encode. Line feeds and tabs stay."""
 
-_USER_INFO = re.compile(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/@:]*)(:?)[^\s/]*@")
+_USER_INFO = regex(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/@:]*)(:?)[^\s/]*@")
 """The part of a URL before the host. Up to the last @ before a slash: a password may hold one."""
 
 

@@ -13,7 +13,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import time
@@ -27,6 +26,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from .cache_home import cache_home, make_directory, write_private, writing
 from .engines import Engine, connected_engine, engine_of_builder
 from .errors import DockerCacheError
+from .regexes import regex
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "digest", "read_json", "write_json"]
 
@@ -255,7 +255,7 @@ _SHAPES: Mapping[str, tuple[Any, ...]] = {
 }
 """The values of each kind of line: engine, builder and identity; a path; an engine's traces."""
 
-_RUN_ID = re.compile(r"[0-9a-f]{12}")
+_RUN_ID = regex(r"[0-9a-f]{12}")
 
 _PATIENCE_SECONDS = 30 * 24 * 3600
 """How long a run's journal is kept whose traces cannot be removed (a daemon that is gone for

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .model import Step
+from .regexes import regex
 
 __all__ = ["Stop", "decided"]
 
@@ -75,5 +76,5 @@ def _is_below(step: Step, steps: Sequence[Step], ancestors: Mapping[str, frozens
     return found
 
 
-_READS_CONTENT = re.compile(r"--mount=\S*\btype=[\"']?(secret|ssh)\b", re.IGNORECASE)
+_READS_CONTENT = regex(r"--mount=\S*\btype=[\"']?(secret|ssh)\b", re.IGNORECASE)
 """A RUN whose key on BuildKit holds the content of its root file system (see cache/prediction)."""

@@ -276,7 +276,7 @@ class Subject:
                 labels=((RUN_LABEL, self.run.id),),
                 timeout=self.settings.timeout,
                 roles=roles,
-                meanwhile=_load_model if edits else None,
+                meanwhile=_load_what_follows if edits else None,
             )
             try:
                 build = engine.build(request, self._watch(stop, title))
@@ -385,6 +385,8 @@ def _copying(root: Path) -> Iterator[None]:
         raise ConfigError(f"the build context cannot be copied: {place}: {why}") from None
 
 
-def _load_model() -> None:
-    """Import what will be asked why steps missed."""
+def _load_what_follows() -> None:
+    """Import what will be asked why steps missed, and what reads environment files."""
+    import yaml  # noqa: F401
+
     from .cache import forecast  # noqa: F401

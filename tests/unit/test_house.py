@@ -39,6 +39,7 @@ ROOMS = (
     "model",
     "jsonable",
     "presentable",
+    "regexes",
 )
 """Top to bottom: a room may import itself and what stands below it."""
 

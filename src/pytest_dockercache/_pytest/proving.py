@@ -7,7 +7,6 @@ offered it passes on the copy, and every check passes that passed before.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from ..dockerfile.rewriting import applied, patch_of
 from ..errors import CacheAssertionError, DockerCacheError
 from ..model import Build, BuildSpec, Step, megabytes
 from ..project import Settings
+from ..regexes import regex
 from ..report.findings import Ending, FixReport, ImageReport, TriedFix
 from ..report.terminal import duration
 from ..runs import Run
@@ -366,4 +366,4 @@ def _is_about(build: Build, check: str) -> bool:
     return wanted.get(check, not arguments and not by_itself)
 
 
-_BY_ITSELF = re.compile(r"(\A|/)(\.git|\.pytest_cache|__pycache__)(/|\Z)")
+_BY_ITSELF = regex(r"(\A|/)(\.git|\.pytest_cache|__pycache__)(/|\Z)")

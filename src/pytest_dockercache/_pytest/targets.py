@@ -18,6 +18,7 @@ from typing import Literal
 
 from ..errors import ConfigError
 from ..model import BuildSpec
+from ..regexes import regex
 from .contexts import candidates, choose_context
 from .options import DockerfileChoice, Options
 
@@ -32,10 +33,10 @@ __all__ = [
 
 DEFAULT_NAMES = ("Dockerfile", "Containerfile")
 
-_DOCKERFILE_NAME = re.compile(
+_DOCKERFILE_NAME = regex(
     r"(Dockerfile|Containerfile)([._-].*)?|.*\.(Dockerfile|Containerfile)", re.IGNORECASE
 )
-_BRACKETED = re.compile(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
+_BRACKETED = regex(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ..context.selection import is_remote
 from ..dockerfile import PlannedStep, SubstitutionError, Transfer, expand
 from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import declared, heredoc_mark, json_strings, mounts
+from ..regexes import regex
 from .snapshot import Dialect, Snapshot, canonical_image
 
 __all__ = ["Content", "Facet", "Key", "Value", "keys"]
@@ -98,7 +99,7 @@ def _clean(path: str) -> str:
     return re.sub(r"\A/+", "/", posixpath.normpath(path))
 
 
-_GIT_COMMIT = re.compile(r"#[0-9a-f]{40}(:|\Z)")
+_GIT_COMMIT = regex(r"#[0-9a-f]{40}(:|\Z)")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
 from ..dockerfile.instructions import mounts
 from ..errors import BuildFailed
+from ..regexes import regex
 from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
 from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown, tokens
@@ -655,7 +656,7 @@ _ALIASES = {
 }
 """Directories that distributions make links of; a COPY to one lands in the other."""
 
-_LINKS = re.compile(r"(^|[^\w.-])(ln|link|cp|rsync|tar|unzip|mount)([^\w.-]|$)|symlink")
+_LINKS = regex(r"(^|[^\w.-])(ln|link|cp|rsync|tar|unzip|mount)([^\w.-]|$)|symlink")
 """Commands that may leave a link behind, so that a path is not what it seems."""
 
 

@@ -19,6 +19,7 @@ from ..dockerfile import (
 )
 from ..dockerfile.expansion import variables_in
 from ..model import BuildSpec, Edit
+from ..regexes import regex
 
 __all__ = [
     "BUILDKIT",
@@ -57,8 +58,8 @@ UPLOADED = replace(BUILDKIT, incremental=False)
 CLASSIC = Dialect("classic", incremental=False)
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_UNKNOWN = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
-_TOKEN = re.compile(f"{_UNKNOWN.pattern}|.", re.DOTALL)
+_UNKNOWN = regex(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
+_TOKEN = regex(f"{_UNKNOWN.pattern}|.", re.DOTALL)
 
 
 def is_unknown(text: str) -> bool:

@@ -10,6 +10,7 @@ from ..dockerfile import PlannedStep
 from ..image import Bytecode, bytecode
 from ..model import Fix, Row, megabytes
 from ..project import Project
+from ..regexes import regex
 from .contents import Contents
 from .judged import Judged
 from .mending import mended
@@ -89,10 +90,10 @@ class _Request:
     words: str
 
 
-_VARIABLE = re.compile(
+_VARIABLE = regex(
     r"(?<![\w-])(UV_COMPILE_BYTECODE|PIP_COMPILE)[ =]+[\"']?(?:1|true|yes|on)\b", re.IGNORECASE
 )
-_COMMAND = re.compile(r"(?<![\w.-])(compileall|py_compile|--compile-bytecode|--compile)(?![\w-])")
+_COMMAND = regex(r"(?<![\w.-])(compileall|py_compile|--compile-bytecode|--compile)(?![\w-])")
 
 
 def _request(steps: Sequence[PlannedStep], worst: Bytecode, line: int | None) -> _Request | None:

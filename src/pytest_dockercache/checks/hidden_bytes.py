@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
 from ..image import HiddenBytes, hidden
 from ..model import Fix, megabytes
 from ..project import Project
+from ..regexes import regex
 from ..shell.running import step_commands
 from .contents import Contents
 from .judged import Judged
@@ -111,7 +111,7 @@ def _step(contents: Contents, layer: int) -> PlannedStep | None:
     )  # fmt: skip
 
 
-_OWNER = re.compile(r"(?<![\w-])(?:chown|chgrp|chmod)(?![\w-])")
+_OWNER = regex(r"(?<![\w-])(?:chown|chgrp|chmod)(?![\w-])")
 
 
 def _fix(contents: Contents, worst: HiddenBytes) -> str:

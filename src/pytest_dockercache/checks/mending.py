@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ..model import Fix
 from ..project import Project
+from ..regexes import regex
 from .judged import Judged
 
 __all__ = ["mended"]
 
-_AS_IF_TRIED = re.compile(r"(move|join|append|drop|add|COPY)\b")
+_AS_IF_TRIED = regex(r"(move|join|append|drop|add|COPY)\b")
 """How an instruction begins that nobody has tried."""
 
 

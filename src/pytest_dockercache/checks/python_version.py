@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from ..environments.prefixes import find_prefix, prefixes
 from ..errors import DoesNotApply, Unverifiable
 from ..image import View, is_file_reference
 from ..project import Project
+from ..regexes import regex
 from .contents import Contents
 from .environment_packages import readers_of
 from .judged import Judged
@@ -269,7 +269,7 @@ def _project_of(path: str) -> str:
     return directory if _PROJECT_FILE.fullmatch(name) else path
 
 
-_PROJECT_FILE = re.compile(
+_PROJECT_FILE = regex(
     r"pyproject\.toml|setup\.cfg|\.python-version|(uv|poetry|pdm|pixi)\.lock|pylock\..*toml"
     r"|pixi\.toml|Pipfile(\.lock)?"
 )

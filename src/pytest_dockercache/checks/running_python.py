@@ -12,6 +12,7 @@ from ..engines import Execution
 from ..environments.prefixes import program_prefix
 from ..environments.tools import runner_of
 from ..errors import Unverifiable
+from ..regexes import regex
 from ..runs import RUN_LABEL
 from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
@@ -199,9 +200,7 @@ def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) ->
     raise broken("python does not run in the image", subject=subject, rows=tried, why=why, fix=fix)
 
 
-_INTERPRETER = re.compile(
-    r"#![ \t]*(?:/usr/bin/env[ \t]+(?:-S[ \t]+)?)?((?:/\S*/)?python[\d.]*)(?=\s)"
-)
+_INTERPRETER = regex(r"#![ \t]*(?:/usr/bin/env[ \t]+(?:-S[ \t]+)?)?((?:/\S*/)?python[\d.]*)(?=\s)")
 """The first line of a script that a Python runs, with its path or its name."""
 
 

@@ -12,10 +12,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..regexes import regex
+
 __all__ = ["PYTHON", "SHELL", "ShellStart", "started_by_script", "started_by_shell"]
 
-SHELL = re.compile(r"(/\S*/)?(ba|da|a)?sh")
-PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
+SHELL = regex(r"(/\S*/)?(ba|da|a)?sh")
+PYTHON = regex(r"python(\d+(\.\d+)?)?")
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,21 @@ def started_by_script(text: str) -> ShellStart | None:
     return _start((found[1], "-c"), text, (), is_plain=True)
 
 
-_SEPARATOR = re.compile(r"&&|\|\||[;&|\n]")
-_PIECE = re.compile(
+_SEPARATOR = regex(r"&&|\|\||[;&|\n]")
+_PIECE = regex(
     r"""(?: "(?:\\.|[^"\\])*" | '[^']*' | \\. | >& | &> | [^"'\\;&|\n] )+ | && | \|\| | [;&|\n]""",
     re.VERBOSE | re.DOTALL,
 )
-_PREPARES = re.compile(
+_PREPARES = regex(
     r"""(?:conda|mamba|micromamba)\s+(?:de)?activate\b.*
     | (?:source|\.)\s.* | eval\s.*\b(?:hook|activate)\b.* | set\s+[-+].* | (?:shopt|cd|unset)\s.*
     | (?:export\s+)?(?:\w*PATH|CONDA_\w+|MAMBA_\w+|VIRTUAL_ENV|PYENV_\w+)=.*""",
     re.VERBOSE | re.DOTALL,
 )
-_HARMLESS = re.compile(
-    r"(?:export\s+)?\w+=\S*|(?:echo|mkdir|umask|ulimit|trap|true|:)\b.*", re.DOTALL
-)
-_BRANCHES = re.compile(r"(?:if|for|while|until|case|function|select)\b|[({]|\w+\s*\(\)")
-_CHANGES = re.compile(r"\bactivate\b|\bPATH=|(?:^|[;&\n])\s*(?:source|\.)\s", re.MULTILINE)
-_ASSIGNED = re.compile(r"""(?:\w+=(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'])*\s+)*""")
+_HARMLESS = regex(r"(?:export\s+)?\w+=\S*|(?:echo|mkdir|umask|ulimit|trap|true|:)\b.*", re.DOTALL)
+_BRANCHES = regex(r"(?:if|for|while|until|case|function|select)\b|[({]|\w+\s*\(\)")
+_CHANGES = regex(r"\bactivate\b|\bPATH=|(?:^|[;&\n])\s*(?:source|\.)\s", re.MULTILINE)
+_ASSIGNED = regex(r"""(?:\w+=(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'])*\s+)*""")
 
 
 def _start(head: tuple[str, ...], text: str, given: Sequence[str], *, is_plain: bool) -> ShellStart:

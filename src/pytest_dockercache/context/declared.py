@@ -11,13 +11,14 @@ from typing import Any
 
 from ..disk import read_text
 from ..errors import ConfigError
+from ..regexes import regex
 
 __all__ = ["declared_contexts"]
 
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _BAKE = ("docker-bake.json", "docker-bake.hcl", "docker-bake.override.json")
 _DEVELOPMENT = (".devcontainer/devcontainer.json", ".devcontainer.json", "devcontainer.json")
-_REMOTE = re.compile(r"://|^git@|^github\.com/|\.git(#|$)")
+_REMOTE = regex(r"://|^git@|^github\.com/|\.git(#|$)")
 
 
 def declared_contexts(dockerfile: Path, directories: Sequence[Path]) -> tuple[Path, ...]:
@@ -71,10 +72,8 @@ def _bake(path: Path, text: str) -> Iterator[tuple[Path, Path]]:
         yield from _pair(path.parent, table.get("context", "."), table.get("dockerfile"))
 
 
-_BLOCK = re.compile(
-    r'^[ \t]*target[ \t]+"([^"\n]+)"[ \t]*\{(.*?)^[ \t]*\}', re.MULTILINE | re.DOTALL
-)
-_ATTRIBUTE = re.compile(r'^[ \t]*(context|dockerfile)[ \t]*=[ \t]*"([^"\n]*)"', re.MULTILINE)
+_BLOCK = regex(r'^[ \t]*target[ \t]+"([^"\n]+)"[ \t]*\{(.*?)^[ \t]*\}', re.MULTILINE | re.DOTALL)
+_ATTRIBUTE = regex(r'^[ \t]*(context|dockerfile)[ \t]*=[ \t]*"([^"\n]*)"', re.MULTILINE)
 
 
 def _blocks(text: str) -> dict[str, dict[str, str]]:
@@ -93,7 +92,7 @@ def _development(path: Path, text: str) -> Iterator[tuple[Path, Path]]:
             yield directory, path.parent / file
 
 
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMENT = regex(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
 def _without_comments(text: str) -> str:

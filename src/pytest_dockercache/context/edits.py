@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
+from ..regexes import regex
 from .comments import is_binary, is_line_of_json, nonce_blanks, nonce_line
 from .padding import binary_addition
 
@@ -172,7 +173,7 @@ def apply_argument_edits(
 
 _WORD = "dockercache"
 
-UNIQUE_WORD = re.compile(rf"{_WORD}[0-9a-f]{{12}}")
+UNIQUE_WORD = regex(rf"{_WORD}[0-9a-f]{{12}}")
 """A value that one build has for an argument without a value, and nothing else in the world."""
 
 

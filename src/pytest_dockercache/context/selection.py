@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ..dockerfile.syntax import Transfer
+from ..regexes import regex
 from .entries import ContextEntry
 from .gomatch import BadPatternError, clean, compile_match, has_wildcard
 from .ignore import IgnoreRules
@@ -16,7 +16,7 @@ from .links import follow
 
 __all__ = ["Taken", "container_paths", "is_remote", "taken", "taken_files", "takes"]
 
-_REMOTE = re.compile(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
+_REMOTE = regex(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
 
 
 class Taken(NamedTuple):

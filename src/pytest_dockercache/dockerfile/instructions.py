@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..regexes import regex
 from .expansion import SPACE, Lexer, SubstitutionError, split_words
 from .syntax import Flag, Instruction
 
@@ -26,10 +27,10 @@ __all__ = [
     "split_instruction",
 ]
 
-WHITESPACE = re.compile(r"[\t\v\f\r ]+")
+WHITESPACE = regex(r"[\t\v\f\r ]+")
 """What separates the words of an instruction."""
 
-_HEREDOC = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)\Z")
+_HEREDOC = regex(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)\Z")
 _JSON_KEYWORDS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
 
 
@@ -148,7 +149,7 @@ def _quotes(word: str) -> int:
     return word.count("'") + word.count('"')
 
 
-_PREDEFINED = re.compile(
+_PREDEFINED = regex(
     r"(HTTP|HTTPS|FTP|NO|ALL)_PROXY|(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT)"
     r"|BUILDKIT_\w+|SOURCE_DATE_EPOCH",
     re.IGNORECASE,

@@ -19,6 +19,7 @@ from pathlib import Path
 from ..disk import read_bytes
 from ..errors import ConfigError
 from ..limits import DOCKERFILE, DOCKERFILE_LINE
+from ..regexes import regex
 from .expansion import SPACE, Lexer, SubstitutionError
 from .instructions import exec_form, heredoc_mark, json_strings, split_flags, split_instruction
 from .stages import group_stages
@@ -28,7 +29,7 @@ __all__ = ["parse_dockerfile", "read_dockerfile"]
 
 _BOM = "\ufeff"
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
+_DIRECTIVE = regex(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
 _SENTINEL = "\ue000"
 _FOREIGN_BLANKS = [char for char in (*SPACE, *"\x1c\x1d\x1e\x1f") if char not in "\t\n\v\f\r "]
 _HIDE = {ord(char): 0xE001 + index for index, char in enumerate(_FOREIGN_BLANKS)}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..regexes import regex
 from .expansion import Lexer, SubstitutionError, expand
 from .instructions import WHITESPACE, declared, mounts, onbuild_trigger
 from .syntax import Dockerfile, Instruction, PlannedStep, Stage
@@ -24,7 +25,7 @@ __all__ = [
     "stage_label",
 ]
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
+_STAGE_NAME = regex(r"[a-z][a-z0-9-_.]*\Z")
 
 _ARCHITECTURES = {
     "x86_64": "amd64",

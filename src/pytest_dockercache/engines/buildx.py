@@ -28,6 +28,7 @@ from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
+from ..regexes import regex
 from .base import BuildRequest
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Starting, cancel, uninterrupted
@@ -358,7 +359,7 @@ def _require_space(place: Path, text: Sequence[str]) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-_EXCERPT = re.compile(r"^\s*(\d+) \| >>> ")
+_EXCERPT = regex(r"^\s*(\d+) \| >>> ")
 
 
 def _line_in_excerpt(text: Sequence[str]) -> int | None:

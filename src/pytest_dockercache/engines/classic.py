@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..cache import CLASSIC
 from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
+from ..regexes import regex
 from .api_build import ApiBuild, RefusedError, refuse_secrets
 from .base import BuildRequest
 from .buildkit import line_in
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Classic", "Transcript"]
 
-_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
-_IMAGE = re.compile(r" ---> ([0-9a-f]{12})\n?")
-_TRIGGERS = re.compile(r"# Executing (\d+) build trigger")
+_STEP = regex(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
+_IMAGE = regex(r" ---> ([0-9a-f]{12})\n?")
+_TRIGGERS = regex(r"# Executing (\d+) build trigger")
 _LOG_BYTES = 64_000
 
 

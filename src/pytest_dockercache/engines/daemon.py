@@ -26,6 +26,7 @@ from docker.context.config import get_current_context_name
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from ..errors import DockerCacheError, EngineUnavailable
+from ..regexes import regex
 from .base import Execution
 from .cache_records import CacheRecord, prune_all
 from .docker_command import clock_offset, plain_version
@@ -563,7 +564,7 @@ def _at_least(version: str, wanted: tuple[int, int]) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= wanted
 
 
-_TUPLE = re.compile(r"(^|: )\((['\"]).*", re.DOTALL)
+_TUPLE = regex(r"(^|: )\((['\"]).*", re.DOTALL)
 
 
 def in_words(problem: BaseException) -> str:

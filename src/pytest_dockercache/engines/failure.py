@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BuildFailed, BuildTimeout, DockerCacheError, EngineUnavailable
 from ..model import Step, shortened
+from ..regexes import regex
 
 if TYPE_CHECKING:
     from ..context import MissingSource
@@ -26,22 +27,22 @@ __all__ = [
 
 _LOG_LINES = 20
 
-_EXIT_CODE = re.compile(r"(?:exit code: |returned a non-zero code: )(\d+)")
+_EXIT_CODE = regex(r"(?:exit code: |returned a non-zero code: )(\d+)")
 
-KILLED = re.compile(r"(?:exit code: |returned a non-zero code: )(137|143)\b")
+KILLED = regex(r"(?:exit code: |returned a non-zero code: )(137|143)\b")
 """A command was killed (128 + SIGKILL or SIGTERM), perhaps together with its daemon."""
 
-_REFERENCE = re.compile(
+_REFERENCE = regex(
     r"failed to (?:build|solve(?: with frontend \S+)?|compute cache key"
     r"|calculate checksum of ref \S+): "
 )
 """What BuildKit puts before the one part of a message that a reader can use."""
 
-_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_NO_SPACE = regex(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
-_NOT_FOUND = re.compile(r"not found|does not exist|no such file", re.IGNORECASE)
+_NOT_FOUND = regex(r"not found|does not exist|no such file", re.IGNORECASE)
 
-_GONE = re.compile(
+_GONE = regex(
     r"cannot connect to the docker daemon|code = Unavailable|error reading from server"
     r"|connection reset by peer|broken pipe|transport is closing|unexpected EOF"
     r"|connection refused|graceful_stop",

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import calendar
 import json
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Any
+
+from ..regexes import regex
 
 __all__ = [
     "Event",
@@ -125,8 +128,8 @@ def _status_events(record: Mapping[str, Any]) -> Iterator[Event]:
         yield LogEvent(log.get("vertex", ""), text)
 
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
+_RFC3339 = regex(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
 )
 
 
@@ -137,13 +140,24 @@ def nanoseconds(stamp: str | None) -> int | None:
     found = _RFC3339.fullmatch(stamp or "")
     if found is None:
         return None
-    whole, fraction, sign, hours, minutes = found.groups()
-    # Not time.strptime(): a cache has thousands of records, each with its time.
-    seconds = calendar.timegm((*map(int, re.split("[-T:]", whole)), 0, 0, 0))
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+    # Not time.strptime(), nor calendar.timegm(): a cache has thousands of records.
+    days = _days(int(year), int(month), int(day))
+    if days is None:
+        return None
+    seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second)
     if sign:
         offset = int(hours) * 3600 + int(minutes) * 60
         seconds -= offset if sign == "+" else -offset
     return seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
+
+
+@lru_cache(64)
+def _days(year: int, month: int, day: int) -> int | None:
+    """How many days after the first of 1970 a day is; None if the calendar has no such day."""
+    with suppress(ValueError):
+        return date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()
+    return None
 
 
 def decode_trace(record: str) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from ..model import Roles, Status, Step
+from ..regexes import regex
 from .cancelling import Starting
 from .progress import Event, LogEvent, VertexEvent
 
@@ -66,7 +67,7 @@ class VertexName:
         return self.text.split(maxsplit=1)[0].upper() if self.text.strip() else ""
 
 
-_NAME = re.compile(
+_NAME = regex(
     r"\[(?:(?P<platform>[^\s\]]*/[^\s\]]*) )?(?:(?P<stage>[^\s\]/]+) )?"
     r"\s*(?P<k>\d+)/(?P<n>\d+)\] (?P<text>.*)",
     re.DOTALL,
@@ -374,7 +375,7 @@ def _shift(ours: Sequence[PlannedStep], names: Sequence[VertexName], first: int)
     return None
 
 
-_DECORATION = re.compile(r"[\s\"'\\]+")
+_DECORATION = regex(r"[\s\"'\\]+")
 
 
 def _same_text(ours: str, theirs: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ..dockerfile.instructions import declared, heredoc_mark, is_predefined
 from ..dockerfile.syntax import Instruction, PlannedStep
+from ..regexes import regex
 from .ground import Ground
 from .reads import ReadText
 
@@ -140,7 +141,7 @@ def arguments_of(
     return Arguments(judged, used, frozenset(reaching), frozenset(naming))
 
 
-_REFERENCE = re.compile(r"\$(?:\{[#!]?(\w+)|(\w+))")
+_REFERENCE = regex(r"\$(?:\{[#!]?(\w+)|(\w+))")
 
 _EXPANDING = frozenset({"COPY", "ADD", "USER", "WORKDIR", "SHELL"})
 
@@ -148,7 +149,7 @@ _Scope = Mapping[str, frozenset[str]]
 """For each variable: the build arguments whose values it carries."""
 
 
-_ASKED = re.compile(
+_ASKED = regex(
     r"""(?:environ(?:\.get)?|getenv|process\.env|\bENV)\s*[\[(.]\s*["']?(\w+)"""
     r"""|\bprintenv\s+(\w+)|(?:\[|\btest)\s+-v\s+(\w+)"""
 )
@@ -282,7 +283,7 @@ def _whole(step: PlannedStep) -> str:
     return "\n".join((step.instruction.text, *bodies))
 
 
-_MAKEFILE = re.compile(r"(^|/)(GNUm|m|M)akefile$|\.(mk|mak)$")
+_MAKEFILE = regex(r"(^|/)(GNUm|m|M)akefile$|\.(mk|mak)$")
 
 
 def _expanding(step: PlannedStep) -> str:
@@ -299,7 +300,7 @@ def _named_in(text: str, scope: _Scope) -> set[str]:
     return {name for variable in variables for name in scope[variable]}
 
 
-_STAMP = re.compile(r"""(?:echo|printf)\s[^|<>;&]*>\s*["']?(?P<file>/?[\w./-]+)["']?\s*""")
+_STAMP = regex(r"""(?:echo|printf)\s[^|<>;&]*>\s*["']?(?P<file>/?[\w./-]+)["']?\s*""")
 
 
 def _only_stamped(step: PlannedStep, ground: Ground, scope: _Scope) -> set[str]:
@@ -319,7 +320,7 @@ def _only_stamped(step: PlannedStep, ground: Ground, scope: _Scope) -> set[str]:
     return stamped - other
 
 
-_CONFIGURES = re.compile(
+_CONFIGURES = regex(
     r"/etc/.*|(.*/)?(\.[^/]*|[^/]*\.(conf|cfg|ini|toml|ya?ml|json|sh|env|pth|list|in|lock))"
 )
 
@@ -371,10 +372,10 @@ def until_last_install(step: PlannedStep, installs: Callable[[PlannedStep], bool
     return whole
 
 
-_CLOSING = re.compile(r"\s*(?:done|fi|esac|\})\b[^;&|\n]*")
+_CLOSING = regex(r"\s*(?:done|fi|esac|\})\b[^;&|\n]*")
 """The end of a loop or condition, with what it is fed (``done < packages.txt``)."""
 
-_SHELL_TEXT = re.compile(r"\b(?:ba|da|z|k|a)?sh\s(?:.*\s)?-\w*c\s+\Z")
+_SHELL_TEXT = regex(r"\b(?:ba|da|z|k|a)?sh\s(?:.*\s)?-\w*c\s+\Z")
 
 
 def _between_commands(script: str) -> Iterator[tuple[int, int]]:

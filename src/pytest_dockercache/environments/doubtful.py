@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from ..regexes import regex
 from ..shell.running import SHELLS
 from ..shell.script import Command, Word, joined_path
 from .tools import tool_of
@@ -13,7 +14,7 @@ from .tools.command_lines import module_run
 
 __all__ = ["downloads", "fetches", "looks_like_installation", "starts_installation"]
 
-_ACTION = re.compile(r"(re)?install([-:].*)?|restore|sync|bootstrap")
+_ACTION = regex(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 """What a program of any name calls it when it installs (``pre-commit install-hooks``)."""
 
 _OTHERWISE = """
@@ -24,24 +25,24 @@ ipykernel alias head tail cut sort man dpkg-divert locale-gen git-lfs crontab ku
 _NO_INSTALLERS = frozenset(_OTHERWISE.split())
 """Programs that such words are said to for other reasons; ``git lfs install`` sets hooks up."""
 
-_SCRIPT = re.compile(
+_SCRIPT = regex(
     r"(.*[-_.])?(install|setup|bootstrap|deps|dependencies|requirements|provision)([-_.].*)?",
     re.IGNORECASE,
 )
 
-_TARGET = re.compile(
+_TARGET = regex(
     r"(.*[-_.])?(install|deps|dependencies|requirements|bootstrap|setup|init|venv|env|conda"
     r"|develop|prepare|sync)([-_.].*)?"
 )
 
-_EXPRESSION = re.compile(
+_EXPRESSION = regex(
     r"renv::(restore|install)|install\.packages|install_(github|version|cran|deps|local)"
     r"|BiocManager::install|pak::|pacman::p_load|Pkg\.(add|instantiate|develop)|Pkg\.precompile"
     r"|\bpip(\.main\(|\._internal|[\"',\s\]\[(])+install|ensurepip|conda[\"',\s]+install|cpan|quicklisp"
 )
 """Code on the command line of an interpreter (``Rscript -e``, ``python -c``) that installs."""
 
-_INTERPRETER = re.compile(
+_INTERPRETER = regex(
     r"(python|pypy)[0-9.]*|Rscript|R|julia|perl|ruby|node|littler|r|lua|php|install2?\.r"
 )
 
@@ -63,7 +64,7 @@ _INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
 }
 """What of a program installs, where its first word does not say so."""
 
-_MODULES = re.compile(r"(spacy|camoufox|patchright) (download|fetch|install)")
+_MODULES = regex(r"(spacy|camoufox|patchright) (download|fetch|install)")
 
 
 def looks_like_installation(
@@ -145,12 +146,12 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
 }
 """Programs that run tasks of a file, and where they look for it."""
 
-_INSTALLS = re.compile(
+_INSTALLS = regex(
     r"\b(pip3?|conda|mamba|micromamba|uv|poetry|pdm|pipenv|pixi|npm|yarn|pnpm|bundle|apt-get)"
     r"[\"',\s]+((pip|env|-\S+)[\"',\s]+)*(install|sync|ci|create|update|add)\b"
 )
 
-_CALLS = re.compile(r"\b(run|call|check_call|check_output|system|popen|Popen|sudo|local|main)\s*\(")
+_CALLS = regex(r"\b(run|call|check_call|check_output|system|popen|Popen|sudo|local|main)\s*\(")
 
 
 def starts_installation(command: Command, read: Callable[[str], str | None]) -> bool:
@@ -183,13 +184,11 @@ def _program_installs(text: str) -> bool:
     return any(map(_INSTALLS.search, calls)) or _PACKAGES.search(code) is not None
 
 
-_PACKAGES = re.compile(
-    r"\b(renv::(restore|install)|install\.packages|pak::|BiocManager::install)\b"
-)
+_PACKAGES = regex(r"\b(renv::(restore|install)|install\.packages|pak::|BiocManager::install)\b")
 """What installs in R, said in a program."""
 
 
-_OTHER_TASKS = re.compile(
+_OTHER_TASKS = regex(
     r"deps:[ ]*\[([^\]]*)\]|- task:[ ]*([\w:-]+)|\b(?:just|task|invoke|inv|rake)[ ]+([\w:-]+)"
 )
 """How a task says which others it runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from ..context.comments import is_source_code
 from ..context.gomatch import has_wildcard
 from ..dockerfile.stages import path_below
 from ..model import FileRole
+from ..regexes import regex
 from .flow import StepView
 from .ground import Ground
 from .inputs import belongs_to_manager, closure
@@ -187,7 +187,7 @@ def _looked_for(
                 yield path, f"{named[place]} names it"
 
 
-_SETTINGS = re.compile(
+_SETTINGS = regex(
     r"/etc/(apt|apk|yum|yum\.repos\.d|dnf|zypp|pki|ca-certificates|conda|pip|uv)/.*"
     r"|/etc/ssl/(certs/.*|[^/]*)|/etc/(pip\.conf|gitconfig|netrc|wgetrc|ca-certificates\.conf)"
     r"|/usr/(local/)?share/(ca-certificates|keyrings)/.*|/opt/conda/\.?(condarc|mambarc)"
@@ -208,13 +208,13 @@ def _builds_project(command: EnvironmentCommand) -> bool:
     )
 
 
-_SYSTEM = re.compile(
+_SYSTEM = regex(
     r"\b(apt|apt-get|apk|dnf|yum|microdnf|zypper|pacman|pip3?|conda|mamba|micromamba|uv|poetry|"
     r"subprocess|os\.system|os\.exec|certifi|urlretrieve|requests|urllib)\b|/etc/|/usr/"
 )
 """Words of a program that may prepare the system for an install."""
 
-_PROGRAMS = re.compile(r"python[0-9.]*|pypy[0-9.]*|node|nodejs|ruby|perl|php|Rscript|julia|lua")
+_PROGRAMS = regex(r"python[0-9.]*|pypy[0-9.]*|node|nodejs|ruby|perl|php|Rscript|julia|lua")
 
 
 def _of_the_system(

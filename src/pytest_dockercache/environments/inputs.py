@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..regexes import regex
 from .documents import load_toml, table
 from .reads import ReadText
 from .tools import tools
 
 __all__ = ["belongs_to_manager", "included_files"]
 
-_REQUIREMENT = re.compile(
+_REQUIREMENT = regex(
     r"""^\s*(?:-\s+)?["']?(?:
       (?:-r|--requirement|-c|--constraint|-f|--find-links)[ =]*(?P<file>[^\s"']+)
     | (?:-e|--editable)[ =]+(?P<editable>[^\s"']+)

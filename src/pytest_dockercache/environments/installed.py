@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ..image.index import OPAQUE, Kind, display
 from ..image.replay import View, split_code
 from ..image.sifting import KEEP_SUFFIXES, keeps
+from ..regexes import regex
 from .interpreters import interpreter
 
 __all__ = ["Environment", "Package", "environment", "holds_distributions", "normalised"]
@@ -167,7 +168,7 @@ def environment(view: View, prefix: str, before: Sequence[str] = ()) -> Environm
     )
 
 
-_MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
+_MODULE = regex(r"([A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
 
 
 def _modules(view: View, site: str) -> Iterator[str]:
@@ -243,9 +244,7 @@ def _conda_package(record: Mapping[str, Any]) -> Package:
 # --- Python's distributions ---------------------------------------------------------------------
 
 
-_METADATA = re.compile(
-    rb"[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?|egg/EGG-INFO/PKG-INFO)"
-)
+_METADATA = regex(rb"[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?|egg/EGG-INFO/PKG-INFO)")
 
 
 class _Distributions:

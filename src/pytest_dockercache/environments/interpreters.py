@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..image.replay import View
+from ..regexes import regex
 
 __all__ = ["Interpreter", "interpreter"]
 
@@ -28,7 +29,7 @@ class Interpreter:
     names: tuple[str, ...] = ()
 
 
-_LIBRARY = re.compile(r"(python|pypy)(\d+(?:\.\d+)?)(t?)")
+_LIBRARY = regex(r"(python|pypy)(\d+(?:\.\d+)?)(t?)")
 """``lib/python3.10``, ``lib/python3.13t`` of a free-threaded one, Debian's ``lib/python3``."""
 
 

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from ..errors import ConfigError, Unverifiable
+from ..regexes import regex
 
 __all__ = ["MatchSpec", "compare", "parse_package_url", "parse_spec", "version_matches"]
 
@@ -353,9 +354,7 @@ _BRACKET_KEYS = frozenset(
      "license", "license_family", "features", "track_features", "namespace", "optional", "extras",
      "flags")
 )  # fmt: skip
-_BRACKET_ITEM = re.compile(
-    r"\s*([\w-]+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|(\[[^\]]*\]|[^,\s\]]+))\s*,?"
-)
+_BRACKET_ITEM = regex(r"\s*([\w-]+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|(\[[^\]]*\]|[^,\s\]]+))\s*,?")
 
 
 def _without_brackets(text: str, written: str) -> tuple[str, dict[str, str]]:
@@ -380,7 +379,7 @@ def _without_brackets(text: str, written: str) -> tuple[str, dict[str, str]]:
     return (text[: section.start()] + text[section.end() :]).strip(), brackets
 
 
-_VERSION_AND_BUILD = re.compile(
+_VERSION_AND_BUILD = regex(
     r"""(.+?[^><!,|]?)             # the version does not end in an operator,
     (?:(?<![=!|,<>~])[ =]          # nor does the build's "=" or blank stand behind one
     ([^-=,|<>~()]+?))?$""",

@@ -12,6 +12,7 @@ from typing import Any
 from ..context.entries import ContextEntry
 from ..dockerfile import PlannedStep
 from ..errors import ConfigError
+from ..regexes import regex
 from .documents import YAML_SUFFIXES, content_of, load_toml, load_yaml, table, yaml_line
 from .flow import follow_files
 from .match_specs import MatchSpec, parse_package_url, parse_spec, version_matches
@@ -141,7 +142,7 @@ def _version(spec: MatchSpec) -> str:
     return f"=={spec.version}" if re.fullmatch(r"\d[\w.!+]*", spec.version) else spec.version
 
 
-_PYTHON = re.compile(r"(?:^\s*|::|/)python(?=[\s=<>!~\[(-]|$)", re.IGNORECASE)
+_PYTHON = regex(r"(?:^\s*|::|/)python(?=[\s=<>!~\[(-]|$)", re.IGNORECASE)
 
 
 def _spec(text: str, path: Path, line: int | None) -> MatchSpec | None:

@@ -15,6 +15,7 @@ from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
 from ..image import View
 from ..image.index import display
+from ..regexes import regex
 from ..shell.script import Word
 from .files import environment_files
 from .installed import holds_distributions
@@ -302,7 +303,7 @@ def _is_environment(view: View, prefix: str) -> bool:
     return f"{prefix}/pyvenv.cfg" in view or prefix in every_prefix(view)
 
 
-_WITHOUT_ENVIRONMENT = re.compile(
+_WITHOUT_ENVIRONMENT = regex(
     r"virtualenvs\.create\s+false|python\.use_venv\s+(?:false|0)|--system\b"
 )
 _WITHOUT_ENVIRONMENT_IF = {
@@ -339,7 +340,7 @@ def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
     return Word(text) if all(name in env for name in names) and "$" not in text else word
 
 
-_SETS_VARIABLES = re.compile(
+_SETS_VARIABLES = regex(
     r"\b(?:PATH|CONDA_PREFIX|CONDA_DEFAULT_ENV)=|(?:^|RUN|[;&(])\s*(?:source|\.)\s", re.MULTILINE
 )
 

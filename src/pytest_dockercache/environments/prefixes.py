@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from ..errors import Unverifiable
 from ..image.index import display
 from ..image.replay import View
+from ..regexes import regex
 
 __all__ = ["every_prefix", "find_prefix", "on_path", "prefixes", "program_prefix"]
 
@@ -141,7 +141,7 @@ def _short(prefix: str) -> str:
     return prefix.rpartition("/")[2] if _is_named(prefix) else prefix
 
 
-_SITE = re.compile(
+_SITE = regex(
     rb"(?P<prefix>.*?)/?\blib(?:64)?/(?:python[0-9.]+t?|pypy[0-9.]+)/(?:site|dist)-packages/"
     rb"[^/]+\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?|egg/EGG-INFO/PKG-INFO)"
 )

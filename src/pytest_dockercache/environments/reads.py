@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
 from .flow import StepView, relocated
@@ -46,7 +47,7 @@ _DOES_NOT_READ = frozenset(_MENTIONING.split())
 """Commands that mention a path without needing what is in the file."""
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", ".", "source"})
-_INTERPRETERS = re.compile(r"python[0-9.]*|pypy[0-9.]*|perl|ruby|node|nodejs|Rscript|php|julia|lua")
+_INTERPRETERS = regex(r"python[0-9.]*|pypy[0-9.]*|perl|ruby|node|nodejs|Rscript|php|julia|lua")
 _WALKS = frozenset({"cmake", "grep", "make", "run-parts", "tar"})
 """Commands that look for files below a directory that they are given."""
 
@@ -246,10 +247,10 @@ class _Reader:
                     yield from self._run(ending, command, path, depth + 1, shell=False)
 
 
-_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.MULTILINE)
+_IMPORT = regex(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.MULTILINE)
 
 
-_INCLUDE = re.compile(r"^[ ]*[-s]?include[ \t]+([^#\n]*)", re.MULTILINE)
+_INCLUDE = regex(r"^[ ]*[-s]?include[ \t]+([^#\n]*)", re.MULTILINE)
 
 
 def _edits_in_place(command: Command) -> bool:

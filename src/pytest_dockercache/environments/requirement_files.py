@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import ConfigError, Unverifiable
+from ..regexes import regex
 from .documents import content_of
 from .installed import normalised
 
@@ -182,9 +183,7 @@ def _is_below(path: Path, context: Path) -> bool:
     return path.resolve().is_relative_to(context.resolve())
 
 
-_PLACE = re.compile(
-    r"[\w+]+://|file:|\.{1,2}(?:/|\[|$)|[^\s;@]*/|.*\.(?:whl|tar\.gz|tar\.bz2|zip)$"
-)
+_PLACE = regex(r"[\w+]+://|file:|\.{1,2}(?:/|\[|$)|[^\s;@]*/|.*\.(?:whl|tar\.gz|tar\.bz2|zip)$")
 
 
 def _is_place(text: str) -> bool:
@@ -193,7 +192,7 @@ def _is_place(text: str) -> bool:
     return " @ " not in text and _PLACE.match(re.sub(r"\[[^\]/]*\]$", "", place)) is not None
 
 
-_BRINGS_NOTHING = re.compile(
+_BRINGS_NOTHING = regex(
     r"""-i | -f | --(?:
       index-url | pypi-url | extra-index-url | no-index | find-links | no-binary | only-binary
     | prefer-binary | require-hashes | hash | pre | trusted-host | use-feature | index-strategy

@@ -15,6 +15,7 @@ from functools import partial
 
 from ..dockerfile import PlannedStep, Transfer, declared
 from ..errors import DockerCacheError
+from ..regexes import regex
 from .editing_runs import appended, chain_at, joined, without_segment
 from .effects import Paths, effects_of
 from .reinstalling import Rewriting
@@ -182,10 +183,10 @@ def _holds_more(site: Site, path: str) -> bool:
 
 
 _NO_CACHE: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "pip": (re.compile(r"\bpip[0-9.]*\s+(?:install|wheel|download)\b"), "--no-cache-dir"),
+    "pip": (regex(r"\bpip[0-9.]*\s+(?:install|wheel|download)\b"), "--no-cache-dir"),
     # uv venv keeps what it asked the interpreter in the cache too.
     "uv": (
-        re.compile(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install|venv|export)\b"),
+        regex(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install|venv|export)\b"),
         "--no-cache",
     ),
 }
@@ -481,7 +482,7 @@ def _joined(draft: _Draft, first: int, second: int) -> _Draft:
     return removed.replaced(here, text, f"join line {shown[1]} to line {shown[0]}")
 
 
-_CHOWN = re.compile(r"(chown|chmod)\s+((?:-\S+\s+)*)(\S+)\s+(\S.*)\Z", re.DOTALL)
+_CHOWN = regex(r"(chown|chmod)\s+((?:-\S+\s+)*)(\S+)\s+(\S.*)\Z", re.DOTALL)
 
 
 def _owned(draft: _Draft, first: int, second: int) -> _Draft:
@@ -645,7 +646,7 @@ def _removed_paths(step: PlannedStep, segment: str) -> list[str] | None:
     ]
 
 
-_WRITES_IN_PLACE = re.compile(r"(sed|chmod|chown|chgrp|mv|touch|rm|mkdir|tee|truncate|patch|cd)\b")
+_WRITES_IN_PLACE = regex(r"(sed|chmod|chown|chgrp|mv|touch|rm|mkdir|tee|truncate|patch|cd)\b")
 """Commands that a mount, which is read-only, refuses."""
 
 

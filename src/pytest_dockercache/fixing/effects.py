@@ -18,6 +18,7 @@ from ..dockerfile import PlannedStep, declared
 from ..dockerfile.expansion import variables_in
 from ..environments.inputs import closure
 from ..environments.tools import Installation, recognised, runner_of
+from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
 from .inputs import inputs_of
@@ -246,14 +247,14 @@ _IN_PROJECT: Mapping[str, tuple[str, ...]] = {
 _SYSTEM_FILES = Paths(files=frozenset({SYSTEM}))
 _ENVIRONMENT_FILES = Paths(files=frozenset({SYSTEM, ENVIRONMENT}))
 
-_SETTINGS = re.compile(
+_SETTINGS = regex(
     r"/(etc|bin|sbin|lib|lib64|usr/(bin|sbin|lib|share|include|local/(lib|include|etc)))(/|\Z)"
     r"|/(root|home/[^/]+)/\.|/opt/(conda|mamba|miniconda\w*|micromamba)(/|\Z)"
 )
 """Places from which installers and system tools read by themselves."""
 
 
-_INSTALLER_SETTINGS = re.compile(
+_INSTALLER_SETTINGS = regex(
     r"\A(/root|/home/[^/]+|/etc|/opt/conda|)(/\.config/\w+|/\.pip|/\.conda)?/(pip\.conf|\.?condarc|"
     r"\.netrc|uv\.toml|\.npmrc|\.gitconfig|\.pydistutils\.cfg|\.mambarc)\Z"
     r"|\A/(etc/(apt|ssl|pki|passwd|group|environment|ld\.so\.conf\S*|profile\.d)|lib|usr/lib"
@@ -341,7 +342,7 @@ def _case_patterns(text: str) -> Iterator[str]:
         yield from (part.strip().strip("\"'") for part in found[1].split("|"))
 
 
-_OUTPUT = re.compile(r"(?:[0-9]|&)?>>?\|?\s*(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|()<>]+)")
+_OUTPUT = regex(r"(?:[0-9]|&)?>>?\|?\s*(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|()<>]+)")
 
 
 def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effects:
@@ -633,7 +634,7 @@ def _program(reader: _Reader, name: str, text: str) -> Effects:
     return Effects()
 
 
-_SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+)?(\w*sh)\b|(?!#!)")
+_SHEBANG = regex(r"#!\s*\S*?(?:env\s+)?(\w*sh)\b|(?!#!)")
 
 
 def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects:

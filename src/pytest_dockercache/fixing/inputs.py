@@ -11,6 +11,7 @@ from typing import Any
 
 from ..environments.documents import load_toml, load_yaml
 from ..errors import ConfigError, DockerCacheError
+from ..regexes import regex
 
 __all__ = ["Inputs", "inputs_of"]
 
@@ -84,7 +85,7 @@ def _is_bare(name: str) -> bool:
     return "." not in name.lstrip(".") and name != "Pipfile"
 
 
-_OPTION = re.compile(r"\s*(-r|--requirement|-c|--constraint|-e|--editable)[ =]?\s*(\S+)")
+_OPTION = regex(r"\s*(-r|--requirement|-c|--constraint|-e|--editable)[ =]?\s*(\S+)")
 
 
 def _of_requirements(path: str, lines: list[str], found: Inputs) -> Iterator[str]:

@@ -6,12 +6,13 @@ import posixpath
 import re
 
 from ..dockerfile.instructions import mounts
+from ..regexes import regex
 from .effects import effects_of
 from .site import Site
 
 __all__ = ["narrowed"]
 
-_MOUNT = re.compile(r"--mount=(\S+)")
+_MOUNT = regex(r"--mount=(\S+)")
 
 
 def narrowed(site: Site, position: int) -> tuple[str, tuple[str, ...]] | None:

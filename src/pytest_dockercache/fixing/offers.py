@@ -7,7 +7,6 @@ and never written.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..environments.tools import runner_of
 from ..errors import DockerCacheError
 from ..model import Edit, Fix
 from ..project import Project
+from ..regexes import regex
 from ..shell.running import step_commands
 from ..shell.script import Command
 from .contents import Hidden, Waste, without_bytecode, without_caches, without_hidden
@@ -123,8 +123,8 @@ def _bare(name: str) -> str:
     return name.rstrip("/")
 
 
-_VERSIONED = re.compile(r"\bgit\b|[_-](scm|vcs)\b|versioneer|versioningit|dunamai|\bpbr\b")
-_BUILDING = re.compile(r"(.*/)?(pyproject\.toml|setup\.(py|cfg)|[Mm]akefile|[^/]*\.(sh|mk|toml))")
+_VERSIONED = regex(r"\bgit\b|[_-](scm|vcs)\b|versioneer|versioningit|dunamai|\bpbr\b")
+_BUILDING = regex(r"(.*/)?(pyproject\.toml|setup\.(py|cfg)|[Mm]akefile|[^/]*\.(sh|mk|toml))")
 
 
 def _asks_git(command: Command) -> bool:

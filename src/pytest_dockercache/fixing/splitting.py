@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..regexes import regex
 from .site import Site
 
 __all__ = ["Chain", "Split", "chain_of", "splits"]
@@ -124,13 +125,13 @@ def _closing(text: str, position: int) -> int:
     return -1
 
 
-_CARRIED = re.compile(
+_CARRIED = regex(
     r"(cd|pushd|export|set|source|\.|umask)\s|[A-Za-z_]\w*=\S*\s*\Z"
     r"|(conda|micromamba|mamba) activate"
 )
 """Commands whose effect lasts for the rest of the script."""
 
-_CLEANING = re.compile(
+_CLEANING = regex(
     r"(conda|mamba|micromamba) clean\b|rm -r?f?r? (~|/root)/\.cache|rm -rf /var/lib/apt/lists|"
     r"(uv cache (clean|prune)|pip3? cache purge|apt-get clean)\b|find /[^|]* -delete\Z"
 )
@@ -171,10 +172,10 @@ def _short(text: str) -> str:
 
 
 _WITH_PROJECT: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\buv\s+sync\b"), "--no-install-project"),
-    (re.compile(r"\buv\s+sync\b"), "--no-install-workspace"),
-    (re.compile(r"\bpoetry\s+(?:-\S+\s+)*(?:install|sync)\b"), "--no-root"),
-    (re.compile(r"\bpdm\s+(?:install|sync)\b"), "--no-self"),
+    (regex(r"\buv\s+sync\b"), "--no-install-project"),
+    (regex(r"\buv\s+sync\b"), "--no-install-workspace"),
+    (regex(r"\bpoetry\s+(?:-\S+\s+)*(?:install|sync)\b"), "--no-root"),
+    (regex(r"\bpdm\s+(?:install|sync)\b"), "--no-self"),
 )
 
 

@@ -8,12 +8,13 @@ from typing import Literal
 
 from ..dockerfile import PlannedStep
 from ..environments.tools import reads_variable
+from ..regexes import regex
 from .effects import ENVIRONMENT, SYSTEM, Effects, Paths, effects_of
 from .site import Site
 
 __all__ = ["Conflict", "conflict"]
 
-_TOOL_VARIABLE = re.compile(
+_TOOL_VARIABLE = regex(
     r"^(REQUESTS|SSL|CURL|NPM|NODE|LD|CC|CXX|CFLAGS|PYTHON\w*)(_|$)|GIT_(SSH|CONFIG|ASKPASS|DIR)|"
     r"^(PATH|HOME|USER|SHELL|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+|"
     r"\w*_proxy|\w*_PROXY)$"

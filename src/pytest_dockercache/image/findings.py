@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..regexes import regex
 from .index import OPAQUE, Kind, LayerIndex, display
 from .replay import HiddenFile, How, View, split_code
 from .sums import Charge, Sum
@@ -67,9 +68,7 @@ def top_layers(layers: Sequence[LayerIndex], count: int) -> frozenset[int]:
 # --- bytecode -----------------------------------------------------------------------------------
 
 
-_LIBRARY = re.compile(
-    rb"(?:.*/)?(?:site-packages|dist-packages)|(?:.*?/)?lib(?:64)?/python\d[\d.]*t?"
-)
+_LIBRARY = regex(rb"(?:.*/)?(?:site-packages|dist-packages)|(?:.*?/)?lib(?:64)?/python\d[\d.]*t?")
 
 _SHARED = frozenset({b"etc", b"home", b"lib", b"media", b"mnt", b"opt", b"srv", b"tmp", b"usr",
                      b"var"})  # fmt: skip
@@ -124,7 +123,7 @@ def _tree(directory: bytes) -> bytes:
     return b"/".join(parts[: 2 if parts[0] in _SHARED else 1])
 
 
-_TAGGED = re.compile(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:\.opt-\w+)?\.pyc")
+_TAGGED = regex(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:\.opt-\w+)?\.pyc")
 """The name of bytecode that Python wrote for itself: sys.implementation.cache_tag is in it."""
 
 

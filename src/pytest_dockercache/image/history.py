@@ -13,6 +13,7 @@ from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import WHITESPACE, heredoc_mark, json_strings
 from ..errors import Unverifiable
 from ..model import shortened
+from ..regexes import regex
 from .layers import LAYER_INSTRUCTIONS, NOP, HistoryEntry
 
 __all__ = ["LayerLines", "map_layers_to_lines"]
@@ -102,9 +103,9 @@ def map_layers_to_lines(
 _BUILDKIT = " # buildkit"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _UNKNOWN = "\ue000"
-_ARGUMENTS = re.compile(r"\|\d+ [^\s=]+=")
-_CHECKSUMS = re.compile(r"(?:(?::[a-z0-9]{1,16})?:[0-9a-f]{32,128})+\Z")
-_METADATA = re.compile(r" ?\|[A-Za-z][A-Za-z-]*=[^|]*(?:\|[A-Za-z][A-Za-z-]*=[^|]*)*\Z")
+_ARGUMENTS = regex(r"\|\d+ [^\s=]+=")
+_CHECKSUMS = regex(r"(?:(?::[a-z0-9]{1,16})?:[0-9a-f]{32,128})+\Z")
+_METADATA = regex(r" ?\|[A-Za-z][A-Za-z-]*=[^|]*(?:\|[A-Za-z][A-Za-z-]*=[^|]*)*\Z")
 
 
 @dataclass(frozen=True)

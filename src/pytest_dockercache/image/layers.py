@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import InvalidImage, Unverifiable
+from ..regexes import regex
 from .documents import CONFIG, read_document
 from .index import Kind, LayerIndex, display
 from .replay import View, replay
@@ -133,7 +134,7 @@ class HistoryEntry:
         return nop[1].upper() if nop else "RUN"
 
 
-NOP = re.compile(r".*?#\(nop\)\s+([A-Za-z]+)", re.DOTALL)
+NOP = regex(r".*?#\(nop\)\s+([A-Za-z]+)", re.DOTALL)
 """How the classic builder writes an instruction that runs nothing."""
 
 LAYER_INSTRUCTIONS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})

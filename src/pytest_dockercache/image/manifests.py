@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError, InvalidImage
+from ..regexes import regex
 from .documents import DOCKER_MANIFEST, INDEX, MANIFEST, read_document
 from .layers import ImageConfig, parse_config
 from .tar import clean
 
 __all__ = ["Document", "Manifest", "blob_digest", "check_layers", "find_manifest"]
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_DIGEST = regex(r"sha256:([0-9a-f]{64})")
+_BLOB = regex(r"blobs/sha256/([0-9a-f]{64})")
 _MOST_IMAGES = 1000
 """The most manifests that an index may lead to: multi-platform images have about twenty."""
 _MOST_LAYERS = 1000

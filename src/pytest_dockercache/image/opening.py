@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, Unverifiable
+from ..regexes import regex
 from .archive import (
     Wanted,
     archive_contents,
@@ -23,7 +24,7 @@ from .store import KnownLayers, LayerStore
 
 __all__ = ["is_file_reference", "open_image"]
 
-_ARCHIVE = re.compile(r".*\.(tar|tar\.gz|tgz|tar\.zst|oci)", re.IGNORECASE)
+_ARCHIVE = regex(r".*\.(tar|tar\.gz|tgz|tar\.zst|oci)", re.IGNORECASE)
 
 
 def is_file_reference(ref: str | Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import struct
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..cache_home import cache_home, make_directory
+from ..regexes import regex
 from .index import LayerIndex
 
 __all__ = ["KnownLayers", "LayerStore", "default_directory"]
@@ -25,7 +25,7 @@ _MAGIC = b"dockercache layer %d\n" % _VERSION
 _LENGTHS = struct.Struct("<9Q")
 _COLUMNS = (("modes", "H"), ("uids", "I"), ("gids", "I"), ("sizes", "Q"), ("mtimes", "q"),
             ("groups", "I"))  # fmt: skip
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = regex(r"sha256:[0-9a-f]{64}")
 _BOUND = 512 << 20
 
 

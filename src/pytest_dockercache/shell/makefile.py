@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from ..regexes import regex
+
 __all__ = ["recipe_of"]
 
-_VARIABLE = re.compile(r"(?:export\s+|override\s+)?([\w.-]+)\s*(?:[:?+]{0,2}=)\s*(.*)")
-_RULE = re.compile(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;#]*)(?:;(.*))?")
-_REFERENCE = re.compile(r"\$\(([\w.-]+)\)|\$\{([\w.-]+)\}|\$\$")
+_VARIABLE = regex(r"(?:export\s+|override\s+)?([\w.-]+)\s*(?:[:?+]{0,2}=)\s*(.*)")
+_RULE = regex(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;#]*)(?:;(.*))?")
+_REFERENCE = regex(r"\$\(([\w.-]+)\)|\$\{([\w.-]+)\}|\$\$")
 
 
 def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str] = {}) -> str:

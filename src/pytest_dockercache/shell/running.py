@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
+from ..regexes import regex
 from .makefile import recipe_of
 from .script import Command, Word, commands, joined_path, known_text
 
@@ -91,7 +92,7 @@ def script_commands(
         yield from inside.executed(command, variables)
 
 
-_LOGIN = re.compile(r"--login\Z|-[a-zA-Z]*[li]")
+_LOGIN = regex(r"--login\Z|-[a-zA-Z]*[li]")
 """An option that makes a shell read the user's start files, which may activate anything."""
 
 

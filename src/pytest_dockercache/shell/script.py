@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 
 from ..dockerfile.expansion import Lexer, SubstitutionError
 from ..dockerfile.syntax import Heredoc
+from ..regexes import regex
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
 
-_OPERATORS = re.compile(r"&&|\|\||;;&|;;|;&|\|&|&>>|&>|[;&|()\n]")
-_REDIRECTION = re.compile(r"[0-9]*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>|&>")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
+_OPERATORS = regex(r"&&|\|\||;;&|;;|;&|\|&|&>>|&>|[;&|()\n]")
+_REDIRECTION = regex(r"[0-9]*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>|&>")
+_NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_ASSIGNMENT = regex(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
 _LEADING = frozenset(
     {
         "if",
@@ -584,7 +585,7 @@ class _Walk:
         return name in ("PATH", "PWD", "HOME", "HOSTNAME", "USER", "SHELL")
 
 
-_FINDS = re.compile(r"which|type|whereis")
+_FINDS = regex(r"which|type|whereis")
 
 
 def _output(ran: list[Command], directory: str | None) -> Word:

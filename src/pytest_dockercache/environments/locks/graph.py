@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ...errors import ConfigError
+from ...regexes import regex
 from ..installed import normalised
 from ..requirements import Requirements
 
@@ -110,7 +111,7 @@ def chosen(marker: str, active: Mapping[str, Collection[str]]) -> str:
     return _GROUP_TERM.sub(decided, marker)
 
 
-_GROUP_TERM = re.compile(
+_GROUP_TERM = regex(
     r"""\b(?P<first>extra)\s*(?P<is>==|!=)\s*(?P<q>["'])(?P<value>[^"']*)(?P=q)
     | (?P<r>["'])(?P<member>[^"']*)(?P=r)\s*(?P<in>in|not\ in)\s+
       (?P<second>extras|dependency_groups)\b

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...regexes import regex
 from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
 from ..selection import Selection
@@ -176,7 +177,7 @@ def active_environment(command: Command, run: Command) -> Word | None:
     return own or command.active
 
 
-_NO_PREFIXES = re.compile(r".*/\.local|.*/shims")
+_NO_PREFIXES = regex(r".*/\.local|.*/shims")
 
 
 def _prefix_of(program: Word, directory: str | None) -> Word | None:
@@ -192,7 +193,7 @@ def _prefix_of(program: Word, directory: str | None) -> Word | None:
     return joined_path(directory, replace(program, text=prefix))
 
 
-_PYTHON = re.compile(r"(python|pypy)[0-9.]*(\.exe)?|py")
+_PYTHON = regex(r"(python|pypy)[0-9.]*(\.exe)?|py")
 
 
 def module_run(command: Command) -> Command:
@@ -266,7 +267,7 @@ def package_name(text: str) -> str:
     return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
 
 
-_ARCHIVE = re.compile(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
+_ARCHIVE = regex(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
 
 
 def is_archive(path: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
 from ..selection import conda_lock_selection
@@ -187,7 +188,7 @@ def _comparable(path: Path) -> bool:
         return False
 
 
-_INSTALLER = re.compile(
+_INSTALLER = regex(
     r"(?:mini|ana)(?:conda|forge)\d*\b.*\.(?:sh|exe)|(?:micro)?mambaforge\b.*\.sh", re.IGNORECASE
 )
 """What the files are called that install conda."""
@@ -195,18 +196,18 @@ _INSTALLER = re.compile(
 
 TOOL = Tool(
     name="conda",
-    programs=re.compile(
+    programs=regex(
         r"(?:conda|mamba|micromamba)[0-9]*(?:\.exe)?|conda-env|conda-lock|(?:ana)?conda-project"
         rf"|create-env|(?i:{_INSTALLER.pattern})"
     ),
     caches=known_layouts("conda"),
     reads=_reads,
     conventional=("environment.yml", "environment.yaml"),
-    manifests=re.compile(r"environment.*\.ya?ml|conda.*\.ya?ml|\.?(conda|mamba)rc"),
+    manifests=regex(r"environment.*\.ya?ml|conda.*\.ya?ml|\.?(conda|mamba)rc"),
     comments={r"(^|/)\.?(conda|mamba)rc$": "#"},
     comparable=_comparable,
-    variables=re.compile(r"(CONDA|MAMBA|MICROMAMBA)(_\w*)?|CONDARC|MAMBARC"),
-    places=re.compile(r"conda|mamba"),
+    variables=regex(r"(CONDA|MAMBA|MICROMAMBA)(_\w*)?|CONDARC|MAMBARC"),
+    places=regex(r"conda|mamba"),
     runner=Runner(
         "-n --name -p --prefix --cwd -f -r --root-prefix -a --attach -e --env --label",
         environment="-n --name -p --prefix",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files
@@ -36,11 +35,11 @@ def _hatch(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="hatch",
-    programs=re.compile(r"hatch"),
-    environments=re.compile(r".*/hatch/env/virtual/.+"),
+    programs=regex(r"hatch"),
+    environments=regex(r".*/hatch/env/virtual/.+"),
     reads=_hatch,
     conventional=("pyproject.toml", "hatch.toml"),
-    manifests=re.compile(r"hatch\.toml|pyproject\.toml"),
-    variables=re.compile(r"HATCH(_\w*)?"),
+    manifests=regex(r"hatch\.toml|pyproject\.toml"),
+    variables=regex(r"HATCH(_\w*)?"),
     runner=Runner("-e --env -p --project", installs=True),
 )

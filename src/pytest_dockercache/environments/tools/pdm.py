@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command, Word
 from ..selection import pdm_selection
@@ -50,14 +50,14 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="pdm",
-    programs=re.compile(r"pdm"),
+    programs=regex(r"pdm"),
     caches=known_layouts("pdm"),
-    environments=re.compile(r".*/\.venv|.*/pdm/venvs/[^/]+|.*/__pypackages__/[^/]+"),
+    environments=regex(r".*/\.venv|.*/pdm/venvs/[^/]+|.*/__pypackages__/[^/]+"),
     reads=_pdm,
     conventional=("pdm.lock", "pyproject.toml"),
-    manifests=re.compile(r"\.?pdm\.(lock|toml)|pyproject\.toml|\.(python-version|pdm-python)"),
+    manifests=regex(r"\.?pdm\.(lock|toml)|pyproject\.toml|\.(python-version|pdm-python)"),
     comments={r"(^|/)pdm\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "pdm.lock",
-    variables=re.compile(r"PDM(_\w*)?"),
+    variables=regex(r"PDM(_\w*)?"),
     runner=Runner("-p --project -s --site-packages -e --env"),
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.script import Command, Word, joined_path
 from ..selection import pip_selection
 from .command_lines import (
@@ -216,19 +217,19 @@ def _comparable(path: Path) -> bool:
 
 TOOL = Tool(
     name="pip",
-    programs=re.compile(r"pip[0-9.]*|pip-sync|piptools|pip-compile|pip-tools|setup\.py"),
+    programs=regex(r"pip[0-9.]*|pip-sync|piptools|pip-compile|pip-tools|setup\.py"),
     caches=known_layouts("pip"),
     reads=_reads,
     conventional=("requirements.txt",),
-    manifests=re.compile(
+    manifests=regex(
         r"(.*-)?requirements.*\.(txt|in)|constraints.*\.txt|setup\.(py|cfg)|pyproject\.toml"
         r"|pip\.conf"
     ),
-    kept=re.compile(r"(.*/)?(requirements|constraints)/(.*/)?[^/]*\.(txt|in)"),
+    kept=regex(r"(.*/)?(requirements|constraints)/(.*/)?[^/]*\.(txt|in)"),
     comments={
         r"(requirements|constraints)[^/]*\.(txt|in)$|requirements/[^/]*\.(txt|in)$": "#",
         r"(^|/)pip\.conf$": "#",
     },
     comparable=_comparable,
-    variables=re.compile(r"PIP(_\w*)?"),
+    variables=regex(r"PIP(_\w*)?"),
 )

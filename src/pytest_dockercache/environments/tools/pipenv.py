@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
 from ..selection import pipenv_selection
@@ -45,14 +45,14 @@ def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="pipenv",
-    programs=re.compile(r"pipenv"),
+    programs=regex(r"pipenv"),
     caches=known_layouts("pipenv"),
-    environments=re.compile(r".*/\.venv|.*/virtualenvs/[^/]+"),
+    environments=regex(r".*/\.venv|.*/virtualenvs/[^/]+"),
     reads=_pipenv,
     conventional=("Pipfile", "Pipfile.lock"),
-    manifests=re.compile(r"pipfile(\.lock)?"),
+    manifests=regex(r"pipfile(\.lock)?"),
     comments={r"(^|/)pipfile$": "#"},
     comparable=lambda path: path.name.lower() == "pipfile.lock",
-    variables=re.compile(r"PIPENV(_\w*)?"),
+    variables=regex(r"PIPENV(_\w*)?"),
     runner=Runner(""),
 )

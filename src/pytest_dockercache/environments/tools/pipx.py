@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.script import Command, Word
 from .command_lines import Installation, arguments, is_local, package_name, read_files
 from .pip import VALUED, project_files
@@ -38,7 +37,7 @@ def _named_install(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="pipx",
-    programs=re.compile(r"pipx|easy_install"),
+    programs=regex(r"pipx|easy_install"),
     reads=_named_install,
-    variables=re.compile(r"PIPX(_\w*)?"),
+    variables=regex(r"PIPX(_\w*)?"),
 )

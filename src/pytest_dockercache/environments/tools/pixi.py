@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command, Word, joined_path
 from ..selection import EVERYTHING, pixi_selection
@@ -93,15 +93,15 @@ def _pixi_files(directory: str | None, given: Arguments) -> Paths:
 
 TOOL = Tool(
     name="pixi",
-    programs=re.compile(r"pixi"),
+    programs=regex(r"pixi"),
     caches=known_layouts("pixi"),
-    environments=re.compile(r".*/\.pixi/envs/[^/]+"),
+    environments=regex(r".*/\.pixi/envs/[^/]+"),
     reads=_pixi,
     conventional=("pixi.lock", "pixi.toml"),
-    manifests=re.compile(r"pixi\.(lock|toml)|pyproject\.toml"),
+    manifests=regex(r"pixi\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)pixi\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "pixi.lock",
-    variables=re.compile(r"PIXI(_\w*)?"),
-    places=re.compile(r"\.pixi\b"),
+    variables=regex(r"PIXI(_\w*)?"),
+    places=regex(r"\.pixi\b"),
     runner=Runner("-e --environment --manifest-path --platform", installs=True),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command, joined_path
 from ..selection import EVERYTHING, poetry_selection
@@ -75,14 +75,14 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="poetry",
-    programs=re.compile(r"poetry"),
+    programs=regex(r"poetry"),
     caches=known_layouts("poetry"),
-    environments=re.compile(r".*/\.venv|.*/virtualenvs/[^/]+"),
+    environments=regex(r".*/\.venv|.*/virtualenvs/[^/]+"),
     reads=_poetry,
     conventional=("poetry.lock", "pyproject.toml"),
-    manifests=re.compile(r"poetry\.(lock|toml)|pyproject\.toml"),
+    manifests=regex(r"poetry\.(lock|toml)|pyproject\.toml"),
     comments={r"(^|/)poetry\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "poetry.lock",
-    variables=re.compile(r"POETRY(_\w*)?"),
+    variables=regex(r"POETRY(_\w*)?"),
     runner=Runner("-C --directory -P --project"),
 )

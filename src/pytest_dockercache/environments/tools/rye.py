@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.script import Command
 from .command_lines import Installation, arguments, conventional_files, package_name
 from .table import Tool
@@ -28,10 +27,10 @@ def _rye(command: Command, step: PlannedStep) -> Installation | None:
 
 TOOL = Tool(
     name="rye",
-    programs=re.compile(r"rye"),
-    environments=re.compile(r".*/\.venv"),
+    programs=regex(r"rye"),
+    environments=regex(r".*/\.venv"),
     reads=_rye,
     conventional=("requirements.lock", "pyproject.toml"),
-    manifests=re.compile(r"requirements(-dev)?\.lock|pyproject\.toml|\.python-version"),
-    variables=re.compile(r"RYE(_\w*)?"),
+    manifests=regex(r"requirements(-dev)?\.lock|pyproject\.toml|\.python-version"),
+    variables=regex(r"RYE(_\w*)?"),
 )

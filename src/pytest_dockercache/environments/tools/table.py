@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...context.comments import CommentSyntax
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
 from .command_lines import Installation, active_environment, module_run, with_fed_files
@@ -40,7 +41,7 @@ __all__ = [
     "tools",
 ]
 
-_NEVER = re.compile(r"(?!)")
+_NEVER = regex(r"(?!)")
 
 
 def _reads_nothing(command: Command, step: PlannedStep) -> Installation | None:
@@ -158,7 +159,7 @@ def is_comparable(path: Path) -> bool:
     return any(tool.comparable(path) for tool in tools())
 
 
-_ANY_INSTALLER = re.compile(
+_ANY_INSTALLER = regex(
     r"(PYTHON|VIRTUAL_ENV|REQUESTS|SSL|CURL)(_\w*)?"
     r"|PATH|HOME|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+"
     r"|CC|CXX|FC|LD|AR|([CF]|CXX|CPP|LD|MAKE)FLAGS|CPATH|(LD_)?LIBRARY_PATH|PKG_CONFIG_PATH"
@@ -182,7 +183,7 @@ def reads_variable(name: str, text: str | None = None) -> bool:
     return any(not tool.foreign or any(map(tool.programs.fullmatch, words)) for tool in reading)
 
 
-_ANY_PLACE = re.compile(r"envs?\b|site-packages|/lib/python|\.local\b")
+_ANY_PLACE = regex(r"envs?\b|site-packages|/lib/python|\.local\b")
 
 
 def is_installed_place(path: str) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
 from ..selection import Selection, pip_selection, uv_selection
@@ -143,15 +143,15 @@ def _run_selection(given: Arguments, environment: Mapping[str, str]) -> Selectio
 
 TOOL = Tool(
     name="uv",
-    programs=re.compile(r"uv"),
+    programs=regex(r"uv"),
     caches=known_layouts("uv"),
-    environments=re.compile(r".*/\.venv"),
+    environments=regex(r".*/\.venv"),
     reads=_uv,
     conventional=("uv.lock", "requirements.txt", "pyproject.toml"),
-    manifests=re.compile(r"uv\.(lock|toml)|pyproject\.toml|\.python-versions?"),
+    manifests=regex(r"uv\.(lock|toml)|pyproject\.toml|\.python-versions?"),
     comments={r"(^|/)uv\.lock$": "#"},
     comparable=lambda path: path.name.lower() == "uv.lock",
-    variables=re.compile(r"UV(_\w*)?"),
+    variables=regex(r"UV(_\w*)?"),
     runner=Runner(
         "--project --directory --extra --group --only-group --with --with-requirements "
         "-p --python --package --env-file --index --default-index --no-group --no-extra",
