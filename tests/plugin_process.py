@@ -15,7 +15,12 @@ COMMAND = (sys.executable, "-m", "pytest", "--dockercache")
 
 def environment(**more: str) -> dict[str, str]:
     """The environment without what this pytest tells its own processes, and what a test adds."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        # The job that runs these tests is not told of the projects that they run pytest in.
+        if not name.startswith("PYTEST") and name not in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+    }
     return {**kept, **more}
 
 

@@ -10,7 +10,13 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
     ("keep", "flag", None, "keep the images that were built, and say their names"),
     ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
-    ("report", "list", "TYPE:PATH", "write a report: json:PATH (repeatable)"),
+    (
+        "report",
+        "list",
+        "TYPE:PATH",
+        "write a report: json, md, html, sarif, codequality or annotations; none turns off what "
+        "GitHub Actions shows by default (repeatable; the path - is the standard output)",
+    ),
     (
         "engine",
         "text",

@@ -38,7 +38,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{PRODUCT}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".xdg"))
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    for name in ("DOCKER_CONTEXT", "PYTEST_ADDOPTS", "CI", "BUILD_NUMBER", "FORCE_COLOR"):
+    hosts = ("CI", "BUILD_NUMBER", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+    for name in ("DOCKER_CONTEXT", "PYTEST_ADDOPTS", *hosts):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     files = {

@@ -18,9 +18,6 @@ from ..project import Settings
 
 __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
 
-REPORTS = ("json",)
-LATER_REPORTS = ("md", "html")
-
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -58,10 +55,10 @@ class ImageChoice:
 
 @dataclass(frozen=True)
 class ReportChoice:
-    """A report to write at the end: its type and its absolute path."""
+    """A report to write at the end: its type, and its absolute path, None for standard output."""
 
     kind: str
-    path: Path
+    path: Path | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,7 @@ class Options:
     """Every option, checked.
 
     ``given`` is True if ``--dockercache`` is on the command line.
+    ``hosted_reports`` is False where what a CI host gets unasked is turned off.
     ``env_step_given`` is how ``settings.env_step`` was given, for messages.
     """
 
@@ -79,6 +77,7 @@ class Options:
     keep: bool = False
     skip: frozenset[str] = frozenset()
     reports: tuple[ReportChoice, ...] = ()
+    hosted_reports: bool = True
     dockerfiles: tuple[DockerfileChoice, ...] = ()
     images: tuple[ImageChoice, ...] = ()
     env_step_given: str = ""
@@ -172,6 +171,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
     )
     images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")
+    reports = reader.values("report")
     return Options(
         settings=settings,
         check_settings=check_settings,
@@ -179,7 +179,8 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         strict=reader.flag("strict"),
         keep=reader.flag("keep"),
         skip=_skipped(reader.values("skip"), checks),
-        reports=tuple(_report(value) for value in reader.values("report")),
+        reports=_reports(reports),
+        hosted_reports=all(value.text.strip() != "none" for value in reports),
         dockerfiles=tuple(_dockerfile(value) for value in reader.values("dockerfile")),
         images=tuple(dict.fromkeys(images)),
         env_step_given=_given(reader.value("env-step")),
@@ -286,18 +287,22 @@ def _skipped(values: tuple[_Value, ...], checks: tuple[str, ...]) -> frozenset[s
     return frozenset(skipped)
 
 
+def _reports(values: tuple[_Value, ...]) -> tuple[ReportChoice, ...]:
+    asked = (_report(value) for value in values if value.text.strip() != "none")
+    return tuple(dict.fromkeys(asked))
+
+
 def _report(value: _Value) -> ReportChoice:
+    from ..report.writing import TYPES
+
     kind, colon, path = value.text.partition(":")
-    if kind in LATER_REPORTS and colon:
-        raise ConfigError(
-            f"{value.name}={value.text}: report type {kind} is not available yet; "
-            f"valid: {_list(REPORTS)}"
-        )
-    if kind not in REPORTS or not path:
+    if kind not in TYPES or not path:
         raise value.wrong(
             f"unknown report type {kind}" if colon else "not of the form TYPE:PATH",
-            f"valid: {', '.join(f'{name}:PATH' for name in REPORTS)}",
+            f"valid: {', '.join(f'{name}:PATH' for name in TYPES)}, none",
         )
+    if path == "-":
+        return ReportChoice(kind, None)
     return ReportChoice(kind, _writable(value, value.path(path)))
 
 

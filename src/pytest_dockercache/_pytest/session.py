@@ -7,6 +7,7 @@ only judges. Without pytest-xdist the only process is the controller.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,12 @@ from ..presentable import presentable
 from ..report import CheckResult, SessionReport, terminal
 from ..runs import Leftovers, Run
 from .header import header
+from .hosting import annotated_by_another, hosted
 from .items import CheckItem, DockerfileCollector
 from .judging import SessionJudge
 from .outcomes import cut_our_frames, first_line, place_report, translated
 from .refusals import nothing_to_do
-from .session_report import session_report, write_reports
+from .session_report import Written, session_report, write_reports
 from .sharing import tell_result, told_result
 
 if TYPE_CHECKING:
@@ -193,7 +195,7 @@ class ControllerPlugin(SessionPlugin):
         self._finished = False
         self._report: SessionReport | None = None
         self._complaint: str | None = None
-        self._unwritten: tuple[str, ...] = ()
+        self._written = Written()
 
     def _open_run(self) -> Run:
         return Run.start()
@@ -262,7 +264,7 @@ class ControllerPlugin(SessionPlugin):
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._finish()
         passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if self._unwritten and session.exitstatus in passed:
+        if self._written.failed and session.exitstatus in passed:
             # Who asked for a report and finds none, or an old one, must not see a green run.
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -280,7 +282,10 @@ class ControllerPlugin(SessionPlugin):
         # Without a run the report is an empty one: that of an earlier session must not be
         # taken for one of this.
         report = self._report or SessionReport(engine=None, images=())
-        self._unwritten = write_reports(report, self.judge.options.reports)
+        options = self.judge.options
+        annotated = annotated_by_another(self._config, os.environ)
+        host = hosted(options, os.environ)
+        self._written = write_reports(report, options, host, annotated=annotated)
 
     def _finished_run(self) -> SessionReport:
         judge = self.judge
@@ -293,9 +298,17 @@ class ControllerPlugin(SessionPlugin):
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print the tables, and what was left behind."""
-        for text in (self._complaint, *self._unwritten):
+        for text in (self._complaint, *self._written.failed):
             if text is not None:
                 terminalreporter.write_line(f"ERROR: {presentable(text)}", red=True)
+        for text in self._written.unasked:
+            terminalreporter.write_line(presentable(text), yellow=True)
+        self._print_tables(terminalreporter)
+        if self._written.printed:
+            terminalreporter.ensure_newline()
+            terminalreporter.write(self._written.printed, flush=True)
+
+    def _print_tables(self, terminalreporter: TerminalReporter) -> None:
         if self._report is None or self._config.get_verbosity() < -1:
             return
         lines = list(terminal.summary(self._report, self._config.get_terminal_writer().fullwidth))

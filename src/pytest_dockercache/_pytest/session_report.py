@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import checks
@@ -13,14 +13,15 @@ from ..checks.layer_summary import recall_layers
 from ..errors import DockerCacheError
 from ..model import BuildSpec
 from ..report import CheckResult, FixReport, ImageReport, SessionReport
-from ..report import json as json_report
+from ..report.writing import append_summary, rendered, write
 from . import sharing
+from .hosting import Hosted
 from .judging import SessionJudge
-from .options import ReportChoice
+from .options import Options
 from .outcomes import first_line
 from .targets import Target
 
-__all__ = ["session_report", "write_reports"]
+__all__ = ["Written", "session_report", "write_reports"]
 
 
 def session_report(judge: SessionJudge, results: Mapping[str, CheckResult]) -> SessionReport:
@@ -52,17 +53,55 @@ def _proven(
         judge.progress.close()
 
 
-def write_reports(report: SessionReport, choices: tuple[ReportChoice, ...]) -> tuple[str, ...]:
-    """Write what was asked for, and return what could not be written, a line each."""
-    unwritten = []
-    for choice in choices:
+@dataclass(frozen=True)
+class Written:
+    """What came of a session's reports.
+
+    ``printed`` is for the standard output; ``failed`` says what could not be
+    written, and ``unasked`` the same of what nobody had asked for.
+    """
+
+    printed: str = ""
+    failed: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+
+
+def write_reports(
+    report: SessionReport, options: Options, host: Hosted, *, annotated: bool = False
+) -> Written:
+    """Write what was asked for, and what the CI host gets unasked if anything was judged.
+
+    ``annotated`` says that another plugin annotates the failures (not the errors) already.
+    """
+    printed, failed, unasked = [], [], []
+    for choice in options.reports:
+        if choice.path is None:
+            printed.append(_printed(choice.kind, report, annotated=annotated))
+            continue
         try:
-            json_report.write(report, choice.path)
+            write(choice.kind, report, choice.path)
         except OSError as problem:
             said = problem.strerror or str(problem)
             where = f"--dockercache-report={choice.kind}:{choice.path}"
-            unwritten.append(f"{where}: the report could not be written: {said}")
-    return tuple(unwritten)
+            failed.append(f"{where}: the report could not be written: {said}")
+    judged = any(image.checks for image in report.images)
+    if host.summary is not None and judged:
+        try:
+            append_summary(report, host.summary)
+        except OSError as problem:
+            said = problem.strerror or str(problem)
+            unasked.append(f"the job's summary could not be written: {said}")
+    if host.annotations and judged:
+        printed.append(_printed("annotations", report, annotated=annotated))
+    return Written("".join(printed), tuple(failed), tuple(unasked))
+
+
+def _printed(kind: str, report: SessionReport, *, annotated: bool) -> str:
+    if kind == "annotations" and annotated:
+        from ..report.annotations import render
+
+        return render(report, only_errors=True)
+    return rendered(kind, report)
 
 
 def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator[ImageReport]:
@@ -97,6 +136,8 @@ def _inspected(
     return ImageReport(
         node=target.node,
         dockerfile=judge.shown(spec.dockerfile) if spec.dockerfile.is_file() else None,
+        file=_from_repository(judge, spec.dockerfile) if spec.dockerfile.is_file() else None,
+        text=_text_of(spec.dockerfile),
         context=judge.shown(spec.context),
         target=spec.target,
         platform=spec.platform,
@@ -116,6 +157,8 @@ def _image(
     report = ImageReport(
         node=node,
         dockerfile=judge.shown(spec.dockerfile),
+        file=_from_repository(judge, spec.dockerfile),
+        text=_text_of(spec.dockerfile),
         context=judge.shown(spec.context),
         target=spec.target,
         build_args=spec.build_args,
@@ -140,3 +183,20 @@ def _image(
         if (took := subject.seconds(step)) is not None
     }
     return replace(report, builds=builds, source=source, seconds=seconds)
+
+
+def _from_repository(judge: SessionJudge, path: Path) -> str:
+    """A path from the root of the repository on, which code hosts know; absolute outside of it."""
+    root = judge.config.rootpath
+    repository = next((place for place in (root, *root.parents) if (place / ".git").exists()), root)
+    try:
+        return path.relative_to(repository).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _text_of(dockerfile: Path) -> str:
+    try:
+        return dockerfile.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""

@@ -228,7 +228,7 @@ def applied(patch: str, texts: Mapping[str, str | None]) -> dict[str, str]:
     ValueError where a hunk's lines are not found.
     """
     made: dict[str, str] = {}
-    for path, hunks in _read_patch(patch):
+    for path, hunks in read_patch(patch):
         lines = _physical(made.get(path) or texts.get(path) or "")
         for old, new, near in hunks:
             lines = _with_hunk(lines, old, new, near, path)
@@ -236,12 +236,13 @@ def applied(patch: str, texts: Mapping[str, str | None]) -> dict[str, str]:
     return made
 
 
-_Hunk = tuple[list[str], list[str], int]
+Hunk = tuple[list[str], list[str], int]
+"""The lines before and after, each with its newline, and the first line (from 1) of the former."""
 
 
-def _read_patch(patch: str) -> list[tuple[str, list[_Hunk]]]:
-    """The files of a patch, each with its hunks: the lines before and after, and where."""
-    files: list[tuple[str, list[_Hunk]]] = []
+def read_patch(patch: str) -> list[tuple[str, list[Hunk]]]:
+    """The files of a patch of :func:`patch_of`, each with its hunks."""
+    files: list[tuple[str, list[Hunk]]] = []
     before = ""
     left = [0, 0]
     for line in _physical(patch):

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["require_writable", "write_text"]
+__all__ = ["append_text", "require_writable", "write_text"]
 
 
 def require_writable(path: Path) -> None:
@@ -74,6 +74,12 @@ def write_text(path: Path, text: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add a text to the end of a file, which is made if it is not there. Raises OSError."""
+    with path.open("ab") as file:
+        file.write(text.encode("utf-8", errors="replace"))
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -44,6 +44,11 @@ class Ending:
     fix: Fix | None = None
 
     @property
+    def verdict(self) -> str:
+        """The first line of the text as pytest shows it."""
+        return self.said.partition("\n")[0].rstrip()
+
+    @property
     def said(self) -> str:
         """The text as pytest shows it: that of a skip begins with its kind."""
         if self.skip is None:
@@ -76,6 +81,8 @@ class ImageReport:
     """One Dockerfile and target, or an image that was already built: builds, layers and checks.
 
     Paths are as reports show them: relative to the root where they can be.
+    ``file`` is the Dockerfile from the root of the repository on (POSIX), as
+    code hosts name it; ``text`` what stands in it.
     ``image`` is the reference of an image that was looked into and not built;
     ``dockerfile`` is then None where none lies beside it. ``source`` is the
     context path that the source edit changes; ``seconds`` how long a step's
@@ -95,6 +102,8 @@ class ImageReport:
     checks: tuple[CheckResult, ...] = ()
     source: str | None = None
     seconds: Mapping[int, float] = field(default_factory=dict)
+    file: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)

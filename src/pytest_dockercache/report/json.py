@@ -1,19 +1,18 @@
-"""The machine-readable report: one JSON document, ``schema`` 2, and how it is written."""
+"""The machine-readable report: one JSON document, ``schema`` 2."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..checks.layer_summary import LayerSummary
 from ..model import Build, Edit, FileGroup, Reason, Step
 from ..presentable import presentable
-from .files import write_text
 from .findings import CheckResult, ImageReport, SessionReport
+from .pages import page_of
 
-__all__ = ["SCHEMA", "document", "write"]
+__all__ = ["SCHEMA", "document", "render"]
 
 SCHEMA = 2
 """Raised when a key changes its meaning or goes; new keys may come within a schema."""
@@ -31,9 +30,9 @@ def document(session: SessionReport) -> dict[str, Any]:
     }
 
 
-def write(session: SessionReport, path: Path) -> None:
-    """Write the report to a file, a device or a pipe. Raises OSError."""
-    write_text(path, json.dumps(_presentable(document(session))))
+def render(session: SessionReport) -> str:
+    """The report as text."""
+    return json.dumps(_presentable(document(session)))
 
 
 def _presentable(value: Any) -> Any:
@@ -133,6 +132,7 @@ def _check(check: CheckResult) -> dict[str, Any]:
     return {
         "id": check.id,
         "nodeid": check.nodeid,
+        "page": page_of(check.id),
         "outcome": ending.outcome,
         "skip": ending.skip,
         "line": None if ending.outcome == "passed" else ending.line,

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from ..cache import is_rebuilt
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo, Status, Step, megabytes, shortened
+from ..model import Build, EngineInfo, Step, megabytes, shortened
 from ..presentable import presentable
 from ..runs import Leftovers
 from .findings import FixReport, ImageReport, SessionReport
+from .rebuilds import (
+    State,
+    duration,
+    ending,
+    first_build,
+    shown_steps,
+    source_rebuild,
+    state_of,
+)
+from .weights import COLUMNS, layer_rows
 
 __all__ = ["Line", "duration", "engine_line", "live_line", "started_line", "summary"]
 
@@ -20,17 +28,13 @@ Line = tuple[tuple[str, Mapping[str, bool]], ...]
 _PLAIN: Mapping[str, bool] = {}
 _BOLD: Mapping[str, bool] = {"bold": True}
 _WARNING: Mapping[str, bool] = {"yellow": True}
-_COLOURS: Mapping[Status, Mapping[str, bool]] = {
+_COLOURS: Mapping[State, Mapping[str, bool]] = {
     "hit": {"green": True},
     "miss": {"yellow": True},
     "unknown": {"purple": True},
-    "not-reached": {"light": True},
-}
-_WORDS: Mapping[Status, str] = {
-    "hit": "hit",
-    "miss": "miss",
-    "unknown": "unknown",
-    "not-reached": "not reached",
+    "not reached": {"light": True},
+    "below": {"light": True},
+    "": _PLAIN,
 }
 _LINE, _STATUS, _SECONDS, _SIZE = 4, 11, 8, 8
 _WIDEST = 110
@@ -113,10 +117,10 @@ def _title(image: ImageReport, engine: EngineInfo | None) -> str:
 
 
 def _table(image: ImageReport, width: int) -> Iterator[Line]:
-    first = next((build for build in image.builds if not build.edits), None)
-    after = _source_rebuild(image)
+    first = first_build(image)
+    after = source_rebuild(image)
     builds = [build for build in (first, after) if build is not None]
-    steps = _shown_steps(builds)
+    steps = shown_steps(builds)
     if steps:
         room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
         head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
@@ -124,7 +128,7 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
     for step in steps:
         yield _row(step, first, after, image.seconds.get(step.line), room)
     if first is not None and first.outcome == "failed":
-        yield ((f"first build: {_ending(first)}", _WARNING),)
+        yield ((f"first build: {ending(first)}", _WARNING),)
     if after is not None:
         yield ((_after("edit:", after, width), _PLAIN),)
     for build in image.builds:
@@ -133,26 +137,6 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
     for build in image.builds:
         for warning in build.warnings:
             yield ((shortened(warning, width), _WARNING),)
-
-
-def _shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
-    """The steps of the longest build, without those that only change the image's settings.
-
-    BuildKit has no vertex for ENV, LABEL, CMD and the like: not even a
-    complete build reaches them.
-    """
-    if not builds:
-        return ()
-    settings = {
-        step.line
-        for build in builds
-        if build.outcome == "built"
-        for step in build.with_status("not-reached")
-    }
-    longest = max(builds, key=lambda build: len(build.steps))
-    return tuple(
-        step for step in longest.steps if step.line not in settings or step.instruction == "FROM"
-    )
 
 
 def _after(word: str, build: Build, width: int) -> str:
@@ -166,20 +150,8 @@ def _after(word: str, build: Build, width: int) -> str:
     if build.outcome == "failed" and not missed:
         what = ""
     more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""
-    ending = f"{more}, {_ending(build)}{what}"
-    return f"{word} {shortened(str(build.edits[0]), width - len(word) - 1 - len(ending))}{ending}"
-
-
-def _source_rebuild(image: ImageReport) -> Build | None:
-    """The build after the source edit, else after the first edit that there was."""
-    edited = [build for build in image.builds if build.edits]
-    of_source = [
-        build
-        for build in edited
-        if image.source and any(edit.context_path == image.source for edit in build.edits)
-    ]
-    complete = [build for build in of_source if build.outcome == "built"]
-    return next(iter(complete or of_source or edited), None)
+    rest = f"{more}, {ending(build)}{what}"
+    return f"{word} {shortened(str(build.edits[0]), width - len(word) - 1 - len(rest))}{rest}"
 
 
 def _row(
@@ -196,53 +168,21 @@ def _row(
 
 
 def _status(step: Step, build: Build | None) -> Line:
-    same = [] if build is None else [other for other in build.steps if other.line == step.line]
-    status: Status | None = same[0].status if same else None
-    if step.instruction == "FROM" and status != "miss":
-        status = None  # a base is not built: whether the builder calls it cached means nothing
-    word = "" if status is None else _WORDS[status]
-    if status == "not-reached" and is_rebuilt(same[0]):
-        word = "below"
-    if status == "miss" and step.role == "environment" and build is not None and build.edits:
-        return ((f"{'MISS':<{_STATUS}} ", {"red": True, "bold": True}),)
-    colour = _PLAIN if status is None else _COLOURS[status]
-    return ((word, colour), (" " * (_STATUS + 1 - len(word)), _PLAIN))
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the table of layers: what stands in its first two columns, and the layers."""
-
-    place: str
-    text: str
-    layers: tuple[LayerSummary, ...]
-    own: bool = True
-
-    def total(self, of: str) -> int:
-        return sum(getattr(layer, of) for layer in self.layers)
-
-    @property
-    def hidden_by(self) -> str:
-        lines = sorted({line for layer in self.layers for line in layer.hidden_by})
-        return ", ".join(map(str, lines))
-
-
-_COLUMNS = (
-    ("size", "size"),
-    ("caches", "package_cache_bytes"),
-    ("bytecode", "bytecode_bytes"),
-    ("hidden", "hidden_bytes"),
-)
+    state = state_of(step, build)
+    rest = " " * (_STATUS + 1 - len(state))
+    if state == "MISS":
+        return ((f"{state}{rest}", {"red": True, "bold": True}),)
+    return ((state, _COLOURS[state]), (rest, _PLAIN))
 
 
 def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
     """What each layer weighs and wastes; the base image's in one row, empty ones left out."""
-    rows = _layer_rows(layers)
+    rows = layer_rows(layers)
     by = max((len(row.hidden_by) for row in rows), default=0)
     by = min(max(by, len("by line")), 12) if by else 0
-    columns = len(_COLUMNS) * (_SIZE + 1) + (by + 1 if by else 0)
+    columns = len(COLUMNS) * (_SIZE + 1) + (by + 1 if by else 0)
     room = max(width - _LINE - 2 - columns, 20)
-    head = "".join(f" {name:>{_SIZE}}" for name, _ in _COLUMNS) + (" by line" if by else "")
+    head = "".join(f" {name:>{_SIZE}}" for name, _ in COLUMNS) + (" by line" if by else "")
     yield ((f"{'line':>{_LINE}}  {'layer':<{room}}{head}", _PLAIN),)
     for row in rows:
         text = shortened(_one_line(row.text), room)
@@ -253,38 +193,13 @@ def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
                 _PLAIN,
             )
         ]
-        for _, of in _COLUMNS[1:]:
+        for _, of in COLUMNS[1:]:
             amount = row.total(of)
             wasted = _WARNING if amount and row.own else _PLAIN
             pieces.append((f" {megabytes(amount) if amount else '':>{_SIZE}}", wasted))
         if by:
             pieces.append((f" {shortened(row.hidden_by, by)}", _PLAIN))
         yield tuple(pieces)
-
-
-def _layer_rows(layers: Sequence[LayerSummary]) -> list[_Row]:
-    base = tuple(layer for layer in layers if layer.base)
-    rows = []
-    if base:
-        count = f"{len(base)} layer" + ("s" if len(base) > 1 else "")
-        rows.append(_Row("base", f"{count} of the base image", base, own=False))
-    for number, layer in enumerate(layers, 1):
-        if layer.base or not layer.size:
-            continue
-        place = f"#{number}" if layer.line is None else str(layer.line)
-        rows.append(_Row(place, layer.created_by, (layer,)))
-    if len(rows) > 1:
-        rows.append(_Row("", "all layers", tuple(layers), own=False))
-    return rows
-
-
-def _ending(build: Build) -> str:
-    words = {"built": "built in", "stopped": "stopped after", "failed": "failed after"}
-    if build.outcome == "predicted":
-        return "predicted"
-    if not build.seconds:
-        return build.outcome
-    return f"{words[build.outcome]} {duration(build.seconds)}"
 
 
 def _nothing_verified(session: SessionReport) -> str | None:
@@ -305,14 +220,6 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
     if leftovers.cache_bytes >= _WORTH_SAYING:
         amount = megabytes(leftovers.cache_bytes)
         yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``0.4 s``, ``4 min 51 s``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,74 @@
+"""The checks that failed or could not be judged, each with its place: what code hosts are told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..presentable import presentable
+from .findings import CheckResult, Ending, ImageReport, SessionReport
+from .pages import page_of
+
+__all__ = ["Blamed", "blamed"]
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """A check that failed or ended in an error, and what is to blame.
+
+    ``path`` is the Dockerfile from the repository's root on, or the reference
+    of an image without one; ``line`` counts from 1, and is 1 where no line is
+    to blame. Texts are as they may be shown.
+    """
+
+    image: ImageReport
+    check: CheckResult
+    path: str
+    line: int
+
+    @property
+    def id(self) -> str:
+        """The ID of the check."""
+        return self.check.id
+
+    @property
+    def page(self) -> str:
+        """The address of the check's page."""
+        return page_of(self.check.id)
+
+    @property
+    def verdict(self) -> str:
+        """The first line of what the check says."""
+        return presentable(self.check.ending.verdict)
+
+    @property
+    def text(self) -> str:
+        """The verdict, why, and the fix, a line each."""
+        ending = self.check.ending
+        lines = [self.verdict]
+        if ending.why:
+            lines.append(f"why: {presentable(ending.why)}")
+        if ending.fix is not None:
+            lines.append(f"fix: {presentable(str(ending.fix))}")
+        return "\n".join(lines)
+
+    @property
+    def fingerprint(self) -> str:
+        """What stays the same while the line moves and the seconds change."""
+        parts = (self.id, self.path, self.image.target or "", self.image.platform or "")
+        arguments = (f"{name}={value}" for name, value in self.image.build_args)
+        return hashlib.sha256("\0".join((*parts, *arguments)).encode()).hexdigest()
+
+
+def blamed(session: SessionReport) -> Iterator[Blamed]:
+    """Every check of a session that failed or ended in an error, in the report's order."""
+    for image in session.images:
+        for check in image.checks:
+            if check.ending.outcome in ("failed", "error"):
+                path = presentable(image.file or image.dockerfile or image.node)
+                yield Blamed(image, check, path, _line(image, check.ending))
+
+
+def _line(image: ImageReport, ending: Ending) -> int:
+    return ending.line if ending.line and image.dockerfile is not None else 1

@@ -1,0 +1,147 @@
+"""What a report says of an image's builds: which are shown, which steps, and what an edit costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..cache import is_rebuilt
+from ..model import Build, Status, Step
+from .findings import ImageReport
+
+__all__ = [
+    "EditCost",
+    "State",
+    "duration",
+    "edit_cost",
+    "ending",
+    "first_build",
+    "same_step",
+    "shown_steps",
+    "source_rebuild",
+    "state_of",
+]
+
+State = Literal["hit", "miss", "MISS", "unknown", "not reached", "below", ""]
+"""A step's status in a build as tables show it: ``MISS`` is an environment step that an edit ran
+again, ``below`` a step that stands below a miss and was not waited for, ``""`` nothing to say."""
+
+_WORDS: dict[Status, State] = {
+    "hit": "hit",
+    "miss": "miss",
+    "unknown": "unknown",
+    "not-reached": "not reached",
+}
+
+
+def first_build(image: ImageReport) -> Build | None:
+    """The build of the project as it is."""
+    return next((build for build in image.builds if not build.edits), None)
+
+
+def source_rebuild(image: ImageReport) -> Build | None:
+    """The build after the source edit, else after the first edit that there was."""
+    edited = [build for build in image.builds if build.edits]
+    of_source = [
+        build
+        for build in edited
+        if image.source and any(edit.context_path == image.source for edit in build.edits)
+    ]
+    complete = [build for build in of_source if build.outcome == "built"]
+    return next(iter(complete or of_source or edited), None)
+
+
+def shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
+    """The steps of the longest build, without those that only change the image's settings.
+
+    BuildKit has no vertex for ENV, LABEL, CMD and the like: not even a
+    complete build reaches them.
+    """
+    if not builds:
+        return ()
+    settings = {
+        step.line
+        for build in builds
+        if build.outcome == "built"
+        for step in build.with_status("not-reached")
+    }
+    longest = max(builds, key=lambda build: len(build.steps))
+    return tuple(
+        step for step in longest.steps if step.line not in settings or step.instruction == "FROM"
+    )
+
+
+def same_step(step: Step, build: Build | None) -> Step | None:
+    """A step as another build has it, None where that build has none of its line."""
+    found = [] if build is None else [other for other in build.steps if other.line == step.line]
+    return found[0] if found else None
+
+
+def state_of(step: Step, build: Build | None) -> State:
+    """How a step fared in a build."""
+    same = same_step(step, build)
+    status = None if same is None else same.status
+    if step.instruction == "FROM" and status != "miss":
+        status = None  # a base is not built: whether the builder calls it cached means nothing
+    if same is None or status is None:
+        return ""
+    if status == "not-reached" and is_rebuilt(same):
+        return "below"
+    if status == "miss" and step.role == "environment" and build is not None and build.edits:
+        return "MISS"
+    return _WORDS[status]
+
+
+@dataclass(frozen=True)
+class EditCost:
+    """What a source edit costs: seconds of the steps that it runs again, and of all steps.
+
+    ``again`` counts those steps and ``steps`` all that are shown; ``unknown``
+    those of the former whose seconds nobody knows.
+    """
+
+    seconds: float
+    total: float
+    again: int
+    steps: int
+    unknown: int
+    predicted: bool
+
+
+def edit_cost(image: ImageReport) -> EditCost | None:
+    """The cost of the source edit, None where no source was edited or the build failed."""
+    rebuild = source_rebuild(image)
+    if rebuild is None or rebuild.outcome == "failed" or not image.source:
+        return None
+    if not any(edit.context_path == image.source for edit in rebuild.edits):
+        return None
+    steps = [step for step in shown_steps(image.builds) if step.instruction != "FROM"]
+    again = [step for step in steps if state_of(step, rebuild) in ("miss", "MISS", "below")]
+    known = [image.seconds[step.line] for step in again if step.line in image.seconds]
+    return EditCost(
+        seconds=sum(known),
+        total=sum(image.seconds.get(step.line, 0.0) for step in steps),
+        again=len(again),
+        steps=len(steps),
+        unknown=len(again) - len(known),
+        predicted=rebuild.outcome == "predicted",
+    )
+
+
+def ending(build: Build) -> str:
+    """How a build ended, and after how long."""
+    words = {"built": "built in", "stopped": "stopped after", "failed": "failed after"}
+    if build.outcome == "predicted":
+        return "predicted"
+    if not build.seconds:
+        return build.outcome
+    return f"{words[build.outcome]} {duration(build.seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``0.4 s``, ``4 min 51 s``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
