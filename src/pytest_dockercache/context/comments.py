@@ -148,7 +148,7 @@ def _lock_syntax(content: bytes) -> CommentSyntax | None:
 
 def is_source_code(path: str) -> bool:
     """Whether the file's suffix is that of a programming language."""
-    return path.rpartition("/")[2].rpartition(".")[2].lower() in _CODE_SUFFIXES
+    return path.rpartition(".")[2].lower() in _CODE_SUFFIXES and "." in path
 
 
 def is_binary(content: bytes) -> bool:

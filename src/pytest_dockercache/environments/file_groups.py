@@ -84,9 +84,12 @@ def preferred(path: str) -> tuple[bool, bool, bool, str]:
     Files of dot directories come last, code before other files, package
     markers behind real modules.
     """
-    name = path.rpartition("/")[2]
-    hidden = path.startswith(".") or "/." in path
-    return (hidden, not is_source_code(path), name in ("__init__.py", "__main__.py"), path)
+    hidden = "/." in path or path[:1] == "."
+    marker = path.endswith(_MARKERS) and path.rpartition("/")[2] in _MARKERS
+    return (hidden, not is_source_code(path), marker, path)
+
+
+_MARKERS = ("__init__.py", "__main__.py")
 
 
 def representative(
@@ -104,6 +107,8 @@ def representative(
     if len(group.paths) == 1:
         return group.paths[0]
     counts = changes()
+    if counts.keys().isdisjoint(group.paths):
+        return min(group.paths, key=preferred)
 
     def order(path: str) -> tuple[bool, int, tuple[bool, bool, bool, str]]:
         own = preferred(path)

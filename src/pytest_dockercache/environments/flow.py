@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..context.entries import ContextEntry
-from ..context.selection import container_paths, taken
+from ..context.selection import Listing, container_paths, taken
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..shell.running import step_commands
 from ..shell.script import Command, joined_path
@@ -92,9 +92,10 @@ def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry
     Returns the view of every step, by position in ``plan``, and what every
     stage ends with, by stage index.
     """
+    context = Listing(entries)
     ends: dict[int, Files] = {}
     views: dict[int, StepView] = {}
-    listed: dict[int, Mapping[str, ContextEntry]] = {}
+    listed: dict[int, Listing] = {}
     state = Files()
     for position, step in enumerate(plan):
         index = step.stage.index
@@ -103,7 +104,7 @@ def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry
             state = ends[parent] if parent in ends else Files()
         own = Files()
         for transfer in step.transfers:
-            _bring(transfer, entries, ends, listed, own)
+            _bring(transfer, context, ends, listed, own)
         views[position] = StepView(step, state, own)
         # Steps share what they see, so a step that changes it makes a new one.
         if any(transfer.kind != "bind" for transfer in step.transfers):
@@ -168,17 +169,19 @@ def _bring(
     transfer: Transfer,
     entries: Mapping[str, ContextEntry],
     ends: Mapping[int, Files],
-    listed: dict[int, Mapping[str, ContextEntry]],
+    listed: dict[int, Listing],
     into: Files,
 ) -> None:
     places = container_paths(transfer)
     if transfer.origin == "context":
+        present, at = into.present, into.at
         for item in taken(transfer, entries):
-            if entries[item.path].kind == "dir":
+            path = item.path
+            if entries[path].kind == "dir":
                 continue
-            into.present.add(item.path)
+            present.add(path)
             for place in places(item):
-                into.at[place] = item.path
+                at[place] = path
     elif isinstance(transfer.origin, int) and transfer.origin in ends:
         there = ends[transfer.origin]
         if transfer.origin not in listed:
@@ -200,7 +203,7 @@ def _bring(
                 into.at[place] = origin
 
 
-def _as_entries(places: Iterable[str]) -> dict[str, ContextEntry]:
+def _as_entries(places: Iterable[str]) -> Listing:
     """What a stage holds as entries: a selection asks them for nothing but their kind."""
     file, directory = (ContextEntry("", kind, 0, 0, 0, 0, 0) for kind in ("file", "dir"))
     entries = {place[1:]: file for place in places}
@@ -212,4 +215,4 @@ def _as_entries(places: Iterable[str]) -> dict[str, ContextEntry]:
             parent = parent.rpartition("/")[0]
     for path in parents:
         entries.setdefault(path, directory)
-    return entries
+    return Listing(entries)

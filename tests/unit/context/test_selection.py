@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_dockercache.context import ContextEntry, taken_files, takes
 from pytest_dockercache.context.gomatch import BadPatternError, compile_match, has_wildcard
+from pytest_dockercache.context.selection import Listing, taken
 from pytest_dockercache.dockerfile import Transfer
 
 
@@ -127,3 +130,14 @@ def test_match_follows_go(pattern: str, name: str, matches: bool | None) -> None
 def test_an_escaped_star_is_no_wildcard() -> None:
     assert has_wildcard("a*") is True
     assert has_wildcard(r"a\*") is False
+
+
+@given(
+    st.lists(st.sampled_from(("a", "a/b", "a/b/c.py", "a.py", "a0", "a-b/c", "ab/c", "b/a", "b")))
+)
+def test_a_listing_selects_what_its_entries_select(paths: list[str]) -> None:
+    plain = {entry.path: entry for entry in entries(*paths)}
+    for source in (".", "a", "a/b", "a*", "b/", "*.py"):
+        for exclude in ((), ("b",), ("**/*.py",)):
+            transfer = Transfer("copy", (source,), "/app/", "context", exclude)
+            assert sorted(taken(transfer, Listing(plain))) == sorted(taken(transfer, plain))
