@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import ConfigError
 from .limits import TEXT_FILE
 
-__all__ = ["is_regular", "read_bytes", "read_text"]
+__all__ = ["is_regular", "read_bytes", "read_inside", "read_text"]
 
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
@@ -59,6 +59,20 @@ def read_text(
     """
     text = read_bytes(path, limit).decode(encoding, errors)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_inside(root: Path, path: str, limit: int = TEXT_FILE) -> bytes | None:
+    """The bytes of a file below ``root``; None for what cannot be read.
+
+    A link that leads out of ``root`` is none: in the image it leads to the image's own file.
+    """
+    place = root / path
+    try:
+        if not place.resolve().is_relative_to(root.resolve()):
+            return None
+        return read_bytes(place, limit)
+    except (OSError, ValueError, RuntimeError, ConfigError):
+        return None  # RuntimeError: links in a circle, on Python before 3.13
 
 
 def _require_regular(path: Path, status: os.stat_result) -> None:

@@ -6,7 +6,7 @@ memory of a machine.
 
 from __future__ import annotations
 
-__all__ = ["DOCKERFILE", "DOCKERFILE_LINE", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
+__all__ = ["DOCKERFILE", "DOCKERFILE_LINE", "MATCH_SPEC", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
 
 TEXT_FILE = 32_000_000
 """Bytes of a file that is read as text (a manifest, a lock, a Dockerfile, an ignore file).
@@ -24,4 +24,10 @@ NESTED_SUBSTITUTIONS = 100
 """How deep ``${A:-${B:-…}}`` may go: builders read any depth, and nobody writes more than three.
 
 Each costs three frames of Python's stack, which has 1,000.
+"""
+
+MATCH_SPEC = 4_096
+"""Characters of one of conda's match specs: the longest are URLs of packages.
+
+Looking for its brackets takes the square of its length.
 """

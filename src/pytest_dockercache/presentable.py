@@ -15,8 +15,11 @@ _CONTROLS = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-
 """What moves a cursor, colours a terminal, or turns the direction of a line; and what no
 terminal can encode. Line feeds and tabs stay."""
 
-_USER_INFO = regex(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/@:]*)(:?)[^\s/]*@")
-"""The part of a URL before the host. Up to the last @ before a slash: a password may hold one."""
+_USER_INFO = regex(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/]*)@")
+"""The part of a URL before the host. Up to the last @ before a slash: a password may hold one.
+
+One repetition alone may take the long end of a line: two would share it in every way.
+"""
 
 
 def presentable(text: str) -> str:
@@ -31,7 +34,8 @@ def presentable(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    scheme, user, colon = found.groups()
+    scheme, information = found.groups()
+    user, colon, _ = information.partition(":")
     if colon:
         return f"{scheme}{user}:***@"
     return f"{scheme}***@" if "http" in scheme.lower() else found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from .cache import Snapshot, stage_ancestors
 from .context import ContextEntry, IgnoreRules, apply_argument_edits
+from .disk import read_inside, read_text
 from .dockerfile import (
     Dockerfile,
     PlannedStep,
@@ -178,15 +180,12 @@ class Project:
 
     def _is_of_other_dockerfiles(self, name: str) -> bool:
         """Whether another Dockerfile in the directory of this one names a file."""
-        for other in self.spec.dockerfile.parent.iterdir():
-            if not re.search(r"dockerfile|containerfile", other.name, re.IGNORECASE):
-                continue
-            if other.name == self.spec.dockerfile.name or not other.is_file():
-                continue
-            if other.stat().st_size <= _LARGEST_TEXT and name in other.read_text(
-                encoding="utf-8", errors="replace"
-            ):
-                return True
+        own = self.spec.dockerfile
+        with contextlib.suppress(OSError):
+            for other in sorted(own.parent.iterdir()):
+                is_one = re.search(r"dockerfile|containerfile", other.name, re.IGNORECASE)
+                if is_one and other.name != own.name and name in _text_of(other):
+                    return True
         return False
 
     @cached_property
@@ -247,16 +246,23 @@ class Project:
         entry = self.snapshot.tree.entries.get(path)
         if entry is None or entry.kind != "file" or entry.size > _LARGEST_TEXT:
             return None
-        try:
-            content = (self.spec.context / path).read_bytes()
-        except OSError:
+        content = read_inside(self.spec.context, path)
+        if content is None or b"\0" in content[:8192]:
             return None
-        return None if b"\0" in content[:8192] else content.decode("utf-8", "replace")
+        return content.decode("utf-8", "replace")
 
     @property
     def source_edit(self) -> Edit:
         """The controlled source edit."""
         return Edit.append(self.source.path)
+
+
+def _text_of(path: Path) -> str:
+    """The text of a Dockerfile that is not judged, "" for one that cannot be read, or is large."""
+    try:
+        return read_text(path, errors="replace", limit=_LARGEST_TEXT)
+    except (OSError, ConfigError):
+        return ""
 
 
 def compiled(pattern: str, name: str) -> re.Pattern[str]:

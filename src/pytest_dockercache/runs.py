@@ -24,8 +24,9 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from .cache_home import cache_home, make_directory, write_private, writing
+from .disk import read_text
 from .engines import Engine, connected_engine, engine_of_builder
-from .errors import DockerCacheError
+from .errors import ConfigError, DockerCacheError
 from .regexes import regex
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "digest", "read_json", "write_json"]
@@ -53,8 +54,8 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file, None if it is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, ValueError):
+        return json.loads(read_text(path, errors="surrogateescape"))
+    except (OSError, ValueError, RecursionError, ConfigError):
         return None
 
 
@@ -231,8 +232,8 @@ def _entries(run_id: str, kind: str) -> list[list[Any]]:
     """
     found: list[list[Any]] = []
     try:
-        lines = _journal(run_id).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_text(_journal(run_id), errors="replace").splitlines()
+    except (OSError, ConfigError):
         return []
     for line in lines:
         try:

@@ -11,7 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -26,7 +26,7 @@ DOCKERFILE = f"""\
 FROM {TINY}
 WORKDIR /nonce
 COPY requirements.txt ./
-RUN cat requirements.txt && echo install && sleep SECONDS
+RUN cat requirements.txt && echo install nonce && sleep SECONDS && echo done
 COPY src ./
 """
 
@@ -151,18 +151,23 @@ class Trial:
     daemon: OwnDaemon
     root: Path
     env: Mapping[str, str]
+    nonce: str = ""
 
     def renew(self, seconds: float = 1.0) -> Trial:
         """Write the project anew; its installation takes ``seconds``."""
         project = self.project
         (project / "src").mkdir(parents=True, exist_ok=True)
-        nonce = uuid.uuid4().hex
+        nonce = self.nonce = uuid.uuid4().hex
         text = DOCKERFILE.replace("nonce", nonce).replace("SECONDS", f"{seconds:g}")
         (project / "Dockerfile").write_text(text)
         (project / "requirements.txt").write_text(f"# {nonce}\n")
         (project / "src" / "main.py").write_text(f"# {nonce}\n")
         (project / "pytest.ini").write_text("[pytest]\n")
         return self
+
+    def with_cache(self, directory: Path) -> Trial:
+        """The same project with another cache directory."""
+        return replace(self, env={**self.env, "XDG_CACHE_HOME": str(directory)})
 
     @property
     def project(self) -> Path:
@@ -194,7 +199,7 @@ class Trial:
     def is_building(self) -> bool:
         """Whether the installation runs at this moment."""
         with contextlib.suppress(OSError):
-            return bool(_sleepers(self.daemon.root))
+            return bool(_installing(self.nonce))
         return False
 
     def left(self) -> list[str]:
@@ -218,13 +223,10 @@ class Trial:
         return True
 
 
-def _sleepers(root: Path) -> list[int]:
-    """The processes of installations: ``sleep`` in a container of the daemon."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (path / "cmdline").read_bytes()
-            sleeps = words.startswith((b"/bin/sh\0-c\0cat req", b"sleep\0"))
-            if sleeps and str(root) in (path / "mountinfo").read_text():
-                found.append(int(path.name))
-    return found
+def _installing(nonce: str) -> list[int]:
+    """The shells that run the installation of this project, and of no other."""
+    return [
+        pid
+        for pid in _processes_of(f"install {nonce}")
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/bin/sh\0-c\0cat req")
+    ]

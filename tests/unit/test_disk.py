@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dockercache.context import ContextTree, IgnoreRules, patch, stage
-from pytest_dockercache.disk import is_regular, read_bytes, read_text
+from pytest_dockercache.disk import is_regular, read_bytes, read_inside, read_text
 from pytest_dockercache.dockerfile import parse_dockerfile, plan, read_dockerfile
 from pytest_dockercache.environments import environment_commands
 from pytest_dockercache.errors import ConfigError
@@ -190,3 +190,34 @@ def test_a_staged_copy_is_its_users_own(tmp_path: Path) -> None:
     finally:
         os.umask(previous)
     assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+
+
+def test_a_link_out_of_the_context_leads_to_nothing_here(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    (context / "inner").mkdir(parents=True)
+    (context / "file").write_text("own")
+    (tmp_path / "secret").write_text("the host's")
+    (context / "out").symlink_to(tmp_path / "secret")
+    (context / "inner" / "in").symlink_to("../file")
+    (context / "circle").symlink_to("circle")
+    (context / "pipe").symlink_to("there")
+    os.mkfifo(context / "there")
+    read = {name: read_inside(context, name) for name in ("out", "inner/in", "circle", "pipe", "-")}
+    assert read == {"out": None, "inner/in": b"own", "circle": None, "pipe": None, "-": None}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "unreadable", "directory", "large"])
+def test_a_dockerfile_beside_that_cannot_be_read_is_passed_over(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM a\nRUN conda install -y numpy\n")
+    (tmp_path / "environment.yml").write_text("dependencies: [python]\n")
+    other = tmp_path / "other.Dockerfile"
+    if kind == "pipe":
+        os.mkfifo(other)
+    elif kind == "directory":
+        other.mkdir()
+    elif kind == "unreadable":
+        other.symlink_to("/proc/self/mem")  # unreadable also for root
+    else:
+        other.write_text("FROM a\nCOPY environment.yml .\n" + "#" * 2_000_000)
+    project = Project.read(BuildSpec(tmp_path / "Dockerfile", tmp_path), Settings())
+    assert [file.path for file in project.environment_files] == ["environment.yml"]

@@ -90,3 +90,36 @@ def test_no_two_test_modules_have_one_name() -> None:
 def test_the_page_about_the_house_names_every_room_in_this_order() -> None:
     page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert tuple(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == ROOMS
+
+
+OPENING = {
+    "disk.py",  # the door for what others wrote
+    "cache_home.py", "report/files.py",  # writing
+    "context/copying.py", "context/staging.py", "context/upload.py",  # our own copy
+    "context/digests.py", "context/patch.py",  # O_NONBLOCK, and what the tree saw to be regular
+    "engines/buildx.py", "engines/cancelling.py",  # files of our own command, /proc
+    "image/archive.py",  # O_NONBLOCK, and asked for its kind; counted by its budget
+    "image/store.py",  # writing
+    "image/daemon.py", "image/overlay.py", "image/lister.py", "image/mounted.py",  # the daemon's
+    "runs.py",  # the journal, to append
+}  # fmt: skip
+"""Modules that open files by themselves, each with its reason."""
+
+
+def test_what_others_wrote_is_opened_at_one_door() -> None:
+    opens = {"open", "read_text", "read_bytes"}
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            is_builtin = isinstance(node.func, ast.Name) and node.func.id == "open"
+            # A method of Path takes no path: the functions of disk do.
+            is_method = (
+                isinstance(node.func, ast.Attribute)
+                and node.func.attr in opens
+                and not (node.args and node.func.attr.startswith("read_"))
+            )
+            if is_builtin or is_method:
+                found.add(path.relative_to(PACKAGE).as_posix())
+    assert found - OPENING == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,12 @@ from pytest_dockercache.presentable import presentable
 )
 def test_a_text_is_shown_as_it_may_be(text: str, shown: str) -> None:
     assert presentable(text) == shown
+
+
+def test_a_long_line_takes_no_more_than_its_length() -> None:
+    began = time.process_time()
+    assert presentable("https://" + "a" * 300_000) == "https://" + "a" * 300_000
+    assert time.process_time() - began < 5
 
 
 @given(st.text())

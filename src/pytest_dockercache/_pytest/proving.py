@@ -17,6 +17,7 @@ from typing import Protocol
 from ..cache import is_rebuilt
 from ..checks import CHECKS
 from ..context import IgnoreRules
+from ..disk import read_bytes
 from ..dockerfile.rewriting import applied, patch_of
 from ..errors import CacheAssertionError, DockerCacheError
 from ..model import Build, BuildSpec, Step, megabytes
@@ -160,7 +161,7 @@ def _paths(patch: str) -> list[str]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
 

@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..cache_home import make_directory
+from ..disk import read_bytes
+from ..errors import ConfigError
 from .entries import ContextEntry, Grown, unreadable
 
 __all__ = ["Digests", "digest_of_content"]
 
 _VERSION = 1
 _SETTLED_NS = 2 * 10**9
+_LARGEST_MEMORY = 512 << 20
+"""Bytes of what is remembered of a context: a million files."""
 _Key = tuple[int, int, int, int, int]
 
 
@@ -35,8 +39,10 @@ class Digests:
         self._fresh = False
         self._now = time.time_ns()
         if file is not None:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                record = json.loads(file.read_bytes())
+            with contextlib.suppress(
+                OSError, ValueError, KeyError, TypeError, RecursionError, ConfigError
+            ):
+                record = json.loads(read_bytes(file, _LARGEST_MEMORY))
                 if record["version"] == _VERSION:
                     self._known = {
                         path: ((size, mtime, ctime, inode, mode), digest)

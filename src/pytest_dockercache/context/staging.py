@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..disk import read_bytes
+from ..disk import read_bytes, read_text
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from .copying import copy_attributes, copy_bytes, listing, remove, same_bytes
@@ -85,11 +85,11 @@ class _Memory:
     @classmethod
     def load(cls, file: Path) -> _Memory:
         try:
-            record = json.loads(file.read_text("utf-8"))
+            record = json.loads(read_text(file))
             return cls(file, int(record["clock"]), set(record["edited"]))
         except FileNotFoundError:
             return cls(file)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError, ConfigError):
             # Nothing is lost: the clock of the machine is ahead of every mtime given out.
             return cls(file)
 

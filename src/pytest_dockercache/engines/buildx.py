@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cache import BUILDKIT
 from ..cache_home import writing
+from ..disk import read_text
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from ..regexes import regex
@@ -148,9 +149,9 @@ def _aliased() -> bool:
     """Whether ``docker buildx install`` made ``docker build`` a ``docker buildx build``."""
     try:
         directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-        aliases = json.loads((directory / "config.json").read_text("utf-8"))["aliases"]
+        aliases = json.loads(read_text(directory / "config.json"))["aliases"]
         return bool(aliases["builder"] == "buildx")
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ConfigError):
         return False  # RuntimeError: a user without a home
 
 

@@ -100,7 +100,7 @@ class RawJson:
 def _decode_json(text: str) -> Iterator[Event]:
     try:
         record, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         record, end = None, 0
     if isinstance(record, dict):
         yield from _status_events(record)
@@ -110,22 +110,34 @@ def _decode_json(text: str) -> Iterator[Event]:
 
 
 def _status_events(record: Mapping[str, Any]) -> Iterator[Event]:
-    for vertex in record.get("vertexes") or ():
+    # A RUN may print what looks like a status: what is none is left out.
+    for vertex in _records(record, "vertexes"):
+        inputs = vertex.get("inputs")
         yield VertexEvent(
-            digest=vertex.get("digest", ""),
-            name=vertex.get("name", ""),
-            inputs=tuple(vertex.get("inputs") or ()),
+            digest=_string(vertex, "digest"),
+            name=_string(vertex, "name"),
+            inputs=tuple(map(str, inputs)) if isinstance(inputs, list) else (),
             cached=bool(vertex.get("cached")),
-            started=nanoseconds(vertex.get("started")),
-            completed=nanoseconds(vertex.get("completed")),
-            error=vertex.get("error", ""),
+            started=nanoseconds(_string(vertex, "started")),
+            completed=nanoseconds(_string(vertex, "completed")),
+            error=_string(vertex, "error"),
         )
-    for log in record.get("logs") or ():
+    for log in _records(record, "logs"):
         try:
-            text = base64.b64decode(log.get("data") or "").decode(errors="replace")
+            text = base64.b64decode(_string(log, "data")).decode(errors="replace")
         except (binascii.Error, ValueError):
             continue
-        yield LogEvent(log.get("vertex", ""), text)
+        yield LogEvent(_string(log, "vertex"), text)
+
+
+def _records(record: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    value = record.get(key)
+    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def _string(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    return value if isinstance(value, str) else ""
 
 
 _RFC3339 = regex(

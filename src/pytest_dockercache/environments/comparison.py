@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..errors import ConfigError
 from .installed import Environment, Package, normalised
 from .markers import Machine
 from .match_specs import MatchSpec
@@ -177,13 +178,11 @@ def _judge_pip(
     machine: Machine,
     differences: list[Difference],
 ) -> _Judged:
-    from packaging.requirements import Requirement
-
     names: set[str] = set()
     undecided: list[str] = []
     verified = 0
     for line in requirements.pip:
-        requirement = Requirement(line)
+        requirement = _requirement(line, requirements.source)
         name = normalised(requirement.name)
         applies = machine.fulfils(requirement.marker)
         if applies is False:
@@ -219,6 +218,19 @@ def _judge_pip(
             verified += 1
             differences.append(difference)
     return _Judged(frozenset(names), verified, tuple(undecided))
+
+
+def _requirement(line: str, source: str) -> Requirement:
+    """A line as PEP 508 reads it. Raises ConfigError for a damaged lock's, which is none."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(line)
+    except InvalidRequirement as error:
+        first = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"{source} has {line!r:.100}, which is no requirement: {first}; make the file anew"
+        ) from None
 
 
 def _accepts(requirement: Requirement, version: str) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..disk import read_bytes
 from ..errors import ConfigError
 
 __all__ = [
-    "LONGEST_FILE",
     "YAML_SUFFIXES",
     "check_environment_file",
     "content_of",
@@ -22,9 +22,6 @@ __all__ = [
 ]
 
 YAML_SUFFIXES = (".yml", ".yaml")
-
-LONGEST_FILE = 32 * 1024 * 1024
-"""Bytes of an environment file that are read; the largest locks have a few million."""
 
 _MOST_VALUES = 2_000_000
 """Values of a YAML file with its aliases written out; the largest locks have some 100,000."""
@@ -37,13 +34,9 @@ def content_of(path: Path) -> bytes:
     ends), or is too large.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"environment file {path}: cannot be read: no regular file")
-        with path.open("rb") as stream:
-            content = stream.read(LONGEST_FILE + 1)
-        if len(content) > LONGEST_FILE:
-            raise ConfigError(f"environment file {path}: has more than {LONGEST_FILE >> 20} MB")
-        return content
+        return read_bytes(path)
+    except ConfigError as error:
+        raise ConfigError(f"environment file {error}") from None
     except FileNotFoundError:
         raise ConfigError(f"environment file {path}: no such file") from None
     except OSError as error:

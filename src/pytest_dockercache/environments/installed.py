@@ -217,7 +217,8 @@ def _conda_records(view: View, root: str) -> tuple[list[_Record], list[str]]:
         if not path.endswith(b".json") or path.count(b"/") != below.count(b"/") + 1:
             continue
         record = json.loads(content) if content else None
-        if not record or not isinstance(record.get("version"), str):
+        texts = (record.get("name"), record.get("version")) if record else ()
+        if not record or not all(isinstance(text, str) for text in texts):
             unread.append(display(path))
             continue
         owns = tuple(

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from ..errors import ConfigError, Unverifiable
+from ..limits import MATCH_SPEC
 from ..regexes import regex
 
 __all__ = ["MatchSpec", "compare", "parse_package_url", "parse_spec", "version_matches"]
@@ -315,6 +316,10 @@ def parse_spec(text: str) -> MatchSpec:
     holds under a condition (``; if …``).
     """
     written = text.strip()
+    if len(written) > MATCH_SPEC:
+        raise ConfigError(
+            f"{written[:60]!r}… is not a conda match spec: it has {len(written):,} characters"
+        )
     if "://" in written.partition("::")[0] and re.search(r"\.(conda|tar\.bz2)(#|\s|$)", written):
         return parse_package_url(written)
     text = written.partition("#")[0].strip()

@@ -119,6 +119,8 @@ class _Reading:
         self.inclusions += 1
         if depth > _DEEPEST_INCLUSION or self.inclusions > _MOST_INCLUSIONS:
             raise ConfigError(f"{source} includes itself, or too many files")
+        if "\0" in name:
+            raise ConfigError(f"{source} includes {name!r}, which is no path")
         path = directory / name
         if self.context is not None and not _is_below(path, self.context):
             raise Unverifiable(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..context import ContextTree, IgnoreRules
+from ..disk import read_bytes
 from .site import Site
 
 __all__ = ["Ignoring", "ignoring"]
@@ -33,7 +34,7 @@ def ignoring(site: Site, names: Sequence[str]) -> Ignoring:
     path = rules.source or site.spec.context / ".dockerignore"
     before = None
     if rules.source is not None:
-        before = path.read_bytes().decode("utf-8", errors="surrogateescape")
+        before = read_bytes(path).decode("utf-8", errors="surrogateescape")
     lines: dict[str, None] = {}
     for name in names:
         bare = name.rstrip("/")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..cache import Dialect
 from ..cache.prediction import Comparison
+from ..disk import read_bytes
 from ..dockerfile.rewriting import patch_of
 from ..environments.tools import runner_of
-from ..errors import DockerCacheError
+from ..errors import ConfigError, DockerCacheError
 from ..model import Edit, Fix
 from ..project import Project
 from ..regexes import regex
@@ -206,8 +207,8 @@ def _patch(project: Project, changes: Mapping[Path, tuple[str | None, str]]) -> 
 def _site(project: Project) -> Site | None:
     """The project as a draft; None where the Dockerfile that was judged is not the one on disk."""
     try:
-        text = project.spec.dockerfile.read_bytes().decode("utf-8")
-    except (OSError, ValueError):
+        text = read_bytes(project.spec.dockerfile).decode("utf-8")
+    except (OSError, ValueError, ConfigError):
         return None
     if text.removeprefix("\ufeff") != project.dockerfile.text:
         return None

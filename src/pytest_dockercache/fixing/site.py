@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ..cache import Snapshot
+from ..disk import read_inside
 from ..dockerfile import PlannedStep, parse_dockerfile, plan
 from ..dockerfile.rewriting import Sheet, sheet_of
 from ..environments import ContainerFiles, EnvironmentCommand, environment_commands
@@ -109,8 +109,7 @@ class Site:
         entry = self.snapshot.tree.entries.get(context_path)
         if entry is None or entry.kind not in ("file", "link") or entry.size > _LARGEST_TEXT:
             return None
-        try:
-            content = Path(self.spec.context, context_path).read_bytes()
-        except OSError:
+        content = read_inside(self.spec.context, context_path)
+        if content is None or b"\0" in content:
             return None
-        return None if b"\0" in content else content.decode("utf-8", errors="replace")
+        return content.decode("utf-8", errors="replace")

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..cache_home import cache_home, make_directory
+from ..disk import read_bytes
+from ..errors import ConfigError
 from ..regexes import regex
 from .index import LayerIndex
 
@@ -91,8 +93,8 @@ class LayerStore:
             return None
         path = self._path(digest, suffix)
         try:
-            content = path.read_bytes()
-        except OSError:
+            content = read_bytes(path, self.bound)
+        except (OSError, ConfigError):
             return None
         with contextlib.suppress(OSError):
             os.utime(path)

@@ -68,8 +68,9 @@ def test_an_unchanged_file_is_not_read_again(
     def refuse(*arguments: object) -> int:
         raise AssertionError("the file was opened")
 
+    remembered = Digests(store)
     monkeypatch.setattr("os.open", refuse)
-    assert Digests(store).of(root, entries) == expected
+    assert remembered.of(root, entries) == expected
 
 
 def test_a_change_that_keeps_size_and_mtime_is_seen(tmp_path: Path, settled: None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -76,7 +77,13 @@ def test_an_output_that_breaks_off_within_an_object_is_text() -> None:
     assert [getattr(event, "text", None) for event in decoder.end()] == ["{", ' "vertexes": [']
 
 
-@pytest.mark.parametrize("line", ["{not json", "[1, 2]", '{"vertexes": null}', "{}", "\x1b[0m"])
+NO_STATUS = [
+    "{not json", "[1, 2]", '{"vertexes": null}', "{}", "\x1b[0m", '{"vertexes": true}',
+    '{"vertexes": [5, "a"]}', '{"logs": 5}', '{"logs": [[]]}', "{" + '"a":{' * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", NO_STATUS)
 def test_a_line_that_is_no_status_never_raises(line: str) -> None:
     assert not [e for e in RawJson().feed(line) if isinstance(e, VertexEvent)]
 
@@ -112,3 +119,9 @@ def test_a_trace_cut_anywhere_never_hangs_or_crashes(which: int, cut: int) -> No
     message = base64.b64decode(found[which % len(found)])
     with contextlib.suppress(ValueError):
         list(decode_trace(base64.b64encode(message[: len(message) - cut]).decode()))
+
+
+def test_fields_of_other_types_than_a_status_has_are_left_out() -> None:
+    odd = {"digest": 5, "name": ["a"], "inputs": 7, "started": True, "error": {}}
+    line = json.dumps({"vertexes": [odd], "logs": [{"vertex": 5, "data": [1]}]})
+    assert list(RawJson().feed(line)) == [VertexEvent("", ""), LogEvent("", "")]

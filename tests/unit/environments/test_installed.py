@@ -90,6 +90,12 @@ def test_a_record_that_cannot_be_read_is_named_not_ignored() -> None:
     assert len(unread) == 2
 
 
+@pytest.mark.parametrize("record", ['{"version": "1"}', '{"name": null, "version": "1"}', "[1]"])
+def test_a_record_without_a_name_is_named_by_its_path(record: str) -> None:
+    view = replay([INSTALLED, layer(add(f"{ENV}/conda-meta/bad-1-0.json", record.encode()))])
+    assert environment(view, f"/{ENV}").unread == (f"/{ENV}/conda-meta/bad-1-0.json",)
+
+
 def test_environments_are_found_by_name_by_path_and_by_use() -> None:
     assert prefixes(VIEW) == ("/opt/conda", "/opt/conda/envs/app")
     assert find_prefix(VIEW, "app", {}) == "/opt/conda/envs/app"

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
+from pytest_dockercache.environments.comparison import matches
 from pytest_dockercache.environments.installed import Environment, normalised
 from pytest_dockercache.environments.markers import Machine
 from pytest_dockercache.environments.requirements import Requirements, read_requirements
 from pytest_dockercache.environments.tools import recognised, runner_of
+from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.shell.running import step_commands
 
 LOCKS = Path(__file__).parent / "locks"
@@ -67,3 +69,26 @@ def packages(lines: Iterable[str], project: Path) -> list[str]:
 
 
 LOCK_NAMES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml")
+
+
+DAMAGED_LOCKS = [
+    ("Pipfile.lock", '{"default": {"click": "a b"}}', r"Pipfile.lock has 'click==a b'"),
+    ("poetry.lock", '[[package]]\nname = "a b"\nversion = "1"\n', "which is no requirement"),
+    ("pdm.lock", '[[package]]\nname = ""\nversion = "1"\ngroups = ["default", []]\n', "no requ"),
+    (
+        "conda-lock.yml",
+        "package: [{name: a, version: b c, manager: pip, platform: linux-64},"
+        " {name: b, version: 1, platform: []}]",
+        "has 'a==b c', which is no requirement",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), DAMAGED_LOCKS)
+def test_a_damaged_lock_is_named_with_what_it_says(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "pyproject.toml").write_text("[tool.poetry.dependencies]\n'a b' = '*'\n")
+    with pytest.raises(ConfigError, match=said):
+        matches(read_requirements(tmp_path / name), Environment("/v", (), {}, (), ("python3.10",)))

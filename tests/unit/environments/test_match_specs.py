@@ -117,3 +117,8 @@ def test_a_prefix_is_compared_by_whole_parts() -> None:
 def test_a_record_with_a_version_that_conda_has_not_satisfies_only_its_own_text() -> None:
     assert not parse_spec("numpy>=1").matches("1.0 beta")
     assert parse_spec("numpy").matches("1.0 beta")
+
+
+def test_a_text_too_long_for_a_spec_is_refused_before_it_is_searched() -> None:
+    with pytest.raises(ConfigError, match="it has 60,000 characters"):
+        parse_spec("[" * 60_000)

@@ -134,9 +134,9 @@ def test_a_pipe_and_an_endless_file_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "zero.txt").symlink_to("/dev/zero")
     for name in ("pipe.txt", "zero.txt"):
-        with pytest.raises(ConfigError, match="no regular file"):
+        with pytest.raises(ConfigError, match="not a regular file"):
             read_requirements(tmp_path / name)
-    with pytest.raises(ConfigError, match="no regular file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         wanted(tmp_path, "-r pipe.txt")
 
 
@@ -144,7 +144,7 @@ def test_a_file_of_any_size_is_not_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     with file.open("wb") as stream:
         stream.truncate(40 << 20)
-    with pytest.raises(ConfigError, match="has more than 32 MB"):
+    with pytest.raises(ConfigError, match="is larger than 32 MB"):
         read_requirements(file)
 
 
@@ -156,3 +156,8 @@ def test_aliases_that_stand_for_millions_of_values_are_refused() -> None:
     with pytest.raises(ConfigError, match="its aliases stand for more"):
         load_yaml("dependencies: &a [*a]", Path("e.yml"))
     assert load_yaml("a: &a [x]\nb: *a\nc: *a", Path("e.yml"))["c"] == ["x"]
+
+
+def test_an_included_name_that_is_no_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"includes '\\x00a', which is no path"):
+        wanted(tmp_path, "-r \0a")

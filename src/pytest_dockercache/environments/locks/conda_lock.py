@@ -36,7 +36,7 @@ def resolve(
     for item in document["package"]:
         if not isinstance(item, dict) or not item.get("name") or item.get("version") is None:
             raise ConfigError(f"{source} has the package {item!r}, which is not understood")
-        platforms.add(item.get("platform"))
+        platforms.add(str(item.get("platform")))
         if item.get("platform") != here:
             continue
         name, version = str(item["name"]).lower(), str(item["version"])

@@ -46,7 +46,7 @@ def resolve(
         name, marker = normalised(text_of(package, "name")), text_of(package, "marker")
         holds = applies(marker)
         own = package.get("groups")
-        if not groups.isdisjoint(own if isinstance(own, list) else ()):
+        if not groups.isdisjoint(map(str, own) if isinstance(own, list) else ()):
             if holds is not False:
                 pins.append(_pin(package, "" if holds else marker))
         elif selection.removes == "unlisted":

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...disk import read_text
 from ...dockerfile.syntax import PlannedStep
+from ...errors import ConfigError
 from ...regexes import regex
 from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
@@ -183,8 +185,8 @@ def _comparable(path: Path) -> bool:
     if path.suffix.lower() in (".yml", ".yaml", ".txt"):
         return True
     try:
-        return is_explicit(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError):
+        return is_explicit(read_text(path))
+    except (OSError, UnicodeDecodeError, ConfigError):
         return False
 
 
