@@ -6,7 +6,14 @@ memory of a machine.
 
 from __future__ import annotations
 
-__all__ = ["DOCKERFILE", "DOCKERFILE_LINE", "MATCH_SPEC", "NESTED_SUBSTITUTIONS", "TEXT_FILE"]
+__all__ = [
+    "DOCKERFILE",
+    "DOCKERFILE_LINE",
+    "MATCH_SPEC",
+    "NESTED_SUBSTITUTIONS",
+    "PIPELINE",
+    "TEXT_FILE",
+]
 
 TEXT_FILE = 32_000_000
 """Bytes of a file that is read as text (a manifest, a lock, a Dockerfile, an ignore file).
@@ -31,3 +38,6 @@ MATCH_SPEC = 4_096
 
 Looking for its brackets takes the square of its length.
 """
+
+PIPELINE = 100
+"""Commands of a pipeline that feed its last one: each is remembered with those before it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import checks
 from ..checks.file_groups import recall_files
 from ..checks.layer_summary import recall_layers
+from ..disk import read_text
 from ..errors import DockerCacheError
 from ..model import BuildSpec
 from ..report import CheckResult, FixReport, ImageReport, SessionReport
@@ -197,6 +198,6 @@ def _from_repository(judge: SessionJudge, path: Path) -> str:
 
 def _text_of(dockerfile: Path) -> str:
     try:
-        return dockerfile.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        return read_text(dockerfile, errors="replace")
+    except (OSError, DockerCacheError):
         return ""

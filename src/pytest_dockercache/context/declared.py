@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -31,8 +32,10 @@ def declared_contexts(dockerfile: Path, directories: Sequence[Path]) -> tuple[Pa
     found: dict[Path, None] = {}
     for directory in directories:
         for context, file in _declared_in(directory):
-            if os.path.realpath(file) == wanted and context.is_dir():
-                found[context] = None
+            # A context with a NUL or a name too long is no directory.
+            with contextlib.suppress(OSError, ValueError):
+                if os.path.realpath(file) == wanted and context.is_dir():
+                    found[context] = None
     return tuple(found)
 
 

@@ -127,7 +127,7 @@ class _Reading:
                 f"{source} includes {name}, which is outside of the build context: "
                 "the build reads the image's own file there"
             )
-        if not path.exists():
+        if not _is_there(path):
             # Where it was installed from, the file may well have been there.
             raise Unverifiable(f"{source} includes {name}, which is not beside it")
         self.read(file_text(path).splitlines(), path.parent, str(path), depth + 1)
@@ -178,6 +178,13 @@ def _of_wheel(text: str) -> str | None:
         return None
     wanted = f"{distribution}{extras[extras.re.groups] if extras else ''}=={version}"
     return f"{wanted} ;{markers[0]}" if markers else wanted
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a directory that may not be entered
+        return False
 
 
 def _is_below(path: Path, context: Path) -> bool:

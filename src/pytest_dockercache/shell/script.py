@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ..dockerfile.expansion import Lexer, SubstitutionError
 from ..dockerfile.syntax import Heredoc
+from ..limits import PIPELINE
 from ..regexes import regex
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
@@ -395,7 +396,7 @@ class _Walk:
             yield from made
             words, redirections = [], []
             if token.text in ("|", "|&"):
-                pipeline += made
+                pipeline = [*pipeline, *made][-PIPELINE:]
             elif token.text not in "()":
                 pipeline = []
             if token.text == "(":

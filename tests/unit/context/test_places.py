@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -115,6 +116,13 @@ def test_a_file_that_is_no_regular_one_declares_nothing(write: Write) -> None:
     os.mkfifo(root / "compose.yaml")
     (root / "docker-bake.json").symlink_to("/dev/zero")
     assert declared_contexts(root / "docker/Dockerfile", [root]) == ()
+
+
+@pytest.mark.parametrize("context", ["a\0b", "a" * 5000])
+def test_a_context_that_is_no_path_is_declared_by_nobody(write: Write, context: str) -> None:
+    compose = json.dumps({"services": {"a": {"build": context}, "b": {"build": "."}}})
+    root = write({"Dockerfile": "FROM a\n", "compose.yaml": compose})
+    assert declared_contexts(root / "Dockerfile", [root]) == (root,)
 
 
 def offer(root: Path, dockerfile: str, context: str) -> str | None:

@@ -161,3 +161,8 @@ def test_aliases_that_stand_for_millions_of_values_are_refused() -> None:
 def test_an_included_name_that_is_no_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"includes '\\x00a', which is no path"):
         wanted(tmp_path, "-r \0a")
+
+
+def test_an_included_name_that_is_too_long_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Unverifiable, match="which is not beside it"):
+        wanted(tmp_path, "-r " + "a" * 5000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +118,11 @@ def test_only_known_words_are_called_known() -> None:
 @given(st.text(st.sampled_from("ab ;&|()<>$`'\"\\\n#{}=E"), max_size=40))
 def test_any_text_is_taken_apart_without_an_error(script: str) -> None:
     assert isinstance(commands(script, "/", {"a": "b"}), tuple)
+
+
+def test_a_pipeline_without_end_takes_no_more_than_its_length() -> None:
+    began = time.process_time()
+    found = commands("cat a" + " | b" * 20_000 + " | c", "/", {})
+    assert time.process_time() - began < 10
+    assert len(found) == 20_002
+    assert [found[-1].name, found[-1].feeding[-1].name] == ["c", "b"]
