@@ -193,7 +193,7 @@ def _judge_pip(
         if version is None:
             if name in requirements.optional:
                 continue
-            if environment.may_hold(name):
+            if environment.may_hold(name, "pip"):
                 undecided.append(f"{line} ({_UNRECORDED})")
                 continue
             difference = Difference("missing", name, wanted or "any version", manager="pip")

@@ -82,8 +82,14 @@ class Environment:
     modules: frozenset[str] = frozenset()
     unrecorded: bool = False
 
-    def may_hold(self, name: str) -> bool:
-        """Whether a package of which there is no record may be there all the same."""
+    def may_hold(self, name: str, manager: str = "conda") -> bool:
+        """Whether a package of which there is no record may be there all the same.
+
+        A conda package may where every record of conda is gone: a single one
+        that is missing says that the package is not installed.
+        """
+        if manager == "conda" and any(item.manager == "conda" for item in self.packages):
+            return False
         return normalised(name) in self.modules or (self.unrecorded and bool(self.modules))
 
     def get(self, name: str, manager: str = "conda") -> Package | None:

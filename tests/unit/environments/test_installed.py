@@ -65,12 +65,20 @@ def test_a_package_whose_record_was_deleted_may_still_be_there() -> None:
     # find / -name '*.dist-info' -exec rm -r {} + makes an image smaller; import works.
     files = [add(f"{SITE}/six.py"), add(f"{SITE}/yaml/__init__.py"), add(f"{SITE}/old/data.txt")]
     some = environment(replay([INSTALLED, layer(*files)]), f"/{ENV}")
-    assert [some.may_hold(name) for name in ("six", "pyyaml", "old")] == [True, False, False]
+    assert [some.may_hold(name, "pip") for name in ("six", "pyyaml", "old")] == [True, False, False]
     bare = layer(conda("python", "3.10.4", "0_cpython"), *files)
     every = environment(replay([bare]), f"/{ENV}")
-    assert [every.may_hold(name) for name in ("six", "pyyaml")] == [True, True]
+    assert [every.may_hold(name, "pip") for name in ("six", "pyyaml")] == [True, True]
     empty = environment(replay([layer(conda("python", "3.10.4", "0_cpython"))]), f"/{ENV}")
-    assert not empty.may_hold("six")
+    assert not empty.may_hold("six", "pip")
+
+
+def test_a_conda_package_without_its_record_among_others_is_not_installed() -> None:
+    file = add(f"{SITE}/six.py")
+    some = environment(replay([layer(conda("python", "3.10.4", "0_cpython"), file)]), f"/{ENV}")
+    assert not some.may_hold("six")
+    none = environment(replay([layer(add(f"{ENV}/bin/python3.10"), file)]), f"/{ENV}")
+    assert none.may_hold("six")
 
 
 def test_what_pythonpath_names_is_found_first() -> None:
