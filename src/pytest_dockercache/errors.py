@@ -1,14 +1,15 @@
 """Every error that the product raises.
 
-The first line of a message is the verdict: what happened, to which value,
-and what to do next. An error that carries a Finding has its text as message.
+Each carries a :class:`.Finding`: the verdict says what happened, to which
+value, and what is valid; the why and the fix are fields of their own. The
+finding's text is the message of the error.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from .model import Finding
+from .model import Finding, Fix
 from .presentable import presentable
 
 __all__ = [
@@ -24,15 +25,40 @@ __all__ = [
 ]
 
 
-class DockerCacheError(Exception):
+class _CarriesFinding(Exception):
+    """An error whose message is the text of its finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return presentable(str(self.finding))
+
+    @property
+    def verdict(self) -> str:
+        """What happened, in one line: the message without rows, why and fix."""
+        return presentable(self.finding.said)
+
+    @property
+    def line(self) -> int | None:
+        """The 1-based Dockerfile line that is to blame, None if there is none."""
+        return self.finding.line
+
+
+class DockerCacheError(_CarriesFinding):
     """Base of all errors of pytest-dockercache that are not failed assertions.
 
-    ``finding`` has the facts where the error carries them, else None.
+    Made of a verdict with an optional ``why`` and ``fix``, or of a whole
+    Finding. ``finding`` has the facts.
     """
 
-    def __init__(self, message: str | Finding = "") -> None:
-        super().__init__(presentable(str(message)))
-        self.finding = message if isinstance(message, Finding) else None
+    def __init__(
+        self, verdict: str | Finding = "", *, why: str | None = None, fix: str | None = None
+    ) -> None:
+        if isinstance(verdict, str):
+            verdict = Finding(verdict, why=why, fix=None if fix is None else Fix(fix))
+        super().__init__(verdict)
 
 
 class ConfigError(DockerCacheError, pytest.UsageError):  # type: ignore[misc]  # final for subclassers only
@@ -40,31 +66,37 @@ class ConfigError(DockerCacheError, pytest.UsageError):  # type: ignore[misc]  #
 
 
 class EngineUnavailable(DockerCacheError):
-    """No engine can build: no daemon, no permission, TLS or ssh trouble, or it went away.
+    """No engine can build: no daemon, no permission, TLS or ssh trouble, or the daemon went away.
 
     ``absent`` is True only when no daemon listens (missing socket, refused
     connection); only then may the engine choice fall back to a prediction.
-    ``silent`` is True if it is there and did not answer in time: whoever asks
-    next would wait as long.
+    ``silent`` is True if a daemon is there and did not answer in time: the
+    next question to it would wait as long.
     """
 
-    def __init__(self, message: str, *, absent: bool = False, silent: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        verdict: str | Finding,
+        *,
+        fix: str | None = None,
+        absent: bool = False,
+        silent: bool = False,
+    ) -> None:
+        super().__init__(verdict, fix=fix)
         self.absent = absent
         self.silent = silent
 
 
 class BuildFailed(DockerCacheError):
-    """The image does not build.
+    """The image does not build; ``line`` is the Dockerfile line that failed.
 
-    ``line`` is the 1-based Dockerfile line that failed, None if the builder
-    did not say; ``log`` the end of that step's output.
+    ``line`` is None if the builder did not say.
     """
 
-    def __init__(self, message: str, *, line: int | None = None, log: str = "") -> None:
-        super().__init__(message)
-        self.line = line
-        self.log = presentable(log)
+    @property
+    def log(self) -> str:
+        """The end of the output of the failed step, "" if there is none."""
+        return presentable(self.finding.log)
 
 
 class BuildTimeout(DockerCacheError):
@@ -83,20 +115,8 @@ class DoesNotApply(DockerCacheError):
     """There is nothing that a check could judge: skipped as "does not apply", never failed."""
 
 
-class CacheAssertionError(AssertionError):
-    """A check or an assertion of a test does not hold; the first line is the verdict.
+class CacheAssertionError(_CarriesFinding, AssertionError):
+    """A check or an assertion of a test does not hold; the message begins with the verdict.
 
     ``finding`` has the facts that the message is made of.
     """
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(presentable(str(finding)))
-        self.finding = finding
-
-    def __reduce__(self) -> tuple[type[CacheAssertionError], tuple[Finding]]:
-        return type(self), (self.finding,)
-
-    @property
-    def line(self) -> int | None:
-        """The 1-based Dockerfile line that is to blame, None if there is none."""
-        return self.finding.line

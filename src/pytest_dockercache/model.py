@@ -323,9 +323,10 @@ class Finding:
     """What a judgement found wrong: the verdict first, then what, where, why, and the fix.
 
     ``line`` is the 1-based Dockerfile line to blame. ``rows`` are the evidence,
-    ``cause`` the reason of the miss that it all comes from. ``predicted`` is
-    True where no builder was asked. ``judge`` names who says so (an engine, an
-    image that was read). ``str()`` gives the whole text of the failure.
+    ``log`` the end of what the failed step has written, and ``cause`` the reason
+    of the miss that everything comes from. ``predicted`` is True where no
+    builder was asked. ``judge`` names who says so (an engine, an image that was
+    read). ``str()`` gives the whole text of the failure.
     """
 
     verdict: str
@@ -337,18 +338,40 @@ class Finding:
     cause: Reason | None = None
     predicted: bool = False
     judge: str | None = None
+    log: str = ""
 
     def __str__(self) -> str:
-        lines = [as_said(self.verdict, predicted=self.predicted)]
+        lines = [self.said]
         lines += [f"  edit   {edit}" for edit in self.edits]
         lines += map(str, self.rows)
         if self.why:
             lines.append(f"  why    {self.why}")
+        if self.log:
+            lines += ["  log", *(f"    {line}" for line in self.log.splitlines())]
         if self.fix is not None:
             lines.append(f"  fix    {self.fix}")
         if self.judge:
             lines.append(f"  {self.judge}")
         return "\n".join(lines)
+
+    @property
+    def said(self) -> str:
+        """The verdict as people read it."""
+        return as_said(self.verdict, predicted=self.predicted)
+
+    def with_texts(self, shown: Callable[[str], str]) -> Finding:
+        """The same facts, each text as ``shown`` shows it."""
+        return replace(
+            self,
+            verdict=shown(self.verdict),
+            rows=tuple(
+                replace(row, note=shown(row.note), text=shown(row.text)) for row in self.rows
+            ),
+            why=None if self.why is None else shown(self.why),
+            fix=None if self.fix is None else replace(self.fix, text=shown(self.fix.text)),
+            judge=None if self.judge is None else shown(self.judge),
+            log=shown(self.log),
+        )
 
 
 def as_said(verdict: str, *, predicted: bool) -> str:

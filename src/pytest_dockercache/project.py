@@ -91,8 +91,8 @@ class Project:
         """
         if not spec.context.is_dir():
             raise ConfigError(
-                f"build context {spec.context} is not a directory\n"
-                "  fix    name an existing directory with --dockercache-context"
+                f"build context {spec.context} is not a directory",
+                fix="name an existing directory with --dockercache-context",
             )
         if settings.env_step is not None:
             compiled(settings.env_step, "--dockercache-env-step")

@@ -14,9 +14,9 @@ from filelock import FileLock
 
 from . import errors
 from .cache_home import make_directory, writing
-from .errors import BuildFailed, ConfigError, DockerCacheError, EngineUnavailable
+from .errors import ConfigError, DockerCacheError, EngineUnavailable
 from .jsonable import from_jsonable, to_jsonable
-from .model import Build, Edit, Step
+from .model import Build, Edit, Finding, Step
 from .runs import read_json, write_json
 
 __all__ = ["Durations", "Failure", "Record", "failure_of", "read_record", "write_record"]
@@ -27,23 +27,19 @@ class Failure:
     """An error of ours as a file holds it; ``type`` is the name of its class."""
 
     type: str
-    message: str
-    line: int | None = None
-    log: str = ""
+    finding: Finding
     absent: bool = False
     silent: bool = False
 
     @property
     def error(self) -> DockerCacheError:
         """The error itself; of a class that we do not have, a plain one."""
-        if self.type == "BuildFailed":
-            return BuildFailed(self.message, line=self.line, log=self.log)
         if self.type == "EngineUnavailable":
-            return EngineUnavailable(self.message, absent=self.absent, silent=self.silent)
+            return EngineUnavailable(self.finding, absent=self.absent, silent=self.silent)
         kind = getattr(errors, self.type, None) if self.type in errors.__all__ else None
         if isinstance(kind, type) and issubclass(kind, DockerCacheError):
-            return kind(self.message)
-        return DockerCacheError(self.message)
+            return kind(self.finding)
+        return DockerCacheError(self.finding)
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,7 @@ def failure_of(problem: DockerCacheError) -> Failure:
     """An error as a value."""
     return Failure(
         type(problem).__name__,
-        str(problem),
-        line=getattr(problem, "line", None),
-        log=getattr(problem, "log", ""),
+        problem.finding,
         absent=getattr(problem, "absent", False),
         silent=getattr(problem, "silent", False),
     )

@@ -334,7 +334,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
                     stuck.extend(engine.remove_labelled(RUN_LABEL, run_id))
                 cache_bytes += _remove_cached(engine, run_id)
         except DockerCacheError as problem:
-            stuck.append(f"images labelled {RUN_LABEL}={run_id} ({str(problem).splitlines()[0]})")
+            stuck.append(f"images labelled {RUN_LABEL}={run_id} ({problem.verdict})")
     for (path,) in _entries(run_id, "staging"):
         if _is_ours(Path(path)) and not _removed(Path(path)):
             stuck.append(path)

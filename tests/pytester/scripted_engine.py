@@ -4,7 +4,7 @@ It proves nothing about builders. A project that wants it calls ``install()``
 in its ``conftest.py`` and describes its builds in ``script.json``: for each
 build (``first``, or the path of its first edit) the lines that miss and their
 seconds; every other line hits. ``{"fail": [line, log]}`` is a failed build,
-``{"absent": text}`` or ``{"denied": text}`` an engine that does not answer.
+``{"absent": text}`` or ``{"denied": text}`` an engine that does not answer (a list: text and fix).
 Each build is recorded as a line of ``builds.log``.
 """
 
@@ -27,7 +27,7 @@ from pytest_dockercache.engines import (
     register_engine,
 )
 from pytest_dockercache.errors import BuildFailed, EngineUnavailable
-from pytest_dockercache.model import Build, EngineInfo, Outcome, Step, Watch
+from pytest_dockercache.model import Build, EngineInfo, Finding, Outcome, Step, Watch
 
 
 def install() -> None:
@@ -45,10 +45,11 @@ class Scripted:
 
     def __init__(self) -> None:
         self.script: dict[str, Any] = json.loads(Path("script.json").read_text())
-        if "absent" in self.script:
-            raise EngineUnavailable(self.script["absent"], absent=True)
-        if "denied" in self.script:
-            raise EngineUnavailable(self.script["denied"])
+        for how in ("absent", "denied"):
+            if how in self.script:
+                told = self.script[how]
+                verdict, fix = (told, None) if isinstance(told, str) else told
+                raise EngineUnavailable(verdict, fix=fix, absent=how == "absent")
 
     dialect = BUILDKIT
     builds_every_stage = False
@@ -89,9 +90,7 @@ class Scripted:
                 continue
             if script.get("fail", [None])[0] == step.line:
                 line, text = script["fail"]
-                raise BuildFailed(
-                    f"line {line} failed: {step.text}\n  log    {text}", line=line, log=text
-                )
+                raise BuildFailed(Finding(f"line {line} failed: {step.text}", line=line, log=text))
             miss = script.get("miss", {}).get(str(step.line))
             if miss is not None:
                 steps[index] = replaced(step, "miss", None, running=True)

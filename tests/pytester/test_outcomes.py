@@ -327,7 +327,7 @@ def test_a_plan_of_the_setups_builds_nothing(project: Project, option: str) -> N
 def test_a_problem_that_stops_all_checks_is_told_once(
     project: Project, snapshot: SnapshotAssertion
 ) -> None:
-    project.script = {"denied": "no permission to use the daemon\n  fix    join the group"}
+    project.script = {"denied": ["no permission to use the daemon", "join the group"]}
     result = project.pytest("-rN")
     assert result.counts == {"errors": 5}
     assert result.text.count("join the group") == 1

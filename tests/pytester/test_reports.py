@@ -66,6 +66,24 @@ def test_why_and_fix_of_a_failure_are_keys_of_their_own(project: Project) -> Non
     assert (check["fix"]["patch"], check["fix"]["proven"]) == (None, False)
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"denied": ["no permission on the socket", "join the group"]},
+        {"absent": ["no daemon listens", "join the group"]},
+    ],
+)
+def test_the_fix_of_an_error_or_a_skip_is_a_key_too(
+    project: Project, script: dict[str, list[str]]
+) -> None:
+    project.script = script
+    project.pytest("--dockercache-report=json:out/report.json", "Dockerfile::builds")
+    (check,) = report(project)["images"][0]["checks"]
+    verdict, fix = next(iter(script.values()))
+    assert check["message"] == f"{verdict}\n  fix    {fix}"
+    assert check["fix"] == {"text": fix, "patch": None, "proven": False}
+
+
 @pytest.mark.parametrize("strict", [(), ("--dockercache-strict",)])
 def test_what_could_not_be_verified_says_so_also_when_strict_fails_it(
     project: Project, strict: tuple[str, ...]

@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 
 from pytest_dockercache.jsonable import from_jsonable, to_jsonable
-from pytest_dockercache.model import Build, BuildSpec, Edit, Fix, Reason, Step
+from pytest_dockercache.model import Build, BuildSpec, Edit, Finding, Fix, Reason, Step
 from pytest_dockercache.report import CheckResult, Ending
 
 REASON = Reason("content", "contains a", 2, ("a",), changed="mode")
 STEP = Step(2, "0", "COPY", "COPY . .", "source", "miss", 0.5, REASON)
+FINDING = Finding("no", line=3, fix=Fix("do", "--- a"))
 VALUES = (
     Build((Edit.append("a"), Edit.chmod("b", 0o755)), "stopped", 1, (STEP,), None, ("odd",)),
     BuildSpec(Path("/d"), Path("/c"), "stage", (("A", "1"), ("B", "2")), None, ("id=x",), ()),
-    CheckResult("builds", "Dockerfile::builds", Ending("failed", "no", 3, fix=Fix("do", "--- a"))),
+    CheckResult(
+        "builds",
+        "Dockerfile::builds",
+        Ending("failed", Finding("no", line=3, fix=Fix("do", "--- a"))),
+    ),
 )
 
 

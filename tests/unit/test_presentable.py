@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,10 @@ def test_every_error_of_ours_is_shown_so() -> None:
     url = "https://me:secret@host/\x1b[31m"
     finding = Finding("no", rows=(Row(url),), fix=Fix(url))
     for problem in (
-        BuildFailed(url, log=url),
+        BuildFailed(replace(finding, log=url)),
         ConfigError(url),
         CacheAssertionError(finding),
     ):
         assert "secret" not in str(problem)
         assert "\x1b" not in str(problem)
-    assert "secret" not in BuildFailed("x", log=url).log
+    assert "secret" not in BuildFailed(Finding("x", log=url)).log

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_dockercache._pytest.proving import Proving, prove
 from pytest_dockercache.dockerfile.rewriting import patch_of
-from pytest_dockercache.model import BuildSpec, Fix
+from pytest_dockercache.model import BuildSpec, Finding, Fix
 from pytest_dockercache.project import Settings
 from pytest_dockercache.report import Ending
 
@@ -15,7 +15,9 @@ BEFORE = "FROM a\nBAD one\nRUN x\nRUN y\nRUN z\nBAD two\nRUN w\n"
 
 
 def offer(before: str, after: str) -> Ending:
-    return Ending("failed", "bad", fix=Fix("words", patch_of({"Dockerfile": (before, after)})))
+    return Ending(
+        "failed", Finding("bad", fix=Fix("words", patch_of({"Dockerfile": (before, after)})))
+    )
 
 
 def proving(directory: Path, judged: list[str], breaks: str = "never") -> Proving:
@@ -36,12 +38,12 @@ def proving(directory: Path, judged: list[str], breaks: str = "never") -> Provin
         assert spec.context.name == root.name
         assert settings.root == spec.context
         found = {
-            name: Ending("failed", f"{name} is bad")
+            name: Ending("failed", Finding(f"{name} is bad"))
             if f"BAD {name}" in text
-            else Ending("passed", "")
+            else Ending("passed", Finding(""))
             for name in ("one", "two")
         }
-        found["builds"] = Ending("failed" if breaks in text else "passed", "")
+        found["builds"] = Ending("failed" if breaks in text else "passed", Finding(""))
         return found
 
     spec = BuildSpec(root / "Dockerfile", root)
@@ -51,7 +53,7 @@ def proving(directory: Path, judged: list[str], breaks: str = "never") -> Provin
 def test_all_patches_are_tried_together(tmp_path: Path) -> None:
     judged: list[str] = []
     endings = {
-        "builds": Ending("passed", ""),
+        "builds": Ending("passed", Finding("")),
         "one": offer(BEFORE, BEFORE.replace("BAD one\n", "")),
         "two": offer(BEFORE, BEFORE.replace("BAD two\n", "")),
     }
@@ -67,7 +69,7 @@ def test_all_patches_are_tried_together(tmp_path: Path) -> None:
 def test_a_patch_that_does_not_help_does_not_spoil_the_other(tmp_path: Path) -> None:
     judged: list[str] = []
     endings = {
-        "builds": Ending("passed", ""),
+        "builds": Ending("passed", Finding("")),
         "one": offer(BEFORE, BEFORE.replace("BAD one\n", "")),
         "two": offer(BEFORE, BEFORE.replace("RUN w\n", "RUN v\n")),
     }
@@ -80,7 +82,7 @@ def test_a_patch_that_does_not_help_does_not_spoil_the_other(tmp_path: Path) -> 
 def test_a_patch_that_breaks_another_check_is_not_taken(tmp_path: Path) -> None:
     judged: list[str] = []
     endings = {
-        "builds": Ending("passed", ""),
+        "builds": Ending("passed", Finding("")),
         "one": offer(BEFORE, BEFORE.replace("BAD one\n", "BROKEN\n")),
     }
     proof = prove(proving(tmp_path, judged, breaks="BROKEN"), endings)
@@ -91,5 +93,7 @@ def test_a_patch_that_breaks_another_check_is_not_taken(tmp_path: Path) -> None:
 
 def test_words_without_a_patch_are_not_tried(tmp_path: Path) -> None:
     judged: list[str] = []
-    proof = prove(proving(tmp_path, judged), {"one": Ending("failed", "bad", fix=Fix("words"))})
+    proof = prove(
+        proving(tmp_path, judged), {"one": Ending("failed", Finding("bad", fix=Fix("words")))}
+    )
     assert (proof.changes, judged) == ({}, [])

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.model import Step
-from pytest_dockercache.records import Durations
+from pytest_dockercache.errors import (
+    BuildFailed,
+    BuildTimeout,
+    ConfigError,
+    DockerCacheError,
+    EngineUnavailable,
+)
+from pytest_dockercache.model import Finding, Fix, Row, Step
+from pytest_dockercache.records import Durations, Record, failure_of, read_record, write_record
 
 
 @pytest.fixture
@@ -59,3 +67,36 @@ def test_a_place_that_cannot_be_written_costs_the_memory_and_not_the_run(
     durations = Durations(tmp_path / "file" / "pytest-dockercache" / "durations" / "project.json")
     durations.remember([ran(4, "one", 0.4)])
     assert durations.of(ran(4, "one", None)) is None
+
+
+FOUND = Finding(
+    "no", line=3, rows=(Row("a", "3", "RUN x"),), why="because", fix=Fix("do"), log="one\ntwo"
+)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        BuildFailed(FOUND),
+        BuildTimeout("too long", fix="give it longer"),
+        ConfigError("no such file", why="it was deleted"),
+        EngineUnavailable("no daemon", fix="start it", absent=True),
+        EngineUnavailable("no answer", silent=True),
+    ],
+)
+def test_another_process_raises_the_error_with_all_its_facts(
+    tmp_path: Path, problem: DockerCacheError
+) -> None:
+    write_record(tmp_path / "1.json", Record(1, (), failure=failure_of(problem)))
+    record = read_record(tmp_path / "1.json")
+    assert record is not None
+    with pytest.raises(type(problem)) as caught:
+        record.result()
+    assert caught.value.finding == problem.finding
+    assert str(caught.value) == str(problem)
+    assert failure_of(caught.value) == failure_of(problem)
+
+
+def test_an_error_crosses_a_pickle_with_its_facts() -> None:
+    copied = pickle.loads(pickle.dumps(EngineUnavailable("no daemon", fix="start", absent=True)))
+    assert (copied.finding.fix, copied.absent) == (Fix("start"), True)

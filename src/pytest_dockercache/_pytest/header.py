@@ -9,7 +9,6 @@ from ..inspection import Inspection
 from ..presentable import presentable
 from ..report import terminal
 from .judging import SessionJudge, is_file
-from .outcomes import first_line
 from .targets import Target
 
 __all__ = ["header"]
@@ -51,7 +50,7 @@ def _engine(judge: SessionJudge, targets: Sequence[Target]) -> str | None:
             return None
         _ = wanting[0].engine
     except DockerCacheError as problem:
-        return f"no engine: {first_line(judge.shortened(str(problem)))}"
+        return f"no engine: {judge.shortened(problem.verdict)}"
     engine = judge.tell_engine(wanting[0])
     return None if engine is None else terminal.engine_line(engine)
 
@@ -76,7 +75,7 @@ def _target(judge: SessionJudge, target: Target) -> Iterator[str]:
             if not named_lines(project):
                 yield f"  {judge.options.env_step_given}: matches no RUN instruction here"
     except DockerCacheError as problem:
-        said = first_line(judge.shortened(str(problem)))
+        said = judge.shortened(problem.verdict)
         about = "" if said.startswith(target.node) else f"{target.node}: "
         yield f"  {about}{said}"
 

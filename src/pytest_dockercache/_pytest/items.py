@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,10 +13,11 @@ import pytest
 from .. import checks
 from ..errors import BuildFailed, BuildTimeout, CacheAssertionError, DockerCacheError
 from ..model import Build, EngineInfo, Finding
+from ..presentable import presentable
 from ..report import CheckResult, Ending
 from ..report.findings import CheckOutcome
 from ..subject import Subject
-from .outcomes import decide, first_line, message_repr
+from .outcomes import decide, message_repr, passed
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -144,20 +146,20 @@ class CheckItem(pytest.Item):
                 node=self._sibling("builds"),
             )
             self._describe(subject)
-            ending = ending.with_texts(judging.shortened)
+            finding = ending.finding.with_texts(judging.shortened)
+            ending = replace(ending, finding=finding)
             self._end(judging.told_once(ending, self.nodeid))
         else:
             self._describe(subject)
             for name, value in verdict.properties:
                 self._note(name, value)
-            self._end(Ending("passed", str(verdict), verdict.line))
+            self._end(passed(verdict))
 
     def runtest(self) -> None:
         """Raise the failure that the set-up phase found, if it found one."""
         ending = self.ending
         if ending is not None and ending.outcome == "failed":
-            # The text has the why and the fix already; the facts stay with the ending.
-            raise CacheAssertionError(Finding(ending.said, line=ending.line))
+            raise CacheAssertionError(ending.shown)
 
     @property
     def line(self) -> int | None:
@@ -179,7 +181,7 @@ class CheckItem(pytest.Item):
                 return None
             text = str(problem) if report.skipped else str(report.longrepr)
             failed: CheckOutcome = "failed" if report.when == "call" else "error"
-            ending = Ending("skipped" if report.skipped else failed, text, self.line)
+            ending = Ending("skipped" if report.skipped else failed, Finding(text, line=self.line))
         return CheckResult(self.check.id, self.nodeid, ending)
 
     @property
@@ -212,7 +214,7 @@ class CheckItem(pytest.Item):
 
     def _end(self, ending: Ending) -> None:
         self.ending = ending
-        self._note("verdict", first_line(ending.message))
+        self._note("verdict", presentable(ending.finding.said))
         if ending.line is not None and ending.outcome != "passed":
             self._note("line", str(ending.line))
         if ending.outcome == "skipped":

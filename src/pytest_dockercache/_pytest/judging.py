@@ -14,14 +14,13 @@ import pytest
 from .. import checks
 from ..errors import DockerCacheError
 from ..inspection import Inspection
-from ..model import BuildSpec, EngineInfo
+from ..model import BuildSpec, EngineInfo, Finding
 from ..project import Settings
 from ..report import Ending
 from ..runs import Run
 from ..subject import Subject
 from . import sharing
 from .options import Options, read_options
-from .outcomes import first_line
 from .progress import Progress, progress_for
 from .targets import Selection, Target, select, target_of
 
@@ -137,8 +136,12 @@ class SessionJudge:
         first = self._told.setdefault(ending.message, nodeid) if told else nodeid
         if first == nodeid:
             return ending
-        message = f"{first_line(ending.message)} (see {first})"
-        return replace(ending, message=message, why=None, fix=None)
+        finding = Finding(
+            f"{ending.finding.verdict} (see {first})",
+            line=ending.line,
+            predicted=ending.finding.predicted,
+        )
+        return replace(ending, finding=finding)
 
     def shown(self, path: Path) -> str:
         """A path as reports show it: relative to the root where it can be."""

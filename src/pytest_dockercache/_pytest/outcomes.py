@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ..checks import Verdict
 from ..errors import (
     BuildFailed,
     BuildTimeout,
@@ -20,14 +21,15 @@ from ..errors import (
     EngineUnavailable,
     Unverifiable,
 )
+from ..model import Finding
 from ..report import Ending
-from ..report.findings import CheckOutcome
 
 __all__ = [
     "cut_our_frames",
     "decide",
     "first_line",
     "message_repr",
+    "passed",
     "place_report",
     "reported",
     "translated",
@@ -54,7 +56,7 @@ def decide(
     None if that item is not part of this session (then the problem must be
     reported here).
     """
-    ending = _ending("error", problem)
+    ending = Ending("error", problem.finding)
     if isinstance(problem, CacheAssertionError):
         return replace(ending, outcome="failed")
     if isinstance(problem, DoesNotApply):
@@ -69,18 +71,14 @@ def decide(
             return replace(ending, outcome="failed")
         if first_build_failed and node is not None:
             told = f"the image does not build: see {node}"
-            return replace(unverified, message=told, why=None, fix=None)
+            return replace(unverified, finding=Finding(told, line=ending.line))
     return ending
 
 
-def _ending(outcome: CheckOutcome, problem: DockerCacheError | CacheAssertionError) -> Ending:
-    finding = problem.finding
+def passed(verdict: Verdict) -> Ending:
+    """The outcome of a check that holds."""
     return Ending(
-        outcome,
-        str(problem),
-        line=finding.line if finding else getattr(problem, "line", None),
-        why=finding.why if finding else None,
-        fix=finding.fix if finding else None,
+        "passed", Finding(verdict.message, line=verdict.line, predicted=verdict.predicted)
     )
 
 

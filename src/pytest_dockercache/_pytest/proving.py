@@ -28,7 +28,7 @@ from ..report.terminal import duration
 from ..runs import Run
 from ..subject import Subject
 from .options import Options
-from .outcomes import decide
+from .outcomes import decide, passed
 from .progress import Progress
 
 __all__ = ["Proof", "Proving", "prove", "prove_session"]
@@ -184,7 +184,7 @@ def _refusal(
 
 
 def _still(ending: Ending | None) -> str:
-    said = "it was not judged" if ending is None else ending.message.partition("\n")[0]
+    said = "it was not judged" if ending is None else ending.finding.said
     return f"with it applied: {said}"
 
 
@@ -308,7 +308,7 @@ def _judged(
         except (DockerCacheError, CacheAssertionError) as problem:
             endings[check] = decide(problem, check=check, strict=False, auto=False)
         else:
-            endings[check] = Ending("passed", str(verdict), verdict.line)
+            endings[check] = passed(verdict)
     return endings
 
 
@@ -318,8 +318,8 @@ def _marked(image: ImageReport, proof: Proof) -> ImageReport:
     for item in image.checks:
         fix = item.ending.fix
         if item.id in proof.proven and fix is not None:
-            ending = replace(item.ending, fix=replace(fix, proven=True))
-            item = replace(item, ending=ending)
+            finding = replace(item.ending.finding, fix=replace(fix, proven=True))
+            item = replace(item, ending=replace(item.ending, finding=finding))
         checks.append(item)
     return replace(image, checks=tuple(checks))
 

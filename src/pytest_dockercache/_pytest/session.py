@@ -23,7 +23,7 @@ from .header import header
 from .hosting import annotated_by_another, hosted
 from .items import CheckItem, DockerfileCollector
 from .judging import SessionJudge
-from .outcomes import cut_our_frames, first_line, place_report, translated
+from .outcomes import cut_our_frames, place_report, translated
 from .refusals import nothing_to_do
 from .session_report import Written, session_report, write_reports
 from .sharing import tell_result, told_result
@@ -293,7 +293,7 @@ class ControllerPlugin(SessionPlugin):
         try:
             leftovers = judge.run.finish(keep=judge.options.keep)
         except DockerCacheError as problem:
-            leftovers = Leftovers(stuck=(first_line(judge.shortened(str(problem))),))
+            leftovers = Leftovers(stuck=(judge.shortened(problem.verdict),))
         return replace(report, leftovers=leftovers)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:

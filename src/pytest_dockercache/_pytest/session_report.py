@@ -19,7 +19,6 @@ from . import sharing
 from .hosting import Hosted
 from .judging import SessionJudge
 from .options import Options
-from .outcomes import first_line
 from .targets import Target
 
 __all__ = ["Written", "session_report", "write_reports"]
@@ -48,7 +47,8 @@ def _proven(
     try:
         return prove_session(judge, path, specs, images)
     except (DockerCacheError, OSError) as problem:
-        why = first_line(judge.shortened(str(problem)))
+        said = problem.verdict if isinstance(problem, DockerCacheError) else str(problem)
+        why = judge.shortened(said)
         return FixReport(problem=f"could not be tried: {why}"), images
     finally:
         judge.progress.close()

@@ -27,6 +27,7 @@ from ..context.selection import rooted
 from ..dockerfile import PlannedStep, Transfer
 from ..dockerfile.instructions import mounts
 from ..errors import BuildFailed
+from ..model import Finding, Fix
 from ..regexes import regex
 from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
@@ -524,13 +525,13 @@ def _missing(
             where = f"{snapshot.dockerfile.path.name}:{step.line}"
             steps = [key.step for key in made]
             better = better_context(steps, snapshot.dockerfile.path, context)
-            text = f"{missing.verdict(where)}\n  fix    {missing.fix(context, better)}"
+            text = missing.verdict(where)
+            fix: Fix | None = Fix(missing.fix(context, better))
             break
     else:
         text = f"nothing in the build context matches {content.source} of line {step.line}"
-    return BuildFailed(
-        f"the image does not build: {text}", line=step.line, log=f'"/{path}": not found'
-    )
+        fix = None
+    return BuildFailed(Finding(f"the image does not build: {text}", line=step.line, fix=fix))
 
 
 def select_exists(snapshot: Snapshot, content: Content, dialect: Dialect) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from ..dockerfile import PlannedStep
 from ..errors import Unverifiable
 from ..image import ImageLayers, LayerLines
-from ..model import Row
+from ..model import Finding, Row
 
 __all__ = ["Contents"]
 
@@ -28,7 +28,7 @@ class Contents:
     texts: Mapping[int, str]
     steps: Sequence[PlannedStep] = ()
     check_base: bool = False
-    unknown: str = ""
+    unknown: Finding | None = None
 
     @cached_property
     def judged(self) -> frozenset[int]:
@@ -37,7 +37,7 @@ class Contents:
         if self.check_base:
             return frozenset(range(len(self.layers.layers)))
         if self.lines is None:
-            raise Unverifiable(self.unknown)
+            raise Unverifiable(self.unknown or "which layers are the base image's is not known")
         return self.lines.own
 
     def line(self, layer: int) -> int | None:

@@ -49,7 +49,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
     verified: list[str] = []
     unverified: list[str] = []
     left_out: list[str] = []
-    doubts: list[str] = []
+    doubts: list[Unverifiable] = []
     for file in files:
         if not _can_compare(subject, file.path, readers):
             left_out.append(f"{file.path} (not a format whose packages can be compared)")
@@ -59,7 +59,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
             try:
                 found = _judge_file(subject, contents, file.path, readers)
             except Unverifiable as problem:
-                doubts.append(str(problem))
+                doubts.append(problem)
                 continue
             if found is None:
                 left_out.append(f"{file.path} (its environment is not in the image)")
@@ -67,12 +67,20 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
             verified.append(file.path)
             unverified += found
     if doubts:
-        raise Unverifiable("; ".join(dict.fromkeys(doubts)))
+        raise Unverifiable(
+            "; ".join(dict.fromkeys(doubt.verdict for doubt in doubts)),
+            fix="; ".join(dict.fromkeys(filter(None, map(_fix_of, doubts)))) or None,
+        )
     if not verified:
         raise DoesNotApply(f"no environment file can be held against the image: {_list(left_out)}")
     remark = f"; not verified: {_list(unverified)}" if unverified else ""
     remark += f"; not compared: {_list(left_out)}" if left_out else ""
     return Verdict(f"the image holds what {', '.join(verified)} asks for{remark}")
+
+
+def _fix_of(problem: Unverifiable) -> str | None:
+    fix = problem.finding.fix
+    return None if fix is None else fix.text
 
 
 def _list(items: Sequence[str]) -> str:

@@ -45,7 +45,14 @@ def _over_a_file(subject: Judged, problem: BuildFailed) -> BuildFailed:
         try:
             check_environment_file(project.spec.context / file.path)
         except ConfigError as invalid:
-            first, _, rest = str(problem).partition("\n")
-            text = f"{invalid}\n  why    {first}" + (f"\n{rest}" if rest else "")
-            return BuildFailed(text, line=problem.line, log=problem.log)
+            failed = problem.finding
+            whys = (failed.verdict, failed.why)
+            return BuildFailed(
+                replace(
+                    failed,
+                    verdict=invalid.verdict,
+                    why="; ".join(why for why in whys if why),
+                    fix=invalid.finding.fix,
+                )
+            )
     return problem

@@ -31,9 +31,9 @@ def judge(subject: Subject) -> Verdict:
         raise rebuilt_environment(subject, guilty, notes=_more(apart))
     for one in tried:
         if one.failed is not None:
-            first = str(one.failed).partition("\n")[0]
             raise Unverifiable(
-                f"the image does not build with another value of {one.edits[0].path}: {first}"
+                f"the image does not build with another value of {one.edits[0].path}: "
+                f"{one.failed.verdict}"
             )
         if one.itself is not None:
             raise Unverifiable(

@@ -63,9 +63,9 @@ def _read(subject: Judged, image: str) -> Contents:
         steps = subject.project_of(image).steps
     texts = {step.line: step.instruction.text for step in steps}
     try:
-        lines, unknown = _lines(subject, image, layers), ""
+        lines, unknown = _lines(subject, image, layers), None
     except Unverifiable as problem:
-        lines, unknown = None, str(problem)
+        lines, unknown = None, problem.finding
     return Contents(layers, lines, texts, steps, unknown=unknown)
 
 
@@ -125,8 +125,8 @@ def _lines(subject: Judged, image: str, layers: ImageLayers) -> LayerLines:
                 return _above(subject, image, layers, base, name)
     if problem is not None:
         raise Unverifiable(
-            f"{problem}\n"
-            "  fix    name the image that it was built on with --dockercache-base-image=REF"
+            problem.finding.verdict,
+            fix="name the image that it was built on with --dockercache-base-image=REF",
         ) from None
     raise Unverifiable(
         "which layers are the base image's is not known: name it with "
@@ -150,8 +150,8 @@ def _above(
     """The layers above the base image's, with lines where the Dockerfile agrees."""
     if not _is_base(base, layers):
         raise ConfigError(
-            f"{name} is not the base image of {image}: its layers are not the lowest\n"
-            "  fix    name the image that it was built on with --dockercache-base-image=REF"
+            f"{name} is not the base image of {image}: its layers are not the lowest",
+            fix="name the image that it was built on with --dockercache-base-image=REF",
         )
     own = frozenset(range(len(base.layers), len(layers.layers)))
     if subject.has_dockerfile:

@@ -91,8 +91,8 @@ def exec_form(keyword: str, value: str, path: Path, line: int) -> tuple[str, ...
         return None
     if not all(isinstance(item, str) for item in strings):
         raise ConfigError(
-            f"{path}:{line}: the JSON form of {keyword} holds other things than strings\n"
-            "Put every word in double quotes."
+            f"{path}:{line}: the JSON form of {keyword} holds other things than strings",
+            fix="put every word in double quotes",
         )
     return tuple(strings)
 

@@ -204,8 +204,8 @@ def _stage_steps(
         except SubstitutionError as error:
             raise ConfigError(
                 f"{build.dockerfile.path}:{instruction.line}: {instruction.keyword} cannot be "
-                f"expanded: {error}\n"
-                "  fix    correct the substitution, or set the variable before it"
+                f"expanded: {error}",
+                fix="correct the substitution, or set the variable before it",
             ) from None
         vertex = _makes_vertex(instruction)
         if instruction.keyword == "WORKDIR" and state.cwd == "/":

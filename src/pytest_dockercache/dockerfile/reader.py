@@ -47,33 +47,32 @@ def read_dockerfile(path: Path) -> Dockerfile:
     """
     if path.is_dir():
         raise ConfigError(
-            f"{path}: is a directory, not a Dockerfile\n"
-            "  fix    name the file in it, for example "
-            f"--dockercache-dockerfile={path / 'Dockerfile'}"
+            f"{path}: is a directory, not a Dockerfile",
+            fix=f"name the file in it, for example --dockercache-dockerfile={path / 'Dockerfile'}",
         )
     try:
         content = read_bytes(path, DOCKERFILE)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such Dockerfile\n"
-            "  fix    name an existing one with --dockercache-dockerfile=PATH"
+            f"{path}: no such Dockerfile",
+            fix="name an existing one with --dockercache-dockerfile=PATH",
         ) from None
     except PermissionError:
         raise ConfigError(
-            f"{path}: cannot be read: permission denied\n"
-            "  fix    make the file readable for the user who runs pytest"
+            f"{path}: cannot be read: permission denied",
+            fix="make the file readable for the user who runs pytest",
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror or error}\n"
-            "  fix    check the path and what is mounted there"
+            f"{path}: cannot be read: {error.strerror or error}",
+            fix="check the path and what is mounted there",
         ) from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigError(f"{path}: is UTF-16, not UTF-8\n  fix    save the Dockerfile as UTF-8")
+        raise ConfigError(f"{path}: is UTF-16, not UTF-8", fix="save the Dockerfile as UTF-8")
     if b"\0" in content:
         raise ConfigError(
-            f"{path}: is a binary file, not a Dockerfile\n"
-            "  fix    name the right file with --dockercache-dockerfile=PATH"
+            f"{path}: is a binary file, not a Dockerfile",
+            fix="name the right file with --dockercache-dockerfile=PATH",
         )
     return parse_dockerfile(content.decode("utf-8", errors="replace"), path)
 
@@ -91,9 +90,8 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     text = text.removeprefix(_BOM)
     if not text.strip():
         raise ConfigError(
-            f"{path}: is empty\n"
-            "  fix    start it with FROM image, or name another file with "
-            "--dockercache-dockerfile=PATH"
+            f"{path}: is empty",
+            fix="start it with FROM image, or name another file with --dockercache-dockerfile=PATH",
         )
     directives, escape = _directives(text, path)
     lines = text.split("\n")
@@ -103,9 +101,8 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     instructions, stages = group_stages(instructions, escape, path)
     if not stages:
         raise ConfigError(
-            f"{path}: has no FROM instruction\n"
-            "  fix    start it with FROM image, or name another file with "
-            "--dockercache-dockerfile=PATH"
+            f"{path}: has no FROM instruction",
+            fix="start it with FROM image, or name another file with --dockercache-dockerfile=PATH",
         )
     return Dockerfile(path, text, instructions, stages, directives)
 
@@ -118,7 +115,8 @@ def _refuse_long_lines(lines: list[str], path: Path) -> None:
             if size > DOCKERFILE_LINE:
                 raise ConfigError(
                     f"{path}:{number}: the line has {size} bytes, and builders read at most "
-                    f"{DOCKERFILE_LINE}\n  fix    split it, or copy its text from a file"
+                    f"{DOCKERFILE_LINE}",
+                    fix="split it, or copy its text from a file",
                 )
 
 
@@ -142,14 +140,14 @@ def _directives(text: str, path: Path) -> tuple[tuple[tuple[str, str], ...], str
             break
         if name in found:
             raise ConfigError(
-                f"{path}:{number}: only one {name} parser directive can be used\n"
-                "  fix    remove one of them"
+                f"{path}:{number}: only one {name} parser directive can be used",
+                fix="remove one of them",
             )
         found[name] = match[2]
     escape = found.get("escape", "\\")
     if escape not in ("\\", "`"):
         raise ConfigError(
-            f"{path}: invalid escape directive: {escape}\n  fix    write # escape=\\ or # escape=`"
+            f"{path}: invalid escape directive: {escape}", fix="write # escape=\\ or # escape=`"
         )
     return tuple(found.items()), escape
 
@@ -187,8 +185,8 @@ def _logical_lines(lines: list[str], escape: str, path: Path) -> Iterator[_Logic
             body, number = _heredoc_body(lines, number, name, chomp)
             if body is None:
                 raise ConfigError(
-                    f"{path}:{first}: unterminated heredoc: no line holds only {name}\n"
-                    f"  fix    end the document that starts with <<{name} by a line {name}"
+                    f"{path}:{first}: unterminated heredoc: no line holds only {name}",
+                    fix=f"end the document that starts with <<{name} by a line {name}",
                 )
             heredocs.append(Heredoc(name, body, expand, chomp))
         yield _Logical(text.strip(SPACE), first, number, tuple(heredocs))

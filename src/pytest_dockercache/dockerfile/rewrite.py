@@ -23,8 +23,7 @@ def with_base(dockerfile: Dockerfile, target: str | None, image: str) -> str:
     """
     if not image or WHITESPACE.search(image):
         raise ConfigError(
-            f"the base image {image!r} is not one word\n"
-            "  fix    give an image reference, as in FROM"
+            f"the base image {image!r} is not one word", fix="give an image reference, as in FROM"
         )
     from_ = _root(dockerfile, resolve_stage(dockerfile, target)).from_
     written = WHITESPACE.split(from_.value)[0]

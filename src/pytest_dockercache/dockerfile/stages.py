@@ -95,13 +95,13 @@ def _from_words(from_: Instruction, path: Path) -> tuple[str, str | None]:
         name = words[2].lower()
         if not _STAGE_NAME.match(name):
             raise ConfigError(
-                f"{path}:{from_.line}: invalid name for a build stage: {words[2]}\n"
-                "  fix    start the name with a letter, and use letters, digits, '-', '_' and '.'"
+                f"{path}:{from_.line}: invalid name for a build stage: {words[2]}",
+                fix="start the name with a letter, and use letters, digits, '-', '_' and '.'",
             )
         return words[0], name
     raise ConfigError(
-        f"{path}:{from_.line}: FROM needs one or three arguments, not {len(words)}: {from_.text}\n"
-        "  fix    write FROM image, or FROM image AS name"
+        f"{path}:{from_.line}: FROM needs one or three arguments, not {len(words)}: {from_.text}",
+        fix="write FROM image, or FROM image AS name",
     )
 
 
@@ -192,8 +192,8 @@ def _variables(
         return global_arguments(dockerfile, build_args, platform, classic=classic, target=target)
     except SubstitutionError as error:
         raise ConfigError(
-            f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}\n"
-            "  fix    correct its default, or give it with --dockercache-build-arg=NAME=VALUE"
+            f"{dockerfile.path}: an ARG before the first FROM cannot be expanded: {error}",
+            fix="correct its default, or give it with --dockercache-build-arg=NAME=VALUE",
         ) from None
 
 
@@ -217,9 +217,9 @@ def _connected(
             needed = sorted(Lexer(escape, raw_quotes=True).references(written))
             argument = needed[0] if needed else "NAME"
             raise ConfigError(
-                f"{dockerfile.path}:{stage.from_.line}: no base image from {written}: {problem}\n"
-                "  fix    give the argument a default, or a value with "
-                f"--dockercache-build-arg={argument}=IMAGE"
+                f"{dockerfile.path}:{stage.from_.line}: no base image from {written}: {problem}",
+                fix="give the argument a default, or a value with "
+                f"--dockercache-build-arg={argument}=IMAGE",
             )
         # Stage names are lower case; a base is compared as it is written.
         parent = names.get(base)
@@ -244,13 +244,13 @@ def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
     names = [stage.name for stage in dockerfile.stages if stage.name is not None]
     if not names:
         raise ConfigError(
-            f"{dockerfile.path}: unknown target stage {target!r}: no stage has a name\n"
-            f"  fix    name one with FROM image AS {target}, or leave the target out"
+            f"{dockerfile.path}: unknown target stage {target!r}: no stage has a name",
+            fix=f"name one with FROM image AS {target}, or leave the target out",
         )
     raise ConfigError(
         f"{dockerfile.path}: unknown target stage {target!r}; valid: "
-        f"{', '.join(dict.fromkeys(names))}\n"
-        "  fix    name one of them with --dockercache-target=STAGE"
+        f"{', '.join(dict.fromkeys(names))}",
+        fix="name one of them with --dockercache-target=STAGE",
     )
 
 

@@ -48,9 +48,8 @@ def refuse_secrets(request: BuildRequest, name: str) -> None:
     for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
         if values:
             raise ConfigError(
-                f"--dockercache-{option}={values[0]} needs buildx, "
-                f"not --dockercache-engine={name}\n"
-                "  fix    install docker-buildx and use --dockercache-engine=buildx"
+                f"--dockercache-{option}={values[0]} needs buildx, not --dockercache-engine={name}",
+                fix="install docker-buildx and use --dockercache-engine=buildx",
             )
 
 

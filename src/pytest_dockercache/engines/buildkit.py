@@ -37,8 +37,8 @@ class BuildKit(DaemonSide):
         if not daemon.has_buildkit:
             raise EngineUnavailable(
                 f"the Docker daemon {daemon.server} (API {daemon.api}, {daemon.os}) "
-                "has no BuildKit\n"
-                "  fix    use Docker Engine 18.09 or newer, or --dockercache-engine=classic"
+                "has no BuildKit",
+                fix="use Docker Engine 18.09 or newer, or --dockercache-engine=classic",
             )
         info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
         super().__init__(lambda: daemon, info, UPLOADED)
@@ -77,8 +77,8 @@ class BuildKit(DaemonSide):
             raise daemon_gone("its answer ended without an image")
         if not self._daemon.has_image(image):
             raise DockerCacheError(
-                f"the build ended, but the daemon's store does not hold its image {image}\n"
-                "  fix    check that nothing prunes images while the tests run"
+                f"the build ended, but the daemon's store does not hold its image {image}",
+                fix="check that nothing prunes images while the tests run",
             )
         seconds = time.monotonic() - started
         steps = observation.steps(ended=True)

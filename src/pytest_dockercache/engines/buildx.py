@@ -127,15 +127,15 @@ def find_builder(name: str | None, context: str | None = None) -> Builder:
         said = run_docker(command)
     except subprocess.TimeoutExpired:
         raise EngineUnavailable(
-            f"the buildx builder {wanted or 'in use'} did not answer within 60 s\n"
-            "  fix    check it with `docker buildx inspect`"
+            f"the buildx builder {wanted or 'in use'} did not answer within 60 s",
+            fix="check it with `docker buildx inspect`",
         ) from None
     fields = dict(re.findall(r"^(Name|Driver|Endpoint):\s+(\S+)", said.stdout, re.MULTILINE))
     if said.returncode != 0 or "Driver" not in fields:
         complaint = (said.stderr.strip().splitlines() or ["buildx said nothing"])[-1]
         raise ConfigError(
-            f"--dockercache-builder={wanted}: {complaint}\n"
-            "  fix    name one of the builders that `docker buildx ls` lists"
+            f"--dockercache-builder={wanted}: {complaint}",
+            fix="name one of the builders that `docker buildx ls` lists",
         )
     found = re.search(r"^Name:\s+(\S+)", said.stdout, re.MULTILINE)
     return Builder(
@@ -166,13 +166,13 @@ def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
         found = connect(timeout)
     except EngineUnavailable as problem:
         # Not "absent", which would be skipped over: it was there when it was chosen.
-        raise EngineUnavailable(str(problem), silent=problem.silent) from None
+        raise EngineUnavailable(problem.finding, silent=problem.silent) from None
     # Podman's service has another ID each time: it tells nothing then.
     if found.identity != daemon.id and found.ask_id() == found.identity:
         found.close()
         raise EngineUnavailable(
-            f"{found.endpoint} is another Docker daemon than the docker command reaches\n"
-            "  fix    point both at one daemon with DOCKER_HOST or the Docker context"
+            f"{found.endpoint} is another Docker daemon than the docker command reaches",
+            fix="point both at one daemon with DOCKER_HOST or the Docker context",
         )
     return found
 
@@ -191,15 +191,14 @@ class Buildx(DaemonSide):
         found = plugin or ask_docker().plugin
         if found is None:
             raise EngineUnavailable(
-                "the buildx plugin of the docker command does not answer\n"
-                "  fix    install docker-buildx (docker-buildx-plugin), "
-                "or use --dockercache-engine=buildkit"
+                "the buildx plugin of the docker command does not answer",
+                fix="install docker-buildx (docker-buildx-plugin), "
+                "or use --dockercache-engine=buildkit",
             )
         if not supported(found.version):
             raise EngineUnavailable(
-                f"buildx {found.version} is too old: it does not write --progress=rawjson\n"
-                "  fix    update docker-buildx to 0.13 or newer, "
-                "or use --dockercache-engine=buildkit"
+                f"buildx {found.version} is too old: it does not write --progress=rawjson",
+                fix="update docker-buildx to 0.13 or newer, or use --dockercache-engine=buildkit",
             )
         self._buildx = found.command
         self._builder = find_builder(builder, "default" if isinstance(daemon, Reached) else None)
@@ -312,8 +311,8 @@ class Buildx(DaemonSide):
         if len(loaded) == 1:
             return loaded[0], provenance if isinstance(provenance, dict) else {}
         raise DockerCacheError(
-            f"the build ended, but the daemon's store does not hold its image {candidates[0]}\n"
-            "  fix    check that nothing prunes images while the tests run"
+            f"the build ended, but the daemon's store does not hold its image {candidates[0]}",
+            fix="check that nothing prunes images while the tests run",
         )
 
     def traces(self) -> tuple[Trace, ...]:
@@ -396,8 +395,8 @@ class _Child:
             )
         except OSError as problem:
             raise EngineUnavailable(
-                f"the docker command cannot be run: {problem}\n"
-                "  fix    install it, or use --dockercache-engine=buildkit"
+                f"the docker command cannot be run: {problem}",
+                fix="install it, or use --dockercache-engine=buildkit",
             ) from problem
         # A thread of its own: a pipe cannot be read with a time limit otherwise
         # on every platform, and a full pipe would block the build.

@@ -111,7 +111,7 @@ def _best(builder: str | None, timeout: float | None) -> Engine:
         # not to be replaced by a guess.
         if builder is not None or not problem.absent:
             raise
-        return connect_model(str(problem).splitlines()[0], None)
+        return connect_model(problem.verdict, None)
 
 
 def _best_of_daemon(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
@@ -122,8 +122,8 @@ def _best_of_daemon(daemon: Daemon, builder: str | None, plugin: Plugin | None) 
     lacking = "no buildx plugin" if plugin is None else f"buildx {plugin.version} is too old"
     if builder is not None:
         raise EngineUnavailable(
-            f"--dockercache-builder={builder} needs buildx 0.13 or newer: {lacking}\n"
-            "  fix    install docker-buildx (docker-buildx-plugin)"
+            f"--dockercache-builder={builder} needs buildx 0.13 or newer: {lacking}",
+            fix="install docker-buildx (docker-buildx-plugin)",
         )
     if daemon.has_buildkit:
         from .buildkit import BuildKit

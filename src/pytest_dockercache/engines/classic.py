@@ -294,8 +294,8 @@ class Classic(DaemonSide):
             raise daemon_gone("its answer ended without an image")
         if not self._daemon.has_image(image):
             raise DockerCacheError(
-                f"the build ended, but the daemon's store does not hold its image {image}\n"
-                "  fix    check that nothing prunes images while the tests run"
+                f"the build ended, but the daemon's store does not hold its image {image}",
+                fix="check that nothing prunes images while the tests run",
             )
         return Build(
             request.edits, "built", time.monotonic() - started, transcript.steps(), image=image

@@ -30,7 +30,7 @@ def connected_engine(name: str, builder: str | None, timeout: float | None = Non
     """
     key = (name, builder)
     if key in _silent:
-        raise EngineUnavailable(str(_silent[key]), silent=True)
+        raise EngineUnavailable(_silent[key].finding, silent=True)
     if key not in _open:
         try:
             _open[key] = create_engine(name, builder=builder, timeout=timeout)

@@ -113,8 +113,8 @@ def _endpoint() -> str:
     if context is None:
         # The SDK would fall back to the local socket, the docker command not.
         raise EngineUnavailable(
-            f"the Docker context {name!r} does not exist\n"
-            "  fix    choose one of `docker context ls` with DOCKER_CONTEXT or `docker context use`"
+            f"the Docker context {name!r} does not exist",
+            fix="choose one of `docker context ls` with DOCKER_CONTEXT or `docker context use`",
         )
     return str(context.Host or "the local Docker socket")
 
@@ -155,43 +155,43 @@ def _unavailable(endpoint: str, problem: BaseException, patience: float) -> Engi
 
     if endpoint.startswith("ssh://"):
         return EngineUnavailable(
-            f"cannot reach the Docker daemon over ssh at {endpoint}: {last}\n"
-            "  fix    make `ssh` to that host work without a prompt, then `docker info`"
+            f"cannot reach the Docker daemon over ssh at {endpoint}: {last}",
+            fix="make `ssh` to that host work without a prompt, then `docker info`",
         )
     if caused_by(PermissionError):
         return EngineUnavailable(
-            f"no permission to use the Docker daemon at {endpoint}\n"
-            "  fix    add your user to the group that owns the socket (often `docker`) "
-            "and log in again, or use a rootless daemon"
+            f"no permission to use the Docker daemon at {endpoint}",
+            fix="add your user to the group that owns the socket (often `docker`) "
+            "and log in again, or use a rootless daemon",
         )
     if caused_by(requests.exceptions.SSLError, docker.errors.TLSParameterError):
         return EngineUnavailable(
-            f"TLS with the Docker daemon at {endpoint} fails: {last}\n"
-            "  fix    check DOCKER_TLS_VERIFY and the certificates in DOCKER_CERT_PATH"
+            f"TLS with the Docker daemon at {endpoint} fails: {last}",
+            fix="check DOCKER_TLS_VERIFY and the certificates in DOCKER_CERT_PATH",
         )
     if caused_by(FileNotFoundError, ConnectionRefusedError):
         return EngineUnavailable(
-            f"no Docker daemon listens at {endpoint}\n"
-            "  fix    start Docker, or point DOCKER_HOST or the Docker context at a daemon",
+            f"no Docker daemon listens at {endpoint}",
+            fix="start Docker, or point DOCKER_HOST or the Docker context at a daemon",
             absent=True,
         )
     if caused_by(requests.exceptions.Timeout, TimeoutError):
         return _silence(endpoint, patience)
     if caused_by(socket.gaierror):
         return EngineUnavailable(
-            f"the host of the Docker daemon at {endpoint} is not known\n"
-            "  fix    check DOCKER_HOST or the Docker context"
+            f"the host of the Docker daemon at {endpoint} is not known",
+            fix="check DOCKER_HOST or the Docker context",
         )
     return EngineUnavailable(
-        f"the Docker daemon at {endpoint} cannot be used: {last}\n"
-        "  fix    make `docker info` work, then run again"
+        f"the Docker daemon at {endpoint} cannot be used: {last}",
+        fix="make `docker info` work, then run again",
     )
 
 
 def _silence(endpoint: str, patience: float) -> EngineUnavailable:
     return EngineUnavailable(
-        f"the Docker daemon at {endpoint} did not answer within {patience:g} s\n"
-        "  fix    make `docker info` answer (restart Docker if it hangs), then run again",
+        f"the Docker daemon at {endpoint} did not answer within {patience:g} s",
+        fix="make `docker info` answer (restart Docker if it hangs), then run again",
         silent=True,
     )
 
@@ -310,8 +310,8 @@ class Daemon:
         if any(isinstance(cause, requests.exceptions.Timeout) for cause in _causes(problem)):
             raise _silence(self.endpoint, self.patience) from problem
         raise EngineUnavailable(
-            f"the Docker daemon at {self.endpoint} stopped answering: {in_words(problem)}\n"
-            "  fix    check that it runs (`docker info`), then run again"
+            f"the Docker daemon at {self.endpoint} stopped answering: {in_words(problem)}",
+            fix="check that it runs (`docker info`), then run again",
         ) from problem
 
     def image_config(self, image: str) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BuildFailed, BuildTimeout, DockerCacheError, EngineUnavailable
-from ..model import Step, shortened
+from ..model import Finding, Fix, Row, Step, shortened
 from ..regexes import regex
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
     where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
     command = _command(request, line)
     code = _EXIT_CODE.search(error)
-    details: list[str] = []
+    rows: list[Row] = []
+    whys: list[str] = []
     fixes: list[str] = []
     missing = None if code is not None else _missing(request, line, error)
     if _NO_SPACE.search(error) or _NO_SPACE.search("\n".join(tail)):
@@ -67,14 +68,14 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         line = missing.line
         where = f"{request.spec.dockerfile.name}:{line}"
         verdict = f"the image does not build: {missing.verdict(where)}"
-        details.append(f"{line:>4}  {_command(request, line)}")
-        details.append(f"  why    the builder says: {shortened(error, 300)}")
+        rows.append(Row(place=str(line), text=_command(request, line)))
+        whys.append(f"the builder says: {shortened(error, 300)}")
         fixes.append(missing.fix(request.spec.context, _better(request)))
     elif code is not None and command:
         verdict = f"the image does not build: {where} ends with exit code {code[1]}: {command}"
         if KILLED.search(error):
-            details.append(
-                "  why    something killed the command: the machine ran out of memory, "
+            whys.append(
+                "something killed the command: the machine ran out of memory, "
                 "or somebody stopped its container"
             )
     elif command:
@@ -83,17 +84,22 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
         verdict = f"the image does not build: {where}: {shortened(error, 300)}"
     valueless = _valueless(request, line)
     if valueless is not None:
-        details.append(f"  why    {valueless}")
+        whys.append(str(valueless))
         fixes.insert(0, valueless.fix)
     if "requires BuildKit" in error:
         fixes.append("use --dockercache-engine=buildkit or buildx")
-    if tail:
-        details.append("  log")
-        details += [f"    {text}" for text in tail]
-        if line is not None and not fixes:
-            fixes.append(f"correct line {line}; `docker build` shows the whole log")
-    details += [f"  fix    {fix}" for fix in fixes]
-    return BuildFailed("\n".join([verdict, *details]), line=line, log="\n".join(tail))
+    if tail and line is not None and not fixes:
+        fixes.append(f"correct line {line}; `docker build` shows the whole log")
+    return BuildFailed(
+        Finding(
+            verdict,
+            line=line,
+            rows=tuple(rows),
+            why="; ".join(whys) or None,
+            fix=Fix("; ".join(fixes)) if fixes else None,
+            log="\n".join(tail),
+        )
+    )
 
 
 def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
@@ -106,16 +112,16 @@ def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
     else:
         what = f"no step of {name} was running"
     return BuildTimeout(
-        f"the build was cancelled after {request.timeout:g} s: {what}\n"
-        "  fix    give it longer with --dockercache-timeout, or make that step faster"
+        f"the build was cancelled after {request.timeout:g} s: {what}",
+        fix="give it longer with --dockercache-timeout, or make that step faster",
     )
 
 
 def daemon_gone(said: str) -> EngineUnavailable:
     """The error for a daemon that went away during a build."""
     return EngineUnavailable(
-        f"the Docker daemon went away during the build: {shortened(' '.join(said.split()), 300)}\n"
-        "  fix    check that it runs (`docker info`) and has memory and disk left, then run again"
+        f"the Docker daemon went away during the build: {shortened(' '.join(said.split()), 300)}",
+        fix="check that it runs (`docker info`) and has memory and disk left, then run again",
     )
 
 

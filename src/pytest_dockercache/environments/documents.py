@@ -72,16 +72,14 @@ def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
         # TOML ends lines with LF or CR LF.
         values: dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: invalid TOML: {error}; correct the file") from None
+        raise _invalid("TOML", path, "", str(error)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         problem = str(error) or "cannot be parsed"
         found = re.search(r"\s*\(at line (\d+), column (\d+)\)$", problem)
         place = f":{found[1]}:{found[2]}" if found else ""
         if found:
             problem = problem[: found.start()]
-        raise ConfigError(
-            f"{path}{place}: invalid TOML: {problem}; correct the file at this place"
-        ) from None
+        raise _invalid("TOML", path, place, problem) from None
     return values
 
 
@@ -115,19 +113,22 @@ def load_yaml(content: bytes | str, path: Path) -> Any:
             tag = problem.rpartition("tag ")[2]
             raise ConfigError(
                 f"{path}{place}: the YAML tag {tag} is refused: an environment file holds "
-                "plain values only; remove the tag"
+                "plain values only",
+                fix="remove the tag",
             ) from None
-        raise ConfigError(
-            f"{path}{place}: invalid YAML: {problem}; correct the file at this place"
-        ) from None
+        raise _invalid("YAML", path, place, problem) from None
     except yaml.reader.ReaderError as error:
-        raise ConfigError(
-            f"{path}:{_place(content, error.position, error.encoding)}: invalid YAML: "
-            f"{error.reason}; correct the file at this place"
-        ) from None
+        place = f":{_place(content, error.position, error.encoding)}"
+        raise _invalid("YAML", path, place, error.reason) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
-        raise ConfigError(f"{path}: invalid YAML: {first}; correct the file") from None
+        raise _invalid("YAML", path, "", first) from None
+
+
+def _invalid(language: str, path: Path, place: str, problem: str) -> ConfigError:
+    """The refusal of a text that is not in its language; ``place`` is ``:LINE:COLUMN`` or ""."""
+    fix = "correct the file at this place" if place else "correct the file"
+    return ConfigError(f"{path}{place}: invalid {language}: {problem}", fix=fix)
 
 
 def _expanded(value: Any, known: dict[int, int], within: tuple[int, ...]) -> int:

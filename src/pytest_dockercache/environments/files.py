@@ -193,7 +193,8 @@ def _require_copied(
             if place in (destination, inside):
                 raise ConfigError(
                     f"environment file {missing.verdict(f'line {step.line}')} for line "
-                    f"{view.step.line}\n  fix    {missing.fix(context)}"
+                    f"{view.step.line}",
+                    fix=missing.fix(context),
                 )
 
 

@@ -128,8 +128,8 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
         return re.compile(pattern)
     except re.error as error:
         raise ConfigError(
-            f"--dockercache-env-step={pattern}: not a regular expression: {error}\n"
-            "  fix    escape characters such as ( + * with a backslash"
+            f"--dockercache-env-step={pattern}: not a regular expression: {error}",
+            fix="escape characters such as ( + * with a backslash",
         ) from None
 
 

@@ -116,8 +116,10 @@ def _guarded(draft: _Draft, line: int, change: Callable[[_Draft, int], _Draft]) 
         return draft.hindered(f"line {line} is not found again")
     try:
         return change(draft, here)
-    except (DockerCacheError, KeyError) as problem:
-        return draft.hindered(str(problem).partition("\n")[0])
+    except DockerCacheError as problem:
+        return draft.hindered(problem.verdict)
+    except KeyError as problem:
+        return draft.hindered(str(problem))
 
 
 def _torn_links(site: Site, waste: Sequence[Waste]) -> Rewriting | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo, FileGroup, Fix, SkipKind
+from ..model import Build, EngineInfo, FileGroup, Finding, Fix, SkipKind
+from ..presentable import presentable
 from ..runs import Leftovers
 
 __all__ = [
@@ -30,41 +31,53 @@ _SKIPS: Mapping[SkipKind, str] = {
 
 @dataclass(frozen=True)
 class Ending:
-    """How a judgement ended: the outcome, the whole text, and the facts that stand in it.
+    """How a judgement ended: the outcome, and what was found.
 
-    ``line`` is the Dockerfile line to blame (1-based), if there is one.
-    ``skip`` is the kind of a skip, and of the failure that strict makes of it.
+    ``skip`` is the kind of a skip, and of the failure that strict makes of a skip.
     """
 
     outcome: CheckOutcome
-    message: str
-    line: int | None = None
+    finding: Finding
     skip: SkipKind | None = None
-    why: str | None = None
-    fix: Fix | None = None
+
+    @property
+    def message(self) -> str:
+        """The whole text of what was found."""
+        return presentable(str(self.finding))
+
+    @property
+    def line(self) -> int | None:
+        """The 1-based Dockerfile line to blame, None if there is none."""
+        return self.finding.line
+
+    @property
+    def why(self) -> str | None:
+        """Why that was found, None where nothing more is to be said."""
+        return self.finding.why
+
+    @property
+    def fix(self) -> Fix | None:
+        """What to change, None where nothing is to be changed or nobody knows what."""
+        return self.finding.fix
+
+    @property
+    def shown(self) -> Finding:
+        """The finding as pytest shows it: the verdict of a skip begins with the kind."""
+        if self.skip is None:
+            return self.finding
+        note = " (--dockercache-strict)" if self.outcome == "failed" else ""
+        verdict = f"{_SKIPS[self.skip]}: {self.finding.said}{note}"
+        return replace(self.finding, verdict=verdict, predicted=False)
 
     @property
     def verdict(self) -> str:
-        """The first line of the text as pytest shows it."""
-        return self.said.partition("\n")[0].rstrip()
+        """What was found, in one line, as pytest shows it."""
+        return presentable(self.shown.said).partition("\n")[0].rstrip()
 
     @property
     def said(self) -> str:
-        """The text as pytest shows it: that of a skip begins with its kind."""
-        if self.skip is None:
-            return self.message
-        first, newline, rest = self.message.partition("\n")
-        note = " (--dockercache-strict)" if self.outcome == "failed" else ""
-        return f"{_SKIPS[self.skip]}: {first}{note}{newline}{rest}"
-
-    def with_texts(self, shown: Callable[[str], str]) -> Ending:
-        """The same, each text as ``shown`` shows it."""
-        return replace(
-            self,
-            message=shown(self.message),
-            why=None if self.why is None else shown(self.why),
-            fix=None if self.fix is None else replace(self.fix, text=shown(self.fix.text)),
-        )
+        """The whole text as pytest shows it."""
+        return presentable(str(self.shown))
 
 
 @dataclass(frozen=True)

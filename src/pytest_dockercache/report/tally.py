@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..presentable import presentable
 from .findings import CheckResult, SessionReport
 
 __all__ = ["Said", "Tally", "headline", "said_once", "tally"]
@@ -91,6 +92,5 @@ def said_once(checks: Iterable[CheckResult]) -> tuple[Said, ...]:
     """The first lines of some checks, each once, with the checks that say so."""
     found: dict[str, list[CheckResult]] = {}
     for check in checks:
-        first = check.ending.message.partition("\n")[0].rstrip()
-        found.setdefault(first, []).append(check)
+        found.setdefault(presentable(check.ending.finding.said), []).append(check)
     return tuple(Said(text, tuple(same)) for text, same in found.items())

@@ -207,7 +207,7 @@ def _nothing_verified(session: SessionReport) -> str | None:
     endings = [check.ending for image in session.images for check in image.checks]
     if not endings or any(ending.outcome != "skipped" for ending in endings):
         return None
-    reasons = list(dict.fromkeys(_first_line(ending.said) for ending in endings))
+    reasons = list(dict.fromkeys(ending.shown.verdict for ending in endings))
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"every check was skipped: {reasons[0]}{more}"
 
@@ -224,7 +224,3 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
 
 def _one_line(text: str) -> str:
     return presentable(" ".join(text.split()))
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]

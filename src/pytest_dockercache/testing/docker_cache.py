@@ -10,7 +10,7 @@ from ..cache import advice, is_rebuilt
 from ..checks.settings import DEFAULTS, CheckSettings
 from ..dockerfile import plan
 from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
-from ..model import Build, Edit, EngineInfo, Step, named_step
+from ..model import Build, Edit, EngineInfo, Finding, Row, Step, named_step
 from ..project import compiled
 from ..stopping import Stop
 from ..subject import Subject
@@ -214,6 +214,8 @@ def find_steps(
         found = literal or [step for step in found if compiled(wanted, "step").search(step.text)]
     if not found:
         name = f"role={role!r}" if wanted is None else repr(wanted)
-        listing = "\n".join(f"  {step.line:>4}  {step.text[:70]}" for step in steps)
-        raise ConfigError(f"no step of this build matches {name}; its steps are\n{listing}")
+        rows = tuple(Row(place=str(step.line), text=step.text) for step in steps)
+        raise ConfigError(
+            Finding(f"no step of this build matches {name}; its steps are", rows=rows)
+        )
     return tuple(found)

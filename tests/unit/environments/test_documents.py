@@ -37,7 +37,9 @@ def test_a_python_tag_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_character_of_a_text_has_a_position_too(
     content: bytes | str, place: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"^e\.yml:{place}: invalid YAML: .*; correct the file"):
+    with pytest.raises(
+        ConfigError, match=rf"^e\.yml:{place}: invalid YAML: .*\n  fix    correct the file"
+    ):
         load_yaml(content, Path("e.yml"))
 
 
@@ -74,7 +76,9 @@ def test_the_line_of_a_value_is_known() -> None:
     [(b"a = 1\nb =\n", "p.toml:2:4"), (b"a = '\xff'", "p.toml"), (b"a = " + b"[" * 9000, "p.toml")],
 )
 def test_invalid_toml_is_refused_at_its_position(content: bytes, place: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^{place}: invalid TOML: .*; correct the file"):
+    with pytest.raises(
+        ConfigError, match=rf"^{place}: invalid TOML: .*\n  fix    correct the file"
+    ):
         load_toml(content, Path("p.toml"))
 
 

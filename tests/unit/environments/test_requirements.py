@@ -185,7 +185,10 @@ def test_a_conda_lock_is_equalled_for_the_images_platform() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("dependencies: [a", r"^environment\.yml:1:17: invalid YAML: .*; correct the file"),
+        (
+            "dependencies: [a",
+            r"^environment\.yml:1:17: invalid YAML: .*\n  fix    correct the file",
+        ),
         (
             "dependencies: !!python/object/apply:os.system [x]",
             r"^environment\.yml:1:15: the YAML tag .* is refused",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_dockercache.checks.layer_summary import LayerSummary
-from pytest_dockercache.model import Build, Edit, EngineInfo, FileGroup, Fix, Reason, Step
+from pytest_dockercache.model import (
+    Build,
+    Edit,
+    EngineInfo,
+    FileGroup,
+    Finding,
+    Fix,
+    Reason,
+    Row,
+    Step,
+)
 from pytest_dockercache.report import CheckResult, Ending, ImageReport, SessionReport
 
 BUILDX = EngineInfo("buildx", "0.13.1", "26.1.5", "the buildx plugin answers", "default")
@@ -78,6 +88,8 @@ AFTER_MANIFEST = Build(
     ),
 )
 
+SHORT_INSTALL = "RUN conda env update --name app --file environment.yml"
+
 LAYERS = (
     LayerSummary(None, "/bin/sh -c #(nop) ADD file:0", 80_000_000, True, 0, 0, 0, ()),
     LayerSummary(None, "RUN install conda", 140_800_000, True, 51_200_000, 8_100_000, 1_200, (6,)),
@@ -92,42 +104,41 @@ FILES = (
     FileGroup((5,), "input", 1, ("environment.yml",), True),
 )
 
-MESSAGE = """\
-env layer was rebuilt: src/ is copied before it
-  edit   src/main.py (+1 comment line)
-   4  COPY src/ src/                       MISS  contains src/main.py
-   6  RUN conda env update --name app --f… MISS  94.1 s again on every source edit
-  files  12 source files reinstall it: src/ (12 files)
-  why    line 6 runs on top of line 4; environment.yml itself is unchanged
-  fix    move "COPY src/ src/" (line 4) below line 6 (predicted)
-  engine buildx 0.13.1, Docker Engine 26.1.5"""
-
 
 def check(name: str, ending: Ending, node: str = "Dockerfile") -> CheckResult:
     return CheckResult(name, f"{node}::{name}", ending)
 
 
 def passed(name: str, message: str, node: str = "Dockerfile") -> CheckResult:
-    return check(name, Ending("passed", message), node)
+    return check(name, Ending("passed", Finding(message)), node)
 
 
 FAILED = check(
     "env-layer-cached",
     Ending(
         "failed",
-        MESSAGE,
-        line=4,
-        why="line 6 runs on top of line 4; environment.yml itself is unchanged",
-        fix=Fix('move "COPY src/ src/" (line 4) below line 6', PATCH),
+        Finding(
+            "env layer was rebuilt: src/ is copied before it",
+            line=4,
+            edits=(Edit.append("src/main.py"),),
+            rows=(
+                Row("contains src/main.py", "4", "COPY src/ src/", "MISS"),
+                Row("94.1 s again on every source edit", "6", SHORT_INSTALL, "MISS"),
+                Row("  files  12 source files reinstall it: src/ (12 files)"),
+            ),
+            why="line 6 runs on top of line 4; environment.yml itself is unchanged",
+            fix=Fix('move "COPY src/ src/" (line 4) below line 6', PATCH),
+            judge="engine buildx 0.13.1, Docker Engine 26.1.5",
+        ),
     ),
 )
 INAPPLICABLE = check(
     "python-version",
-    Ending("skipped", "no Python version is pinned", skip="does-not-apply"),
+    Ending("skipped", Finding("no Python version is pinned"), "does-not-apply"),
 )
 UNVERIFIED = check(
     "environment-matches",
-    Ending("skipped", "environment.yml names no versions\n  fix    pin", skip="not-verified"),
+    Ending("skipped", Finding("environment.yml names no versions", fix=Fix("pin")), "not-verified"),
 )
 PASSED = (
     passed("builds", "the image builds in 1 min 36 s"),
@@ -171,15 +182,18 @@ NOT_BUILT = replace(
     checks=(
         check(
             "builds",
-            Ending("failed", "line 6 failed: RUN conda env update\n  log    no such name", line=6),
+            Ending(
+                "failed",
+                Finding("line 6 failed: RUN conda env update", line=6, log="no such name"),
+            ),
         ),
         *(
             check(
                 name,
                 Ending(
                     "skipped",
-                    "the image does not build: see Dockerfile::builds",
-                    skip="not-verified",
+                    Finding("the image does not build: see Dockerfile::builds"),
+                    "not-verified",
                 ),
             )
             for name in ("env-layer-cached", "no-bytecode")
@@ -195,7 +209,10 @@ STRANGER = ImageReport(
     checks=(
         check(
             "no-package-caches",
-            Ending("failed", "the image holds 63.2 MB of package caches\n  rows"),
+            Ending(
+                "failed",
+                Finding("the image holds 63.2 MB of package caches", rows=(Row("  rows"),)),
+            ),
             "registry.example/app:1",
         ),
     ),
@@ -222,13 +239,15 @@ HOSTILE_IMAGE = replace(
             "env-layer-cached",
             Ending(
                 "failed",
-                f"{HOSTILE} is copied before it",
-                line=4,
-                why=HOSTILE,
-                fix=Fix(HOSTILE, PATCH.replace("src/ src/", f"src/ {HOSTILE.split()[0]}")),
+                Finding(
+                    f"{HOSTILE} is copied before it",
+                    line=4,
+                    why=HOSTILE,
+                    fix=Fix(HOSTILE, PATCH.replace("src/ src/", f"src/ {HOSTILE.split()[0]}")),
+                ),
             ),
         ),
-        check("no-bytecode", Ending("skipped", HOSTILE, skip="not-verified")),
+        check("no-bytecode", Ending("skipped", Finding(HOSTILE), "not-verified")),
     ),
     text=DOCKERFILE.replace("src/ src/", f"src/ {HOSTILE}"),
 )

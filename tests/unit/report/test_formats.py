@@ -24,8 +24,8 @@ from sessions import (
 from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS
-from pytest_dockercache.model import Fix
-from pytest_dockercache.report import Ending, SessionReport
+from pytest_dockercache.model import Finding, Fix, Row
+from pytest_dockercache.report import CheckResult, Ending, SessionReport
 from pytest_dockercache.report.markdown import render as markdown
 from pytest_dockercache.report.pages import HOLDS, HOME, page_of
 from pytest_dockercache.report.writing import TYPES, append_summary, rendered
@@ -107,7 +107,9 @@ def test_a_fix_of_a_result_makes_what_the_patch_makes() -> None:
 
 def test_a_new_file_is_inserted_at_its_beginning() -> None:
     patch = "--- /dev/null\n+++ b/.dockerignore\n@@ -0,0 +1,2 @@\n+.git\n+.venv\n"
-    failed = check("dockerignore-effective", Ending("failed", "x", fix=Fix("ignore it", patch)))
+    failed = check(
+        "dockerignore-effective", Ending("failed", Finding("x", fix=Fix("ignore it", patch)))
+    )
     (result,) = json.loads(rendered("sarif", session(replace(IMAGE, checks=(failed,)))))["runs"][0][
         "results"
     ]
@@ -125,15 +127,20 @@ def test_a_patch_with_a_password_is_no_change_that_is_published() -> None:
     patch = (
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1 +1 @@\n-ADD https://me:secret@host/ /\n+RUN x\n"
     )
-    failed = check("env-layer-cached", Ending("failed", "x", fix=Fix("move it", patch)))
+    failed = check("env-layer-cached", Ending("failed", Finding("x", fix=Fix("move it", patch))))
     told = session(replace(IMAGE, checks=(failed,)))
     assert "fixes" not in json.loads(rendered("sarif", told))["runs"][0]["results"][0]
     for kind in ("sarif", "md", "annotations", "codequality"):
         assert "secret" not in rendered(kind, told)
 
 
+def at_line(result: CheckResult, line: int) -> CheckResult:
+    finding = replace(result.ending.finding, line=line)
+    return replace(result, ending=replace(result.ending, finding=finding))
+
+
 def test_a_fingerprint_outlives_the_line_and_tells_targets_apart() -> None:
-    moved = replace(IMAGE, checks=(replace(FAILED, ending=replace(FAILED.ending, line=9)),))
+    moved = replace(IMAGE, checks=(at_line(FAILED, 9),))
     other = replace(moved, target="runtime")
     images = (IMAGE, moved, other)
     issues = [json.loads(rendered("codequality", session(image)))[0] for image in images]
@@ -177,7 +184,7 @@ def test_what_does_not_fit_is_left_out_with_words_and_verdicts_come_first() -> N
 
 
 def test_a_huge_message_is_cut_with_words() -> None:
-    failed = check("builds", Ending("failed", "no\n" + "x" * 2_000_000))
+    failed = check("builds", Ending("failed", Finding("no", rows=(Row("x" * 2_000_000),))))
     text = markdown(session(replace(IMAGE, checks=(failed,))))
     assert len(text.encode()) < 60_000
     assert "… and 1,996,003 characters more" in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_dockercache.checks.layer_summary import LayerSummary
-from pytest_dockercache.model import Build, Edit, EngineInfo, Reason, Step
+from pytest_dockercache.model import Build, Edit, EngineInfo, Finding, Fix, Reason, Step
 from pytest_dockercache.report import CheckResult, Ending, ImageReport, SessionReport
 from pytest_dockercache.report.terminal import Line, engine_line, summary
 from pytest_dockercache.runs import Leftovers
@@ -161,9 +161,11 @@ def test_a_few_bytes_of_build_cache_are_not_worth_a_line() -> None:
 
 def test_nothing_verified_is_said_with_the_reason() -> None:
     skipped = CheckResult(
-        "builds", "Dockerfile::builds", Ending("skipped", "no daemon\n  fix …", skip="not-verified")
+        "builds",
+        "Dockerfile::builds",
+        Ending("skipped", Finding("no daemon", fix=Fix("…")), "not-verified"),
     )
-    other = replace(skipped, ending=Ending("skipped", "no pin", skip="does-not-apply"))
+    other = replace(skipped, ending=Ending("skipped", Finding("no pin"), "does-not-apply"))
     image = replace(IMAGE, builds=(), checks=(skipped, other))
     assert text(list(summary(SessionReport(None, (image,))))) == [
         "nothing was verified: every check was skipped: not verified: no daemon (and 1 more)"
