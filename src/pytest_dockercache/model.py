@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from .regexes import regex
+
 __all__ = [
     "Build",
     "BuildSpec",
@@ -25,6 +27,7 @@ __all__ = [
     "SkipKind",
     "Status",
     "Step",
+    "command_first",
     "megabytes",
     "named_step",
     "shortened",
@@ -260,9 +263,26 @@ class Step:
     running: bool = False
 
 
+_FLAGS = regex(r"(?s)(\S+\s+)((?:--[a-z][a-z-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S+))?\s+)+)(\S.*)")
+"""An instruction, its flags (``--mount=…``), and what it does."""
+
+
+def command_first(text: str) -> str:
+    """An instruction with its flags behind what it does, so that a shortened text shows that.
+
+    ``RUN --mount=type=cache,target=/root/.cache uv sync`` becomes
+    ``RUN uv sync [--mount=type=cache,target=/root/.cache]``.
+    """
+    found = _FLAGS.fullmatch(text)
+    if found is None:
+        return text
+    keyword, flags, command = found.groups()
+    return f"{keyword}{command.rstrip()} [{flags.strip()}]"
+
+
 def named_step(step: Step, width: int = 40) -> str:
     """The text of a step, shortened to ``width`` characters."""
-    return on_one_line(step.text, width)
+    return on_one_line(command_first(step.text), width)
 
 
 def on_one_line(text: str, width: int) -> str:
@@ -294,7 +314,7 @@ class Row:
     def __str__(self) -> str:
         if not self.place:
             return self.note
-        text = on_one_line(self.text, _TEXT_WIDTH)
+        text = on_one_line(command_first(self.text), _TEXT_WIDTH)
         status = f"{self.status:<5} " if self.status else ""
         return f"{self.place:>4}  {text:<{_TEXT_WIDTH}} {status}{self.note}".rstrip()
 

@@ -13,7 +13,14 @@ ANNOTATION = "::error file=Dockerfile,line="
 
 def test_several_reports_are_written_in_one_run(project: Project) -> None:
     project.script = BAD
-    kinds = {"json": "{", "md": "## ❌", "sarif": "{", "codequality": "[", "annotations": "::error"}
+    kinds = {
+        "json": "{",
+        "md": "## ❌",
+        "html": "<!doctype html>",
+        "sarif": "{",
+        "codequality": "[",
+        "annotations": "::error",
+    }
     result = project.pytest(*(f"--dockercache-report={kind}:out/{kind}" for kind in kinds))
     assert result.code == 1
     for kind, start in kinds.items():
@@ -32,7 +39,7 @@ def test_a_dash_is_the_standard_output(project: Project) -> None:
 def test_an_unknown_type_is_a_usage_error_that_names_the_types(project: Project) -> None:
     result = project.pytest("--dockercache-report=xml:report.xml")
     assert result.code == 4
-    assert result.has("unknown report type xml", "md:PATH, sarif:PATH", "none")
+    assert result.has("unknown report type xml", "md:PATH, html:PATH, sarif:PATH", "none")
 
 
 def test_paths_start_at_the_root_of_the_repository(project: Project) -> None:

@@ -13,7 +13,6 @@ WRONG = [
     "timeout=0",
     "timeout=nan",
     "skip=env-layer",
-    "report=html:out.html",
     "report=xml:out.xml",
     "report=out.json",
     "report=json:src",

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..jsonable import from_jsonable, to_jsonable
 from ..model import BuildSpec
 from ..runs import Run, digest, read_json, write_json
 
 if TYPE_CHECKING:
+    from ..image.index import LayerIndex
     from .contents import Contents
 
-__all__ = ["LayerSummary", "recall_layers", "remember_layers", "summarise"]
+__all__ = ["LayerSummary", "Place", "PlaceKind", "recall_layers", "remember_layers", "summarise"]
+
+
+_MOST_WASTES = 8
+"""How many places of waste are named for each layer."""
+
+PlaceKind = Literal["files", "package-cache", "bytecode", "hidden"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Bytes of a layer that lie in one directory of the image, and what they are."""
+
+    path: str
+    bytes: int
+    kind: PlaceKind = "files"
 
 
 @dataclass(frozen=True)
 class LayerSummary:
     """One layer. Sizes are bytes; ``line`` is None for the base image's layers and where it is
     unknown; ``base`` is None where nobody knows; ``hidden_bytes`` are those of this layer that
-    the layers of ``hidden_by`` (Dockerfile lines) hide."""
+    the layers of ``hidden_by`` (Dockerfile lines) hide. ``places`` says where the bytes of a layer
+    of the Dockerfile's own lie; it is empty for the base image's."""
 
     line: int | None
     created_by: str
@@ -31,31 +49,49 @@ class LayerSummary:
     bytecode_bytes: int
     hidden_bytes: int
     hidden_by: tuple[int, ...]
+    places: tuple[Place, ...] = ()
 
 
 def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
     """Every layer of an image, the lowest first."""
     from ..environments import tools
     from ..image import bytecode, hidden, package_caches
+    from ..image.heavy import heavy_places
+    from ..image.index import display
 
     view = contents.layers.view
     count = len(contents.layers.layers)
     everything = range(count)
     caches = [0] * count
+    wastes: list[list[Place]] = [[] for _ in everything]
     for cache in package_caches(view, everything, tools.caches()):
         if cache.fails:
             caches[cache.layer] += cache.bytes
+            wastes[cache.layer].append(Place(cache.path, cache.bytes, "package-cache"))
     compiled = [0] * count
     for found in bytecode(view, everything):
         if found.has_source:
             compiled[found.layer] += found.bytes
+            wastes[found.layer].append(Place(found.path, found.bytes, "bytecode"))
     wasted = [0] * count
     hiders: list[set[int]] = [set() for _ in everything]
     for item in hidden(view, everything):
         wasted[item.layer] += item.bytes
+        if not item.copies:
+            wastes[item.layer].append(Place(item.path, item.bytes, "hidden"))
         line = contents.line(item.hidden_by)
         if line is not None:
             hiders[item.layer].add(line)
+
+    def places(number: int, layer: LayerIndex) -> tuple[Place, ...]:
+        held = _together(wastes[number])
+        inside = [
+            (place.path.strip("/").encode(), place.bytes, place.kind == "bytecode")
+            for place in held
+        ]
+        files = (Place(display(path), size) for path, size in heavy_places(layer, inside))
+        return (*held, *files)
+
     return tuple(
         LayerSummary(
             line=contents.line(number),
@@ -67,9 +103,20 @@ def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
             bytecode_bytes=compiled[number],
             hidden_bytes=wasted[number],
             hidden_by=tuple(sorted(hiders[number])),
+            places=places(number, layer) if contents.is_own(number) else (),
         )
         for number, layer in enumerate(contents.layers.layers)
     )
+
+
+def _together(places: Sequence[Place]) -> tuple[Place, ...]:
+    """The heaviest places of waste; of each kind, the others as one."""
+    kept = sorted((place for place in places if place.bytes), key=lambda place: -place.bytes)
+    named, rest = kept[:_MOST_WASTES], kept[_MOST_WASTES:]
+    others: dict[PlaceKind, int] = {}
+    for place in rest:
+        others[place.kind] = others.get(place.kind, 0) + place.bytes
+    return (*named, *(Place("/", size, kind) for kind, size in others.items()))
 
 
 def remember_layers(run: Run, spec: BuildSpec, image: str, contents: Contents) -> None:

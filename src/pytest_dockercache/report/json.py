@@ -123,6 +123,9 @@ def _layer(layer: LayerSummary) -> dict[str, Any]:
         "bytecode_bytes": layer.bytecode_bytes,
         "hidden_bytes": layer.hidden_bytes,
         "hidden_by": list(layer.hidden_by),
+        "places": [
+            {"path": place.path, "bytes": place.bytes, "kind": place.kind} for place in layer.places
+        ],
     }
 
 

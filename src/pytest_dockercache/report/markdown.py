@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..model import Build, FileGroup, megabytes
+from ..model import Build, FileGroup, command_first, megabytes
 from ..presentable import presentable
 from ..regexes import regex
 from .findings import CheckResult, ImageReport, SessionReport
@@ -254,7 +254,7 @@ def _steps(image: ImageReport) -> Iterator[str]:
     yield f"|---:|---|{'---|' if shown else ''}---|---:|"
     for step in steps:
         took = image.seconds.get(step.line)
-        cells = [str(step.line), _code(_one_line(step.text), table=True)]
+        cells = [str(step.line), _code(command_first(step.text), table=True)]
         if shown:
             cells.append(state_of(step, first))
         state = state_of(step, after)
@@ -282,7 +282,7 @@ def _layers(image: ImageReport) -> Iterator[str]:
     yield "|---:|---|---:|---:|---:|---:|---|"
     for row in layer_rows(image.layers):
         amounts = [row.total(of) for _, of in COLUMNS]
-        text = _code(_one_line(row.text), table=True) if row.own else _text(row.text)
+        text = _code(command_first(row.text), table=True) if row.own else _text(row.text)
         cells = [row.place, text, *(megabytes(amount) if amount else "" for amount in amounts)]
         yield f"| {' | '.join([*cells, row.hidden_by])} |"
     yield ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cache import is_rebuilt
-from ..model import Build, Status, Step
+from ..model import Build, FileGroup, Status, Step
 from .findings import ImageReport
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "edit_cost",
     "ending",
     "first_build",
+    "runs_again",
     "same_step",
     "shown_steps",
     "source_rebuild",
@@ -91,6 +92,26 @@ def state_of(step: Step, build: Build | None) -> State:
     if status == "miss" and step.role == "environment" and build is not None and build.edits:
         return "MISS"
     return _WORDS[status]
+
+
+def runs_again(image: ImageReport, group: FileGroup, step: Step) -> bool | None:
+    """Whether an edit of these files runs an environment step again, None if nobody knows.
+
+    A build in which only they were edited says it of each step; the check of
+    the files says whether any environment step is one of them.
+    """
+    for build in image.builds:
+        paths = {edit.context_path for edit in build.edits}
+        if paths and build.outcome != "failed" and paths <= set(group.examples):
+            state = state_of(step, build)
+            if state in ("miss", "MISS", "below"):
+                return True
+            if state == "hit":
+                return False
+    if group.reinstalls is False:
+        return False
+    alone = sum(other.role == "environment" for other in shown_steps(image.builds)) == 1
+    return group.reinstalls if alone else None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ __all__ = ["TYPES", "append_summary", "rendered", "write"]
 TYPES: Mapping[str, str] = {
     "json": "json",
     "md": "markdown",
+    "html": "html",
     "sarif": "sarif",
     "codequality": "codequality",
     "annotations": "annotations",

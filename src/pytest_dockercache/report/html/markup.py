@@ -1,0 +1,48 @@
+"""Elements of HTML and SVG as text: what is not markup already is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ...presentable import presentable
+
+__all__ = ["Html", "el", "joined", "shown"]
+
+_EMPTY = frozenset({"meta", "link", "br", "col"})
+"""Elements of HTML without an end tag."""
+
+
+class Html(str):
+    """A text that is markup already."""
+
+    __slots__ = ()
+
+
+def shown(text: str) -> Html:
+    """A text of others as markup that shows it as it is."""
+    return text if isinstance(text, Html) else Html(escape(presentable(text)))
+
+
+def joined(*parts: str) -> Html:
+    """Markup and texts, one after the other."""
+    return Html("".join(map(shown, parts)))
+
+
+def el(tag: str, *content: str, **attributes: object) -> Html:
+    """An element.
+
+    Attributes are named as in HTML, with ``_`` for ``-`` and one at the end
+    where the name is a word of Python (``class_``). None and False leave an
+    attribute out; True gives it no value.
+    """
+    parts = [f"<{tag}"]
+    for name, value in attributes.items():
+        if value is None or value is False:
+            continue
+        name = name.rstrip("_").replace("_", "-")
+        parts.append(f" {name}" if value is True else f' {name}="{shown(str(value))}"')
+    parts.append(">")
+    if tag not in _EMPTY:
+        parts += map(shown, content)
+        parts.append(f"</{tag}>")
+    return Html("".join(parts))
