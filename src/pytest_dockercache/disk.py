@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import ConfigError
 from .limits import TEXT_FILE
 
-__all__ = ["is_regular", "read_bytes", "read_inside", "read_text"]
+__all__ = ["read_bytes", "read_inside", "read_text"]
 
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
@@ -21,14 +21,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-def is_regular(path: Path) -> bool:
-    """Whether a path, links followed, is a regular file."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def read_bytes(path: Path, limit: int = TEXT_FILE) -> bytes:

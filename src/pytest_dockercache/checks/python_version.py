@@ -34,7 +34,6 @@ __all__ = [
     "judge_image",
     "pins",
     "recorded_python",
-    "reported_python",
 ]
 
 
@@ -284,14 +283,6 @@ def _rank(project: Project, lines: Sequence[int]) -> int:
 
 
 # --- which version is there ---------------------------------------------------------------------
-
-
-def reported_python(subject: Judged, image: str) -> str:
-    """What ``python --version`` says in a container of the image.
-
-    Raises CacheAssertionError if there is no python to run.
-    """
-    return ask(subject, image, lambda: None).version
 
 
 def recorded_python(

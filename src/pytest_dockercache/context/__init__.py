@@ -11,7 +11,7 @@ from .missing import MissingSource, missing_sources
 from .patch import Patch, patch
 from .selection import is_remote, taken_files, takes
 from .staging import StagedContext, stage
-from .tracked import never_source, tracked_files, virtual_environments
+from .tracked import tracked_files, virtual_environments
 from .tree import ContextTree
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "context_files",
     "is_remote",
     "missing_sources",
-    "never_source",
     "normalised",
     "patch",
     "stage",

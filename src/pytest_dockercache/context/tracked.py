@@ -13,7 +13,6 @@ from .entries import ContextEntry
 
 __all__ = [
     "changes_by_file",
-    "never_source",
     "sources_among",
     "tracked_files",
     "virtual_environments",
@@ -111,25 +110,18 @@ def virtual_environments(entries: Iterable[ContextEntry]) -> frozenset[str]:
     )
 
 
-def never_source(
-    path: str, *, environments: Collection[str] = (), tracked: Collection[str] | None = None
-) -> bool:
-    """Whether a context path lies where tools write and nobody edits.
-
-    ``environments`` are the :func:`virtual_environments` of the context,
-    ``tracked`` its :func:`tracked_files`: what git tracks below ``build`` or
-    ``dist`` was written by somebody.
-    """
-    return path not in sources_among((path,), environments=environments, tracked=tracked)
-
-
 def sources_among(
     paths: Iterable[str],
     *,
     environments: Collection[str] = (),
     tracked: Collection[str] | None = None,
 ) -> frozenset[str]:
-    """The paths that are not :func:`never_source`; each directory is looked at once."""
+    """The context paths that do not lie where tools write and nobody edits.
+
+    ``environments`` are the :func:`virtual_environments` of the context,
+    ``tracked`` its :func:`tracked_files`: what git tracks below ``build`` or
+    ``dist`` was written by somebody. Each directory is looked at once.
+    """
     left: dict[str, bool] = {}
     built: dict[str, bool] = {}
     found: list[str] = []

@@ -91,13 +91,6 @@ class Sheet:
         rest = self.without(wanted)
         return rest._inserted(moving, rest._position(below) + 1)
 
-    def raised(self, lines: Iterable[int], *, above: int) -> Sheet:
-        """The sheet with these blocks directly above the one at ``above``, in their order."""
-        wanted = set(lines)
-        moving = [replace(block, above=()) for block in self.blocks if block.line in wanted]
-        rest = self.without(wanted)
-        return rest.with_blocks(moving, above=above)
-
     def with_text(self, texts: Sequence[str], *, above: int) -> Sheet:
         """The sheet with new instructions directly above the one at ``above``."""
         return self.with_blocks([self.new(text) for text in texts], above=above)

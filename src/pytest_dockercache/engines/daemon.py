@@ -88,7 +88,6 @@ def connect(timeout: float | None = None) -> Daemon:
         endpoint=endpoint,
         server=plain_version(version.get("Version", "")),
         api=str(version.get("ApiVersion", "")),
-        builder_version=ping.headers.get("Builder-Version", ""),
         os=ping.headers.get("OSType", "linux"),
         patience=patience,
     )
@@ -227,16 +226,14 @@ def _give_up_once_silent(client: docker.DockerClient, patience: float) -> None:
 class Daemon:
     """A connected daemon.
 
-    ``server`` and ``api`` are its versions, ``builder_version`` what the ping
-    said ("2": BuildKit is its default builder), ``os`` the kind of containers
-    it runs. ``patience`` is how many seconds one answer may take.
+    ``server`` and ``api`` are the daemon's versions, ``os`` the kind of
+    containers it runs. ``patience`` is how many seconds one answer may take.
     """
 
     client: Any
     endpoint: str
     server: str
     api: str
-    builder_version: str
     os: str
     patience: float = _CALL_SECONDS
 

@@ -38,9 +38,6 @@ __all__ = [
     "planned_step",
 ]
 
-_COUNTED = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
-"""Instructions that ``n`` of ``[stage k/n]`` counts (BuildKit dockerfile2llb/convert.go)."""
-
 _LOG_BYTES = 64_000
 """How much of a vertex's output is kept: far more than the lines that a message shows."""
 

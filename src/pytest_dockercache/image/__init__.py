@@ -2,7 +2,7 @@
 
 from .caches import CacheKind, CachePart, CacheProof, PackageCache, package_caches
 from .daemon import DEFAULT_SOURCES
-from .findings import Bytecode, HiddenBytes, bytecode, hidden, top_layers
+from .findings import Bytecode, HiddenBytes, bytecode, hidden
 from .history import LayerLines, map_layers_to_lines
 from .index import Entry, Kind, LayerIndex, display
 from .layers import HistoryEntry, ImageConfig, ImageLayers
@@ -40,5 +40,4 @@ __all__ = [
     "open_image",
     "package_caches",
     "replay",
-    "top_layers",
 ]

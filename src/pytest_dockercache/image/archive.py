@@ -32,7 +32,6 @@ __all__ = [
     "Manifest",
     "Wanted",
     "archive_contents",
-    "content_store_contents",
     "read_archive_file",
     "read_content_store",
     "read_oci_directory",
@@ -426,14 +425,6 @@ def read_content_store(root: Path, digest: str, known: KnownLayers) -> Read:
     """Read an image from a content store. Raises OSError where it is not readable."""
     blobs = content_store_blobs(root, digest)
     return _read_blobs(blobs, known, None, Budget(Limits().of_daemon(), blobs.what))
-
-
-def content_store_contents(
-    root: Path, digest: str, wanted: Wanted, limit: int
-) -> Mapping[tuple[int, bytes], bytes]:
-    """Read files of an image in a content store."""
-    blobs = content_store_blobs(root, digest)
-    return _contents(blobs, None, wanted, limit, Budget(Limits().of_daemon(), blobs.what))
 
 
 def _archive_blobs(file: BinaryIO, what: str, budget: Budget) -> Blobs:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..regexes import regex
-from .index import OPAQUE, Kind, LayerIndex, display
+from .index import OPAQUE, Kind, display
 from .replay import HiddenFile, How, View, split_code
 from .sums import Charge, Sum
 
-__all__ = ["Bytecode", "HiddenBytes", "bytecode", "hidden", "top_layers"]
+__all__ = ["Bytecode", "HiddenBytes", "bytecode", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,6 @@ class HiddenBytes:
     attributes: int = 0
     examples: tuple[str, ...] = ()
     copies: bool = False
-
-
-def top_layers(layers: Sequence[LayerIndex], count: int) -> frozenset[int]:
-    """Positions of the topmost ``count`` layers."""
-    return frozenset(range(max(0, len(layers) - count), len(layers)))
 
 
 # --- bytecode -----------------------------------------------------------------------------------

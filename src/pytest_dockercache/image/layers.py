@@ -112,11 +112,6 @@ class HistoryEntry:
     comment: str = ""
 
     @property
-    def empty_layer(self) -> bool:
-        """Whether the step made no layer."""
-        return self.layer is None
-
-    @property
     def instruction(self) -> str:
         """The Dockerfile instruction behind the step, upper case; "" for an import.
 
@@ -210,10 +205,6 @@ class ImageLayers:
     def view(self) -> View:
         """The layers on top of each other."""
         return replay(self.layers)
-
-    def final_view(self) -> View:
-        """The layers on top of each other (computed once)."""
-        return self.view
 
     def created_by(self, layer: int) -> str:
         """The history's text of the step that made a layer, "" if the history has none."""

@@ -25,7 +25,6 @@ _BLOCK = 512
 _ZERO = bytes(_BLOCK)
 # Blanks stand for the checksum field itself while the checksum is computed.
 _BLANKS = 8 * 32
-_REGULAR = frozenset(b"\x000567S")
 _KIND_OF = {
     ord("2"): int(Kind.SYMLINK),
     ord("3"): int(Kind.CHARACTER_DEVICE),

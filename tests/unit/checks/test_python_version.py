@@ -13,13 +13,12 @@ from layer_maker import Member, add, config_of, index, tar_of
 from scripted import Terminal, subject
 from syrupy.assertion import SnapshotAssertion
 
-from pytest_dockercache.checks import CheckSettings, python_version
+from pytest_dockercache.checks import CheckSettings, Judged, python_version
 from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.checks.python_version import (
     pins,
-    reported_python,
 )
-from pytest_dockercache.checks.running_python import wrapper
+from pytest_dockercache.checks.running_python import ask, wrapper
 from pytest_dockercache.engines import Execution
 from pytest_dockercache.environments import Pin
 from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
@@ -28,6 +27,10 @@ from pytest_dockercache.inspection import Inspection
 from pytest_dockercache.project import Settings
 
 DOCKERFILE = "FROM x\nCOPY environment.yml .\nRUN conda env update -f environment.yml\n"
+
+
+def reported_python(judged: Judged, image: str) -> str:
+    return ask(judged, image, lambda: None).version
 
 
 def says(version: str) -> Execution:

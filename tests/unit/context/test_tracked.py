@@ -9,10 +9,10 @@ import pytest
 
 from pytest_dockercache.context import (
     ContextEntry,
-    never_source,
     tracked_files,
     virtual_environments,
 )
+from pytest_dockercache.context.tracked import sources_among
 
 
 def git(directory: Path, *words: str) -> None:
@@ -76,9 +76,8 @@ def test_an_environment_is_known_by_what_it_holds() -> None:
     entries = [ContextEntry(path, "file", 0, 0o644, 0, 0, 0) for path in paths]
     found = virtual_environments(entries)
     assert found == {"env", "tools/c"}
-    assert [never_source(path, environments=found) for path in paths] == [True, True, True, False]
-    assert never_source("tools/c/bin/python", environments=found)
-    assert not never_source("environment.py", environments=found)
+    others = ("tools/c/bin/python", "environment.py")
+    assert sources_among((*paths, *others), environments=found) == {"src/a.py", "environment.py"}
 
 
 @pytest.mark.parametrize(
@@ -100,10 +99,10 @@ def test_an_environment_is_known_by_what_it_holds() -> None:
     ],
 )
 def test_what_tools_write_is_never_source(path: str, never: bool) -> None:
-    assert never_source(path) is never
+    assert (path not in sources_among([path])) is never
 
 
 def test_what_git_tracks_below_build_was_written_by_somebody() -> None:
-    assert not never_source("build/release.py", tracked={"build/release.py"})
-    assert never_source("build/lib/app.py", tracked={"build/release.py"})
-    assert never_source("node_modules/a.js", tracked={"node_modules/a.js"})
+    paths = ("build/release.py", "build/lib/app.py", "node_modules/a.js")
+    tracked = {"build/release.py", "node_modules/a.js"}
+    assert sources_among(paths, tracked=tracked) == {"build/release.py"}

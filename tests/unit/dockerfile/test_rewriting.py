@@ -74,7 +74,7 @@ def test_parser_directives_stay_at_the_top() -> None:
 
 def test_heredocs_and_continuations_move_as_one() -> None:
     sheet = sheet_of(ARTICLE)
-    assert sheet.raised([14], above=5).text.startswith(
+    assert sheet.moved([14], below=4).text.startswith(
         "# syntax=docker/dockerfile:1\n# What this is.\n\nFROM debian\nRUN <<EOT\n"
         "echo FROM nowhere\nEOT\nWORKDIR /app\n"
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from layer_maker import add, layer
 
+from pytest_dockercache.cache import predict
 from pytest_dockercache.context.edits import appended
 from pytest_dockercache.dockerfile.syntax import PlannedStep
 from pytest_dockercache.environments import tools
 from pytest_dockercache.environments.tools import Installation, Tool
 from pytest_dockercache.image import CacheKind, CachePart, CacheProof, package_caches, replay
-from pytest_dockercache.model import BuildSpec
+from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.project import Project, Settings
 from pytest_dockercache.shell.running import Runner
 from pytest_dockercache.shell.script import Command
@@ -44,8 +45,10 @@ FROBPACK = Tool(
     name="frobpack",
     programs=re.compile("frobpack"),
     reads=frobpack_reads,
+    installs=frozenset({"graft"}),
     conventional=("frob.spec",),
     manifests=re.compile(r"frob\.(spec|lck)"),
+    kept=re.compile(r"\.frob/.*"),
     comments={r"(^|/)frob\.(spec|lck)$": ";;"},
     comparable=lambda path: path.name == "frob.lck",
     variables=re.compile(r"FROB(_\w*)?"),
@@ -93,7 +96,45 @@ def test_its_manifests_are_environment_files(project: Project) -> None:
 
 def test_its_manifests_are_never_the_source_edit(project: Project) -> None:
     assert project.source.path == "main.py"
-    assert tools.is_manifest_name("sub/Frob.spec")
+
+
+def project_of(root: Path, dockerfile: str, *names: str) -> Project:
+    (root / "Dockerfile").write_text(dockerfile)
+    for name in names:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("x\n")
+    return Project.read(BuildSpec(root / "Dockerfile", root), Settings())
+
+
+def test_every_file_has_its_role_for_the_environment(tmp_path: Path) -> None:
+    text = "FROM base\nWORKDIR /app\nCOPY . .\nRUN frobpack fetch\n"
+    files = ("frob.spec", "frob.lck", ".frob/mirrors", "main.py")
+    groups = project_of(tmp_path, text, *files).survey.groups
+    assert {path: group.role for group in groups for path in group.paths} == {
+        "frob.spec": "input",
+        "frob.lck": "input",
+        ".frob/mirrors": "input",
+        "main.py": "source",
+    }
+
+
+def test_an_edit_of_its_manifest_rebuilds_and_one_of_the_source_does_not(
+    project: Project,
+) -> None:
+    def missed(path: str) -> list[int]:
+        edit = Edit.append(path)
+        after = project.snapshot.after(project.spec_after([edit], "n"), [edit], nonce="n")
+        found = predict(project.snapshot, after)
+        return [item.step.line for item in found if item.status == "miss"]
+
+    assert missed("frob.spec") == [5, 6, 7, 8, 9]
+    assert missed("main.py") == [8, 9]
+
+
+def test_what_installs_and_is_not_taken_apart_is_asked_about(tmp_path: Path) -> None:
+    text = "FROM base\nRUN frobpack fetch\nRUN frobpack graft tree\nRUN frobpack show\n"
+    project = project_of(tmp_path, text, "frob.spec")
+    assert [step.line for step in project.unrecognised] == [3]
 
 
 def test_an_edit_of_its_manifest_is_a_comment_of_its_own_kind() -> None:

@@ -23,7 +23,6 @@ from layer_maker import (
 from pytest_dockercache.errors import ConfigError, InvalidImage
 from pytest_dockercache.image import ImageLayers, LayerStore, Limits, open_image
 from pytest_dockercache.image.archive import (
-    content_store_contents,
     read_content_store,
     read_save_stream,
 )
@@ -125,9 +124,6 @@ def test_a_containerd_content_store_gives_the_same_image(tmp_path: Path) -> None
     manifest, layers = read_content_store(tmp_path, descriptor["digest"], KnownLayers())
     assert layers == expected().layers
     assert manifest.config.document == expected().config.document
-    wanted = {3: frozenset({b"etc/a"})}
-    contents = content_store_contents(tmp_path, descriptor["digest"], wanted, 10_000)
-    assert contents == {(3, b"etc/a"): b"1" * 5000}
 
 
 def test_a_trusted_stream_gives_the_same_layers_without_hashing() -> None:

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 from layer_maker import Member, add, layer
 
-from pytest_dockercache.image import bytecode, hidden, replay, top_layers
+from pytest_dockercache.image import bytecode, hidden, replay
 
 
 def test_bytecode_is_counted_by_layer_with_hard_links_once() -> None:
@@ -47,13 +47,6 @@ def test_hidden_bytes_are_counted_among_own_layers_and_reported_for_the_base() -
     assert own.examples[0] == "/opt/pkgs/a"
     assert (base.layer, base.bytes, base.counted) == (0, 10, False)
     assert hidden(view, {1}) == ()
-
-
-def test_the_topmost_layers_are_counted_from_above() -> None:
-    layers = [layer(add(name)) for name in "abc"]
-    assert top_layers(layers, 2) == {1, 2}
-    assert top_layers(layers, 9) == {0, 1, 2}
-    assert top_layers(layers, 0) == frozenset()
 
 
 def pyc(*paths: str) -> list[Member]:

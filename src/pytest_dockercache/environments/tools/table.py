@@ -6,7 +6,6 @@ else in the package asks for a manager by its name.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,6 @@ __all__ = [
     "forget",
     "is_comparable",
     "is_installed_place",
-    "is_manifest_name",
     "known_layouts",
     "reads_variable",
     "recognised",
@@ -137,12 +135,6 @@ def family_of(program: str) -> str:
     word = program.split()[0] if program.split() else program
     tool = tool_of(word)
     return word if tool is None else tool.name
-
-
-def is_manifest_name(path: str) -> bool:
-    """Whether the base name is that of a manifest, lock or configuration of a package manager."""
-    name = posixpath.basename(path).lower()
-    return any(tool.manifests.fullmatch(name) for tool in tools())
 
 
 def comment_syntax_of(path: str) -> CommentSyntax | None:
