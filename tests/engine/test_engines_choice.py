@@ -256,12 +256,14 @@ def test_a_context_that_does_not_exist_is_an_error_not_the_local_daemon(
 
 
 def test_an_unknown_engine_is_refused_with_the_valid_names() -> None:
-    with pytest.raises(ConfigError, match="--dockercache-engine=kaniko is unknown; valid: auto, "):
+    with pytest.raises(
+        ConfigError, match="--dockercache-engine=kaniko: unknown engine; valid: auto, "
+    ):
         create_engine("kaniko")
 
 
 def test_podman_is_refused_as_not_yet_available() -> None:
-    with pytest.raises(ConfigError, match="--dockercache-engine=podman is not yet available"):
+    with pytest.raises(ConfigError, match="engine podman is not available yet"):
         create_engine("podman")
 
 

@@ -88,6 +88,13 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     return found
 
 
+def _absent(item: pytest.Item, keyword: str, value: object, what: str) -> ConfigError:
+    return ConfigError(
+        f"@pytest.mark.dockercache({keyword}={str(value)!r}) of {item.nodeid}: "
+        f"no {what}; the path is relative to {item.config.rootpath}"
+    )
+
+
 def _spec(item: pytest.Item) -> BuildSpec:
     keywords = _keywords(item)
     options = judge_of(item.config).options
@@ -99,10 +106,7 @@ def _spec(item: pytest.Item) -> BuildSpec:
     if named is not None:
         path = _below(root, "dockerfile", named, item)
         if not path.is_file():
-            raise ConfigError(
-                f"@pytest.mark.dockercache(dockerfile={str(named)!r}) of {item.nodeid}: "
-                f"no file {path}; the path is relative to {root}"
-            )
+            raise _absent(item, "dockerfile", named, f"file {path}")
         where = options.context or choose_context(path, candidates(path, root), options.build_args)
         target = options.target
     elif default is not None:
@@ -117,10 +121,7 @@ def _spec(item: pytest.Item) -> BuildSpec:
     if context is not None:
         where = _below(root, "context", context, item)
         if not where.is_dir():
-            raise ConfigError(
-                f"@pytest.mark.dockercache(context={str(context)!r}) of {item.nodeid}: "
-                f"no directory {where}; the path is relative to {root}"
-            )
+            raise _absent(item, "context", context, f"directory {where}")
     target = keywords.get("target", target)
     if target is not None and not isinstance(target, str):
         raise ConfigError(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..checks.settings import DEFAULTS, CheckSettings
-from ..engines.registry import ENGINES, UNAVAILABLE
+from ..engines.registry import require_engine
 from ..errors import ConfigError
 from ..project import Settings
 
@@ -197,11 +197,8 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
 
 def check_engine(name: str, where: str) -> str:
     """An engine's name, if it is one. Raises ConfigError that says where it was given."""
-    valid = ("auto", *ENGINES)
-    if name in UNAVAILABLE:
-        raise ConfigError(f"{where}: engine {name} is not available yet; valid: {_list(valid)}")
-    if name not in valid:
-        raise ConfigError(f"{where}: unknown engine; valid: {_list(valid)}")
+    if name != "auto":
+        require_engine(name, where)
     return name
 
 
@@ -323,11 +320,10 @@ def _writable(value: _Value, path: Path) -> Path:
         require_writable(path)
     except IsADirectoryError as problem:
         raise value.wrong(str(problem), "name a file") from None
-    except PermissionError:
-        remedy = "name a path that can be written"
-        raise value.wrong("no permission to write there", remedy) from None
     except OSError as problem:
         said = problem.strerror or str(problem)
+        if isinstance(problem, PermissionError):
+            said = "no permission to write there"
         raise value.wrong(said, "name a path that can be written") from None
     return path
 

@@ -11,8 +11,7 @@ from .. import checks
 from ..checks.file_groups import recall_files
 from ..checks.layer_summary import recall_layers
 from ..disk import read_text
-from ..disk import read_text
-from ..errors import ConfigError, DockerCacheError
+from ..errors import DockerCacheError
 from ..model import BuildSpec
 from ..report import CheckResult, FixReport, ImageReport, SessionReport
 from ..report.writing import append_summary, rendered, write

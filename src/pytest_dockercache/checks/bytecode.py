@@ -14,7 +14,7 @@ from ..regexes import regex
 from .contents import Contents
 from .judged import Judged
 from .mending import mended
-from .origins import Origin, origin_of
+from .origins import Origin, ending_run, origin_of
 from .reading import contents_of
 from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
@@ -197,7 +197,7 @@ def _fix(
         if 2 * worst.copied > worst.bytes:
             return "delete them in the step that writes them"
         deletion = _deletion(worst.path, programs)
-        return f'let the RUN in line {origin.line} end with "{deletion}": a later RUN frees nothing'
+        return ending_run(origin.line, deletion)
     return "set ENV PYTHONDONTWRITEBYTECODE=1"
 
 

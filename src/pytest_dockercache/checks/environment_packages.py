@@ -277,8 +277,7 @@ def _held(
     nothing that the file asks for could be verified.
     """
     if outcome.holds:
-        if packages.unread:
-            raise Unverifiable(f"package records cannot be read: {', '.join(packages.unread)}")
+        _require_read(packages.unread)
         if outcome.unverified and not outcome.verified:
             raise Unverifiable(
                 f"nothing that {name} asks for can be verified: {_list(outcome.unverified)}"
@@ -304,6 +303,11 @@ def _held(
     )
 
 
+def _require_read(unread: Sequence[str]) -> None:
+    if unread:
+        raise Unverifiable(f"package records cannot be read: {', '.join(unread)}")
+
+
 def judge_same(subject: Judged, here: Environment, other: Environment, name: str) -> Verdict:
     """Hold an environment against that of another image, which messages call ``name``.
 
@@ -312,8 +316,7 @@ def judge_same(subject: Judged, here: Environment, other: Environment, name: str
     differences = compare_environments(other, here)
     unread = (*here.unread, *other.unread)
     if not differences:
-        if unread:
-            raise Unverifiable(f"package records cannot be read: {', '.join(unread)}")
+        _require_read(unread)
         if several := sorted({*here.several, *other.several}):
             raise Unverifiable(f"there are records of several versions of {', '.join(several)}")
         return Verdict(f"{here.prefix} holds the same packages as {name}")

@@ -117,7 +117,7 @@ _OWNER = regex(r"(?<![\w-])(?:chown|chgrp|chmod)(?![\w-])")
 def _fix(contents: Contents, worst: HiddenBytes) -> str:
     below, above = _step(contents, worst.layer), _step(contents, worst.hidden_by)
     how = _how(contents, worst)
-    if above is None:
+    if above is None or (below is None and not worst.copies):
         return "do both in one instruction"
     changed = how == "changes"
     found = _OWNER.search(above.instruction.text) if changed else None
@@ -128,8 +128,7 @@ def _fix(contents: Contents, worst: HiddenBytes) -> str:
             "the image's user writes; what the base image should own otherwise is set where the "
             "base image is built"
         )
-    if below is None:
-        return "do both in one instruction"
+    assert below is not None
     if below.instruction.keyword == "RUN" and above.instruction.keyword == "RUN":
         return f"do what line {above.line} does in the RUN of line {below.line}"
     if below.instruction.keyword == "RUN":

@@ -9,7 +9,7 @@ from typing import Literal
 from ..dockerfile import PlannedStep
 from ..dockerfile.stages import path_at, path_below
 
-__all__ = ["Origin", "origin_of"]
+__all__ = ["Origin", "ending_run", "origin_of"]
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,8 @@ def _makers(
                 if isinstance(origin, int):
                     found += _makers(steps, origin, there, is_maker, seen)
     return tuple(dict.fromkeys(found or (step.line for step in runs)))
+
+
+def ending_run(line: int | None, command: str) -> str:
+    """What to do about files that a RUN leaves behind, for a fix."""
+    return f'let the RUN in line {line} end with "{command}": a later RUN frees nothing'

@@ -13,7 +13,7 @@ from ..project import Project
 from .contents import Contents
 from .judged import Judged
 from .mending import mended
-from .origins import Origin, origin_of
+from .origins import Origin, ending_run, origin_of
 from .reading import contents_of
 from .settings import DEFAULTS, CheckSettings
 from .verdict import Verdict, broken
@@ -135,7 +135,7 @@ def _fix(worst: Sequence[PackageCache], origin: Origin) -> str:
         return f"exclude {origin.path} from the build context with .dockerignore"
     avoid = kind.avoid if kind is not None else ""
     if kind is not None and kind.clean == avoid and origin.line is not None:
-        return f'let the RUN in line {origin.line} end with "{avoid}": a later RUN frees nothing'
+        return ending_run(origin.line, avoid)
     return avoid + (f", in line {origin.line}" if origin.line is not None else "")
 
 

@@ -9,7 +9,7 @@ from .judged import Judged
 from .settings import DEFAULTS, CheckSettings
 from .verdict import Check, Judge, Verdict
 
-__all__ = ["marking_predictions"]
+__all__ = ["marking_predictions", "no_image"]
 
 
 def marking_predictions(check: Check) -> Check:
@@ -26,8 +26,13 @@ def _marked(check: Check) -> Judge:
         if not subject.predicts:
             return check.judge(subject, settings)
         if check.needs == "image":
-            why = subject.engine.info.why
-            raise Unverifiable(f"needs an image, and the model builds none: {why}")
+            raise no_image(subject)
         return replace(check.judge(subject, settings), predicted=True)
 
     return judge
+
+
+def no_image(subject: Judged) -> Unverifiable:
+    """What to raise where an image is needed and the engine of ``subject`` builds none."""
+    why = subject.engine.info.why
+    return Unverifiable(f"needs an image, and the model builds none: {why}")

@@ -25,6 +25,8 @@ from .settings import DEFAULTS, CheckSettings
 
 __all__ = ["contents_of", "final_chain", "open_layers"]
 
+_NAME_BASE = "name the image that it was built on with --dockercache-base-image=REF"
+
 _BASE_LABELS = ("org.opencontainers.image.base.digest", "org.opencontainers.image.base.name")
 
 _SOURCES_FOR_STRANGERS = tuple(source for source in DEFAULT_SOURCES if source != "mount")
@@ -126,7 +128,7 @@ def _lines(subject: Judged, image: str, layers: ImageLayers) -> LayerLines:
     if problem is not None:
         raise Unverifiable(
             problem.finding.verdict,
-            fix="name the image that it was built on with --dockercache-base-image=REF",
+            fix=_NAME_BASE,
         ) from None
     raise Unverifiable(
         "which layers are the base image's is not known: name it with "
@@ -151,7 +153,7 @@ def _above(
     if not _is_base(base, layers):
         raise ConfigError(
             f"{name} is not the base image of {image}: its layers are not the lowest",
-            fix="name the image that it was built on with --dockercache-base-image=REF",
+            fix=_NAME_BASE,
         )
     own = frozenset(range(len(base.layers), len(layers.layers)))
     if subject.has_dockerfile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 import posixpath
 import re
 import stat
@@ -25,12 +26,18 @@ __all__ = [
     "changed_mode",
     "context_path",
     "created",
+    "no_such_file",
     "normalised",
     "replaced",
 ]
 
 END = 1 << 17
 """Bytes at either end of a file that tell how it may be appended to; a zip's comment has 64 kB."""
+
+
+def no_such_file(named: str, context: str | os.PathLike[str], hint: str) -> ConfigError:
+    """The refusal of a path that a build context does not hold; ``named`` says how it was given."""
+    return ConfigError(f"{named}: no such file in the build context {context}; {hint}")
 
 
 def context_path(written: str, context: str, *, named: str = "") -> str:

@@ -102,10 +102,8 @@ class _Draft:
             self._create(edit, path, entry, nonce)
             return
         if entry is None:
-            raise ConfigError(
-                f"edit of {edit.path}: no such file in the build context {self.spec.context}; "
-                "check the spelling, paths are relative to the context"
-            )
+            hint = "check the spelling, paths are relative to the context"
+            raise editing.no_such_file(f"edit of {edit.path}", self.spec.context, hint)
         if edit.kind in ("append", "replace"):
             if entry.kind != "file":
                 what = "a directory" if entry.kind == "dir" else "not a regular file"

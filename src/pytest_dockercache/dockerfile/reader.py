@@ -31,6 +31,9 @@ _BOM = "\ufeff"
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _DIRECTIVE = regex(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
 _SENTINEL = "\ue000"
+_BEGIN = "start it with FROM image, or name another file with --dockercache-dockerfile=PATH"
+"""What to do about a file that is no Dockerfile yet."""
+
 _FOREIGN_BLANKS = [char for char in (*SPACE, *"\x1c\x1d\x1e\x1f") if char not in "\t\n\v\f\r "]
 _HIDE = {ord(char): 0xE001 + index for index, char in enumerate(_FOREIGN_BLANKS)}
 _SHOW = {hidden: char for char, hidden in _HIDE.items()}
@@ -91,7 +94,7 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     if not text.strip():
         raise ConfigError(
             f"{path}: is empty",
-            fix="start it with FROM image, or name another file with --dockercache-dockerfile=PATH",
+            fix=_BEGIN,
         )
     directives, escape = _directives(text, path)
     lines = text.split("\n")
@@ -102,7 +105,7 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
     if not stages:
         raise ConfigError(
             f"{path}: has no FROM instruction",
-            fix="start it with FROM image, or name another file with --dockercache-dockerfile=PATH",
+            fix=_BEGIN,
         )
     return Dockerfile(path, text, instructions, stages, directives)
 

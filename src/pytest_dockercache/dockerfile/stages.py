@@ -242,16 +242,11 @@ def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
         if stage.name == target.lower():
             return stage
     names = [stage.name for stage in dockerfile.stages if stage.name is not None]
-    if not names:
-        raise ConfigError(
-            f"{dockerfile.path}: unknown target stage {target!r}: no stage has a name",
-            fix=f"name one with FROM image AS {target}, or leave the target out",
-        )
-    raise ConfigError(
-        f"{dockerfile.path}: unknown target stage {target!r}; valid: "
-        f"{', '.join(dict.fromkeys(names))}",
-        fix="name one of them with --dockercache-target=STAGE",
-    )
+    valid, fix = ": no stage has a name", f"name one with FROM image AS {target}, or name no target"
+    if names:
+        valid = f"; valid: {', '.join(dict.fromkeys(names))}"
+        fix = "name one of them with --dockercache-target=STAGE"
+    raise ConfigError(f"{dockerfile.path}: unknown target stage {target!r}{valid}", fix=fix)
 
 
 def copy_origin(stages: tuple[Stage, ...], instruction: Instruction, origin: str) -> int | str:

@@ -22,9 +22,9 @@ import urllib3
 from docker.errors import DockerException
 from docker.types import CancellableStream
 
-from ..errors import ConfigError, DockerCacheError
+from ..errors import DockerCacheError
 from .daemon import Daemon, in_words
-from .failure import build_failed, daemon_gone
+from .failure import build_failed, daemon_gone, image_lost, needs_buildx
 from .inbox import Inbox
 
 if TYPE_CHECKING:
@@ -43,14 +43,24 @@ class RefusedError(DockerCacheError):
     """The daemon refused the build request itself, before it ran a step."""
 
 
+def held_image(daemon: Daemon, image: str | None) -> str:
+    """The image that a build has ended with, None where its last answer names none.
+
+    Raises EngineUnavailable for None, and DockerCacheError for an image that
+    the daemon's store does not hold.
+    """
+    if image is None:
+        raise daemon_gone("its answer ended without an image")
+    if not daemon.has_image(image):
+        raise image_lost(image)
+    return image
+
+
 def refuse_secrets(request: BuildRequest, name: str) -> None:
     """Raise ConfigError for what only a buildx session can carry."""
     for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
         if values:
-            raise ConfigError(
-                f"--dockercache-{option}={values[0]} needs buildx, not --dockercache-engine={name}",
-                fix="install docker-buildx and use --dockercache-engine=buildx",
-            )
+            raise needs_buildx(f"--dockercache-{option}={values[0]}", name)
 
 
 def build_parameters(request: BuildRequest, daemon: Daemon, version: str) -> dict[str, str]:

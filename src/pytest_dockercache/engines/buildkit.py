@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..cache import UPLOADED
-from ..errors import DockerCacheError, EngineUnavailable
+from ..errors import EngineUnavailable
 from ..model import Build, EngineInfo, Watch
-from .api_build import ApiBuild, RefusedError, refuse_secrets
+from .api_build import ApiBuild, RefusedError, held_image, refuse_secrets
 from .base import BuildRequest
 from .cache_records import Ledger, Trace, claimed
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import build_failed, daemon_gone
+from .failure import build_failed
 from .planning import planned_steps
 from .progress import Event, decode_trace
 from .vertices import Observation
@@ -72,14 +72,7 @@ class BuildKit(DaemonSide):
                     self._ledger.end(observation.made(), edited=bool(request.edits))
         if running.complaint is not None:
             self._fail(request, observation, running.complaint)
-        image = running.image
-        if image is None:
-            raise daemon_gone("its answer ended without an image")
-        if not self._daemon.has_image(image):
-            raise DockerCacheError(
-                f"the build ended, but the daemon's store does not hold its image {image}",
-                fix="check that nothing prunes images while the tests run",
-            )
+        image = held_image(self._daemon, running.image)
         seconds = time.monotonic() - started
         steps = observation.steps(ended=True)
         return Build(request.edits, "built", seconds, steps, image=image)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
-from ..errors import ConfigError, DockerCacheError, EngineUnavailable
+from ..errors import ConfigError, EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from ..regexes import regex
 from .base import BuildRequest
@@ -44,7 +44,7 @@ from .docker_command import (
     said_by_docker,
     supported,
 )
-from .failure import build_failed, daemon_gone, says_daemon_gone, says_no_space
+from .failure import build_failed, daemon_gone, image_lost, says_daemon_gone, says_no_space
 from .inbox import Inbox
 from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
@@ -310,10 +310,7 @@ class Buildx(DaemonSide):
         loaded = self._daemon.labelled_images(_LOADED, mark) if mark is not None else ()
         if len(loaded) == 1:
             return loaded[0], provenance if isinstance(provenance, dict) else {}
-        raise DockerCacheError(
-            f"the build ended, but the daemon's store does not hold its image {candidates[0]}",
-            fix="check that nothing prunes images while the tests run",
-        )
+        raise image_lost(candidates[0])
 
     def traces(self) -> tuple[Trace, ...]:
         """What the edited builds executed since this was last asked."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, EngineUnavailable
+from ..errors import EngineUnavailable
 from .base import Engine
 from .docker_command import Plugin, question, supported
-from .registry import ENGINES, UNAVAILABLE
+from .failure import needs_buildx
+from .registry import ENGINES, require_engine
 from .sdk import load_sdk
 
 if TYPE_CHECKING:
@@ -34,15 +35,10 @@ def create_engine(
     that has none; EngineUnavailable if no daemon answers (``absent`` only if
     none listens) or the named engine is not there.
     """
-    valid = ", ".join(("auto", *ENGINES))
-    if name in UNAVAILABLE:
-        raise ConfigError(f"--dockercache-engine={name} is not yet available; valid: {valid}")
-    if name != "auto" and name not in ENGINES:
-        raise ConfigError(f"--dockercache-engine={name} is unknown; valid: {valid}")
+    if name != "auto":
+        require_engine(name, f"--dockercache-engine={name}")
     if builder is not None and name != "auto" and not ENGINES[name].takes_builder:
-        raise ConfigError(
-            f"--dockercache-builder={builder} needs buildx, not --dockercache-engine={name}"
-        )
+        raise needs_buildx(f"--dockercache-builder={builder}", name)
     if name == "auto":
         return _best(builder, timeout)
     return ENGINES[name].load()(f"--dockercache-engine={name}", builder, timeout)

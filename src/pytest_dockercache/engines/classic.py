@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..cache import CLASSIC
-from ..errors import DockerCacheError
 from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
 from ..regexes import regex
-from .api_build import ApiBuild, RefusedError, refuse_secrets
+from .api_build import ApiBuild, RefusedError, held_image, refuse_secrets
 from .base import BuildRequest
 from .buildkit import line_in
 from .daemon import Daemon
 from .daemon_side import DaemonSide
 from .failure import KILLED, build_failed, daemon_gone
+from .vertices import ran_as_one
 from .watching import watched
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Transcript:
                     # It used what an equal step of another stage made a moment
                     # ago, in this very build: nothing was cached before it.
                     line, twin = made[seen.image]
-                    note = f"ran as one with line {line}, whose cache key is equal"
+                    note = ran_as_one(line)
                     step = replace(step, status="miss", seconds=_duration(twin), note=note)
             steps.append(step)
         return tuple(steps)
@@ -289,14 +289,7 @@ class Classic(DaemonSide):
             build.stop()
             if request.edits:
                 self._made += transcript.made()
-        image = running.image
-        if image is None:
-            raise daemon_gone("its answer ended without an image")
-        if not self._daemon.has_image(image):
-            raise DockerCacheError(
-                f"the build ended, but the daemon's store does not hold its image {image}",
-                fix="check that nothing prunes images while the tests run",
-            )
+        image = held_image(self._daemon, running.image)
         return Build(
             request.edits, "built", time.monotonic() - started, transcript.steps(), image=image
         )

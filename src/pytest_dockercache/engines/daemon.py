@@ -316,7 +316,9 @@ class Daemon:
         try:
             return dict(self.client.api.inspect_image(image))
         except ImageNotFound:
-            raise DockerCacheError(f"the daemon has no image {image}") from None
+            from ..image.daemon import no_image
+
+            raise no_image(image) from None
         except (DockerException, requests.RequestException) as problem:
             self.lost(problem)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import BuildFailed, BuildTimeout, DockerCacheError, EngineUnavailable
+from ..errors import BuildFailed, BuildTimeout, ConfigError, DockerCacheError, EngineUnavailable
 from ..model import Finding, Fix, Row, Step, shortened
 from ..regexes import regex
 
@@ -21,6 +21,8 @@ __all__ = [
     "build_failed",
     "build_timeout",
     "daemon_gone",
+    "image_lost",
+    "needs_buildx",
     "says_daemon_gone",
     "says_no_space",
 ]
@@ -122,6 +124,22 @@ def daemon_gone(said: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"the Docker daemon went away during the build: {shortened(' '.join(said.split()), 300)}",
         fix="check that it runs (`docker info`) and has memory and disk left, then run again",
+    )
+
+
+def image_lost(image: str) -> DockerCacheError:
+    """The error for a build whose image the daemon's store does not hold."""
+    return DockerCacheError(
+        f"the build ended, but the daemon's store does not hold its image {image}",
+        fix="check that nothing prunes images while the tests run",
+    )
+
+
+def needs_buildx(option: str, engine: str) -> ConfigError:
+    """The refusal of an option (with its value) that ``engine`` cannot follow."""
+    return ConfigError(
+        f"{option} needs buildx, not --dockercache-engine={engine}",
+        fix="install docker-buildx and use --dockercache-engine=buildx",
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from .base import Engine
 
-__all__ = ["ENGINES", "UNAVAILABLE", "Connect", "Registration", "register_engine"]
+__all__ = ["ENGINES", "Connect", "Registration", "register_engine", "require_engine"]
 
 Connect = Callable[[str, "str | None", "float | None"], "Engine"]
 """Makes an engine; it is given the reason of the choice, the name of a builder or None, and how
@@ -48,6 +50,15 @@ ENGINES: dict[str, Registration] = {
 
 UNAVAILABLE = ("podman",)
 """Engines that are planned: their names are known, and refused as not yet available."""
+
+
+def require_engine(name: str, where: str) -> None:
+    """Raise ConfigError for a name that is no engine's; ``where`` is how the name was given."""
+    valid = ", ".join(("auto", *ENGINES))
+    if name in UNAVAILABLE:
+        raise ConfigError(f"{where}: engine {name} is not available yet; valid: {valid}")
+    if name not in ENGINES:
+        raise ConfigError(f"{where}: unknown engine; valid: {valid}")
 
 
 def register_engine(name: str, connect: Connect, *, preferred: bool = False) -> None:

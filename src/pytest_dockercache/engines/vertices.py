@@ -36,7 +36,10 @@ __all__ = [
     "VertexName",
     "match",
     "planned_step",
+    "ran_as_one",
 ]
+
+_TRIGGER = "a trigger of the base image"
 
 _LOG_BYTES = 64_000
 """How much of a vertex's output is kept: far more than the lines that a message shows."""
@@ -278,6 +281,11 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     return Matching(digests, doubts, notes, tuple(triggers))
 
 
+def ran_as_one(line: int) -> str:
+    """The note of a step that the builder ran together with the step of another line."""
+    return f"ran as one with line {line}, whose cache key is equal"
+
+
 def planned_step(planned: PlannedStep, roles: Roles) -> Step:
     """A step of a build that has said nothing of it yet."""
     instruction = planned.instruction
@@ -289,7 +297,7 @@ def planned_step(planned: PlannedStep, roles: Roles) -> Step:
             text=f"ONBUILD {instruction.text}",
             role=roles.get((planned.line, instruction.text), "other"),
             end_line=planned.stage.from_.end_line,
-            note="a trigger of the base image",
+            note=_TRIGGER,
         )
     return Step(
         line=planned.line,
@@ -497,7 +505,7 @@ class Observation:
                         instruction="ONBUILD",
                         text=f"ONBUILD {bare}",
                         end_line=stage.from_.end_line,
-                        note="a trigger of the base image",
+                        note=_TRIGGER,
                     ),
                     trigger.digests,
                     ended,
@@ -580,8 +588,7 @@ class Observation:
                 if twin in mine or not twin.executed or ended is None or ended > cached_at:
                     continue
                 line = self._planned[other].line
-                note = f"ran as one with line {line}, whose cache key is equal"
-                return replace(step, status="miss", seconds=twin.seconds, note=note)
+                return replace(step, status="miss", seconds=twin.seconds, note=ran_as_one(line))
         return step
 
     def _contradiction(self, step: Step, digests: tuple[str, ...]) -> str | None:

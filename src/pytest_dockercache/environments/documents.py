@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk import read_bytes
-from ..errors import ConfigError
+from ..errors import ConfigError, Unverifiable
 
 __all__ = [
     "YAML_SUFFIXES",
@@ -17,7 +17,9 @@ __all__ = [
     "content_of",
     "load_toml",
     "load_yaml",
+    "not_understood",
     "table",
+    "unknown_version",
     "yaml_line",
 ]
 
@@ -123,6 +125,16 @@ def load_yaml(content: bytes | str, path: Path) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "cannot be parsed"
         raise _invalid("YAML", path, "", first) from None
+
+
+def not_understood(source: str | Path, kind: str, item: object) -> str:
+    """The complaint about a ``kind`` of entry of a file; ``item`` is the entry's value."""
+    return f"{source} has the {kind} {item!r}, which is not understood"
+
+
+def unknown_version(source: str, version: object) -> Unverifiable:
+    """The refusal of a lock that says to be of a version that nobody here knows."""
+    return Unverifiable(f"{source} is of a version that is not known: {version or 'none'}")
 
 
 def _invalid(language: str, path: Path, place: str, problem: str) -> ConfigError:

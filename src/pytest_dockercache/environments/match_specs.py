@@ -324,14 +324,14 @@ def parse_spec(text: str) -> MatchSpec:
         return parse_package_url(written)
     text = written.partition("#")[0].strip()
     if re.search(r"[\s;]if\s", text):
-        raise Unverifiable(f"whether the condition of {written!r} is met is not known")
+        raise _conditional(written)
     text, brackets = _without_brackets(text, written)
     # conda: CHANNEL:NAMESPACE:NAME, of which the namespace is mostly left empty.
     *channels, text = text.rsplit(":", 2)
     # conda.models.match_spec, _NAME_VERSION_RE: the name ends at a blank or an operator.
     found = re.fullmatch(r"([A-Za-z0-9_.*-]+)(?=[\s=<>!~(]|$)(.*)", text.strip(), re.DOTALL)
     if found is None:
-        raise ConfigError(f"{written!r} is not a conda match spec")
+        raise _no_spec(written)
     version, build = _version_and_build(found[2], written)
     version = _plain(version, bool(build))
     if "version" in brackets:
@@ -342,7 +342,7 @@ def parse_spec(text: str) -> MatchSpec:
         try:
             _parse_versions(version)
         except ConfigError as error:
-            raise ConfigError(f"{written!r} is not a conda match spec: {error}") from None
+            raise _no_spec(written, error.verdict) from None
     channel = channels[0] if len(channels) == 2 else ""
     return MatchSpec(
         name=found[1].lower(),
@@ -352,6 +352,14 @@ def parse_spec(text: str) -> MatchSpec:
         text=written,
         others=tuple(f"{key}={value}" for key, value in sorted(brackets.items())),
     )
+
+
+def _no_spec(written: str, why: str = "") -> ConfigError:
+    return ConfigError(f"{written!r} is not a conda match spec" + (f": {why}" if why else ""))
+
+
+def _conditional(written: str) -> Unverifiable:
+    return Unverifiable(f"whether the condition of {written!r} is met is not known")
 
 
 _BRACKET_KEYS = frozenset(
@@ -367,18 +375,16 @@ def _without_brackets(text: str, written: str) -> tuple[str, dict[str, str]]:
     section = re.search(r"\[(.*)\]", text, re.DOTALL)
     if section is None:
         if "[" in text:
-            raise ConfigError(f"{written!r} is not a conda match spec: a bracket is not closed")
+            raise _no_spec(written, "a bracket is not closed")
         return text, {}
     brackets: dict[str, str] = {}
     position = 0
     while section[1][position:].strip():
         item = _BRACKET_ITEM.match(section[1], position)
         if item is not None and item[1] == "when":
-            raise Unverifiable(f"whether the condition of {written!r} is met is not known")
+            raise _conditional(written)
         if item is None or item[1] not in _BRACKET_KEYS:
-            raise ConfigError(
-                f"{written!r} is not a conda match spec: {section[0]} is not understood"
-            )
+            raise _no_spec(written, f"{section[0]} is not understood")
         brackets[item[1]] = next(value for value in item.groups()[1:] if value is not None)
         position = item.end()
     return (text[: section.start()] + text[section.end() :]).strip(), brackets
@@ -400,7 +406,7 @@ def _version_and_build(rest: str, written: str) -> tuple[str, str]:
         return "", ""
     found = _VERSION_AND_BUILD.fullmatch(text)
     if found is None:
-        raise ConfigError(f"{written!r} is not a conda match spec")
+        raise _no_spec(written)
     return found[1].replace(" ", ""), (found[2] or "").strip()
 
 

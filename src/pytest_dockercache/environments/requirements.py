@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError
-from .documents import load_yaml, yaml_line
+from .documents import load_yaml, not_understood, yaml_line
 from .match_specs import MatchSpec, parse_package_url, parse_spec
 from .requirement_files import file_text, requirement_lines
 from .tools.conda import is_explicit
@@ -214,7 +214,7 @@ def _parse_environment(
         elif isinstance(item, dict) and list(item) == ["pip"] and isinstance(item["pip"], list):
             pip.extend(str(line) for line in item["pip"])
         elif item is not None:
-            raise ConfigError(f"{path} has the dependency {item!r}, which is not understood")
+            raise ConfigError(not_understood(path, "dependency", item))
     specs = [spec for spec in specs if not spec.name.startswith("__")]
     # conda env export writes the prefix, and without --no-builds a build for every package.
     exported = all(spec.exact for spec in specs) or (

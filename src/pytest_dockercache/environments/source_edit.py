@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..context.edits import context_path
+from ..context.edits import context_path, no_such_file
 from ..context.entries import ContextEntry
 from ..context.ignore import IgnoreRules
 from ..context.missing import alike, is_there
@@ -64,7 +64,7 @@ def named_source(
             )
         meant = alike(cleaned, known)
         hint = f"perhaps {meant} is meant" if meant else "paths are relative to the context"
-        raise ConfigError(f"{option}: no such file in the build context {context}; {hint}")
+        raise no_such_file(option, context, hint)
     return Choice(cleaned, "named with --dockercache-edit")
 
 

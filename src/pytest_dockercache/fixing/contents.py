@@ -289,13 +289,14 @@ def _within(path: str, tree: str) -> bool:
 
 def _in_stage(draft: _Draft, transfer: Transfer, waste: Sequence[Waste], written: int) -> _Draft:
     """Remove waste by the RUN of the stage that a COPY takes it from."""
+    instead = f"remove it in the stage that line {written} copies from"
     places = [(item, _back(transfer, item.path)) for item in waste]
     if any(place is None for _, place in places):
-        return draft.hindered(f"remove it in the stage that line {written} copies from")
+        return draft.hindered(instead)
     there = [replace(item, path=place or "") for item, place in places]
     maker = _maker(draft.site, transfer.origin)
     if maker is None:
-        return draft.hindered(f"remove it in the stage that line {written} copies from")
+        return draft.hindered(instead)
     line = draft.site.steps[maker].line
     if waste[0].kind == "bytecode":
         return _with_command(draft, line, _deletion([item.path for item in there]))
@@ -492,8 +493,9 @@ def _owned(draft: _Draft, first: int, second: int) -> _Draft:
     site = draft.site
     chain = chain_at(site, second)
     shown = draft.origins.get(second) or second
+    instead = f"set the owner while copying, not in line {shown}"
     if chain is None:
-        return draft.hindered(f"set the owner while copying, not in line {shown}")
+        return draft.hindered(instead)
     draft_text = draft
     for number, segment in enumerate(chain.segments):
         found = _CHOWN.match(segment)
@@ -502,7 +504,7 @@ def _owned(draft: _Draft, first: int, second: int) -> _Draft:
         made = _owned_by(draft_text, first, second, number, found)
         if made is not None:
             return made
-    return draft.hindered(f"set the owner while copying, not in line {shown}")
+    return draft.hindered(instead)
 
 
 def _owned_by(

@@ -360,6 +360,11 @@ def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effe
     return Effects(writes=Paths(trees=frozenset(trees)))
 
 
+def _opaque(reader: _Reader, command: str) -> str:
+    """The doubt about a command that nobody here knows."""
+    return f"line {reader.step.line} runs {command}, and what that reads is not known"
+
+
 def command_effects(reader: _Reader, command: Command) -> Effects:
     """The effects of one command of a RUN."""
     name = command.name
@@ -390,7 +395,7 @@ def command_effects(reader: _Reader, command: Command) -> Effects:
     place = joined_path(command.directory, command.words[0])
     if "/" in command.words[0].text and place.known and reader.present(place.text):
         return _script(reader, command, command.words)
-    return Effects(unknown=f"line {reader.step.line} runs {name}, and what that reads is not known")
+    return Effects(unknown=_opaque(reader, name))
 
 
 def _paths(command: Command, words: Iterable[Word]) -> tuple[set[str], str]:
@@ -505,7 +510,7 @@ def _environment_action(reader: _Reader, command: Command, tool: str) -> Effects
     if tool == "npm":
         return _node(reader, command)
     text = " ".join(word.text for word in command.words[:2])
-    return Effects(unknown=f"line {reader.step.line} runs {text}, and what that reads is not known")
+    return Effects(unknown=_opaque(reader, text))
 
 
 def _installed(reader: _Reader, command: Command, found: Installation) -> Effects:
@@ -594,10 +599,7 @@ def _python(reader: _Reader, command: Command) -> Effects:
             return Effects(reads=both, writes=both, unknown=problem)
         if texts[1] in ("pip", "conda", "uv", "poetry"):
             return command_effects(reader, inner)
-        return Effects(
-            unknown=f"line {reader.step.line} runs python -m {texts[1]}, and what that reads "
-            "is not known"
-        )
+        return Effects(unknown=_opaque(reader, f"python -m {texts[1]}"))
     if texts[0] == "-c" and len(texts) > 1:
         return _program(reader, "python -c", texts[1])
     if texts[0].startswith("-"):
@@ -615,7 +617,7 @@ def _program(reader: _Reader, name: str, text: str) -> Effects:
     unknown = Effects(
         reads=_ENVIRONMENT_FILES,
         uses=frozenset(re.findall(r"[A-Za-z_]\w*", text)),
-        unknown=f"line {reader.step.line} runs {name}, and what that reads is not known",
+        unknown=_opaque(reader, name),
     )
     try:
         tree = ast.parse(text)
@@ -678,10 +680,7 @@ def _node(reader: _Reader, command: Command) -> Effects:
         or len(actions) > 1
         or (actions or ["install"])[0] not in ("ci", "install", "i")
     ):
-        return Effects(
-            unknown=f"line {reader.step.line} runs {command.name} {' '.join(actions)}, and what "
-            "that reads is not known"
-        )
+        return Effects(unknown=_opaque(reader, f"{command.name} {' '.join(actions)}"))
     files = [posixpath.join(directory, name) for name in _NODE_FILES]
     package = reader.text(files[0]) or ""
     unknown = ""

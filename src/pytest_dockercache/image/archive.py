@@ -23,9 +23,9 @@ from typing import BinaryIO, Generic, TypeVar
 from ..errors import InvalidImage
 from .index import LayerIndex
 from .limits import Budget, Limits
-from .manifests import Document, Manifest, blob_digest, check_layers, find_manifest
+from .manifests import Document, Manifest, blob_digest, check_layers, find_manifest, require_named
 from .store import KnownLayers
-from .stream import ByteStream, decompressed, file_chunks
+from .stream import ByteStream, decompressed, file_chunks, truncated
 from .tar import clean, headers, index_tar, looks_like_tar, padded
 
 __all__ = [
@@ -73,12 +73,6 @@ def _confirm(layer: LayerIndex, diff_id: str, what: str) -> LayerIndex:
             f"({diff_id[:19]}… expected, {layer.diff_id[:19]}… found)"
         )
     return layer
-
-
-def _require_named(name: str, digest: str, what: str) -> None:
-    promised = blob_digest(name)
-    if promised is not None and promised != digest:
-        raise InvalidImage(f"{name} of {what} does not have the content that its name promises")
 
 
 # --- the members of an archive ------------------------------------------------------------------
@@ -202,7 +196,7 @@ def read_save_stream(
         promised = blob_digest(name) or ""
         if not trusted:
             layer, digest = _index_layer(content, budget)
-            _require_named(name, digest, what)
+            require_named(name, digest, what)
             return layer
         found = known.layer(promised)
         if found is not None:
@@ -363,7 +357,7 @@ def _layer_of(
         budget = Budget(None, blobs.what)
     layer, digest = _index_layer(_counted(blobs.open(name), budget), budget)
     if not blobs.trusted:
-        _require_named(name, digest, blobs.what)
+        require_named(name, digest, blobs.what)
     _confirm(layer, diff_id, blobs.what)
     known.learn(digest, layer)
     return layer
@@ -378,7 +372,7 @@ def _is_made_of(
     for chunk in iter((stream if budget is None else _counted(stream, budget)).some, b""):
         hasher.update(chunk)
     digest = "sha256:" + hasher.hexdigest()
-    _require_named(name, digest, blobs.what)
+    require_named(name, digest, blobs.what)
     return diff_id in (digest, known.diff_id(digest))
 
 
@@ -445,7 +439,7 @@ def _archive_blobs(file: BinaryIO, what: str, budget: Budget) -> Blobs:
         nonlocal position
         position += count
         if position > end:
-            raise InvalidImage(f"{what} ends too early: it is truncated")
+            raise truncated(what)
         file.seek(position)
 
     for member in _members(ByteStream(blocks(), what, seek=forward), budget, aliases):

@@ -44,16 +44,19 @@ def _blob(descriptor: dict[str, Any], what: str) -> str:
     digest = descriptor.get("digest", "")
     found = _DIGEST.fullmatch(digest)
     if found is None:
-        raise InvalidImage(f"{what} has the digest {digest!r}; only sha256 is known")
+        raise _not_sha256(what, "digest", digest)
     return f"blobs/sha256/{found[1]}"
+
+
+def _not_sha256(what: str, kind: str, value: str) -> InvalidImage:
+    return InvalidImage(f"{what} has the {kind} {value!r}; only sha256 is known")
 
 
 def _checked(document: Document, name: str, what: str) -> bytes:
     content = document(name)
     if content is None:
         raise InvalidImage(f"{what} has no {name}")
-    if hashlib.sha256(content).hexdigest() != name.rpartition("/")[2]:
-        raise InvalidImage(f"{name} of {what} does not have the content that its name promises")
+    require_named(name, f"sha256:{hashlib.sha256(content).hexdigest()}", what)
     return content
 
 
@@ -187,6 +190,13 @@ def blob_digest(name: str) -> str | None:
     return None if found is None else f"sha256:{found[1]}"
 
 
+def require_named(name: str, digest: str, what: str) -> None:
+    """Raise InvalidImage for a blob of ``what`` whose name promises another digest."""
+    promised = blob_digest(name)
+    if promised is not None and promised != digest:
+        raise InvalidImage(f"{name} of {what} does not have the content that its name promises")
+
+
 def _platform(record: dict[str, Any] | None) -> str:
     if record is None:
         return ""
@@ -203,5 +213,5 @@ def check_layers(manifest: Manifest, what: str) -> tuple[str, ...]:
         )
     for diff_id in diff_ids:
         if not _DIGEST.fullmatch(diff_id):
-            raise InvalidImage(f"{what} has the diff ID {diff_id!r}; only sha256 is known")
+            raise _not_sha256(what, "diff ID", diff_id)
     return diff_ids

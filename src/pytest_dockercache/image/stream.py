@@ -14,6 +14,11 @@ __all__ = ["ByteStream", "decompressed", "file_chunks"]
 _CHUNK = 1 << 18
 
 
+def truncated(what: str) -> InvalidImage:
+    """The error of a file or stream that ends before its content does."""
+    return InvalidImage(f"{what} ends too early: it is truncated")
+
+
 class ByteStream:
     """A forward-only stream over chunks of any size.
 
@@ -32,7 +37,7 @@ class ByteStream:
 
     def truncated(self) -> InvalidImage:
         """The error of a stream that ends before its content does."""
-        return InvalidImage(f"{self.what} ends too early: it is truncated")
+        return truncated(self.what)
 
     def read(self, count: int) -> bytes:
         """Exactly ``count`` bytes; InvalidImage when the stream ends before."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..cache import advice, is_rebuilt
+from ..checks.predicted import no_image
 from ..checks.settings import DEFAULTS, CheckSettings
 from ..dockerfile import plan
 from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
@@ -79,8 +80,7 @@ class DockerCache:
         file to edit. Raises Unverifiable if the engine builds no image.
         """
         if self._subject.predicts:
-            why = self.engine.why
-            raise Unverifiable(f"needs an image, and the model builds none: {why}")
+            raise no_image(self._subject)
         try:
             edited = bool(self.edits)
         except Unverifiable:

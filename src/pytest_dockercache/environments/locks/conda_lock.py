@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigError
+from ..documents import not_understood
 from ..installed import normalised
 from ..match_specs import MatchSpec, parse_package_url
 from ..platforms import subdir
@@ -35,7 +36,7 @@ def resolve(
     platforms = set()
     for item in document["package"]:
         if not isinstance(item, dict) or not item.get("name") or item.get("version") is None:
-            raise ConfigError(f"{source} has the package {item!r}, which is not understood")
+            raise ConfigError(not_understood(source, "package", item))
         platforms.add(str(item.get("platform")))
         if item.get("platform") != here:
             continue

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigError, Unverifiable
-from ..documents import table
+from ..documents import not_understood, table
 from ..installed import normalised
 from ..match_specs import MatchSpec, parse_package_url
 from ..platforms import subdir
@@ -54,7 +54,7 @@ def resolve(
         elif kind == "pypi":
             made.add_pypi(url, package, left_out)
         else:
-            raise Unverifiable(f"{source} has the package {entry!r}, which is not understood")
+            raise Unverifiable(not_understood(source, "package", entry))
     return made.requirements(removes=not left_out and bool(selection.removes))
 
 

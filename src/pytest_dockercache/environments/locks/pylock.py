@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...errors import Unverifiable
-from ..documents import table
+from ..documents import table, unknown_version
 from ..installed import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
@@ -44,7 +43,7 @@ def resolve(
     """
     version = text_of(document, "lock-version")
     if not version.startswith("1."):
-        raise Unverifiable(f"{source} is of a version that is not known: {version or 'none'}")
+        raise unknown_version(source, version)
     if selection.tool == "pdm":
         locked = [*_names(document, "dependency-groups"), *_names(document, "extras")]
         groups = pdm_groups(projects("."), locked, selection)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...errors import ConfigError, Unverifiable
-from ..documents import table
+from ..documents import table, unknown_version
 from ..installed import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
@@ -55,7 +55,7 @@ def resolve(
     does not say what the command means.
     """
     if document.get("version") != 1:
-        raise Unverifiable(f"{source} is of a version that is not known: {document.get('version')}")
+        raise unknown_version(source, document.get("version"))
     lock = _Lock.of(document, source)
     roots = lock.roots(projects("."), selection)
     groups = lock.groups(projects, selection, roots)
