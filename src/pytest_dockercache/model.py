@@ -216,7 +216,7 @@ def _line_count(text: str) -> str:
 
 def _short(text: str, width: int = 30) -> str:
     first = text.splitlines()[0] if text else ""
-    return first if len(first) <= width and first == text else first[: width - 1] + "…"
+    return shortened(first if first == text else f"{first}…", width)
 
 
 @dataclass(frozen=True)
@@ -285,10 +285,10 @@ def named_step(step: Step, width: int = 40) -> str:
     return on_one_line(command_first(step.text), width)
 
 
-def on_one_line(text: str, width: int) -> str:
-    """A text with its white space made single blanks, cut to ``width`` characters."""
+def on_one_line(text: str, width: int | None = None) -> str:
+    """A text with its white space made single blanks, of at most ``width`` characters if given."""
     text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if width is None else shortened(text, width)
 
 
 _TEXT_WIDTH = 36

@@ -11,6 +11,7 @@ import pytest
 from ..dockerfile import PlannedStep
 from ..environments import is_named
 from ..errors import ConfigError, DockerCacheError
+from ..model import Finding, Row, on_one_line
 from ..project import Project
 
 if TYPE_CHECKING:
@@ -109,16 +110,17 @@ def _runs(project: Project) -> tuple[PlannedStep, ...]:
 
 
 def _refusal(given: str, runs: Mapping[str, Sequence[PlannedStep]]) -> ConfigError:
-    lines = [
+    rows = []
+    for name, steps in runs.items():
+        rows.append(f"  {name}" if steps else f"  {name} has no RUN instruction")
+        rows += [
+            f"{step.line:>6}  {on_one_line(step.instruction.text, _WIDTH)}"
+            for step in steps[:_SHOWN]
+        ]
+        if len(steps) > _SHOWN:
+            rows.append(f"     …  and {len(steps) - _SHOWN} more")
+    verdict = (
         f"{given}: matches no RUN instruction of {', '.join(runs)}; "
         "give a regular expression that finds the step to judge, or leave it out"
-    ]
-    for name, steps in runs.items():
-        lines.append(f"  {name}" if steps else f"  {name} has no RUN instruction")
-        for step in steps[:_SHOWN]:
-            text = " ".join(step.instruction.text.split())
-            text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
-            lines.append(f"{step.line:>6}  {text}")
-        if len(steps) > _SHOWN:
-            lines.append(f"     …  and {len(steps) - _SHOWN} more")
-    return ConfigError("\n".join(lines))
+    )
+    return ConfigError(Finding(verdict, rows=tuple(map(Row, rows))))

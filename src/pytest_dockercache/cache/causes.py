@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 
-from ..dockerfile import Instruction, PlannedStep
+from ..dockerfile import Instruction, PlannedStep, stage_chain, stages_of
 from ..dockerfile.expansion import variables_in
 from ..dockerfile.instructions import declared
 from ..model import Reason, shortened
@@ -78,10 +78,8 @@ def _dependence(comparison: Comparison, content: Content) -> str:
 
 def missed_line(comparison: Comparison, stage: int) -> int | None:
     """The first line of a stage, or of those it is built from, that is not a hit."""
-    chain = {stage}
-    for key in reversed(comparison.after_keys):
-        if key.step.stage.index in chain and key.step.stage.parent is not None:
-            chain.add(key.step.stage.parent)
+    stages = stages_of(key.step for key in comparison.after_keys)
+    chain = {item.index for item in stage_chain(stages, stage)}
     for item in comparison.predictions:
         if item.step.stage.index in chain and item.runs and item.status != "hit":
             return item.step.line
@@ -357,12 +355,8 @@ def _setting(
 
 def _above(keys: Sequence[Key], step: PlannedStep) -> list[PlannedStep]:
     """The steps above one in its stage, and in the stages that it is built from."""
-    parents = {key.step.stage.index: key.step.stage.parent for key in keys}
-    chain: set[int] = set()
-    index: int | None = step.stage.index
-    while index is not None and index not in chain:
-        chain.add(index)
-        index = parents.get(index)
+    stages = stages_of(key.step for key in keys)
+    chain = {stage.index for stage in stage_chain(stages, step.stage.index)}
     found = []
     for key in keys:
         if key.step is step:

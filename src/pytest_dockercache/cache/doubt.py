@@ -8,11 +8,11 @@ a step that depends on the edit hits all the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ..context import takes
-from ..dockerfile import PlannedStep, Stage
+from ..dockerfile import PlannedStep, stage_chain, stages_of
 from ..model import UNIQUE_KINDS, Build, Edit, Step
 from .reasons import edited_paths, stage_ancestors
 
@@ -81,17 +81,9 @@ def doubt_repeated_edits(
 
 def _rebased(steps: Sequence[PlannedStep]) -> frozenset[int]:
     """The stages that stand on the base that an edit of the base replaces: the target's."""
-    stages = {step.stage.index: step.stage for step in steps}
-    if not stages:
-        return frozenset()
-    root = _root(stages[max(stages)], stages)
-    return frozenset(index for index, stage in stages.items() if _root(stage, stages) == root)
-
-
-def _root(stage: Stage, stages: Mapping[int, Stage]) -> int:
-    while stage.parent is not None and stage.parent in stages:
-        stage = stages[stage.parent]
-    return stage.index
+    stages = stages_of(steps)
+    roots = {index: stage_chain(stages, index)[-1] for index in stages}
+    return frozenset(index for index, root in roots.items() if root is roots[max(roots)])
 
 
 def _depends(step: PlannedStep, edits: Sequence[Edit], rebased: Collection[int]) -> bool:

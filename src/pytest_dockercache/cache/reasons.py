@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..context import takes
-from ..dockerfile import PlannedStep
+from ..dockerfile import PlannedStep, stage_chain, stages_of
 from ..model import Build, Edit, Reason, Step
 
 if TYPE_CHECKING:
@@ -43,14 +43,11 @@ def is_rebuilt(step: Step) -> bool:
 
 def stage_ancestors(steps: Sequence[PlannedStep]) -> Mapping[str, frozenset[str]]:
     """For each stage, by label: itself and the stages that it is built FROM."""
-    stages = {step.stage.index: step.stage for step in steps}
-    found = {}
-    for stage in stages.values():
-        chain = [stage]
-        while chain[-1].parent is not None and chain[-1].parent in stages:
-            chain.append(stages[chain[-1].parent])
-        found[stage.label] = frozenset(item.label for item in chain)
-    return found
+    stages = stages_of(steps)
+    return {
+        stage.label: frozenset(item.label for item in stage_chain(stages, index))
+        for index, stage in stages.items()
+    }
 
 
 def edited_paths(edits: Sequence[Edit]) -> tuple[str, ...]:

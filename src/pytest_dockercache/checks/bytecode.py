@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..dockerfile import PlannedStep
 from ..image import Bytecode, bytecode
-from ..model import Fix, Row, megabytes
+from ..model import Fix, Row, megabytes, on_one_line
 from ..project import Project
 from ..regexes import regex
 from .contents import Contents
@@ -105,7 +105,7 @@ def _request(steps: Sequence[PlannedStep], worst: Bytecode, line: int | None) ->
         step = next((step for step in steps if step.line == maker), None)
         if step is None or step.instruction.keyword != "RUN":
             continue
-        text = " ".join(step.instruction.text.split())
+        text = on_one_line(step.instruction.text)
         found = _VARIABLE.search(text) or _COMMAND.search(text)
         if found is not None:
             return _Request(step.line, found[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..dockerfile import PlannedStep
+from ..dockerfile import PlannedStep, stage_chain, stages_of
 from ..dockerfile.stages import path_at, path_below
 
 __all__ = ["Origin", "ending_run", "origin_of"]
@@ -86,12 +86,12 @@ def _makers(
     if stage in seen:
         return ()
     seen.add(stage)
-    chain: list[PlannedStep] = []
-    index: int | None = stage
-    while index is not None:
-        own = [step for step in steps if step.stage.index == index]
-        chain = own + chain
-        index = own[0].stage.parent if own else None
+    chain = [
+        step
+        for holding in reversed(stage_chain(stages_of(steps), stage))
+        for step in steps
+        if step.stage.index == holding.index
+    ]
     runs = [step for step in chain if step.instruction.keyword == "RUN"]
     found = [step.line for step in runs if is_maker(step)]
     if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..dockerfile import PlannedStep
+from ..dockerfile import PlannedStep, stage_chain, stages_of
 from ..errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from ..image import (
     DEFAULT_SOURCES,
@@ -168,10 +168,9 @@ def _above(
 
 def final_chain(steps: Sequence[PlannedStep], final: int) -> tuple[PlannedStep, ...]:
     """The steps of the final stage and of the stages that it is built FROM, in build order."""
-    stages = {step.stage.index: step.stage for step in steps}
-    if final not in stages:
+    chain = stage_chain(stages_of(steps), final)
+    if not chain:
         raise Unverifiable("the final stage of the Dockerfile has no steps")
-    chain = [stages[final]]
-    while chain[0].parent is not None and chain[0].parent in stages:
-        chain.insert(0, stages[chain[0].parent])
-    return tuple(step for stage in chain for step in steps if step.stage.index == stage.index)
+    return tuple(
+        step for stage in reversed(chain) for step in steps if step.stage.index == stage.index
+    )

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..model import shortened
 from ..regexes import regex
 
 __all__ = ["PYTHON", "SHELL", "ShellStart", "started_by_script", "started_by_shell"]
@@ -151,5 +152,4 @@ def _first_python(
 
 
 def _shown(piece: str) -> str:
-    line = piece.strip().partition("\n")[0]
-    return f'"{line[:40]}…"' if len(line) > 40 else f'"{line}"'
+    return f'"{shortened(piece.strip().partition(chr(10))[0], 41)}"'

@@ -13,7 +13,9 @@ from .stages import (
     reachable_stages,
     resolve_stage,
     resolved_stages,
+    stage_chain,
     stage_label,
+    stages_of,
 )
 from .syntax import Dockerfile, Flag, Heredoc, Instruction, PlannedStep, Stage, Transfer
 from .valueless import ValuelessSource, valueless_source
@@ -41,7 +43,9 @@ __all__ = [
     "read_dockerfile",
     "resolve_stage",
     "resolved_stages",
+    "stage_chain",
     "stage_label",
+    "stages_of",
     "valueless_source",
     "with_base",
     "with_instruction",

@@ -15,8 +15,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..limits import NESTED_SUBSTITUTIONS
+from ..regexes import regex
 
-__all__ = ["SPACE", "Lexer", "SubstitutionError", "expand", "split_words", "variables_in"]
+__all__ = [
+    "SPACE",
+    "Lexer",
+    "SubstitutionError",
+    "expand",
+    "split_words",
+    "variables_in",
+    "with_values",
+]
 
 SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -125,6 +134,17 @@ def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
 def variables_in(text: str, escape: str = "\\") -> frozenset[str]:
     """Names of the variables a shell word refers to, in any ``$`` form."""
     return Lexer(escape, raw_quotes=True).references(text)
+
+
+_PLAIN_REFERENCE = regex(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """A text with the plain references (``$NAME``, ``${NAME}``) that have a value replaced by it.
+
+    Other references stay as they are written: a shell may know more.
+    """
+    return _PLAIN_REFERENCE.sub(lambda found: values.get(found[1] or found[2], found[0]), text)
 
 
 class _Everything(Mapping[str, str]):

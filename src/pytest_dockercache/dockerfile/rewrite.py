@@ -6,8 +6,8 @@ import re
 
 from ..errors import ConfigError
 from .instructions import WHITESPACE
-from .stages import resolve_stage
-from .syntax import Dockerfile, Instruction, Stage
+from .stages import resolve_stage, stage_chain
+from .syntax import Dockerfile, Instruction
 
 __all__ = ["with_base", "with_instruction"]
 
@@ -25,7 +25,9 @@ def with_base(dockerfile: Dockerfile, target: str | None, image: str) -> str:
         raise ConfigError(
             f"the base image {image!r} is not one word", fix="give an image reference, as in FROM"
         )
-    from_ = _root(dockerfile, resolve_stage(dockerfile, target)).from_
+    from_ = stage_chain(
+        dict(enumerate(dockerfile.stages)), resolve_stage(dockerfile, target).index
+    )[-1].from_
     written = WHITESPACE.split(from_.value)[0]
     lines = dockerfile.text.split("\n")
     word = re.compile(rf"(?<!\S){re.escape(written)}(?!\S)")
@@ -57,9 +59,3 @@ def with_instruction(dockerfile: Dockerfile, instruction: Instruction, text: str
     new += [end] * (room - len(new))
     lines[instruction.line - 1 : instruction.end_line] = new
     return "\n".join(lines)
-
-
-def _root(dockerfile: Dockerfile, stage: Stage) -> Stage:
-    while stage.parent is not None:
-        stage = dockerfile.stages[stage.parent]
-    return stage

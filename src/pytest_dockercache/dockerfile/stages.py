@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform as machine_platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from ..errors import ConfigError
 from ..regexes import regex
 from .expansion import Lexer, SubstitutionError, expand
 from .instructions import WHITESPACE, declared, mounts, onbuild_trigger
+from .platforms import platform_arguments
 from .syntax import Dockerfile, Instruction, PlannedStep, Stage
 
 __all__ = [
@@ -22,24 +22,12 @@ __all__ = [
     "reachable_stages",
     "resolve_stage",
     "resolved_stages",
+    "stage_chain",
     "stage_label",
+    "stages_of",
 ]
 
 _STAGE_NAME = regex(r"[a-z][a-z0-9-_.]*\Z")
-
-_ARCHITECTURES = {
-    "x86_64": "amd64",
-    "amd64": "amd64",
-    "aarch64": "arm64",
-    "arm64": "arm64",
-    "armv7l": "arm/v7",
-    "armv6l": "arm/v6",
-    "i386": "386",
-    "i686": "386",
-    "ppc64le": "ppc64le",
-    "riscv64": "riscv64",
-    "s390x": "s390x",
-}
 
 
 def group_stages(
@@ -108,30 +96,6 @@ def _from_words(from_: Instruction, path: Path) -> tuple[str, str | None]:
 def escape_of(dockerfile: Dockerfile) -> str:
     """The Dockerfile's escape character: backslash unless a directive says backtick."""
     return dict(dockerfile.directives).get("escape", "\\")
-
-
-def default_platform() -> str:
-    """The platform of this machine as builders write it, for example ``linux/amd64``."""
-    machine = machine_platform.machine().lower()
-    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
-
-
-def platform_arguments(platform: str | None, target: str | None) -> dict[str, str]:
-    """BuildKit's predefined arguments, for FROM, and for stages that declare them.
-
-    ``platform`` is the one asked for, None for this machine's.
-    """
-    build = default_platform()
-    arguments: dict[str, str] = {}
-    for prefix, value in (("BUILD", build), ("TARGET", platform or build)):
-        system, _, rest = value.partition("/")
-        architecture, _, variant = rest.partition("/")
-        arguments[f"{prefix}PLATFORM"] = value
-        arguments[f"{prefix}OS"] = system
-        arguments[f"{prefix}ARCH"] = architecture
-        arguments[f"{prefix}VARIANT"] = variant
-    arguments["TARGETSTAGE"] = target or "default"
-    return arguments
 
 
 def global_arguments(
@@ -326,6 +290,26 @@ def _other_states(stages: tuple[Stage, ...]) -> bool:
             if mounts(instruction):
                 return True
     return False
+
+
+def stages_of(steps: Iterable[PlannedStep]) -> dict[int, Stage]:
+    """The stages that some steps belong to, by their indexes."""
+    return {step.stage.index: step.stage for step in steps}
+
+
+def stage_chain(stages: Mapping[int, Stage], index: int | str) -> tuple[Stage, ...]:
+    """A stage and the stages that it is built FROM, one after the other; the stage itself first.
+
+    The chain ends at a stage that stands on an image, or whose parent is not
+    among ``stages``. It is empty for an ``index`` that is not among them, as
+    an image's name never is.
+    """
+    chain: list[Stage] = []
+    following: int | str | None = index
+    while isinstance(following, int) and following in stages:
+        chain.append(stages[following])
+        following = chain[-1].parent
+    return tuple(chain)
 
 
 def contributing_stages(steps: Sequence[PlannedStep], stages: Iterable[int]) -> frozenset[int]:

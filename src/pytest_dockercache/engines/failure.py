@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BuildFailed, BuildTimeout, ConfigError, DockerCacheError, EngineUnavailable
-from ..model import Finding, Fix, Row, Step, shortened
+from ..model import Finding, Fix, Row, Step, on_one_line, shortened
 from ..regexes import regex
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _GONE = regex(
 
 def build_failed(request: BuildRequest, line: int | None, error: str, log: str = "") -> BuildFailed:
     """The error for a build that failed at ``line`` (None: the builder did not say)."""
-    error = _REFERENCE.sub("", " ".join(error.split()))
+    error = _REFERENCE.sub("", on_one_line(error))
     tail = _tail(log)
     where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
     command = _command(request, line)
@@ -109,7 +109,7 @@ def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
     running = next((step for step in reversed(steps) if step.running), None)
     name = request.spec.dockerfile.name
     if running is not None:
-        text = shortened(" ".join(running.text.split()), 80)
+        text = on_one_line(running.text, 80)
         what = f"{name}:{running.line} was running: {text}"
     else:
         what = f"no step of {name} was running"
@@ -122,7 +122,7 @@ def build_timeout(request: BuildRequest, steps: Sequence[Step]) -> BuildTimeout:
 def daemon_gone(said: str) -> EngineUnavailable:
     """The error for a daemon that went away during a build."""
     return EngineUnavailable(
-        f"the Docker daemon went away during the build: {shortened(' '.join(said.split()), 300)}",
+        f"the Docker daemon went away during the build: {on_one_line(said, 300)}",
         fix="check that it runs (`docker info`) and has memory and disk left, then run again",
     )
 
@@ -207,7 +207,7 @@ def _valueless(request: BuildRequest, line: int | None) -> ValuelessSource | Non
 def _command(request: BuildRequest, line: int | None) -> str:
     for instruction in request.dockerfile.instructions:
         if instruction.line == line:
-            return shortened(" ".join(instruction.text.split()), 120)
+            return on_one_line(instruction.text, 120)
     return ""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..dockerfile import Stage, stage_chain, stages_of
 from ..dockerfile.stages import contributing_stages
 from ..dockerfile.syntax import PlannedStep
 
@@ -37,21 +38,17 @@ class Ground:
 
 def grounds_of(plan: Sequence[PlannedStep], lines: Collection[int]) -> tuple[Ground, ...]:
     """The ground of every RUN whose first line is among ``lines``, in the order of ``plan``."""
-    parents = {step.stage.index: step.stage.parent for step in plan}
+    stages = stages_of(plan)
     return tuple(
-        _ground(plan, position, parents)
+        _ground(plan, position, stages)
         for position, step in enumerate(plan)
         if step.line in lines and step.instruction.keyword == "RUN"
     )
 
 
-def _ground(plan: Sequence[PlannedStep], position: int, parents: dict[int, int | None]) -> Ground:
-    stages: list[int] = []
-    stage: int | None = plan[position].stage.index
-    while stage is not None and stage not in stages:
-        stages.append(stage)
-        stage = parents.get(stage)
-    chain = tuple(step for step in plan[: position + 1] if step.stage.index in stages)
+def _ground(plan: Sequence[PlannedStep], position: int, stages: Mapping[int, Stage]) -> Ground:
+    own = {stage.index for stage in stage_chain(stages, plan[position].stage.index)}
+    chain = tuple(step for step in plan[: position + 1] if step.stage.index in own)
     origins = {
         transfer.origin
         for step in chain

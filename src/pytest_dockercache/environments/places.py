@@ -11,6 +11,7 @@ from pathlib import Path
 from ..context.entries import ContextEntry
 from ..context.ignore import IgnoreRules
 from ..dockerfile import PlannedStep, carried, declared, expand
+from ..dockerfile.expansion import with_values
 from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
 from ..image import View
@@ -333,11 +334,8 @@ def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
     """The word with the image's own variables, which a base image may have set."""
     if word is None or word.known or "$" not in word.text:
         return word
-    names = re.findall(r"\$\{?(\w+)", word.text)
-    text = re.sub(
-        r"\$\{(\w+)\}|\$(\w+)", lambda found: env.get(found[1] or found[2], ""), word.text
-    )
-    return Word(text) if all(name in env for name in names) and "$" not in text else word
+    text = with_values(word.text, env)
+    return Word(text) if "$" not in text else word
 
 
 _SETS_VARIABLES = regex(

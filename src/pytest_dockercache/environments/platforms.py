@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..dockerfile.platforms import MACHINES
+
 __all__ = ["machine", "subdir"]
 
 _SUBDIRS = {
@@ -11,13 +13,6 @@ _SUBDIRS = {
     "linux/riscv64": "linux-riscv64",
     "linux/s390x": "linux-s390x",
     "linux/386": "linux-32",
-}
-_MACHINES = {
-    "amd64": "x86_64",
-    "arm64": "aarch64",
-    "ppc64le": "ppc64le",
-    "riscv64": "riscv64",
-    "s390x": "s390x",
 }
 
 
@@ -29,4 +24,4 @@ def subdir(platform: str) -> str:
 def machine(platform: str) -> str | None:
     """What ``uname -m`` says; None where that depends on the kernel of the host, as on 32 bits."""
     system, _, architecture = platform.partition("/")
-    return _MACHINES.get(architecture.partition("/")[0]) if system == "linux" else None
+    return MACHINES.get(architecture.partition("/")[0]) if system == "linux" else None

@@ -14,6 +14,7 @@ from ..context.edits import context_path, no_such_file
 from ..context.entries import ContextEntry
 from ..context.ignore import IgnoreRules
 from ..context.missing import alike, is_there
+from ..dockerfile import stage_chain, stages_of
 from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
 from .files import EnvironmentFile
@@ -74,19 +75,14 @@ def program_of(
     """The context file that ENTRYPOINT or CMD of the last stage runs, and that line."""
     if not plan:
         return None
-    parents = {step.stage.index: step.stage.parent for step in plan}
-    stage: int | None = plan[-1].stage.index
     files = ends.get(plan[-1].stage.index, Files())
-    chain: list[int] = []
-    while stage is not None and stage not in chain:
-        chain.append(stage)
-        stage = parents.get(stage)
+    chain = stage_chain(stages_of(plan), plan[-1].stage.index)
     for keyword in ("ENTRYPOINT", "CMD"):
-        for index in chain:
+        for stage in chain:
             steps = [
                 step
                 for step in plan
-                if step.stage.index == index and step.instruction.keyword == keyword
+                if step.stage.index == stage.index and step.instruction.keyword == keyword
             ]
             if not steps:
                 continue

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ..dockerfile import PlannedStep, Transfer, declared
+from ..dockerfile import PlannedStep, Transfer, declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..regexes import regex
 from .editing_runs import appended, chain_at, joined, without_segment
@@ -318,18 +318,15 @@ def _back(transfer: Transfer, path: str) -> str | None:
 
 def _maker(site: Site, stage: int | str) -> int | None:
     """The RUN of a stage that installs last; else its last RUN; in the stages below it too."""
-    index = stage if isinstance(stage, int) else None
-    stages = {step.stage.index: step.stage for step in site.steps}
-    while index is not None and index in stages:
+    for holding in stage_chain(stages_of(site.steps), stage):
         own = [
             p
             for p, step in enumerate(site.steps)
-            if step.stage.index == index and step.instruction.keyword == "RUN"
+            if step.stage.index == holding.index and step.instruction.keyword == "RUN"
         ]
         installing = [p for p in own if site.commands[p] is not None]
         if installing or own:
             return (installing or own)[-1]
-        index = stages[index].parent
     return None
 
 

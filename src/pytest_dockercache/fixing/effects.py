@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ..context.gomatch import has_wildcard
 from ..dockerfile import PlannedStep, declared
-from ..dockerfile.expansion import variables_in
+from ..dockerfile.expansion import variables_in, with_values
 from ..environments.inputs import closure
 from ..environments.tools import Installation, recognised, runner_of
 from ..regexes import regex
@@ -353,7 +353,7 @@ def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effe
         word = found[1].strip("\"'")
         if word.startswith("/dev/") or re.fullmatch(r"&?\d|=.*", word) or word == "-":
             continue
-        word = re.sub(r"\$\{?(\w+)\}?", lambda m: variables.get(m[1], m[0]), word)
+        word = with_values(word, variables)
         if "$" in word or "`" in word or (moves and not word.startswith("/")):
             return Effects(unknown=f"where > {word} writes is not known")
         trees.add(posixpath.normpath(posixpath.join(directory, word)))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..dockerfile import PlannedStep, Transfer
+from ..model import on_one_line
 from .effects import effects_of
 from .site import Site
 from .standing_between import Conflict, conflict
@@ -101,8 +102,7 @@ def _stage_between(site: Site, last: int, guilty: Iterable[int]) -> str:
 
 
 def _cut(step: PlannedStep) -> str:
-    text = " ".join(step.instruction.text.split())
-    return text if len(text) <= 50 else text[:49] + "…"
+    return on_one_line(step.instruction.text, 50)
 
 
 def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:

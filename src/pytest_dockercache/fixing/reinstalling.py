@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..cache import Dialect, Snapshot
 from ..cache.prediction import Comparison
 from ..context.edits import apply_argument_edits
-from ..dockerfile import declared
+from ..dockerfile import declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..model import Edit
 from .effects import effects_of
@@ -236,7 +236,8 @@ def _last_install(site: Site, position: int) -> int:
 def _guilty(trial: _Trial, draft: Site, missed: _Missed, installs: int) -> set[int]:
     """The positions in the draft of the steps that make an environment step miss."""
     names = {edit.path for edit in trial.edits if edit.kind == "build-arg"}
-    chain = _chain_stages(draft, installs)
+    own = draft.steps[installs].stage.index
+    chain = {stage.index for stage in stage_chain(stages_of(draft.steps), own)}
     above = [p for p in range(installs) if draft.steps[p].stage.index in chain]
     if names:
         declaring = {
@@ -250,16 +251,6 @@ def _guilty(trial: _Trial, draft: Site, missed: _Missed, installs: int) -> set[i
     if missed.root is None:
         return {installs}
     return set([p for p in above if draft.steps[p].line == missed.root][-1:])
-
-
-def _chain_stages(site: Site, position: int) -> set[int]:
-    stage = site.steps[position].stage
-    stages = {step.stage.index: step.stage for step in site.steps}
-    found = {stage.index}
-    while stage.parent is not None:
-        stage = stages[stage.parent]
-        found.add(stage.index)
-    return found
 
 
 def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..model import on_one_line
 from ..regexes import regex
 from .site import Site
 
@@ -166,9 +167,7 @@ def _escaped(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    text = re.sub(r"\\\n\s*", "", text)
-    text = " ".join(text.split())
-    return text if len(text) <= 40 else text[:39] + "…"
+    return on_one_line(re.sub(r"\\\n\s*", "", text), 40)
 
 
 _WITH_PROJECT: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -186,7 +185,7 @@ def _without_project(chain: Chain) -> Iterator[Split]:
             if found is None or flag in segment:
                 continue
             first = f"{segment[: found.end()]} {flag}{segment[found.end() :]}"
-            command = " ".join(found[0].split())
+            command = on_one_line(found[0])
             yield _around(chain, number, first, segment, f"install with {command} {flag} first")
             break
     for number, segment in enumerate(chain.segments):

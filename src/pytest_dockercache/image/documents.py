@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from ..errors import InvalidImage
+from ..model import shortened
 
 __all__ = [
     "CONFIG",
@@ -146,5 +147,5 @@ def _shown(place: str) -> str:
     """A place in a document on one line, whatever its keys are."""
     if not place:
         return "it"
-    short = place if len(place) <= 80 else place[:79] + "…"
+    short = shortened(place, 80)
     return short.encode("unicode_escape").decode() if not short.isprintable() else short

@@ -12,7 +12,7 @@ from ..dockerfile import Instruction, PlannedStep, SubstitutionError
 from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import WHITESPACE, heredoc_mark, json_strings
 from ..errors import Unverifiable
-from ..model import shortened
+from ..model import on_one_line
 from ..regexes import regex
 from .layers import LAYER_INSTRUCTIONS, NOP, HistoryEntry
 
@@ -131,11 +131,11 @@ class _Record:
 
 def _comparable(text: str) -> str:
     """A text with single blanks, and without what is not Unicode, which JSON cannot carry."""
-    return re.sub("[\udc80-\udcff\ufffd]+", "\ufffd", " ".join(text.split()))
+    return re.sub("[\udc80-\udcff\ufffd]+", "\ufffd", on_one_line(text))
 
 
 def _on_one_line(text: str) -> str:
-    return shortened(" ".join(text.split()), 60)
+    return on_one_line(text, 60)
 
 
 def _may_be(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | None) -> bool:
@@ -271,7 +271,7 @@ def _nobodys_layer(entry: HistoryEntry, line: int) -> str:
     (buildah without ``--layers``) gives it to the last instruction.
     """
     assert entry.layer is not None
-    text = " ".join((entry.created_by or entry.comment).split())
+    text = on_one_line(entry.created_by or entry.comment)
     remark = f" (history: {text[:60]})" if text else ""
     return (
         f"layer {entry.layer + 1} lies above line {line}, and no line made it{remark}: "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, InvalidImage
 from ..regexes import regex
 from .documents import DOCKER_MANIFEST, INDEX, MANIFEST, read_document
@@ -111,9 +111,6 @@ def _member(name: str, what: str) -> str:
     return os.fsdecode(clean(os.fsencode(name), what))
 
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-
-
 def _oci_manifest(document: Document, index: Any, what: str, tag: str | None) -> Manifest:
     found: list[tuple[Any, str]] = []
     pending = deque((item, 0, None) for item in index.get("manifests", ()))
@@ -153,8 +150,8 @@ def _oci_manifest(document: Document, index: Any, what: str, tag: str | None) ->
     if not found:
         raise InvalidImage(f"index.json of {what} lists no image" + (f" {tag}" if tag else ""))
     if len(found) > 1:
-        machine = platform.machine()
-        here = f"linux/{_ARCHITECTURES.get(machine, machine)}"
+        # Without the variant: an index may name linux/arm alone.
+        here = "/".join(default_platform().split("/")[:2])
         fitting = [item for item in found if item[1] == here or item[1].startswith(here + "/")]
         if len(fitting) != 1:
             names = _some(sorted(item[1] for item in found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..model import Build, FileGroup, command_first, megabytes
+from ..model import Build, FileGroup, command_first, megabytes, on_one_line
 from ..presentable import presentable
 from ..regexes import regex
 from .findings import CheckResult, ImageReport, SessionReport
@@ -307,19 +307,15 @@ def _files(groups: Sequence[FileGroup]) -> Iterator[str]:
 # --- texts of others ------------------------------------------------------------------------------
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _text(text: str) -> str:
     """A text as Markdown that shows it as it is, on one line."""
-    line = _one_line(presentable(text)).translate(_ENTITIES)
+    line = on_one_line(presentable(text)).translate(_ENTITIES)
     return _SPECIAL.sub(lambda found: "\\" + found[0], line)
 
 
 def _code(text: str, *, table: bool = False) -> str:
     """A text as a code span."""
-    text = _one_line(presentable(text))
+    text = on_one_line(presentable(text))
     if not text:
         return ""
     ticks = "`" * (_longest_run(text) + 1)

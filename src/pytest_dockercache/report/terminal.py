@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo, Step, megabytes, shortened
+from ..model import Build, EngineInfo, Step, megabytes, on_one_line, shortened
 from ..presentable import presentable
 from ..runs import Leftovers
 from .findings import FixReport, ImageReport, SessionReport
@@ -223,4 +223,4 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
 
 
 def _one_line(text: str) -> str:
-    return presentable(" ".join(text.split()))
+    return presentable(on_one_line(text))

@@ -17,7 +17,7 @@ from pytest_dockercache.dockerfile import (
     resolve_stage,
     resolved_stages,
 )
-from pytest_dockercache.dockerfile.stages import default_platform
+from pytest_dockercache.dockerfile.platforms import default_platform
 from pytest_dockercache.errors import ConfigError
 
 

@@ -1,0 +1,49 @@
+"""Platforms as builders write them, and what the machines call themselves."""
+
+from __future__ import annotations
+
+import platform as this_machine
+from collections.abc import Mapping
+
+__all__ = ["MACHINES", "default_platform", "platform_arguments"]
+
+MACHINES: Mapping[str, str] = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "ppc64le": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+"""What ``uname -m`` says on each architecture of 64 bits, by Docker's name of it."""
+
+_ARCHITECTURES = {
+    **{machine: architecture for architecture, machine in MACHINES.items()},
+    "armv7l": "arm/v7",
+    "armv6l": "arm/v6",
+    "i386": "386",
+    "i686": "386",
+}
+
+
+def default_platform() -> str:
+    """The platform of this machine as builders write it, for example ``linux/amd64``."""
+    machine = this_machine.machine().lower()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def platform_arguments(platform: str | None, target: str | None) -> dict[str, str]:
+    """BuildKit's predefined arguments, for FROM, and for stages that declare them.
+
+    ``platform`` is the one asked for, None for this machine's.
+    """
+    build = default_platform()
+    arguments: dict[str, str] = {}
+    for prefix, value in (("BUILD", build), ("TARGET", platform or build)):
+        system, _, rest = value.partition("/")
+        architecture, _, variant = rest.partition("/")
+        arguments[f"{prefix}PLATFORM"] = value
+        arguments[f"{prefix}OS"] = system
+        arguments[f"{prefix}ARCH"] = architecture
+        arguments[f"{prefix}VARIANT"] = variant
+    arguments["TARGETSTAGE"] = target or "default"
+    return arguments
