@@ -62,9 +62,11 @@ def check_environment_file(path: Path) -> None:
 def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
     """The values of a TOML file; ``path`` names it in messages.
 
-    Raises ConfigError with line and column (1-based) for what is no TOML.
+    uv reads TOML 1.1 (an inline table over several lines), which the standard
+    library does from Python 3.15 on. Raises ConfigError with line and column
+    (1-based) for what is no TOML.
     """
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 15):
         import tomllib
     else:
         import tomli as tomllib

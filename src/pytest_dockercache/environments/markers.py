@@ -53,7 +53,7 @@ class Machine:
 
     def fulfils(self, marker: Marker | None) -> bool | None:
         """Whether a requirement with this marker is meant; None where that is not known."""
-        from packaging.markers import UndefinedComparison
+        from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
         from packaging.version import InvalidVersion
 
         if marker is None:
@@ -66,7 +66,7 @@ class Machine:
                 # A platform_release of "win32", say: before 26.0 packaging compares only
                 # versions, and there is no such machine.
                 continue
-            except UndefinedComparison:
+            except (UndefinedComparison, UndefinedEnvironmentName):
                 return None
         return found.pop() if len(found) == 1 else None
 

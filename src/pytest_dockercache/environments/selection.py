@@ -208,10 +208,11 @@ def conda_lock_selection(options: Options, micromamba: bool) -> Selection:
 
 
 def pip_selection(options: Options, variables: Mapping[str, str], *, sync: bool) -> Selection:
-    """The part of a ``pylock.toml`` that ``pip install -r`` or ``uv pip`` installs.
+    """The part of a ``pylock.toml`` that ``uv pip`` installs.
 
     ``sync`` is whether the command uninstalls what its files do not have
-    (``uv pip sync``).
+    (``uv pip sync``). pip itself has no words for it: its ``--group`` means
+    those of ``pyproject.toml``.
     """
     words = _Words(options, variables)
     groups = [group for group in words.of("--group") if ":" not in group]

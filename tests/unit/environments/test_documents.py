@@ -84,3 +84,9 @@ def test_invalid_toml_is_refused_at_its_position(content: bytes, place: str) -> 
 
 def test_a_toml_file_may_begin_with_a_byte_order_mark_and_end_lines_as_windows_does() -> None:
     assert load_toml(b"\xef\xbb\xbfa = 1\r\nb = 2\r\n", Path("p.toml")) == {"a": 1, "b": 2}
+
+
+def test_an_inline_table_may_take_several_lines_as_in_toml_1_1() -> None:
+    content = b'[[package]]\nname = "six"\nsdist = {\n  url = "https://example.org",\n}\n'
+    (package,) = load_toml(content, Path("uv.lock"))["package"]
+    assert package["sdist"] == {"url": "https://example.org"}

@@ -62,7 +62,7 @@ def packages(lines: Iterable[str], project: Path) -> list[str]:
     found = [
         line.partition("==")[0] if line.partition("==")[0] in local else line for line in lines
     ]
-    silent = {"demo"} if project.name in ("pdm", "pdm-targets", "pylock") else set()
+    silent = {"demo"} if project.name.startswith(("pdm", "pylock")) else set()
     return sorted(
         normalised(line) if "==" not in line else line for line in found if line not in silent
     )

@@ -38,6 +38,7 @@ from pytest_dockercache.image import replay
         ("lib/python3/dist-packages", "linux/amd64", "python_version >= '3.11'", None),
         ("lib/python3/dist-packages", "linux/amd64", "python_version >= '2.7'", True),
         ("lib/python3.10/site-packages", "linux/amd64", "os_name ~= 'posix'", None),
+        ("lib/python3.10/site-packages", "linux/amd64", "'dev' in dependency_groups", None),
         ("lib/python3.10/site-packages", "windows/amd64", "sys_platform == 'linux'", None),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ...errors import ConfigError
 from ...regexes import regex
+from ..documents import table
 from ..installed import normalised
 from ..requirements import Requirements
 
@@ -23,6 +24,7 @@ __all__ = [
     "digests_of",
     "either",
     "file_digests",
+    "group_lines",
     "listed",
     "merged",
     "reached",
@@ -189,6 +191,25 @@ def file_digests(files: Any) -> frozenset[str]:
     items = files if isinstance(files, list) else [files]
     found = (text_of(item, "hash") for item in items if isinstance(item, dict))
     return frozenset(digest for digest in found if digest.startswith("sha256:"))
+
+
+def group_lines(
+    project: Mapping[str, Any], name: str, within: frozenset[str] = frozenset()
+) -> list[str]:
+    """The lines of a group of ``[dependency-groups]``, those of included groups too (PEP 735).
+
+    ``within`` are the groups that include this one.
+    """
+    lines: list[str] = []
+    for key, items in table(project, "dependency-groups").items():
+        if normalised(str(key)) != normalised(name) or name in within:
+            continue
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, str):
+                lines.append(item)
+            elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
+                lines += group_lines(project, item["include-group"], within | {name})
+    return lines
 
 
 def digests_of(hashes: Any) -> frozenset[str]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from ...errors import Unverifiable
 from ..documents import table
 from ..installed import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
-from .graph import Applies, Pin, Projects, file_digests, listed, merged, requirements_of, text_of
+from .graph import (
+    Applies,
+    Pin,
+    Projects,
+    file_digests,
+    group_lines,
+    listed,
+    merged,
+    reached,
+    requirements_of,
+    text_of,
+)
 
 __all__ = ["pdm_groups", "resolve"]
 
@@ -28,32 +42,139 @@ def resolve(
     """What ``pdm sync`` installs of a lock; ``projects`` are those around it.
 
     Raises ConfigError for what is no such lock, Unverifiable for one that
-    leaves out which group needs a package.
+    does not have what ``pyproject.toml`` asks for.
     """
     project = projects(".")
     packages = listed(document, "package", source)
     metadata = table(document, "metadata")
     locked = metadata.get("groups")
     every = [str(name) for name in locked] if isinstance(locked, list) else []
-    if any("groups" not in package for package in packages):
-        raise Unverifiable(
-            f"{source} does not say which groups need a package; "
-            "lock with the strategy inherit_metadata"
-        )
     groups = pdm_groups(project, every, selection)
-    pins, optional = [], {*_KEPT}
-    for package in packages:
-        name, marker = normalised(text_of(package, "name")), text_of(package, "marker")
-        holds = applies(marker)
-        own = package.get("groups")
-        if not groups.isdisjoint(map(str, own) if isinstance(own, list) else ()):
-            if holds is not False:
-                pins.append(_pin(package, "" if holds else marker))
-        elif selection.removes == "unlisted":
-            optional.add(name)
+    if all("groups" in package for package in packages):
+        pins = _by_groups(packages, groups, applies)
+    else:
+        pins = _Graph(packages, project, source).pins(groups, applies)
+    optional = {*_KEPT}
+    if selection.removes == "unlisted":
+        names = {normalised(text_of(package, "name")) for package in packages}
+        optional |= names - {pin.name for pin in pins}
     if selection.project and "default" in groups and (root := _root(project)):
         pins.append(root)
     return requirements_of(source, merged(pins), removes=bool(selection.removes), optional=optional)
+
+
+def _by_groups(
+    packages: Sequence[Mapping[str, Any]], groups: frozenset[str], applies: Applies
+) -> list[Pin]:
+    """The packages of some groups, in a lock with the strategy ``inherit_metadata``."""
+    pins = []
+    for package in packages:
+        own = package.get("groups")
+        marker = text_of(package, "marker")
+        holds = applies(marker)
+        if holds is not False and not groups.isdisjoint(_texts(own)):
+            pins.append(_pin(package, "" if holds else marker))
+    return pins
+
+
+class _Node(NamedTuple):
+    """A package by its name and the extras of it that are meant."""
+
+    name: str
+    extras: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """A lock without ``inherit_metadata``, as PDM wrote them all before 2.11.
+
+    It lists what each package needs, and each set of extras that is asked for
+    of a package as a package of its own; only ``pyproject.toml`` says what a
+    group holds.
+    """
+
+    packages: Sequence[Mapping[str, Any]]
+    project: Mapping[str, Any]
+    source: str
+
+    def pins(self, groups: frozenset[str], applies: Applies) -> list[Pin]:
+        """What a walk from the dependencies of some groups comes to.
+
+        Raises Unverifiable where the lock does not have a package, or has it
+        in several versions.
+        """
+        found = reached(self._targets(self._lines(groups)), self._edges, applies)
+        pins = []
+        for node, doubt in found.items():
+            if node.name == self._own:
+                continue
+            package = self._package(node)
+            marker = text_of(package, "marker")
+            holds = applies(marker)
+            if holds is not False:
+                pins.append(_pin(package, doubt or ("" if holds else marker)))
+        return pins
+
+    def _lines(self, groups: Iterable[str]) -> Iterator[str]:
+        """The requirements of some groups of ``pyproject.toml``."""
+        own = table(self.project, "project")
+        for group in groups:
+            if group == "default":
+                yield from _texts(own.get("dependencies"))
+            for name, lines in table(own, "optional-dependencies").items():
+                if normalised(str(name)) == group:
+                    yield from _texts(lines)
+            yield from group_lines(self.project, group)
+            for name, lines in table(self.project, "tool", "pdm", "dev-dependencies").items():
+                if normalised(str(name)) == group:
+                    yield from _texts(lines)
+
+    def _edges(self, node: _Node) -> Iterator[tuple[_Node, str]]:
+        if node.name == self._own:  # all = ["demo[dates,files]"]
+            return self._targets(self._lines(node.extras - {"default"}))
+        return self._targets(_texts(self._package(node).get("dependencies")))
+
+    def _targets(self, lines: Iterable[str]) -> Iterator[tuple[_Node, str]]:
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        for line in lines:
+            if editable := re.match(r"-e\s.*#egg=([\w.-]+)", line):
+                line = editable[1]
+            try:
+                item = Requirement(line)
+            except InvalidRequirement:
+                raise Unverifiable(f"{self.source} needs {line!r}, which is not read") from None
+            extras = frozenset(map(normalised, item.extras))
+            yield _Node(normalised(item.name), extras), str(item.marker or "")
+
+    @property
+    def _own(self) -> str:
+        return normalised(text_of(table(self.project, "project"), "name"))
+
+    def _package(self, node: _Node) -> Mapping[str, Any]:
+        found = self._by_node.get(node, ())
+        if not found:
+            name = f"{node.name}[{','.join(sorted(node.extras))}]" if node.extras else node.name
+            raise Unverifiable(f"{self.source} does not have {name}; lock it again")
+        if len(found) > 1:
+            raise Unverifiable(
+                f"{self.source} has {node.name} in several versions and does not say which groups "
+                "need them; lock with the strategy inherit_metadata"
+            )
+        return found[0]
+
+    @cached_property
+    def _by_node(self) -> Mapping[_Node, Sequence[Mapping[str, Any]]]:
+        by_node: dict[_Node, list[Mapping[str, Any]]] = {}
+        for package in self.packages:
+            extras = frozenset(map(normalised, _texts(package.get("extras"))))
+            node = _Node(normalised(text_of(package, "name")), extras)
+            by_node.setdefault(node, []).append(package)
+        return by_node
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def pdm_groups(

@@ -22,6 +22,7 @@ from .graph import (
     chosen,
     either,
     file_digests,
+    group_lines,
     listed,
     merged,
     reached,
@@ -330,7 +331,7 @@ def _project_dependencies(
             found += _of_table(table(poetry, "dev-dependencies"))
         for key in table(project, "dependency-groups"):
             if normalised(str(key)) == name:
-                found += _standard(_group_lines(project, str(key), frozenset()))
+                found += _standard(group_lines(project, str(key)))
     return found
 
 
@@ -345,20 +346,6 @@ def _included(project: Mapping[str, Any], group: Any) -> list[_Dependency]:
     for name in names if isinstance(names, list) else ():
         found += _of_table(table(project, "tool", "poetry", "group", str(name), "dependencies"))
     return found
-
-
-def _group_lines(project: Mapping[str, Any], name: str, within: frozenset[str]) -> list[str]:
-    """The lines of a group of ``[dependency-groups]``, those of included groups too (PEP 735)."""
-    lines: list[str] = []
-    for key, items in table(project, "dependency-groups").items():
-        if normalised(str(key)) != normalised(name) or name in within:
-            continue
-        for item in items if isinstance(items, list) else ():
-            if isinstance(item, str):
-                lines.append(item)
-            elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
-                lines += _group_lines(project, item["include-group"], within | {name})
-    return lines
 
 
 def _standard(lines: Any) -> list[_Dependency]:

@@ -34,7 +34,7 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What an installer takes of a lock: its default groups, and what is asked for besides.
+    """What an installer takes of a lock: the groups that are asked for, else its default groups.
 
     PDM takes the groups that it takes of a lock of its own.
 
@@ -74,10 +74,13 @@ def _wanted(names: tuple[str, ...], declared: Iterable[str]) -> frozenset[str]:
 
 
 def _groups(document: Mapping[str, Any], selection: Selection) -> frozenset[str]:
-    found = {*_wanted(selection.groups, _names(document, "dependency-groups"))}
-    if selection.default_groups:
-        found |= {*_names(document, "default-groups")}
-    return frozenset(found - {*selection.without})
+    """The groups that are asked for, in the place of the default ones.
+
+    So it is with packaging's ``Pylock.select`` (26.0) and with uv 0.13.
+    """
+    if selection.groups:
+        return _wanted(selection.groups, _names(document, "dependency-groups"))
+    return frozenset(_names(document, "default-groups"))
 
 
 def _pin(package: Mapping[str, Any], doubt: str) -> Pin:

@@ -145,7 +145,7 @@ class _Lock:
         """
         owner: Mapping[str, Any] = self.manifest
         place = "."
-        if len(selection.packages) == 1 and len(roots) == 1:
+        if len(selection.packages) == 1 and EVERYTHING not in selection.packages and roots:
             owner = self.packages[roots[0]]
             place = _local_place(owner)
         else:

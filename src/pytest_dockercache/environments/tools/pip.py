@@ -10,7 +10,7 @@ from pathlib import Path
 from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
 from ...shell.script import Command, Word, joined_path
-from ..selection import pip_selection
+from ..selection import Selection, pip_selection
 from .command_lines import (
     Arguments,
     Installation,
@@ -103,7 +103,7 @@ def install(
         projects=projects,
         without_dependencies=given.has("--no-deps", "--no-dependencies")
         or is_true(environment.get("PIP_NO_DEPS", "")),
-        selection=pip_selection(given, environment, sync=False),
+        selection=Selection() if tool == "pip" else pip_selection(given, environment, sync=False),
         wheelhouses=read_files(directory, links)[0],
     )
 
@@ -190,7 +190,7 @@ def _pip_sync(command: Command, step: PlannedStep) -> Installation | None:
     else:
         files = conventional_files(command.directory, "requirements.txt")
     # It also leaves pip-tools and what that needs, which nothing of the image tells apart.
-    return Installation("pip-sync", *files, selection=pip_selection(given, {}, sync=False))
+    return Installation("pip-sync", *files, selection=Selection())
 
 
 def _pip_compile(command: Command, step: PlannedStep) -> Installation | None:

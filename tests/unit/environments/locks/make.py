@@ -77,6 +77,18 @@ def uv(directory: Path, words: str, version: str) -> list[str]:
     return [f"{name}=={number}" if number else name for name, number in found]
 
 
+def uv_pip(directory: Path, words: str, version: str) -> list[str]:
+    made = directory / f".venv-{version}"
+    run(
+        directory, program("uv"), "venv", "-q", "--clear", "--python", python_of(version), str(made)
+    )
+    text = run(
+        directory, program("uv"), *shlex.split(words)[1:], "--dry-run", "--python", str(made)
+    )
+    found = re.findall(r"^ \+ (\S+?)(?:==(\S+)| @ \S+)$", text, re.MULTILINE)
+    return [f"{name}=={number}" if number else name for name, number in found]
+
+
 def poetry(directory: Path, words: str, version: str, tool: str = "poetry") -> list[str]:
     made = venv(directory, version)
     text = run(
@@ -129,6 +141,10 @@ PROJECTS: dict[str, tuple[str, list[str], Ask, str, list[str]]] = {
         "uv sync --group new --extra cpu", "uv sync --no-dev --extra gpu --group new",
         "uv sync --only-group new",
     ]),
+    "uv-member": ("uv.lock", ["uv lock"], uv, "uv", [
+        "uv sync", "uv sync --all-packages", "uv sync --package one", "uv sync --no-default-groups",
+        "uv sync --all-packages --all-groups",
+    ]),
     "uv-workspace": ("uv.lock", ["uv lock"], uv, "uv", [
         "uv sync", "uv sync --no-default-groups", "uv sync --group dev", "uv sync --package one",
         "uv sync --only-group docs", "uv sync --all-packages --no-default-groups",
@@ -156,6 +172,11 @@ PROJECTS: dict[str, tuple[str, list[str], Ask, str, list[str]]] = {
         "pdm sync --prod -G :all", "pdm sync --no-default -d", "pdm sync --prod --no-self",
         "pdm install --frozen-lockfile --prod", "pdm sync --with dates --without lint",
     ]),
+    "pdm-graph": ("pdm.lock", ["pdm lock -G :all -S no_inherit_metadata"], pdm, "pdm", [
+        "pdm sync", "pdm sync --prod", "pdm sync -G dates", "pdm sync -G :all",
+        "pdm sync -d -G lint", "pdm sync --no-default -G lint", "pdm sync --prod -G all",
+        "pdm sync --without dev", "pdm sync -d", "pdm sync --no-default -d",
+    ]),
     "pdm-targets": ("pdm.lock", [
         "pdm lock -G :all --python >=3.10,<3.12 --platform linux",
         "pdm lock -G :all --python >=3.12 --platform linux --append",
@@ -166,6 +187,12 @@ PROJECTS: dict[str, tuple[str, list[str], Ask, str, list[str]]] = {
         "pdm sync -L pylock.toml --prod --no-self",
         "pdm sync -L pylock.toml --prod -G :all --no-self",
         "pdm sync -L pylock.toml -d -G lint --no-self",
+    ]),
+    "pylock-groups": ("pylock.toml", [
+        "pdm config --local lock.format pylock", "pdm lock -G :all -L pylock.toml",
+    ], uv_pip, "pdm", [
+        "uv pip sync pylock.toml", "uv pip sync pylock.toml --group dev",
+        "uv pip sync pylock.toml --extra dates", "uv pip install -r pylock.toml --group lint",
     ]),
     "pipenv": ("Pipfile.lock", ["pipenv lock"], pipenv, "pipenv", [
         "pipenv sync", "pipenv sync --dev", "pipenv install --deploy",
