@@ -17,10 +17,11 @@ from ..dockerfile import PlannedStep, Transfer, declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..regexes import regex
 from .editing_runs import appended, chain_at, joined, without_segment
-from .effects import Paths, effects_of
+from .effects import effects_of
 from .reinstalling import Rewriting
 from .site import Site
 from .standing_between import conflict
+from .touched import Paths
 
 __all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hidden"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..dockerfile import PlannedStep, Transfer
 from ..model import on_one_line
+from .directories import copying_owner, made_directories, parents
 from .effects import effects_of
 from .site import Site
 from .standing_between import Conflict, conflict
@@ -59,20 +60,24 @@ class _Plan:
     staying: set[int] = field(default_factory=set)
     needs: dict[int, dict[int, tuple[frozenset[str], frozenset[str]]]] = field(default_factory=dict)
     absolute: set[int] = field(default_factory=set)
+    edited: frozenset[str] = frozenset()
 
 
-def sunk(site: Site, guilty: Iterable[int], last: int) -> Order | Obstacle:
+def sunk(
+    site: Site, guilty: Iterable[int], last: int, edited: Collection[str] = ()
+) -> Order | Obstacle:
     """Move the guilty steps, and all that must go with them, below the step at ``last``.
 
     Positions in ``site.steps``. What a step that stays reads of a moving COPY
-    is copied directly above it.
+    is copied directly above it, unless it is among the ``edited`` files: then
+    nothing would be won.
     """
     chain = _chain(site, last)
     wanted = set(guilty)
     if not wanted <= set(chain):
         words = _stage_between(site, last, wanted)
         return Obstacle(last, min(wanted), None, words, final=True)
-    plan = _Plan(site, chain, last, set(wanted))
+    plan = _Plan(site, chain, last, set(wanted), edited=frozenset(edited))
     for _ in range(len(chain) + 1):
         again = _settled(plan, frozenset(wanted))
         if isinstance(again, Obstacle):
@@ -116,9 +121,12 @@ def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:
             continue
         for mover in sorted(p for p in plan.moving if p < position):
             found = conflict(site, mover, position)
-            if found is None or _made_absolute(plan, mover, found):
-                continue
-            if _is_supplied(plan, mover, position, found):
+            passes = (
+                found is None
+                or _made_absolute(plan, mover, found)
+                or _is_supplied(plan, mover, position, found)
+            )
+            if passes and not _lacks_directory(plan, mover, position):
                 continue
             installs = position == plan.last or site.commands[position] is not None
             if not installs and position not in plan.staying:
@@ -129,8 +137,47 @@ def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:
                 plan.moving.discard(mover)
                 plan.staying.add(mover)
                 return False
-            return Obstacle(position, mover, found)
+            if passes:
+                return _without_directory(plan, mover, position)
+            return Obstacle(position, mover, _with_edited(plan, mover, found))
     return True
+
+
+def _with_edited(plan: _Plan, mover: int, found: Conflict | None) -> Conflict | None:
+    """The conflict, with a file that is edited for the one that is read, if there is one."""
+    if found is None or found.kind != "reads" or found.needs is None:
+        return found
+    own = plan.site.views[mover].own.at
+    edited = sorted(path for path in found.needs if own.get(path) in plan.edited)
+    return replace(found, what=edited[0]) if edited else found
+
+
+def _without_directory(plan: _Plan, mover: int, position: int) -> Obstacle:
+    directory = _lacks_directory(plan, mover, position)
+    text = f"line {plan.site.steps[position].line} works in {directory}, which only "
+    text += f"line {plan.site.steps[mover].line} makes"
+    return Obstacle(position, mover, None, text)
+
+
+def _lacks_directory(plan: _Plan, mover: int, position: int) -> str:
+    """A directory that a staying step must find, and that only a moving step makes; "" if none."""
+    site = plan.site
+    wanted = effects_of(site, position).directories
+    made = [d for d in sorted(wanted) if d in made_directories(site, mover)]
+    if not made:
+        return ""
+    there: set[str] = set()
+    for p in plan.chain:
+        if p >= position:
+            break
+        if p not in plan.moving:
+            there |= made_directories(site, p).keys()
+    for p in plan.needs:
+        if p <= position:
+            for files, trees in plan.needs[p].values():
+                there |= {above for path in files for above in parents(path)}
+                there |= {above for tree in trees for above in (tree, *parents(tree))}
+    return next((directory for directory in made if directory not in there), "")
 
 
 def _is_from(site: Site, position: int) -> bool:
@@ -165,6 +212,10 @@ def _is_supplied(plan: _Plan, mover: int, position: int, found: Conflict) -> boo
         return False
     step = plan.site.steps[mover]
     if step.instruction.keyword not in ("COPY", "ADD") or step.instruction.heredocs:
+        return False
+    own = plan.site.views[mover].own.at
+    taken = {place for place in own if any(_is_at_or_below(place, t) for t in found.needed_trees)}
+    if any(own.get(path) in plan.edited for path in (*found.needs, *taken)):
         return False
     if any(tree == "/" or _is_whole(plan.site, mover, tree) for tree in found.needed_trees):
         return False
@@ -228,14 +279,18 @@ def _written(plan: _Plan) -> Order | Obstacle:
             continue
         texts: list[str] = []
         for mover, (files, trees) in _last_writers(plan, position).items():
-            new = frozenset(path for path in files if supplied.get(path) != mover)
-            supplied |= dict.fromkeys(new, mover)
+            new = frozenset(
+                path
+                for path in files
+                if not any(supplied.get(place) == mover for place in (path, *parents(path)))
+            )
+            supplied |= dict.fromkeys((*new, *trees), mover)
             texts += _copies(site, mover, position, new, trees)
         line = site.steps[position].line
         copied += [(line, text) for text in texts]
-    missing = _missing_directory(plan)
-    if missing is not None:
-        return missing
+    other = _other_owner(plan)
+    if other is not None:
+        return other
     moved = sorted(site.steps[p].line for p in plan.moving)
     for mover in plan.absolute:
         step = site.steps[mover]
@@ -249,38 +304,35 @@ def _written(plan: _Plan) -> Order | Obstacle:
     return Order(sheet.text, tuple(moved), last.line, tuple(copied), sheet.origins)
 
 
-def _missing_directory(plan: _Plan) -> Obstacle | None:
-    """A directory that a staying RUN changes into, and that only a moving COPY has made."""
-    site = plan.site
-    there: set[str] = set()
-    for position in plan.chain:
-        if position in plan.moving:
-            continue
-        for files, trees in plan.needs.get(position, {}).values():
-            there |= files | trees
-        effects = effects_of(site, position)
-        for directory in effects.directories:
-            if any(_is_at_or_below(path, directory) for path in there):
-                continue
-            for mover in (p for p in plan.moving if p < position):
-                made = effects_of(site, mover).writes
-                if any(_is_at_or_below(path, directory) for path in (*made.files, *made.trees)):
-                    text = f"line {site.steps[position].line} works in {directory}, which only "
-                    text += f"line {site.steps[mover].line} makes"
-                    return Obstacle(position, mover, None, text)
-        there |= effects.writes.files | effects.writes.trees
-        if site.steps[position].instruction.keyword == "WORKDIR":
-            there.add(_directory_after(site, position))
-    return None
-
-
 def _is_at_or_below(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def _directory_after(site: Site, position: int) -> str:
-    value = site.steps[position].instruction.value
-    return posixpath.normpath(posixpath.join(site.steps[position].workdir, value))
+def _other_owner(plan: _Plan) -> Obstacle | None:
+    """A directory that another step would make first, and give to another owner."""
+    site = plan.site
+    before: dict[str, tuple[str, int]] = {}
+    for position in plan.chain:
+        for directory, owner in made_directories(site, position).items():
+            before.setdefault(directory, (owner, position))
+    after: dict[str, tuple[str, int]] = {}
+    staying = [p for p in plan.chain if p not in plan.moving]
+    for position in (*staying, *sorted(plan.moving)):
+        for mover, (files, trees) in plan.needs.get(position, {}).items():
+            owner = copying_owner(site, mover)
+            for path in (*files, *(f"{tree}/" for tree in trees)):
+                for directory in parents(path):
+                    after.setdefault(directory, (owner, mover))
+        for directory, owner in made_directories(site, position).items():
+            after.setdefault(directory, (owner, position))
+    for directory, (owner, maker) in before.items():
+        if directory in after and after[directory][0] != owner:
+            other, now = after[directory]
+            text = f"line {site.steps[maker].line} makes {directory} for {owner}, and line "
+            text += f"{site.steps[now].line} would make it for {other}: make it in a step of its "
+            text += "own above both"
+            return Obstacle(plan.last, maker, None, text, final=True)
+    return None
 
 
 def _last_writers(plan: _Plan, position: int) -> dict[int, tuple[frozenset[str], frozenset[str]]]:

@@ -20,7 +20,8 @@ from .effects import effects_of
 from .mounting import narrowed
 from .ordering import Obstacle, Order, described, sunk, unlocated
 from .site import Site
-from .splitting import splits
+from .splitting import parted_declaration, splits
+from .touched import spoken
 
 __all__ = ["Rewriting", "reordered"]
 
@@ -139,7 +140,8 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
         guilty[last] = guilty.get(last, set()) | more
         if len(guilty) > 1:
             return _one_by_one(trial, order, draft, left)
-        made = sunk(site, guilty[last], last)
+        edited = [edit.path for edit in trial.edits if edit.path and edit.kind != "build-arg"]
+        made = sunk(site, guilty[last], last, edited)
         if isinstance(made, Obstacle):
             return _parted(trial, made, left)
         order, draft = made, site.rewritten(made.text)
@@ -198,8 +200,14 @@ def _culprits(
 
 
 def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
-    """Try to part the RUN that stands in the way."""
+    """Try to part the RUN that stands in the way, or the line that declares too much."""
     site = trial.site
+    if obstacle.conflict is not None and obstacle.conflict.kind == "variable" and left > 1:
+        for position in dict.fromkeys((obstacle.moves, obstacle.stays)):
+            texts = parted_declaration(site, position)
+            found = None if texts is None else _declared_apart(trial, position, texts, left)
+            if found is not None and found.text is not None:
+                return found
     line = site.steps[obstacle.stays].line
     is_run = site.steps[obstacle.stays].instruction.keyword == "RUN"
     if is_run and left > 1 and not obstacle.final:
@@ -221,6 +229,21 @@ def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
                 return found
     words = hindrance(site, obstacle, trial.origins)
     return Rewriting(None, (words,) if words else ())
+
+
+def _declared_apart(
+    trial: _Trial, position: int, texts: Sequence[str], left: int
+) -> Rewriting | None:
+    line = trial.site.steps[position].line
+    sheet = trial.site.sheet.replaced(line, *texts)
+    origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
+    words = f"give each variable of line {trial.original(line)} a line"
+    try:
+        draft = trial.site.rewritten(sheet.text)
+    except DockerCacheError:
+        return None
+    again = replace(trial, site=draft, origins=origins, done=(*trial.done, words))
+    return _improved(again, min(left - 1, 4))
 
 
 def _last_install(site: Site, position: int) -> int:
@@ -282,6 +305,6 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
             return f"{moves} declares {found.what} too, which {stays} uses: give each a line"
         return f"{stays} uses {found.what}: separate that from the installation"
     if found.kind == "reads":
-        brought = f"{stays} reads {found.what}, which {moves} brings"
+        brought = f"{stays} reads {spoken(found.what)}, which {moves} brings"
         return f"{brought}: separate what it reads from the rest"
-    return f"{moves} and {stays} both touch {found.what}: separate them"
+    return f"{moves} and {stays} both touch {spoken(found.what)}: separate them"

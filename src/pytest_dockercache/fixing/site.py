@@ -91,8 +91,8 @@ class Site:
         return {}
 
     @cached_property
-    def memory(self) -> dict[int, Any]:
-        """What is remembered of each step, by its position: its effects."""
+    def memory(self) -> dict[Any, Any]:
+        """What is remembered of each step: its effects by its position, and more."""
         return {}
 
     @cached_property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..dockerfile import declared
+from ..dockerfile.expansion import split_words, variables_in
 from ..model import on_one_line
 from ..regexes import regex
 from .site import Site
 
-__all__ = ["Chain", "Split", "chain_of", "splits"]
+__all__ = ["Chain", "Split", "chain_of", "parted_declaration", "splits"]
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,47 @@ def _closing(text: str, position: int) -> int:
     return -1
 
 
+_ASSIGNED = regex(r"(?:export\s+)?([A-Za-z_]\w*)=(?:\"[^\"]*\"|'[^']*'|[^\s\"']*)\s*\Z")
 _CARRIED = regex(
-    r"(cd|pushd|export|set|source|\.|umask)\s|[A-Za-z_]\w*=\S*\s*\Z"
-    r"|(conda|micromamba|mamba) activate"
+    r"(cd|pushd|popd|export|unset|set|shopt|source|\.|umask)(\s|\Z)"
+    r"|(conda|micromamba|mamba) activate|eval \"\$\((conda|micromamba|mamba) shell[. \w-]*\)\"\s*\Z"
 )
-"""Commands whose effect lasts for the rest of the script."""
+"""Commands whose effect lasts for the rest of the script, and which can be given again."""
+
+_LASTING = regex(
+    r"(read|mapfile|readarray|trap|alias|unalias|eval|exec|declare|local|readonly|typeset|let|getopts"
+    r"|printf -v|enable|ulimit|hash|ssh-agent)(\s|\Z)|[A-Za-z_]\w*(\[[^]]*\])?\+?=\S*\s*\Z"
+)
+"""Commands whose effect lasts, and cannot be had a second time by giving them again."""
+
+
+def _carried(first: Sequence[str], rest: Sequence[str]) -> tuple[str, ...] | None:
+    """What of the first commands has to be given again before the rest; None if that is no help.
+
+    A value that a command makes may be another the second time.
+    """
+    found: list[str] = []
+    for segment in first:
+        assigned = _ASSIGNED.match(segment)
+        made_anew = re.search(r"\$\(|`|\$\$|\$RANDOM", segment) is not None
+        if assigned and not made_anew:
+            found.append(segment)
+        elif _name_of(segment):
+            name = _name_of(segment)
+            if any(re.search(rf"\b{name}\b", other) for other in rest):
+                return None
+        elif _CARRIED.match(segment) and (segment.startswith("eval ") or not made_anew):
+            found.append(segment)
+        elif _CARRIED.match(segment) or _LASTING.match(segment):
+            return None
+    return tuple(found)
+
+
+def _name_of(segment: str) -> str:
+    """The variable that a command sets to what another command says; "" for other commands."""
+    found = re.match(r"(?:export\s+)?([A-Za-z_]\w*)=(?:\"[^\"]*)?(?:\$\(|`)", segment)
+    return found[1] if found and re.search(r"[)`]\"?\s*\Z", segment) else ""
+
 
 _CLEANING = regex(
     r"(conda|mamba|micromamba) clean\b|rm -r?f?r? (~|/root)/\.cache|rm -rf /var/lib/apt/lists|"
@@ -143,7 +181,8 @@ def splits(site: Site, line: int) -> Iterator[Split]:
     """Ways to part the RUN at ``line``, the best first."""
     step = next(item for item in site.steps if item.line == line)
     chain = chain_of(site.sheet.source(line), step.escape)
-    if chain is None:
+    # What lies in a tmpfs is gone when its RUN ends.
+    if chain is None or "type=tmpfs" in chain.head:
         return
     yield from _without_project(chain)
     count = len(chain.segments)
@@ -151,15 +190,34 @@ def splits(site: Site, line: int) -> Iterator[Split]:
         rest = chain.segments[end:]
         if all(_CLEANING.match(segment) for segment in rest):
             continue
-        cleaning = tuple(segment for segment in rest if _CLEANING.match(segment))
-        carried = tuple(segment for segment in chain.segments[:end] if _CARRIED.match(segment))
-        if any(segment.startswith(("set ",)) for segment in carried) and len(carried) == end:
+        cleaning = _cleaning(rest)
+        carried = _carried(chain.segments[:end], rest)
+        if carried is None or len(carried) == end:
             continue
         yield Split(
             chain.text((*chain.segments[:end], *cleaning)),
             chain.text((*carried, *rest)),
             "part line {line} before " + _escaped(_short(rest[0])),
         )
+
+
+def parted_declaration(site: Site, position: int) -> tuple[str, ...] | None:
+    """An ENV or ARG that declares several names, as one instruction for each; else None.
+
+    Within one instruction a name has still the value that it had before it.
+    """
+    step = site.steps[position]
+    instruction = step.instruction
+    if instruction.keyword not in ("ENV", "ARG") or step.triggered:
+        return None
+    words = split_words(instruction.value, step.escape)
+    names = {name for name, _ in declared(instruction, step.escape)}
+    if len(words) < 2 or len(names) != len(words) or names & set(variables_in(instruction.text)):
+        return None
+    lines = site.sheet.source(step.line).split("\n")
+    if any(line.lstrip().startswith("#") for line in lines) or any("\n" in word for word in words):
+        return None
+    return tuple(f"{instruction.keyword} {word}" for word in words)
 
 
 def _escaped(text: str) -> str:
@@ -186,20 +244,32 @@ def _without_project(chain: Chain) -> Iterator[Split]:
                 continue
             first = f"{segment[: found.end()]} {flag}{segment[found.end() :]}"
             command = on_one_line(found[0])
-            yield _around(chain, number, first, segment, f"install with {command} {flag} first")
+            yield from _around(
+                chain, number, first, segment, f"install with {command} {flag} first"
+            )
             break
     for number, segment in enumerate(chain.segments):
         parted = _parted_pip(segment)
         if parted is not None:
             words = "part line {line}: first what the requirements name, then the project"
-            yield _around(chain, number, *parted, words)
+            yield from _around(chain, number, *parted, words)
 
 
-def _around(chain: Chain, number: int, first: str, second: str, words: str) -> Split:
+def _cleaning(rest: Sequence[str]) -> tuple[str, ...]:
+    """What of the second RUN cleans up after the first, and takes nothing that the second needs."""
+    found = [segment for segment in rest if _CLEANING.match(segment)]
+    if any(re.search(r"\b(apt|apt-get|aptitude)\b.*\binstall\b", segment) for segment in rest):
+        found = [segment for segment in found if "apt" not in segment]
+    return tuple(found)
+
+
+def _around(chain: Chain, number: int, first: str, second: str, words: str) -> Iterator[Split]:
     before, after = chain.segments[:number], chain.segments[number + 1 :]
-    carried = tuple(segment for segment in before if _CARRIED.match(segment))
-    cleaning = tuple(segment for segment in after if _CLEANING.match(segment))
-    return Split(
+    carried = _carried(before, (second, *after))
+    if carried is None:
+        return
+    cleaning = _cleaning(after)
+    yield Split(
         chain.text((*before, first, *cleaning)), chain.text((*carried, second, *after)), words
     )
 

@@ -9,8 +9,9 @@ from typing import Literal
 from ..dockerfile import PlannedStep
 from ..environments.tools import reads_variable
 from ..regexes import regex
-from .effects import ENVIRONMENT, SYSTEM, Effects, Paths, effects_of
+from .effects import effects_of
 from .site import Site
+from .touched import ENVIRONMENT, EVERYTHING, SYSTEM, USERS, Effects, Paths
 
 __all__ = ["Conflict", "conflict"]
 
@@ -66,7 +67,9 @@ def _by_paths(
     if second.projects:
         manifest, words = second.projects[0]
         return Conflict("reads", f"{manifest} ({words})", None)
-    met = second.writes.meeting(first.reads) or _shared(second.writes, first.reads)
+    # A user more is no other user: what is named was there already.
+    written = second.writes.without(USERS)
+    met = written.meeting(first.reads) or _shared(written, first.reads)
     if met:
         return Conflict("writes", met)
     both = _both_write(site, earlier, later, first, second)
@@ -147,7 +150,7 @@ def _touches(site: Site, position: int) -> bool:
 
 
 def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
-    if name in user.uses:
+    if name in user.uses or EVERYTHING in user.uses:
         return True
     if site.steps[position].instruction.keyword != "RUN":
         return False

@@ -82,13 +82,15 @@ def script_commands(
     directory: str | None,
     variables: Mapping[str, str],
     runner_of: RunnerOf = no_runner,
+    parameters: tuple[Word, ...] | None = None,
 ) -> Iterator[Command]:
     """The commands that a script file executes, those inside ``sh -c`` and the like included.
 
-    ``directory`` is where it is started, ``variables`` what is set there.
+    ``directory`` is where it is started, ``variables`` what is set there,
+    ``parameters`` its ``$0``, ``$1`` and so on, None where they are not known.
     """
     inside = _Inside(runner_of)
-    for command in commands(script, directory, variables):
+    for command in commands(script, directory, variables, (), parameters):
         yield from inside.executed(command, variables)
 
 

@@ -356,18 +356,3 @@ def test_a_command_that_was_to_go_along_and_cannot_stays_and_is_given_its_file(
         "RUN cp conf/pip.conf /etc/pip.conf\nCOPY requirements.txt ./\n"
         "RUN pip install -r requirements.txt\nCOPY . .\n"
     )
-
-
-def test_arguments_in_one_line_of_which_the_install_needs_one_are_to_be_parted(
-    tmp_path: Path,
-) -> None:
-    found = mended(
-        tmp_path,
-        "FROM debian\nARG SHA=a PIP_INDEX_URL=b\nRUN pip install six\nCOPY src src\n",
-        PIP,
-        Edit.build_arg("SHA"),
-    )
-    assert found.text is None
-    assert found.words == (
-        "line 2 declares PIP_INDEX_URL too, which line 3 uses: give each a line",
-    )

@@ -1,0 +1,706 @@
+"""What the commands of a RUN read and write.
+
+Commands are known by name: a table says what each does with the paths among
+its words. A command that no table knows may read and write anything, and is
+then *unknown*: nothing that it could touch may pass it.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from ..context.gomatch import has_wildcard
+from ..dockerfile import PlannedStep
+from ..dockerfile.expansion import with_values
+from ..environments.inputs import closure
+from ..environments.tools import Installation, reads_variable, recognised, runner_of
+from ..regexes import regex
+from ..shell.running import script_commands, step_commands
+from ..shell.script import Command, Word, joined_path
+from .inputs import inputs_of
+from .site import Site
+from .touched import (
+    CHANGED_USERS,
+    ENVIRONMENT,
+    EVERYTHING,
+    SYSTEM,
+    USERS,
+    Effects,
+    Paths,
+    users_named,
+)
+
+__all__ = ["SEARCHED", "command_effects", "effects_of_run"]
+
+
+def _named(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NOTHING = _named(
+    "echo printf true false : exit set export unset sleep date uname id whoami umask ulimit shopt "
+    "read return break continue trap wait type command which hash alias seq expr basename dirname "
+    "nproc arch hostname getconf printenv local declare readonly typeset esac fi done in } ] ]] "
+    "case do then else shift pwd tty stty clear let"
+)
+_SYSTEM_TOOLS = _named(
+    "apt-get apt apt-key apt-mark apt-cache aptitude apk yum dnf microdnf zypper tdnf pacman "
+    "add-apt-repository update-alternatives update-ca-certificates dpkg dpkg-reconfigure rpm "
+    "locale-gen ldconfig localedef debconf-set-selections groupadd useradd usermod groupmod "
+    "addgroup adduser passwd chpasswd chsh gpg gpgconf dpkg-divert fc-cache userdel groupdel "
+    "deluser delgroup"
+)
+_CHANGES_USERS = _named("usermod groupmod userdel groupdel deluser delgroup")
+_READING = _named(
+    "cat head tail grep egrep fgrep ls stat test [ [[ awk gawk cut sort uniq tr wc diff cmp "
+    "realpath readlink md5sum sha256sum sha1sum du file base64 jq"
+)
+_WRITING = _named(
+    "mkdir rmdir chmod chown chgrp touch rm mv cp ln sed install tee tar unzip gunzip gzip bzip2 "
+    "xz zstd dos2unix strip truncate dd mktemp rsync patch"
+)
+_FETCHING = _named("curl wget git")
+_ENVIRONMENT_ACTIONS: Mapping[str, frozenset[str]] = {
+    "conda": _named("clean config init info list activate deactivate remove"),
+    "pip": _named("cache config uninstall list freeze check show debug"),
+    "uv": _named("cache venv python self"),
+    "poetry": _named("config cache env self"),
+    "pdm": _named("config cache venv self"),
+    "pixi": _named("clean config info list"),
+    "npm": _named("cache config"),
+}
+_NODE_FILES = (
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    ".yarnrc",
+    ".yarnrc.yml",
+    "pnpm-lock.yaml",
+    ".npmrc",
+)
+_IN_PROJECT: Mapping[str, tuple[str, ...]] = {
+    "uv": (".venv",),
+    "poetry": (".venv",),
+    "pdm": (".venv", "__pypackages__", ".pdm-python"),
+    "pixi": (".pixi",),
+    "pipenv": (".venv",),
+    "npm": ("node_modules",),
+    "yarn": ("node_modules", ".yarn", ".pnp.cjs"),
+    "pnpm": ("node_modules",),
+}
+_NO_PATHS = Paths()
+_SYSTEM_FILES = Paths(files=frozenset({SYSTEM}))
+_ENVIRONMENT_FILES = Paths(files=frozenset({SYSTEM, ENVIRONMENT}))
+
+_SETTINGS = regex(
+    r"/(etc|bin|sbin|lib|lib64|usr/(bin|sbin|lib|share|include|local/(lib|include|etc)))(/|\Z)"
+    r"|/(root|home/[^/]+)/\.|/opt/(conda|mamba|miniconda\w*|micromamba)(/|\Z)"
+)
+"""Places from which installers and system tools read by themselves."""
+
+
+def is_settings(path: str) -> bool:
+    """Whether an installer or a system tool may read a path without being told of it."""
+    return bool(_SETTINGS.match(path))
+
+
+@dataclass
+class _Reader:
+    """What the commands of one RUN have in common."""
+
+    site: Site
+    position: int
+    patterns: frozenset[str] = frozenset()
+    depth: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def step(self) -> PlannedStep:
+        return self.site.steps[self.position]
+
+    def text(self, place: str) -> str | None:
+        """The text of the context file at a container path."""
+        origin = self.site.visible(self.position).get(place)
+        return None if origin is None else self.site.file(origin)
+
+    def present(self, place: str) -> bool:
+        return place in self.site.visible(self.position)
+
+    def holds(self, place: str) -> bool:
+        """Whether a context file lies at a container path or below it."""
+        prefix = place.rstrip("/") + "/"
+        visible = self.site.visible(self.position)
+        return place in visible or any(other.startswith(prefix) for other in visible)
+
+
+def effects_of_run(site: Site, position: int) -> Effects:
+    step = site.steps[position]
+    instruction = step.instruction
+    texts = [instruction.value, *(document.body for document in instruction.heredocs)]
+    reader = _Reader(site, position, frozenset(_case_patterns("\n".join(texts))))
+    identifiers = frozenset(re.findall(r"[A-Za-z_]\w*", "\n".join((instruction.text, *texts))))
+    if any(map(_SHOWS_VARIABLES.search, texts)):
+        identifiers |= {EVERYTHING}
+    total = Effects(uses=identifiers, minds=frozenset({"workdir", "user", "shell"}))
+    if step.user and not step.user.split(":")[0].isdigit():
+        total |= Effects(reads=users_named(step.user))
+    found = tuple(step_commands(step, runner_of))
+    if not found and instruction.value.strip() and EVERYTHING not in identifiers:
+        return total | Effects(unknown=f"what line {step.line} runs is not known")
+    for command in found:
+        total |= command_effects(reader, command)
+        if command.directory is not None and command.directory != step.workdir:
+            total |= Effects(directories=frozenset({command.directory}))
+    for text in texts:
+        total |= _redirected(text, step.workdir, dict(step.environment))
+    total |= _mentioned(reader, found, texts)
+    return _with_settings(_without_own_mounts(total, site.views[position].own.at))
+
+
+_SHOWS_VARIABLES = regex(
+    r"(?:\A|[;&|(\n]|\$\(|`)\s*(?:env|printenv|set|export(?:\s+-p)?|declare\s+-[px]+)\s*(?:[>|;&)`\n]|\Z)"
+)
+"""A command that shows all variables."""
+
+
+def _mentioned(reader: _Reader, ran: Iterable[Command], texts: Iterable[str]) -> Effects:
+    """The files of the context that the words of a RUN name, in whatever option or program.
+
+    A variable that installers read by themselves names files too (``PIP_CONFIG_FILE``).
+    """
+    visible = reader.site.visible(reader.position)
+    step = reader.step
+    given = {**dict(step.environment), **{k: v for c in ran for k, v in c.assignments}}
+    values = [value for name, value in given.items() if reads_variable(name)]
+    words = [(step.workdir, word) for text in (*texts, *values) for word in _WORDS.findall(text)]
+    for command in ran:
+        words += [
+            (command.directory or step.workdir, piece)
+            for word in command.words[1:]
+            for piece in (word.text, *_WORDS.findall(word.text))
+        ]
+    places = {posixpath.normpath(posixpath.join(where, word)) for where, word in words}
+    named = frozenset(place for place in places if place in visible)
+    mounted = frozenset(named & reader.site.views[reader.position].own.at.keys())
+    return Effects(reads=Paths(files=named), inputs=mounted)
+
+
+_WORDS = regex(r"[^\s'\"=:;,|&()<>`$@{}]+")
+
+
+def _without_own_mounts(total: Effects, mounted: Mapping[str, str]) -> Effects:
+    """What a RUN mounts itself no step above it brings."""
+    if not mounted:
+        return total
+    reads = replace(total.reads, files=total.reads.files - mounted.keys())
+    return replace(total, reads=reads)
+
+
+def _with_settings(total: Effects) -> Effects:
+    """What is written where installers look by themselves is the system's."""
+    if any(map(is_settings, (*total.writes.files, *total.writes.trees))):
+        return replace(total, writes=total.writes | _SYSTEM_FILES)
+    return total
+
+
+def _case_patterns(text: str) -> Iterator[str]:
+    if "case" not in text:
+        return
+    for found in re.finditer(
+        r"(?:\bin\b|;;&?|;&)\s*\(?([^()\s;]+(?:\s*\|\s*[^()\s;]+)*)\s*\)", text
+    ):
+        yield from (part.strip().strip("\"'") for part in found[1].split("|"))
+
+
+_OUTPUT = regex(r"(?:[0-9]|&)?>>?\|?\s*(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|()<>]+)")
+
+
+def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effects:
+    """What ``>`` writes, wherever it stands in a script."""
+    trees: set[str] = set()
+    moves = re.search(r"(?:^|[;&|\s(])(?:cd|pushd)\s", text) is not None
+    for found in _OUTPUT.finditer(re.sub(r"\d*>&\d|2>&1", " ", text)):
+        word = found[1].strip("\"'")
+        if word.startswith("/dev/") or re.fullmatch(r"&?\d|=.*", word) or word == "-":
+            continue
+        word = with_values(word, variables)
+        if "$" in word or "`" in word or (moves and not word.startswith("/")):
+            return Effects(unknown=f"where > {word} writes is not known")
+        trees.add(posixpath.normpath(posixpath.join(directory, word)))
+    return Effects(writes=Paths(trees=frozenset(trees)), directories=_above(trees))
+
+
+def _opaque(reader: _Reader, command: str) -> str:
+    """The doubt about a command that nobody here knows."""
+    return f"line {reader.step.line} runs {command}, and what that reads is not known"
+
+
+def command_effects(reader: _Reader, command: Command) -> Effects:
+    """The effects of one command of a RUN, of what feeds it and of the program that it is."""
+    total = _own_effects(reader, command)
+    if command.stdin is not None:
+        paths, problem = _paths(command, [command.stdin])
+        total |= Effects(reads=Paths(trees=frozenset(paths)), unknown=problem)
+    for feeder in command.feeding:
+        total |= _own_effects(reader, feeder)
+    return total
+
+
+SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for if nobody says otherwise."""
+
+
+def _program_file(reader: _Reader, command: Command) -> Effects:
+    """The file that a command is, wherever it may lie on the search path."""
+    if not command.words or "/" in command.words[0].text:
+        return Effects()
+    search = dict(reader.step.environment).get("PATH", "")
+    holders = [holder for holder in f"{search}:{SEARCHED}".split(":") if holder.startswith("/")]
+    places = [posixpath.normpath(posixpath.join(holder, command.name)) for holder in holders]
+    total = Effects(reads=Paths(files=frozenset(places)))
+    for place in places:
+        if reader.present(place):
+            return total | _script(reader, command, (Word(place), *command.words[1:]))
+    return total
+
+
+def _own_effects(reader: _Reader, command: Command) -> Effects:
+    name = command.name
+    if not command.words or name in reader.patterns:
+        return Effects()
+    if name in _NOTHING:
+        return _expanded(command)
+    return _program_file(reader, command) | _done_by(reader, command)
+
+
+def _expanded(command: Command) -> Effects:
+    """What the shell reads to make the words of a command: ``echo *``."""
+    wild = [word for word in command.words[1:] if re.search(r"\*|\[.*\]", word.text)]
+    paths, _ = _paths(command, [word for word in wild if not re.search(r"\s", word.text)])
+    return Effects(reads=Paths(trees=frozenset(paths)))
+
+
+def _done_by(reader: _Reader, command: Command) -> Effects:
+    name = command.name
+    installation = recognised(command, reader.step)
+    if installation is not None:
+        return _installed(reader, command, installation)
+    if re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", name):
+        return _python(reader, command)
+    if name in ("sh", "bash", "dash", "ash", "zsh", "ksh", ".", "source"):
+        return _script(reader, command, command.words[1:])
+    if name in _SYSTEM_TOOLS:
+        users = {USERS} | ({CHANGED_USERS} if name in _CHANGES_USERS else set())
+        written = _SYSTEM_FILES | Paths(files=frozenset(users))
+        return _touching(reader, command, reads=_SYSTEM_FILES, writes=written)
+    if name in _READING:
+        return _touching(reader, command)
+    if name in _WRITING:
+        return _touching(reader, command, mutates=True)
+    if name == "find":
+        return _find(reader, command)
+    if name in _FETCHING:
+        return _fetched(reader, command)
+    tool = "conda" if name in ("mamba", "micromamba") else re.sub(r"\A(pip)[0-9.]*\Z", r"\1", name)
+    if tool in _ENVIRONMENT_ACTIONS or name in ("virtualenv", "conda-lock"):
+        return _environment_action(reader, command, tool)
+    if name in ("npm", "yarn", "pnpm"):
+        return _node(reader, command)
+    place = joined_path(command.directory, command.words[0])
+    if "/" in command.words[0].text and place.known and reader.present(place.text):
+        return _script(reader, command, command.words)
+    return Effects(unknown=_opaque(reader, name))
+
+
+def _paths(command: Command, words: Iterable[Word]) -> tuple[set[str], str]:
+    """The paths among some words, as trees; and what is wrong with one that is not known."""
+    found: set[str] = set()
+    for word in words:
+        text = word.text
+        if text.startswith("-") and "=" in text and "/" in text:
+            text = text.partition("=")[2]
+        elif text.startswith("-") or not text:
+            continue
+        if re.match(r"[a-z][a-z0-9+.-]*://", text):
+            continue
+        path = joined_path(command.directory, Word(text, word.known))
+        if not path.known:
+            return found, f"{command.name} {text}: which path that is, is not known"
+        place = path.text
+        if has_wildcard(place):
+            place = posixpath.dirname(re.split(r"[*?\[]", place)[0] + "x")
+        found.add(place)
+    return found, ""
+
+
+def _touching(
+    reader: _Reader,
+    command: Command,
+    *,
+    mutates: bool = False,
+    reads: Paths = _NO_PATHS,
+    writes: Paths = _NO_PATHS,
+) -> Effects:
+    """A command that reads the paths among its words, and writes them if it ``mutates``."""
+    words = [*command.words[1:], *([command.stdin] if command.stdin is not None else [])]
+    if command.name in ("chown", "chgrp") and not reads:
+        owners = [word for word in words if not word.text.startswith("-")][:1]
+        reads = users_named(owners[0].text if owners else "")
+        words = [word for word in words if word not in owners]
+    elif command.name in ("chmod", "sed", "grep", "egrep", "fgrep", "awk", "gawk", "tr", "jq"):
+        script = next((word for word in words if not word.text.startswith("-")), None)
+        if script is not None and not any(w.text in ("-e", "-f", "--expression") for w in words):
+            words = [word for word in words if word is not script]
+    elif command.name in _SYSTEM_TOOLS:
+        words = [word for word in words if word.known and _PACKAGE_FILE.search(word.text)]
+        reads, writes = reads | _homes(command), writes | _homes(command)
+    paths, problem = _paths(command, words)
+    if not paths and _walks(command):
+        if command.directory is None:
+            return Effects(unknown=f"where {command.name} looks is not known")
+        paths = {command.directory}
+    touched = Paths(trees=frozenset(paths))
+    named = [word for word in words if not word.text.startswith("-")]
+    if command.name in ("cp", "install", "ln") and len(named) > 1 and _last_is_target(words):
+        target, problem = _paths(command, named[-1:])
+        return Effects(
+            reads=touched | reads,
+            writes=Paths(trees=frozenset(_placed(target, named))),
+            unknown=problem,
+            directories=_above(target),
+        )
+    if command.name in ("test", "[", "[[", "tr") and not paths:
+        return Effects(unknown=problem)
+    return Effects(
+        reads=touched | reads,
+        writes=(touched if mutates else Paths()) | writes,
+        unknown=problem,
+        directories=_above(paths) if _puts_files(command) else frozenset(),
+    )
+
+
+def _above(paths: Iterable[str]) -> frozenset[str]:
+    return frozenset(posixpath.dirname(path) for path in paths)
+
+
+def _puts_files(command: Command) -> bool:
+    """Whether a command makes its paths, in directories that must be there."""
+    if command.name == "mkdir":
+        return not any(re.match(r"-\w*p|--parents", word.text) for word in command.words[1:])
+    return command.name in ("touch", "tee", "mv", "dd", "truncate", "cp", "ln")
+
+
+def _placed(target: Iterable[str], named: Sequence[Word]) -> Iterator[str]:
+    """Where files go that are copied to a target: below it, where it is plainly a directory."""
+    written, sources = named[-1].text, named[:-1]
+    plain = all(word.known and not has_wildcard(word.text) for word in sources)
+    for place in target:
+        below = written.endswith("/") or len(sources) > 1 or place in SEARCHED.split(":")
+        if below and plain and not any(word.text.endswith(("/", ".")) for word in sources):
+            yield from (posixpath.join(place, posixpath.basename(w.text)) for w in sources)
+        else:
+            yield place
+
+
+_PACKAGE_FILE = regex(r"\A\.{0,2}/|/|\.(deb|rpm|apk)\Z")
+
+
+def _homes(command: Command) -> Paths:
+    """The home directories that a command which makes users makes, and gives to them."""
+    if command.name not in ("useradd", "adduser", "usermod"):
+        return Paths()
+    texts = [word.text for word in command.words]
+    given = {
+        posixpath.normpath(value)
+        for option, value in pairwise(texts)
+        if option in ("-d", "--home", "--home-dir", "-h") and value.startswith("/")
+    }
+    return Paths(trees=frozenset(given or {"/home"}))
+
+
+def _walks(command: Command) -> bool:
+    """Whether a command without a path looks at its whole directory."""
+    if command.name in ("ls", "du", "dir"):
+        return True
+    return command.name in ("grep", "egrep", "fgrep") and any(
+        re.match(r"-[a-zA-Z]*[rR]|--(dereference-)?recursive", word.text) for word in command.words
+    )
+
+
+def _last_is_target(words: Sequence[Word]) -> bool:
+    return not any(re.match(r"-[a-zA-Z]*[td]|--target|--directory", word.text) for word in words)
+
+
+def _find(reader: _Reader, command: Command) -> Effects:
+    texts = [word.text for word in command.words]
+    starts = []
+    for word in command.words[1:]:
+        if word.text.startswith(("-", "(", "!")) and word.text not in ("-H", "-L", "-P"):
+            break
+        starts.append(word)
+    paths, problem = _paths(command, starts or [Word(".")])
+    touched = Paths(trees=frozenset(paths))
+    ran = [
+        texts[index + 1]
+        for index, text in enumerate(texts[:-1])
+        if text in ("-exec", "-execdir", "-ok")
+    ]
+    if any(name not in _WRITING and name not in _READING for name in ran):
+        problem = problem or f"line {reader.step.line} runs {ran[0]} on what find finds"
+    return Effects(
+        reads=touched, writes=touched if ran or "-delete" in texts else Paths(), unknown=problem
+    )
+
+
+def _fetched(reader: _Reader, command: Command) -> Effects:
+    words = [word for word in command.words[1:] if "/" in word.text or "." in word.text]
+    paths, problem = _paths(command, words)
+    if command.name != "curl" or any(
+        w.text in ("-O", "--remote-name", "-OL", "-LO") for w in words
+    ):
+        if command.directory is None:
+            return Effects(unknown=f"where {command.name} writes is not known")
+        if command.name != "wget" or not any(
+            w.text.startswith("-") and "O" in w.text for w in command.words
+        ):
+            paths |= {command.directory}
+    return Effects(
+        reads=_SYSTEM_FILES,
+        writes=Paths(trees=frozenset(paths)),
+        unknown=problem,
+        directories=frozenset() if command.name == "git" else _above(paths),
+    )
+
+
+def _environment_action(reader: _Reader, command: Command, tool: str) -> Effects:
+    actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+    known = _ENVIRONMENT_ACTIONS.get(tool, frozenset())
+    if tool in known or (actions and actions[0] in known) or command.name == "virtualenv":
+        paths, problem = _paths(
+            command, [w for w in command.words[1:] if w.text.startswith(("/", "."))]
+        )
+        trees = Paths(trees=frozenset(paths))
+        return Effects(
+            reads=_ENVIRONMENT_FILES | trees, writes=_ENVIRONMENT_FILES | trees, unknown=problem
+        )
+    if all(word.text.startswith("-") for word in command.words[1:]):
+        return Effects(reads=_ENVIRONMENT_FILES)
+    if tool == "npm":
+        return _node(reader, command)
+    text = " ".join(word.text for word in command.words[:2])
+    return Effects(unknown=_opaque(reader, text))
+
+
+def _installed(reader: _Reader, command: Command, found: Installation) -> Effects:
+    if found.unresolved:
+        return Effects(
+            unknown=f"which file {found.unresolved[0]} in line {reader.step.line} is, is not known"
+        )
+    manifests: list[str] = []
+    trees: set[str] = set()
+    for path in found.manifests:
+        if has_wildcard(path):
+            trees.add(posixpath.dirname(re.split(r"[*?\[]", path)[0] + "x"))
+        elif reader.holds(path) and not reader.present(path):
+            trees.add(path)
+        else:
+            manifests.append(path)
+    if found.tool == "uv":
+        manifests += _settings_of_uv(reader, command.directory)
+    inputs = inputs_of(tuple(manifests), reader.text, reader.present)
+    brought = _brought(reader, manifests)
+    local, problem = _local_words(reader, command)
+    unknown = problem or inputs.unknown
+    if inputs.workspace and not any(w.text == "--no-install-workspace" for w in command.words):
+        unknown = unknown or f"{inputs.workspace} is the root of a workspace"
+    directory = command.directory
+    if found.with_project or (found.project and not local):
+        if directory is None:
+            return Effects(unknown=f"which directory line {reader.step.line} installs is not known")
+        local.add(directory)
+    written = {posixpath.join(directory or "/", name) for name in _IN_PROJECT.get(found.tool, ())}
+    written |= {path for path in (found.target,) if path.startswith("/")}
+    if found.target and not found.target.startswith(("/", "~")):
+        written.add(posixpath.normpath(posixpath.join(directory or "/", found.target)))
+    return Effects(
+        reads=Paths(frozenset(manifests) | inputs.files | brought, frozenset(local | trees))
+        | _ENVIRONMENT_FILES,
+        writes=Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES,
+        unknown=unknown,
+        projects=tuple(inputs.projects),
+        inputs=inputs.files | brought,
+    )
+
+
+def _settings_of_uv(reader: _Reader, directory: str | None) -> list[str]:
+    """The files in which uv looks for its settings, from its directory upwards."""
+    places = [] if directory is None else [directory, *_ancestors(directory)]
+    files = [posixpath.join(place, "uv.toml") for place in places]
+    for place in places:
+        path = posixpath.join(place, "pyproject.toml")
+        if "[tool.uv" in (reader.text(path) or ""):
+            files.append(path)
+    return [path for path in files if reader.present(path)]
+
+
+def _ancestors(directory: str) -> Iterator[str]:
+    while directory not in ("", "/"):
+        directory = posixpath.dirname(directory)
+        yield directory
+
+
+def _brought(reader: _Reader, manifests: Sequence[str]) -> frozenset[str]:
+    """The container paths of all that some manifests bring in."""
+    visible = reader.site.visible(reader.position)
+    seeds = [visible[path] for path in manifests if path in visible]
+    found = closure(seeds, set(visible.values()), reader.site.file)
+    # A file that was copied to a path without a slash may lie there or below it.
+    told = {visible[path]: path for path in manifests if path in visible}
+    return frozenset(
+        place
+        for place, origin in visible.items()
+        if origin in found and (origin not in told or place in manifests)
+    )
+
+
+def _local_words(reader: _Reader, command: Command) -> tuple[set[str], str]:
+    """Directories and files among the words of an install that are no options' values."""
+    words = command.words[1:]
+    chosen: list[Word] = []
+    if command.name in ("conda", "mamba", "micromamba", "conda-env", "conda-lock"):
+        archives = [word for word in words if word.text.endswith((".conda", ".tar.bz2"))]
+        return _paths(command, archives)
+    for index, word in enumerate(words):
+        text = re.sub(r"\[[^\]/]*\]\Z", "", word.text)
+        before = words[index - 1].text if index else ""
+        if before in ("-r", "--requirement", "-c", "--constraint", "-i", "--index-url"):
+            continue
+        if before in ("-t", "--target", "--prefix", "--root", "--cache-dir", "-w", "--wheel-dir"):
+            continue
+        if before in ("-p", "--prefix", "-n", "--name", "-d", "--dest"):
+            continue
+        local = text.startswith((".", "/", "file:")) or text.endswith((".whl", ".tar.gz", ".zip"))
+        if text.startswith("--find-links="):
+            text, local = text.partition("=")[2], True
+        local = local or before in ("-e", "--editable", "-f", "--find-links")
+        if local and ("://" not in text or text.startswith("file:")):
+            chosen.append(Word(text.removeprefix("file:"), word.known))
+    return _paths(command, chosen)
+
+
+def _python(reader: _Reader, command: Command) -> Effects:
+    words = command.words[1:]
+    texts = [word.text for word in words]
+    if not texts or texts[0] in ("--version", "-V"):
+        return Effects(reads=_ENVIRONMENT_FILES)
+    if texts[0] == "-m" and len(texts) > 1:
+        inner = replace(command, words=words[1:])
+        if texts[1] in ("venv", "virtualenv", "ensurepip", "compileall"):
+            paths, problem = _paths(command, words[2:])
+            trees = Paths(trees=frozenset(paths))
+            both = _ENVIRONMENT_FILES | trees
+            return Effects(reads=both, writes=both, unknown=problem)
+        if texts[1] in ("pip", "conda", "uv", "poetry"):
+            return command_effects(reader, inner)
+        return Effects(unknown=_opaque(reader, f"python -m {texts[1]}"))
+    if texts[0] == "-c" and len(texts) > 1:
+        return _program(reader, "python -c", texts[1])
+    if texts[0].startswith("-"):
+        return Effects(unknown=f"what line {reader.step.line} runs with python is not known")
+    place = joined_path(command.directory, words[0])
+    text = reader.text(place.text) if place.known else None
+    if text is None:
+        return Effects(unknown=f"what {texts[0]} in line {reader.step.line} does is not known")
+    own = Effects(reads=Paths(frozenset({place.text})))
+    return own | _program(reader, texts[0], text)
+
+
+def _program(reader: _Reader, name: str, text: str) -> Effects:
+    """A Python program that imports nothing and opens nothing touches no file."""
+    unknown = Effects(
+        reads=_ENVIRONMENT_FILES,
+        uses=frozenset(re.findall(r"[A-Za-z_]\w*", text)),
+        unknown=_opaque(reader, name),
+    )
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return unknown
+    harmless = {"print", "len", "range", "str", "int", "repr", "sorted", "sum", "min", "max"}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute)):
+            return unknown
+        if isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in harmless
+        ):
+            return unknown
+        if isinstance(node, ast.Name) and node.id.startswith("__"):
+            return unknown
+    return Effects()
+
+
+_SHEBANG = regex(r"#!\s*\S*?(?:env\s+)?(\w*sh)\b|(?!#!)")
+
+
+def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects:
+    """A shell script: what its own commands do, if it is a file of the context."""
+    named = [word for word in words if not word.text.startswith("-")]
+    line = reader.step.line
+    if not named:
+        return Effects(unknown=f"what line {line} runs with {command.name} is not known")
+    place = joined_path(command.directory, named[0])
+    if command.name in (".", "source") and re.search(r"(conda\.sh|activate)\Z", place.text):
+        return Effects(reads=_ENVIRONMENT_FILES)
+    text = reader.text(place.text) if place.known else None
+    if text is None or reader.depth > 5 or place.text in reader.seen or not _SHEBANG.match(text):
+        return Effects(unknown=f"what {named[0].text} in line {line} does is not known")
+    inner = replace(
+        reader,
+        depth=reader.depth + 1,
+        seen=reader.seen | {place.text},
+        patterns=frozenset(_case_patterns(text)),
+    )
+    variables = {**dict(reader.step.environment), **dict(command.assignments)}
+    parameters = tuple(words[words.index(named[0]) :])
+    body = re.sub(r"\A#![^\n]*", "", text)
+    total = Effects(
+        reads=Paths(frozenset({place.text})),
+        uses=frozenset(re.findall(r"[A-Za-z_]\w*", text)),
+    )
+    for ran in script_commands(body, command.directory, variables, runner_of, parameters):
+        total |= command_effects(inner, ran)
+    directory = command.directory
+    if directory is None:
+        return total | Effects(unknown=f"where {named[0].text} in line {line} runs is not known")
+    return total | _redirected(body, directory, variables)
+
+
+def _node(reader: _Reader, command: Command) -> Effects:
+    """``npm ci`` and its like: the package file, the lock, the settings beside them."""
+    actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+    directory = command.directory
+    if (
+        directory is None
+        or len(actions) > 1
+        or (actions or ["install"])[0] not in ("ci", "install", "i")
+    ):
+        return Effects(unknown=_opaque(reader, f"{command.name} {' '.join(actions)}"))
+    files = [posixpath.join(directory, name) for name in _NODE_FILES]
+    package = reader.text(files[0]) or ""
+    unknown = ""
+    if re.search(r"\"(pre|post)?install\"\s*:|\"prepare\"\s*:|\"workspaces\"|\"file:", package):
+        unknown = f"{files[0]} has install scripts, workspaces or local packages"
+    written = {posixpath.join(directory, name) for name in _IN_PROJECT[command.name]}
+    present = frozenset(path for path in files if reader.present(path))
+    return Effects(
+        reads=Paths(present) | _ENVIRONMENT_FILES,
+        writes=Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES,
+        unknown=unknown,
+        inputs=present,
+    )

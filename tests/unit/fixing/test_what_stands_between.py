@@ -1,0 +1,246 @@
+"""What a step reads, makes and sets without saying so plainly, and what that does to a move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drafts import mended
+
+from pytest_dockercache.model import Edit
+
+FILES = {
+    "requirements.txt": "click\n",
+    "src/main.py": "print(1)\n",
+    "VERSION": "1.2\n",
+    "apt.txt": "gcc\n",
+    "conf/pip.conf": "[global]\n",
+    "certs/ca.pem": "x\n",
+    "bin/pip": "#!/bin/sh\nexec /usr/bin/tool\n",
+}
+INSTALL = "RUN pip install -r requirements.txt"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "RUN ls src > /list",
+        "RUN echo src/* > /list",
+        "RUN grep -r main src > /list",
+        "RUN if [[ -f src/main.py ]]; then touch /has; fi",
+        "RUN test -e src/main.py && touch /has",
+        "RUN wc -l < src/main.py > /count",
+        "RUN while read l; do echo $l >> /copy; done < src/main.py",
+        "RUN xargs -a src/main.py echo",
+        "RUN tar cf /src.tar src",
+        "RUN echo 1 > /app/src/version",
+        "RUN mkdir src/data",
+        "VOLUME /app/src",
+    ],
+)
+def test_a_step_that_needs_the_source_goes_below_with_it(tmp_path: Path, run: str) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nWORKDIR /app\nCOPY src src\n{run}\nCOPY requirements.txt .\n"
+        f"{INSTALL}\n", FILES,
+    )  # fmt: skip
+    assert found.text == (
+        f"FROM debian\nWORKDIR /app\nCOPY requirements.txt .\n{INSTALL}\nCOPY src src\n{run}\n"
+    ), found.words
+
+
+@pytest.mark.parametrize(
+    "step", ["RUN ls > /list", "RUN echo * > /list", "RUN grep -r main > /list", "VOLUME /app"]
+)
+def test_a_step_that_needs_a_whole_directory_sees_no_other_file_in_it(
+    tmp_path: Path, step: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nWORKDIR /app\nCOPY src src\n{step}\nCOPY requirements.txt .\n"
+        f"{INSTALL}\n", FILES,
+    )  # fmt: skip
+    assert found.text == (
+        f"FROM debian\nWORKDIR /app\nCOPY requirements.txt ./\n{INSTALL}\nCOPY src src\n{step}\n"
+        "COPY requirements.txt .\n"
+    ), found.words
+
+
+@pytest.mark.parametrize(
+    ("run", "file"),
+    [
+        ("RUN read V < VERSION && echo $V > /version", "VERSION"),
+        ("RUN xargs -a apt.txt apt-get install -y", "apt.txt"),
+        ("RUN xargs apt-get install -y < apt.txt", "apt.txt"),
+        ("RUN apt-get install -y $(cat apt.txt)", "apt.txt"),
+    ],
+)
+def test_what_prepares_the_system_is_given_the_file_that_it_reads(
+    tmp_path: Path, run: str, file: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n{INSTALL}\n", FILES
+    )  # fmt: skip
+    assert found.text == (
+        f"FROM debian\nWORKDIR /app\nCOPY {file} ./\n{run}\nCOPY requirements.txt ./\n"
+        f"{INSTALL}\nCOPY . .\n"
+    ), found.words
+
+
+@pytest.mark.parametrize(
+    ("env", "run", "copies"),
+    [
+        ("", "RUN pip install --cert certs/ca.pem -r requirements.txt", "COPY certs/ca.pem certs/"),
+        ("ENV PIP_CONFIG_FILE=/app/conf/pip.conf\n", INSTALL, "COPY conf/pip.conf conf/"),
+        ("ENV SSL_CERT_FILE=/app/certs/ca.pem\n", INSTALL, "COPY certs/ca.pem certs/"),
+        ("", f"RUN PIP_CERT=certs/ca.pem {INSTALL[4:]}", "COPY certs/ca.pem certs/"),
+    ],
+)
+def test_a_file_that_an_option_or_a_variable_names_is_copied_first(
+    tmp_path: Path, env: str, run: str, copies: str
+) -> None:
+    found = mended(tmp_path, f"FROM debian\n{env}WORKDIR /app\nCOPY . .\n{run}\n", FILES)
+    assert found.text == (
+        f"FROM debian\n{env}WORKDIR /app\n{copies}\nCOPY requirements.txt ./\n{run}\nCOPY . .\n"
+    ), found.words
+
+
+def test_the_settings_of_uv_are_copied_first(tmp_path: Path) -> None:
+    files = {**FILES, "pyproject.toml": "[tool.uv]\nno-index = true\n"}
+    run = "RUN uv pip install -r requirements.txt"
+    found = mended(tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", files)
+    assert found.text == (
+        f"FROM debian\nWORKDIR /app\nCOPY pyproject.toml requirements.txt ./\n{run}\nCOPY . .\n"
+    )
+
+
+def test_a_script_finds_files_by_its_own_place(tmp_path: Path) -> None:
+    script = '#!/bin/sh\nset -e\ncd "$(dirname "$0")/.."\npip install -r requirements.txt\n'
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /app\nCOPY . .\nRUN sh scripts/install.sh\n",
+        {**FILES, "scripts/install.sh": script},
+    )
+    assert found.text == (
+        "FROM debian\nWORKDIR /app\nCOPY requirements.txt ./\n"
+        "COPY scripts/install.sh scripts/\nRUN sh scripts/install.sh\nCOPY . .\n"
+    )
+
+
+def test_a_program_of_the_project_on_the_search_path_is_no_program_of_the_base(
+    tmp_path: Path,
+) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nCOPY bin/ /usr/local/bin/\nCOPY requirements.txt .\n" + INSTALL,
+        FILES,
+        "bin/pip",
+    )
+    assert found.text is None
+    assert "line 4 runs tool" in found.words[0]
+
+
+def test_a_file_is_copied_into_a_directory_only_where_one_is(tmp_path: Path) -> None:
+    install = "RUN pip install -r /req/requirements.txt"
+    found = mended(
+        tmp_path, f"FROM debian\nCOPY src /req\nCOPY requirements.txt /req\n{install}\n", FILES
+    )
+    assert found.text == (
+        f"FROM debian\nCOPY requirements.txt /req/\n{install}\n"
+        "COPY src /req\nCOPY requirements.txt /req\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ("COPY . /app\nUSER app\nWORKDIR /app", "line 2 makes /app for root, and line 4 would"),
+        ("COPY --chown=app . /app\nWORKDIR /app", "line 2 makes /app for app, and line 3 would"),
+        ("COPY . /app\nRUN useradd -m -d /app app\nWORKDIR /app", "both touch /app/"),
+        ("COPY --chown=app . /app\nRUN usermod -u 7 app", "both touch the names of users"),
+    ],
+)
+def test_a_directory_and_a_user_keep_their_owner_and_number(
+    tmp_path: Path, steps: str, words: str
+) -> None:
+    found = mended(tmp_path, f"FROM debian\n{steps}\nRUN pip install click\n", FILES)
+    assert found.text is None, found.text
+    assert words in found.words[0]
+
+
+def test_who_copies_for_a_user_is_free_of_what_installs(tmp_path: Path) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nRUN useradd app\nWORKDIR /app\nCOPY --chown=app . .\n" + INSTALL + "\n",
+        FILES,
+    )
+    assert found.text == (
+        "FROM debian\nRUN useradd app\nWORKDIR /app\nCOPY --chown=app requirements.txt ./\n"
+        f"{INSTALL}\nCOPY --chown=app . .\n"
+    )
+
+
+ARGUMENT = Edit.build_arg("SHA")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "V=$(cat VERSION) && {install} && echo $V-$SHA > /v",
+        "cd $(mktemp -d) && {install} && echo $SHA > v",
+        "read V < VERSION && {install} && echo $V-$SHA > /v",
+        "trap 'rm -f /x' EXIT && {install} && echo $SHA > /v",
+        "--mount=type=tmpfs,target=/t echo a > /t/f && {install} && cp /t/f /f && echo $SHA > /v",
+    ],
+)
+def test_a_run_is_not_parted_where_its_second_half_needs_what_the_first_made(
+    tmp_path: Path, run: str
+) -> None:
+    step = "RUN " + run.format(install="pip install click")
+    found = mended(tmp_path, f"FROM debian\nARG SHA=a\n{step}\n", FILES, ARGUMENT)
+    assert found.text is None, found.text
+
+
+def test_the_lists_of_apt_stay_for_an_apt_get_behind_the_cut(tmp_path: Path) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nARG SHA=a\nRUN apt-get update && pip install click "
+        "&& echo $SHA > /v && apt-get install -y gcc && rm -rf /var/lib/apt/lists/*\n",
+        FILES,
+        ARGUMENT,
+    )
+    first, _, rest = (found.text or "").partition("ARG SHA")
+    assert "lists" not in first
+    assert found.text is None or "apt-get install -y gcc" in rest
+
+
+def test_a_step_that_shows_all_variables_uses_them(tmp_path: Path) -> None:
+    found = mended(
+        tmp_path, "FROM debian\nARG SHA=a\nRUN env > /v\nRUN pip install click\n", FILES, ARGUMENT
+    )
+    assert found.text == "FROM debian\nRUN pip install click\nARG SHA=a\nRUN env > /v\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "above", "below"),
+    [
+        ("ARG SHA=a PIP_INDEX_URL=b", "ARG PIP_INDEX_URL=b", "ARG SHA=a"),
+        ("ARG SHA=a\nENV A=$SHA HOME=/h", "ENV HOME=/h", "ARG SHA=a\nENV A=$SHA"),
+    ],
+)
+def test_a_line_that_declares_too_much_becomes_several(
+    tmp_path: Path, lines: str, above: str, below: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\n{lines}\nRUN pip install six\nCOPY src src\n", FILES, ARGUMENT
+    )
+    assert found.text == (f"FROM debian\n{above}\nRUN pip install six\n{below}\nCOPY src src\n"), (
+        found.words
+    )
+    assert "give each variable" in found.words[0]
+
+
+def test_a_line_whose_variables_refer_to_each_other_is_not_parted(tmp_path: Path) -> None:
+    found = mended(
+        tmp_path, "FROM debian\nARG SHA=a\nENV SHA=$SHA PATH=/x:$PATH\nRUN pip install six\n",
+        FILES, ARGUMENT,
+    )  # fmt: skip
+    assert found.text is None
