@@ -46,7 +46,7 @@ class Inspection:
 
     @property
     def is_file(self) -> bool:
-        """Whether the image is an archive or a directory, which no daemon has to hold."""
+        """Whether the image is an archive or an OCI directory: no daemon is needed to read it."""
         from .image import is_file_reference
 
         return is_file_reference(self.reference)
@@ -58,17 +58,20 @@ class Inspection:
 
     @property
     def predicts(self) -> bool:
-        """An image is looked into and never predicted."""
+        """Whether there is no image to look into, because the engine builds nothing."""
         return False if self.is_file else self.engine.info.predicts
 
     @property
     def judge_row(self) -> str:
-        """Which image was looked into."""
+        """The image that was looked into, as the last line of a failure names it."""
         return f"image  {self.reference}"
 
     @cached_property
     def project(self) -> Project:
-        """The project beside the image; without a Dockerfile it has files and no steps."""
+        """The project beside the image. Without a Dockerfile the project has files and no steps.
+
+        Raises ConfigError.
+        """
         if self.has_dockerfile:
             return Project.read(self.spec, self.settings)
         nothing = replace(parse_dockerfile("FROM scratch\n"), path=self.spec.dockerfile)
@@ -76,7 +79,7 @@ class Inspection:
         return Project(self.spec, self.settings, nothing, ignore)
 
     def image(self) -> str:
-        """The reference as it was given."""
+        """The reference as the user gave it."""
         return self.reference
 
     def project_of(self, image: str) -> Project:

@@ -34,22 +34,22 @@ __all__ = [
 ]
 
 Status = Literal["hit", "miss", "unknown", "not-reached"]
-"""What a build said about one step; ``unknown`` is never rounded to ``hit``."""
+"""The report of a build about one step; ``unknown`` is never rounded to ``hit``."""
 
 Outcome = Literal["built", "stopped", "failed", "predicted"]
 """How a build ended; ``stopped`` means that the verdict was in before the image was."""
 
 Role = Literal["base", "environment", "source", "other"]
-"""What a step is for: ``base`` is FROM, ``source`` copies from the build context,
+"""The purpose of a step: ``base`` is FROM, ``source`` copies from the build context,
 ``environment`` installs dependencies from a manifest or by name."""
 
 Roles = Mapping["int | tuple[int, str]", Role]
-"""Roles of steps: by the first line of an instruction; an ONBUILD trigger's by the line and the
-text of what it runs, as many share the line of one FROM."""
+"""Roles of steps, by the first line of the instruction. The key of an ONBUILD trigger is that line
+and the text of the triggered instruction, because several triggers share the line of one FROM."""
 
 FileRole = Literal["input", "needed", "source"]
-"""What a context file is for: ``input`` is read by an environment step, ``needed`` is one
-without which a step at or above an environment step would not work, ``source`` every other."""
+"""The purpose of a context file: an environment step reads an ``input``; without a ``needed`` file
+a step at or above an environment step would not work; every other file is ``source``."""
 
 SkipKind = Literal["does-not-apply", "not-verified"]
 """Why a check is skipped: there is nothing to judge, or the answer cannot be known."""
@@ -71,7 +71,7 @@ EditKind = Literal[
 ]
 
 UNIQUE_KINDS: frozenset[str] = frozenset({"append", "replace", "create"})
-"""Edits whose result carries the run's nonce, so that no earlier build can have made it."""
+"""Edits whose result carries the run's nonce, so that no earlier build can have had the result."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class BuildSpec:
 class Edit:
     """One controlled change to the context, a build argument or the Dockerfile.
 
-    Make one with the constructors below. Paths are POSIX paths relative to
-    the build context. An edit that writes file content also writes a comment
-    that is unique to the run, because a change that was built yesterday is
-    already cached today.
+    Make an edit with one of the constructors below. Paths are POSIX paths
+    relative to the build context. An edit that writes file content also writes
+    a comment that is unique to the run, because a change that was built
+    yesterday is already cached today.
     """
 
     kind: EditKind
@@ -130,12 +130,12 @@ class Edit:
 
     @classmethod
     def delete(cls, path: str) -> Edit:
-        """Delete a file or a directory with all it holds."""
+        """Delete a file, or a directory with all files below it."""
         return cls("delete", path=path)
 
     @classmethod
     def rename(cls, path: str, to: str) -> Edit:
-        """Rename a file or directory to ``to`` (relative to the context as well)."""
+        """Rename a file or directory to ``to``, which is relative to the context too."""
         return cls("rename", path=path, text=to)
 
     @classmethod
@@ -145,12 +145,12 @@ class Edit:
 
     @classmethod
     def touch(cls, path: str) -> Edit:
-        """Change the modification time and nothing else."""
+        """Change the modification time of a file and nothing else."""
         return cls("touch", path=path)
 
     @classmethod
     def build_arg(cls, name: str, value: str | None = None) -> Edit:
-        """Give a build argument another value (default: one unique to the run)."""
+        """Give a build argument another value (default: a value that is unique to the run)."""
         return cls("build-arg", path=name, text=value)
 
     @classmethod
@@ -197,7 +197,7 @@ class Edit:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as people read them, in powers of ten like docker's own."""
+    """A number of bytes as people read it, in powers of ten like docker's own sizes."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
@@ -224,10 +224,11 @@ class Reason:
     """Why a step missed.
 
     ``kind`` is one of ``content``, ``parent``, ``argument``, ``text``,
-    ``base``, ``unexplained``; ``line`` is the line of the root cause
-    (1-based), ``paths`` the context paths that changed. ``argument`` is the
-    name of the build argument that changed, ``changed`` what changed in the
-    first of ``paths``; each is None where it is not known, or not the reason.
+    ``base``, ``unexplained``. ``line`` is the line of the root cause (1-based),
+    ``paths`` are the context paths that changed. ``argument`` is the name of the
+    build argument that changed, and ``changed`` the attribute that changed in
+    the first of ``paths``; both are None where they are not known, or not the
+    reason.
     """
 
     kind: str
@@ -244,10 +245,11 @@ class Step:
 
     ``line`` is 1-based and the first line of the instruction; ``stage`` its
     name, or its 0-based index as text; ``text`` the instruction on one line.
+    ``end_line`` is the last line of the instruction, 0 where it is not known.
     ``seconds`` is the duration of an execution in this build, None for a hit.
     ``note`` says what is odd about the observation, for example an ambiguous
     mapping of the builder's step to the Dockerfile. ``running`` is True while
-    the step executes, so only in what a build's watcher sees.
+    the step executes; only the watcher of a build sees such steps.
     """
 
     line: int
@@ -295,15 +297,15 @@ _TEXT_WIDTH = 36
 """Columns of a row's middle: the instruction, cut where it is longer."""
 
 PREDICTED = "predicted: "
-"""What every verdict begins with that no builder gave."""
+"""How a verdict begins that no builder gave."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of a finding's evidence: a step or a layer, how it fared, and a remark.
 
-    ``place`` is a line number, ``base`` or ``#3`` for a layer without a line;
-    a row without a place is a remark alone, which stands as it is written.
+    ``place`` is a line number, or ``base`` or ``#3`` for a layer without a line.
+    A row without a place is a remark alone, shown as it is written.
     """
 
     note: str = ""
@@ -323,9 +325,9 @@ class Row:
 class Fix:
     """What to change, in words, and as a patch where one was tried.
 
-    ``patch`` is a unified diff (``-p1``) of which the cache model says that
-    the check holds with it; ``proven`` is True if the patched project was
-    built as well.
+    ``patch`` is a unified diff (for ``patch -p1`` or ``git apply``); the cache
+    model says that the check holds for the patched project. ``proven`` is True if
+    the patched project was built, and the check held.
     """
 
     text: str
@@ -395,7 +397,7 @@ class Finding:
 
 
 def as_said(verdict: str, *, predicted: bool) -> str:
-    """A verdict as people read it: one that no builder gave says so first."""
+    """A verdict as people read it: a predicted verdict says so first."""
     return f"{PREDICTED}{verdict}" if predicted else verdict
 
 
@@ -403,9 +405,9 @@ def as_said(verdict: str, *, predicted: bool) -> str:
 class FileGroup:
     """Context files that the same steps take, and whether an edit of one reinstalls.
 
-    ``steps`` are the lines of those steps, ``count`` the number of files,
-    ``examples`` a few of their paths, the representative first.
-    ``reinstalls`` is None where it is not known.
+    ``steps`` are the lines of those steps, ``count`` is the number of files,
+    ``examples`` are a few of their paths, the representative first.
+    ``reinstalls`` is None where nobody knows.
     """
 
     steps: tuple[int, ...]
@@ -417,11 +419,11 @@ class FileGroup:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Which engine judged: its name, its own version, the server's, and why it was chosen.
+    """The engine that judged: its name and version, the server's version, and why it was chosen.
 
-    ``builder`` identifies the daemon and builder instance that hold the build
-    cache: builds with the same ``builder`` are serialised. ``predicts`` is
-    True for an engine that builds nothing.
+    ``builder`` identifies the daemon and the builder instance that hold the build
+    cache: builds with the same ``builder`` run one after the other. ``predicts``
+    is True for an engine that builds nothing.
     """
 
     name: str
@@ -442,7 +444,8 @@ class Build:
     """One build of a spec: the steps of every reachable stage, in Dockerfile order.
 
     ``edits`` is empty for the first build. ``image`` is an image ID, None
-    unless the build ran to its end. ``seconds`` is wall time.
+    unless the build ran to its end. ``seconds`` is wall time. ``warnings`` are
+    remarks about the build for the reports.
     """
 
     edits: tuple[Edit, ...]
@@ -462,4 +465,4 @@ class Build:
 
 
 Watch = Callable[[Sequence[Step]], bool]
-"""Called at every news of a build with all its steps; True stops the build."""
+"""Called with all steps of a build at every news of the builder; True stops the build."""

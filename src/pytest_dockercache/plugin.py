@@ -1,9 +1,10 @@
 """The pytest11 entry: options, ini keys, the marker and thin fixtures; the rest is imported late.
 
-Every process of every pytest run in the environment imports this module, so
-it needs nothing but pytest, and imports the product only when it is active.
-It has few names, because pytest looks at each of them for a fixture (30 µs
-each with pytest 9.2), and no assert statement: PYTEST_DONT_REWRITE.
+Every process of every pytest run in the environment imports this module. The
+module therefore needs nothing but pytest, and imports the product only while
+the plugin is active. The module has few names, because pytest looks at each
+name for a fixture (30 µs each with pytest 9.2), and no assert statement
+(PYTEST_DONT_REWRITE).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def is_active(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and all the rest of the plugin if it is wanted."""
+    """Register the marker, and the rest of the plugin if ``--dockercache`` asks for it."""
     config.addinivalue_line(
         "markers",
         "dockercache(dockerfile=None, context=None, target=None, build_args=None, edit=None, "
@@ -90,8 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def dockercache_engine(pytestconfig: pytest.Config) -> str:
     """The name of the engine that the ``dockercache`` fixture builds with; override it to choose.
 
-    By default what ``--dockercache-engine`` says. ``engine=`` of a test's
-    marker comes first.
+    The default is the value of ``--dockercache-engine``. ``engine=`` of a
+    test's marker wins over this fixture.
     """
     if not is_active(pytestconfig):
         pytest.skip(OFF)
@@ -104,8 +105,8 @@ def dockercache_engine(pytestconfig: pytest.Config) -> str:
 def dockercache_spec(request: pytest.FixtureRequest) -> BuildSpec:
     """What the ``dockercache`` fixture builds; override it to build something else.
 
-    By default the Dockerfile of the test's marker, else the one nearest above
-    the test's file. Paths in the marker are relative to the rootdir.
+    The default is the Dockerfile of the test's marker, else the nearest one
+    above the test's file. Paths in the marker are relative to the rootdir.
     """
     if not is_active(request.config):
         pytest.skip(OFF)
@@ -118,8 +119,9 @@ def dockercache_spec(request: pytest.FixtureRequest) -> BuildSpec:
 def dockercache_edit(request: pytest.FixtureRequest) -> Edit | str | Iterable[Edit | str] | None:
     """The edit between the builds of the ``dockercache`` fixture; override it to make another.
 
-    A path means that a comment line is appended. None, the default without
-    ``edit=`` in the marker, is the source edit that the header names.
+    A path stands for a comment line appended to that file. None, the default
+    without ``edit=`` in the marker, stands for the source edit that the header
+    names. ``edit=`` of a test's marker wins over this fixture.
     """
     if not is_active(request.config):
         pytest.skip(OFF)

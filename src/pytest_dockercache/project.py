@@ -72,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Project:
-    """What can be known of a spec without building it: its Dockerfile, steps and files."""
+    """A spec as far as it is known without a build: its Dockerfile, steps and files."""
 
     spec: BuildSpec
     settings: Settings
@@ -138,7 +138,7 @@ class Project:
 
     @cached_property
     def commands(self) -> tuple[EnvironmentCommand, ...]:
-        """What the reachable environment steps run, in Dockerfile order."""
+        """The installation that each reachable environment step runs, in Dockerfile order."""
         pattern = self.settings.env_step
         found = environment_commands(self.steps, pattern, self.files)
         return tuple(command for command in found if command is not None)
@@ -150,12 +150,12 @@ class Project:
 
     @cached_property
     def unrecognised(self) -> tuple[PlannedStep, ...]:
-        """The reachable RUNs that install something, and that are no environment steps."""
+        """The reachable RUNs that seem to install something and are not recognised."""
         return unrecognised_installs(self.steps, self.settings.env_step, self.files)
 
     @cached_property
     def files(self) -> ContainerFiles:
-        """The texts of the context's files at the places where the steps find them."""
+        """The texts of context files, by the paths under which the steps find them."""
         return ContainerFiles(lambda: self.entries, self.read_text)
 
     @cached_property
@@ -165,7 +165,10 @@ class Project:
 
     @cached_property
     def environment_files(self) -> tuple[EnvironmentFile, ...]:
-        """The context files that environment steps read, or ought to read."""
+        """The context files that environment steps read, and those that the user names.
+
+        Raises ConfigError for a named file, or one that a COPY names, that is not there.
+        """
         return environment_files(
             self.steps,
             self.entries,
@@ -192,7 +195,8 @@ class Project:
     def source(self) -> Choice:
         """The file that the source edit changes, and why this one.
 
-        Raises Unverifiable, and ConfigError for one that is named and cannot be edited.
+        Raises Unverifiable if the project has no file to edit, and ConfigError
+        for a file that the user names and that cannot be edited.
         """
         return self.sources[0]
 
@@ -200,8 +204,9 @@ class Project:
     def sources(self) -> tuple[Choice, ...]:
         """The files that stand for all source files, one for each group; at least one.
 
-        Only the file of ``--dockercache-edit``, where one is named. Raises
-        Unverifiable, and ConfigError for one that is named and cannot be edited.
+        The file of ``--dockercache-edit`` alone, where the user names one. Raises
+        Unverifiable if no source file reaches the image, and ConfigError for a
+        named file that cannot be edited.
         """
         if self.settings.edit is not None:
             found = named_source(
@@ -222,7 +227,7 @@ class Project:
 
     @cached_property
     def survey(self) -> Survey:
-        """What the steps take from the build context, and what it is to the environment."""
+        """The context files in groups, by the steps that take them, and their roles."""
         return Survey(
             self.steps,
             self.snapshot.tree.entries,

@@ -170,9 +170,9 @@ def builder_lock(builder: str) -> Path:
 
 @contextlib.contextmanager
 def in_turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a file lock; who waits for it comes before one that had it and wants it again.
+    """Hold a file lock fairly: a waiting process gets it before the previous holder can again.
 
-    ``waiting`` is called once if it is not free within a second.
+    ``waiting`` is called once if the lock is not free within a second.
     """
     lock, turn = FileLock(path), FileLock(path.with_suffix(".turn"))
     patience = time.monotonic() + 1
@@ -187,8 +187,8 @@ def in_turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[N
             waiting = None
             wanted.acquire()
 
-    # A file lock is looked at twenty times a second: one that is let go for a
-    # moment between two builds would hardly ever be found free.
+    # filelock polls 20 times a second and would miss the short gap between two builds;
+    # waiting processes queue on the ``.turn`` lock instead.
     acquire(turn)
     try:
         acquire(lock)

@@ -54,14 +54,14 @@ __all__ = ["Observe", "Subject"]
 
 
 Observe = Callable[[str, Sequence[Step]], None]
-"""Told what is being built (``first build``, an edit) and the steps as they stand."""
+"""Called with the name of a build (``first build``, an edit) and with the steps as they stand."""
 
 
 @dataclass
 class Subject:
-    """One Dockerfile under judgement: its builds in this run, and what they said.
+    """One Dockerfile under judgement: its builds in this run, and what those builds said.
 
-    ``observe`` hears of every build as it goes on.
+    ``observe`` is called with the news of every running build.
     """
 
     spec: BuildSpec
@@ -73,7 +73,10 @@ class Subject:
 
     @cached_property
     def project(self) -> Project:
-        """What can be known without a build. Raises ConfigError."""
+        """The Dockerfile, its steps and its context, as far as they are known without a build.
+
+        Raises ConfigError.
+        """
         try:
             every_stage = self.engine.builds_every_stage
         except EngineUnavailable:
@@ -82,7 +85,7 @@ class Subject:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that judges; one a process for each name and builder.
+        """The engine that judges; each process has one for each name and builder.
 
         Raises EngineUnavailable, ConfigError.
         """
@@ -105,12 +108,12 @@ class Subject:
 
     @property
     def has_dockerfile(self) -> bool:
-        """There is nothing to build without a Dockerfile."""
+        """A subject always has a Dockerfile: there is nothing else to build."""
         return True
 
     @property
     def base_image(self) -> str | None:
-        """Nobody needs to name the base image: the Dockerfile does."""
+        """None: the Dockerfile names the base image, and the user need not."""
         return None
 
     def first(self) -> Build:
@@ -121,10 +124,14 @@ class Subject:
         return self._obtain((), None)
 
     def after(self, edits: Sequence[Edit], stop: Stop | None = None) -> Build:
-        """The build after some edits, made once the project itself has been built.
+        """The build after some edits; the unedited project is built first.
 
-        A build that was made to its end in this run answers for one that may
-        stop early.
+        ``edits`` are all made before the one build. ``stop`` says when the
+        build may end early; None lets the build run to its end. A complete
+        build of the same edits in this run answers for one that may stop early.
+
+        Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError for
+        an edit that cannot be made.
         """
         self.first()
         context = os.path.abspath(self.spec.context)
@@ -133,7 +140,7 @@ class Subject:
     def image(self) -> str:
         """The reference of the image that content checks look into: the first build's.
 
-        Raises Unverifiable if there is none, and what :meth:`first` raises.
+        Raises Unverifiable if that build left no image, and what :meth:`first` raises.
         """
         found = self.first().image
         if found is None:
@@ -143,7 +150,8 @@ class Subject:
     def project_of(self, image: str) -> Project:
         """The project with the Dockerfile and the build arguments that an image was built from.
 
-        Those of an edited build where one of this run made it; its files are the unedited ones.
+        Where an edited build of this run made the image, the Dockerfile and the
+        arguments are the edited ones; the files are always the unedited ones.
         """
         record = read_json(self._origin(image))
         if record is None or image == self.first().image:
@@ -159,7 +167,7 @@ class Subject:
     def builds(self) -> tuple[Build, ...]:
         """Every build of this spec that the run has made so far, the first build first.
 
-        Of a build that failed or took too long no steps and seconds are known.
+        A build that failed or took too long has neither steps nor seconds.
         """
         found = []
         prefix = self._prefix()
@@ -176,7 +184,7 @@ class Subject:
         return tuple(build for _, build in sorted(found, key=lambda item: item[0]))
 
     def seconds(self, step: Step) -> float | None:
-        """How long the last completed execution of a step took, None if we never saw one."""
+        """The seconds of the last completed execution of a step, None if no execution was seen."""
         if step.status == "miss" and step.seconds is not None:
             return step.seconds
         twins = [item for item in self.project.steps if item.instruction.text == step.text]
@@ -189,8 +197,8 @@ class Subject:
 
     def _obtain(self, edits: tuple[Edit, ...], stop: Stop | None) -> Build:
         edits_key = json.dumps(to_jsonable(edits))
-        # What one build left in the cache must not answer for another: neither a
-        # stopped one for a complete one, nor that of another spec or engine.
+        # The nonce differs for each spec, engine, edit and stop rule, so that no build of
+        # this run hits what another build of this run has cached.
         nonce = digest(self.run.nonce, self._prefix(), edits_key, repr(stop))
         complete = self._record_path(edits_key, None)
         path = self._record_path(edits_key, stop)
@@ -225,12 +233,12 @@ class Subject:
     def _convincing(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> Build:
-        """A build; one with a miss that nothing explains is made again before it is believed.
+        """A build; a build with a miss that nothing explains is made twice before it is believed.
 
-        The record of a step may have been removed, or another's build of the
-        same step may have been in the way: the unedited build makes the record
-        anew. The second edited build has its own nonce, because the first has
-        left its steps in the cache.
+        The cache record of a step may have been removed, or another process may
+        have built the same step at the same time: the unedited build makes the
+        record anew. The second edited build has a nonce of its own, because the
+        steps of the first edited build are in the cache.
         """
         build, surprises = self._build(edits, stop, nonce, title)
         if not surprises:
@@ -244,7 +252,7 @@ class Subject:
     def _build(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> tuple[Build, tuple[Step, ...]]:
-        """One build, and its misses that nothing explains."""
+        """One build, and those of its misses that nothing explains."""
         engine = self.engine
         if engine.info.predicts:
             return self._predicted(edits, stop, nonce, title), ()
@@ -276,7 +284,7 @@ class Subject:
                 labels=((RUN_LABEL, self.run.id),),
                 timeout=self.settings.timeout,
                 roles=roles,
-                meanwhile=_load_what_follows if edits else None,
+                meanwhile=_import_cache_model if edits else None,
             )
             try:
                 build = engine.build(request, self._watch(stop, title))
@@ -307,7 +315,7 @@ class Subject:
     def _predicted(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> Build:
-        """What the model says; nothing is staged and nobody is waited for."""
+        """The build that the model predicts; nothing is staged and no lock is taken."""
         spec = self.project.spec_after(edits, nonce)
         before = self.project.snapshot
         after = before.after(spec, edits, nonce=nonce) if edits else before
@@ -360,7 +368,10 @@ class Subject:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a file lock below the cache directory. Raises ConfigError if it cannot be written."""
+    """Hold a file lock below the cache directory.
+
+    Raises ConfigError if that directory cannot be written.
+    """
     lock = FileLock(path)
     with writing(path):
         make_directory(path.parent)
@@ -373,7 +384,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _copying(root: Path) -> Iterator[None]:
-    """Turn what goes wrong while a context is copied below ``root`` into a ConfigError."""
+    """Turn an OSError while a context is copied below ``root`` into a ConfigError."""
     try:
         yield
     except OSError as problem:
@@ -385,8 +396,8 @@ def _copying(root: Path) -> Iterator[None]:
         raise ConfigError(f"the build context cannot be copied: {place}: {why}") from None
 
 
-def _load_what_follows() -> None:
-    """Import what will be asked why steps missed, and what reads environment files."""
+def _import_cache_model() -> None:
+    """Import the cache model and PyYAML while the builder starts up: ``explain`` needs both."""
     import yaml  # noqa: F401
 
     from .cache import forecast  # noqa: F401

@@ -15,7 +15,14 @@ import bases
 import docker
 from world import Case, write
 
-from pytest_dockercache.cache import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot, predict
+from pytest_dockercache.cache import (
+    BUILDKIT,
+    BUILDKIT_OVER_API,
+    CLASSIC,
+    Dialect,
+    Snapshot,
+    predict,
+)
 from pytest_dockercache.context import apply_argument_edits, stage
 from pytest_dockercache.dockerfile import BaseImage, read_dockerfile
 from pytest_dockercache.engines import BuildRequest, Engine, create_engine
@@ -241,7 +248,7 @@ def bench(name: str = "buildx") -> Iterator[Bench]:
     client = docker.from_env()
     bases.require_bases(client)
     major = int(engine.info.server.split(".")[0])
-    dialects = {"classic": CLASSIC, "buildkit": UPLOADED}
+    dialects = {"classic": CLASSIC, "buildkit": BUILDKIT_OVER_API}
     dialect = replace(dialects.get(engine.info.name, BUILDKIT), engine=major)
     with tempfile.TemporaryDirectory(prefix="dockercache-oracle-") as folder:
         made = Bench(

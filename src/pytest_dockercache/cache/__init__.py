@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from .advice import advice
 from .doubt import can_be_repeated, doubt_repeated_edits
 from .reasons import confirmed, explain, is_rebuilt, stage_ancestors, unexplained_misses
-from .snapshot import BUILDKIT, CLASSIC, UPLOADED, Dialect, Snapshot
+from .snapshot import BUILDKIT, BUILDKIT_OVER_API, CLASSIC, Dialect, Snapshot
 
 if TYPE_CHECKING:
     from .forecast import Forecast, predict
 
 __all__ = [
     "BUILDKIT",
+    "BUILDKIT_OVER_API",
     "CLASSIC",
-    "UPLOADED",
     "Dialect",
     "Forecast",
     "Snapshot",

@@ -176,7 +176,10 @@ def _unequal(old: Sequence[Facet], new: Sequence[Facet]) -> list[tuple[Facet, Fa
 
 
 def _itself(comparison: Comparison, old: Key, new: Key) -> Reason:
-    """A stage that a step reads has become, or is no longer, the very state it stands on."""
+    """``--from=STAGE`` now is (or no longer is) the state that the step stands on.
+
+    BuildKit merges the two inputs where they are the same.
+    """
     pairs = zip(
         comparison.copies_itself(old), comparison.copies_itself(new), new.contents, strict=True
     )

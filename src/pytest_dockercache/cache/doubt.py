@@ -22,8 +22,9 @@ __all__ = ["can_be_repeated", "doubt_repeated_edits"]
 def can_be_repeated(edit: Edit) -> bool:
     """Whether an earlier build may have had the same edit, as far as cache keys can tell.
 
-    What is added to an ignore file is unique, what it keeps out is not; the
-    same holds for a Dockerfile, which only its owner knows by name.
+    The text added to an ignore file is unique, but the files that the ignore
+    file keeps out are not. The same holds for an edit of the Dockerfile: this
+    function does not know the Dockerfile's path, its caller checks that.
     """
     if edit.kind == "build-arg":
         return edit.text is not None

@@ -23,8 +23,8 @@ from ..regexes import regex
 
 __all__ = [
     "BUILDKIT",
+    "BUILDKIT_OVER_API",
     "CLASSIC",
-    "UPLOADED",
     "Dialect",
     "Snapshot",
     "canonical_image",
@@ -54,7 +54,7 @@ class Dialect:
 
 
 BUILDKIT = Dialect()
-UPLOADED = replace(BUILDKIT, incremental=False)
+BUILDKIT_OVER_API = replace(BUILDKIT, incremental=False)
 CLASSIC = Dialect("classic", incremental=False)
 
 _OPEN, _CLOSE = "\ue000", "\ue001"

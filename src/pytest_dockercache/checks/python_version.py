@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ..dockerfile import carried
+from ..dockerfile import paths_in_final_stage
 from ..environments import Pin, environment_name, python_pins, request_files
 from ..environments.installed import environment
 from ..environments.places import named_prefixes
@@ -278,7 +278,9 @@ def _rank(project: Project, lines: Sequence[int]) -> int:
     """How near to the image a file is read: 0 in its stage and those it is built FROM, 1 in
     stages that it takes something of, 2 nowhere in them."""
     stages = {step.line: step.stage.index for step in project.steps}
-    held = [carried(project.steps, stages[line], project.final_stage) for line in lines]
+    held = [
+        paths_in_final_stage(project.steps, stages[line], project.final_stage) for line in lines
+    ]
     return min((0 if ("/", "/") in pairs else 1 if pairs else 2 for pairs in held), default=2)
 
 

@@ -8,8 +8,8 @@ from .plan import BaseImage, plan
 from .reader import parse_dockerfile, read_dockerfile
 from .rewrite import with_base, with_instruction
 from .stages import (
-    carried,
     contributing_stages,
+    paths_in_final_stage,
     reachable_stages,
     resolve_stage,
     resolved_stages,
@@ -31,13 +31,13 @@ __all__ = [
     "SubstitutionError",
     "Transfer",
     "ValuelessSource",
-    "carried",
     "contributing_stages",
     "declared",
     "expand",
     "is_predefined",
     "onbuild_trigger",
     "parse_dockerfile",
+    "paths_in_final_stage",
     "plan",
     "reachable_stages",
     "read_dockerfile",

@@ -15,10 +15,10 @@ from .platforms import platform_arguments
 from .syntax import Dockerfile, Instruction, PlannedStep, Stage
 
 __all__ = [
-    "carried",
     "contributing_stages",
     "escape_of",
     "global_arguments",
+    "paths_in_final_stage",
     "reachable_stages",
     "resolve_stage",
     "resolved_stages",
@@ -332,13 +332,15 @@ def contributing_stages(steps: Sequence[PlannedStep], stages: Iterable[int]) -> 
     return frozenset(reached)
 
 
-def carried(steps: Sequence[PlannedStep], stage: int, final: int) -> tuple[tuple[str, str], ...]:
-    """What the final stage holds of another: pairs of the path there and the path in the final one.
+def paths_in_final_stage(
+    steps: Sequence[PlannedStep], stage: int, final: int
+) -> tuple[tuple[str, str], ...]:
+    """Where files of ``stage`` end up: pairs (path in ``stage``, path in the final stage).
 
-    ``("/", "/")`` where it is that stage or is built FROM it; else what COPY
-    ``--from`` brings, through stages in between as well. The first of a pair
-    is "" where a wildcard leaves it open, the second where a RUN only mounts
-    the other stage and may have taken anything from it.
+    ``("/", "/")`` where ``stage`` is the final stage, or the final stage is
+    built FROM it; else what COPY ``--from`` brings, through stages in between
+    as well. The first path is "" where a wildcard leaves it open, the second
+    where a RUN mounts ``stage`` and may have taken any file from it.
     """
     held: dict[int, tuple[tuple[str, str], ...]] = {stage: (("/", "/"),)}
     for step in steps:

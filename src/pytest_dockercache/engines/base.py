@@ -1,4 +1,4 @@
-"""The one face that every engine has, and what goes in and out of it."""
+"""The interface of every engine, with the values that go in and out."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ __all__ = ["BuildRequest", "Engine", "Execution"]
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One build: what to build, from which staged context, and how it is labelled.
+    """One build: what to build, from which staged context, and with which labels.
 
-    ``spec`` carries the build arguments as they are to be passed (edits
-    applied); ``dockerfile`` is the Dockerfile as it will be built (edits
-    applied); ``labels`` go onto the image; ``timeout`` is in seconds, None
-    for no limit; ``roles`` has the role of each step.
-    ``snapshots`` are the project before and after the edits, for the engine
-    that predicts; ``meanwhile`` is something to do that an engine may call
-    while it waits for its builder to start up.
+    ``spec`` carries the build arguments and ``dockerfile`` the Dockerfile as
+    they are to be built, edits applied. ``labels`` go onto the image.
+    ``timeout`` is in seconds, None for no limit. ``roles`` has the role of each
+    step. ``snapshots`` are the project before and after the edits, for the
+    engine that predicts. ``meanwhile`` is a function that an engine may call
+    while its builder starts up.
     """
 
     spec: BuildSpec
@@ -42,7 +41,10 @@ class BuildRequest:
 
 
 def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Build:
-    """The build that its watcher stopped; ``started`` is of :func:`time.monotonic`."""
+    """The build that its watcher stopped.
+
+    ``started`` is the value of :func:`time.monotonic` at the start of the build.
+    """
     return Build(
         request.edits,
         "stopped",
@@ -55,8 +57,8 @@ def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Bui
 class Execution:
     """The outcome of a command in a container: exit code, standard output, standard error.
 
-    ``timed_out`` is True if it was killed because its time was up; the code
-    is then 137. A command that the image does not hold has code 127.
+    ``timed_out`` is True if the command was killed because its time was up; the
+    exit code is then 137. The code of a command that the image does not hold is 127.
     """
 
     code: int
@@ -66,7 +68,7 @@ class Execution:
 
 
 class Engine(Protocol):
-    """What runs a build and says of every step whether it was a hit or a miss."""
+    """An engine runs builds and says of every step whether it was a hit or a miss."""
 
     @property
     def info(self) -> EngineInfo:
@@ -74,11 +76,11 @@ class Engine(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """The rules of the cache model that its builder follows."""
+        """The rules of the cache model that the engine's builder follows."""
 
     @property
     def builds_every_stage(self) -> bool:
-        """Whether it also builds the stages that the target does not need."""
+        """Whether the builder also builds the stages that the target does not need."""
 
     @property
     def client(self) -> Any:
@@ -87,7 +89,8 @@ class Engine(Protocol):
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Run one build to its end, or until ``watch`` returns True.
 
-        Raises BuildFailed, BuildTimeout, EngineUnavailable.
+        ``watch`` is called with all steps at every news of the builder. Raises
+        BuildFailed, BuildTimeout, EngineUnavailable.
         """
 
     def run(
@@ -99,25 +102,36 @@ class Engine(Protocol):
         timeout: float = 60.0,
         labels: Mapping[str, str] = {},
     ) -> Execution:
-        """Run a command in a container of the image: no network, labelled, removed afterwards."""
+        """Run a command in a container of the image, without network.
+
+        None for ``entrypoint`` leaves the image's own. ``timeout`` is in seconds.
+        The container carries ``labels`` and is removed afterwards. Raises
+        EngineUnavailable.
+        """
 
     def image_config(self, image: str) -> Mapping[str, object]:
-        """The image's inspection record (``Config``, ``RootFS``, ``Id`` …)."""
+        """The image's inspection record (``Config``, ``RootFS``, ``Id`` …).
+
+        Raises DockerCacheError if the daemon has no such image.
+        """
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
-        """Remove containers and images that carry ``label=value``; return what could not go."""
+        """Remove the containers and images that carry ``label=value``.
+
+        Returns the names of those that could not be removed.
+        """
 
     def traces(self) -> tuple[Any, ...]:
-        """What this engine's builds have left in the build cache since this was last asked.
+        """The cache records that this engine's builds have made since the last call.
 
-        JSON values, for :meth:`remove_traces` of this engine, or of one like
-        it in another process. Only of builds with ``edits``: what a build of
-        the project as it is leaves there is what ``docker build`` leaves,
-        except an uploaded context.
+        The values are JSON, for :meth:`remove_traces` of this engine, or of an
+        equal engine in another process. Builds without edits are left out, as
+        their records are what ``docker build`` leaves as well, except for an
+        uploaded context.
         """
 
     def remove_traces(self, traces: Sequence[Any]) -> int:
-        """Remove from the build cache what these say; return how many bytes could not go."""
+        """Remove these records from the build cache; returns how many bytes stayed."""
 
     def close(self) -> None:
         """Close the connections."""

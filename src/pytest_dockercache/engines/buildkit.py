@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from ..cache import UPLOADED
+from ..cache import BUILDKIT_OVER_API
 from ..errors import EngineUnavailable
 from ..model import Build, EngineInfo, Watch
 from .api_build import ApiBuild, RefusedError, held_image, refuse_secrets
@@ -41,7 +41,7 @@ class BuildKit(DaemonSide):
                 fix="use Docker Engine 18.09 or newer, or --dockercache-engine=classic",
             )
         info = EngineInfo("buildkit", daemon.api, daemon.server, why, daemon.identity)
-        super().__init__(lambda: daemon, info, UPLOADED)
+        super().__init__(lambda: daemon, info, BUILDKIT_OVER_API)
         self._ledger = Ledger(daemon.now)
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:

@@ -165,9 +165,10 @@ def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
     try:
         found = connect(timeout)
     except EngineUnavailable as problem:
-        # Not "absent", which would be skipped over: it was there when it was chosen.
+        # ``absent`` stays False: the daemon was there when the engine was chosen, so this is
+        # an error, and no reason to skip.
         raise EngineUnavailable(problem.finding, silent=problem.silent) from None
-    # Podman's service has another ID each time: it tells nothing then.
+    # Podman's service answers with another ID each time, which then says nothing.
     if found.identity != daemon.id and found.ask_id() == found.identity:
         found.close()
         raise EngineUnavailable(

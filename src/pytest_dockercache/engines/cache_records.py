@@ -42,8 +42,8 @@ class CacheRecord:
 
 
 Trace = Mapping[str, Any]
-"""A vertex that one of our builds executed, in JSON: the fields of a :class:`Made`, and and as
-``since`` and ``until`` when its record can have been made."""
+"""A vertex that one of our builds executed, in JSON: the fields of :class:`Made`, plus ``since``
+and ``until``, the time in which its cache record can have been created."""
 
 
 class Ledger:

@@ -78,7 +78,7 @@ def _until_safe(build: _Running, clock: Callable[[], float]) -> None:
     first_seen: dict[tuple[str, bool], float] = {}
     build.follow(clock())
     while build.alive() and (now := clock()) < limit:
-        # One that begins only now has its time from now on.
+        # A command seen for the first time gets START_SECONDS of its own.
         waiting = [
             step.command
             for name, step in build.starting().items()

@@ -232,7 +232,7 @@ _asked: dict[tuple[str | None, ...], DockerQuestion] = {}
 def question() -> DockerQuestion:
     """The question, asked once for each docker command, configuration and endpoint.
 
-    The answer takes as long as importing what it is needed for: ask early.
+    Ask early: the answer takes about as long as the imports that run meanwhile.
     """
     names = ("PATH", "HOME", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST")
     key = tuple(map(os.environ.get, names))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..context.entries import ContextEntry
 from ..context.ignore import IgnoreRules
-from ..dockerfile import PlannedStep, carried, declared, expand
+from ..dockerfile import PlannedStep, declared, expand, paths_in_final_stage
 from ..dockerfile.expansion import with_values
 from ..dockerfile.stages import path_at, path_below
 from ..errors import Unverifiable
@@ -49,8 +49,8 @@ class Reader:
 class Readers:
     """Which commands install from a context file, and which files only limit versions.
 
-    ``by_name`` is what makes the only environment that conda installs packages
-    into by their names, None if there are several or none.
+    ``by_name`` is the one command that installs packages by their names
+    (``conda install NAME…``); None if there are several such commands, or none.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -186,7 +186,7 @@ def places(
     if reader is None:
         return [find_prefix(view, name or None, env)], True
     item = reader.installation
-    pairs = carried(readers.steps, reader.step.stage.index, readers.final_stage)
+    pairs = paths_in_final_stage(readers.steps, reader.step.stage.index, readers.final_stage)
     if not pairs:
         return [], True
     if _is_indirect(item):

@@ -96,9 +96,10 @@ def map_layers_to_lines(
 #                          /bin/sh -c #(nop) WORKDIR sub
 #   kaniko                 the instruction as it is written
 #
-# RUN stands there as it is written, after its build arguments, whose values are another
-# build's. COPY, ADD and WORKDIR are expanded by BuildKit and the classic builder, with
-# variables that only the base image or that build may know: anything may stand for them.
+# A RUN is recorded as written, after ``|N NAME=value`` for each build argument; the values
+# are those of the build that made the image. BuildKit and the classic builder expand COPY, ADD
+# and WORKDIR, with variables that only the base image or that build may know: any text may
+# stand in their place.
 
 _BUILDKIT = " # buildkit"
 _DEFAULT_SHELL = ("/bin/sh", "-c")

@@ -23,9 +23,11 @@ __all__ = ["DockerCache", "find_steps"]
 class DockerCache:
     """A project that was built, edited, and built again.
 
-    Nothing is built before something is asked for. ``edits`` are the changes
-    between the first build and the rebuild; without any, the rebuild is the
-    first build. None is the source edit, which is chosen when it is needed.
+    Nothing is built before a property or a method needs a build. ``edits``
+    are the changes between the first build and the rebuild: an empty sequence
+    makes the rebuild the first build, None stands for the source edit, which
+    is chosen when it is needed. ``stop`` says when the rebuild may end early,
+    ``settings`` what its image is held against.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class DockerCache:
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
-        """What was changed before the rebuild.
+        """The changes between the first build and the rebuild.
 
         Raises Unverifiable if no edit is named and the project has no file to edit.
         """
@@ -52,7 +54,7 @@ class DockerCache:
 
     @property
     def engine(self) -> EngineInfo:
-        """Which engine judges."""
+        """The engine that builds. Raises EngineUnavailable, ConfigError."""
         return self._subject.engine.info
 
     @property
@@ -76,8 +78,9 @@ class DockerCache:
     def image(self) -> Image:
         """The image of the last build that was made to its end.
 
-        That of the first build where no edit is named and the project has no
-        file to edit. Raises Unverifiable if the engine builds no image.
+        The image of the first build where no edit is named and the project has
+        no file to edit. Raises Unverifiable if the engine builds no image, and
+        what building raises.
         """
         if self._subject.predicts:
             raise no_image(self._subject)
@@ -97,8 +100,13 @@ class DockerCache:
     ) -> DockerCache:
         """Build once more, from the project as it is, with these edits.
 
-        ``stop`` ends the build early, as soon as the fate of some steps is
-        known: ``"environment"``, or a line number or part of a step's text.
+        ``stop`` ends the build early, as soon as some steps are known to have
+        hit or missed: the environment steps for ``"environment"``, else the
+        steps that a line number, or a part or regular expression of their text,
+        names. None lets the build run to its end.
+
+        The build starts when its result is asked for. Raises ConfigError
+        without an edit, and for a ``stop`` that names no step.
         """
         if not edits:
             raise ConfigError("rebuild() needs an edit, for example Edit.append('src/main.py')")
@@ -107,11 +115,12 @@ class DockerCache:
     def assert_hit(self, step: str | int | None = None, *, role: str | None = None) -> None:
         """Assert that every named step was reused.
 
-        Name steps by a substring or regular expression of the instruction, a
-        line number, or ``role="environment"``. Raises CacheAssertionError for
-        a miss, ConfigError if no step has that name, DockerCacheError about a
-        step that was not reached, Unverifiable if the builder's report of it
-        is ambiguous.
+        ``step`` names steps by a substring or regular expression of their text,
+        or by a line number; ``role`` by what they are for (``"environment"``,
+        ``"source"``, ``"base"``, ``"other"``). Raises CacheAssertionError for a
+        miss, ConfigError if there is no such step, DockerCacheError for a step
+        that the build did not reach, Unverifiable where the builder's report
+        of a step is ambiguous, and what building raises.
         """
         for found in self._steps(step, role):
             if is_rebuilt(found):
@@ -119,7 +128,11 @@ class DockerCache:
             self._require_known(found)
 
     def assert_miss(self, step: str | int | None = None, *, role: str | None = None) -> None:
-        """Assert that every named step ran again; see :meth:`assert_hit`."""
+        """Assert that every named step ran again.
+
+        ``step`` and ``role`` are as for :meth:`assert_hit`, and so are the
+        errors, with CacheAssertionError for a hit.
+        """
         for found in self._steps(step, role):
             if not is_rebuilt(found):
                 self._require_known(found)
@@ -137,7 +150,7 @@ class DockerCache:
         return Stop("decided", tuple(step.line for step in find_steps(steps, stop)))
 
     def _rewritten(self, edits: Sequence[Edit]) -> tuple[Step, ...]:
-        """The steps of the Dockerfile that some edits write; none if they leave it as it is."""
+        """The steps of the Dockerfile that some edits write; none if no edit writes it."""
         project = self._subject.project
         spec = project.spec_after(edits, "stop")
         dockerfile = project.snapshot.after(spec, edits).dockerfile
@@ -197,7 +210,9 @@ def find_steps(
 ) -> tuple[Step, ...]:
     """The steps that a line number, a part or regular expression of the text, or a role names.
 
-    Raises ConfigError if there is none, or nothing was named.
+    A line number names the instruction that the line belongs to. ``wanted`` and
+    ``role`` together name the steps that fit both. Raises ConfigError if no step
+    fits, or neither is given.
     """
     if wanted is None and role is None:
         raise ConfigError("name a step: a line number, a part of its text, or role=")

@@ -31,7 +31,11 @@ __all__ = ["Image"]
 
 
 class Image:
-    """One built image. ``id`` is its ID in the daemon."""
+    """One built image of the daemon; ``id`` is its ID there.
+
+    What the image holds is read from its layers; only :meth:`run`,
+    :meth:`serves` and :meth:`assert_python` start a container.
+    """
 
     def __init__(self, subject: Subject, image: str, settings: CheckSettings = DEFAULTS) -> None:
         self._subject = subject
@@ -43,27 +47,39 @@ class Image:
 
     @cached_property
     def contents(self) -> Contents:
-        """The layers and their Dockerfile lines. Raises Unverifiable."""
+        """The layers and their Dockerfile lines.
+
+        Raises Unverifiable where no source of the layers can be read.
+        """
         return contents_of(self._subject, self.id, self._settings)
 
     @property
     def layers(self) -> tuple[LayerIndex, ...]:
-        """What each layer holds, the lowest first."""
+        """The index of each layer's files, the lowest layer first. Raises Unverifiable."""
         return self.contents.layers.layers
 
     @property
     def config(self) -> ImageConfig:
-        """The image's configuration: environment, command, entry point, exposed ports."""
+        """The image's configuration: environment, command, entry point, exposed ports.
+
+        Raises Unverifiable.
+        """
         return self.contents.layers.config
 
     def files(self, pattern: str = "*") -> Iterator[Found]:
-        """The files of the final image whose absolute path matches a shell pattern."""
+        """The files of the final image whose absolute path matches a shell pattern.
+
+        ``*`` matches slashes too, as in :mod:`fnmatch`. Raises Unverifiable.
+        """
         for found in self.contents.layers.view.files():
             if fnmatch.fnmatchcase(found.name, pattern):
                 yield found
 
     def find(self, name: str) -> tuple[Found, ...]:
-        """The files of the final image whose file name matches a shell pattern (``*.pyc``)."""
+        """The files of the final image whose file name matches a shell pattern (``*.pyc``).
+
+        Raises Unverifiable.
+        """
         return tuple(
             found
             for found in self.contents.layers.view.files()
@@ -71,22 +87,29 @@ class Image:
         )
 
     def hidden_bytes(self) -> int:
-        """Bytes that the Dockerfile's layers carry although a later one hides them."""
+        """The bytes of files in the Dockerfile's layers that a later layer deletes or replaces.
+
+        Raises Unverifiable where it is not known which layers are the Dockerfile's.
+        """
         findings = hidden(self.contents.layers.view, self.contents.judged)
         return sum(item.bytes for item in findings if item.counted)
 
     def environment(self, name: str | None = None) -> Environment:
-        """The packages of an environment, read from the layers: by name, by prefix, or in use.
+        """The packages of an environment, as the layers record them.
 
-        Raises Unverifiable if there is no such environment, or several.
+        ``name`` is the environment's name (``app``) or its absolute prefix; None
+        stands for the environment in use. Raises Unverifiable if the image has
+        no such environment, or several.
         """
         return environment_packages.installed(self.contents, name)
 
     def assert_environment(self, path: str | Path, name: str | None = None) -> None:
         """Assert that an environment holds what an environment or lock file asks for.
 
-        ``path`` is relative to the build context. Raises CacheAssertionError,
-        and ConfigError for a file that cannot be read.
+        ``path`` is relative to the build context; ``name`` is as for
+        :meth:`environment`, None for the name in the file, else the environment
+        in use. Raises CacheAssertionError where packages differ, Unverifiable
+        where nothing can be verified, ConfigError for a file that cannot be read.
         """
         wanted = read_requirements(
             self._subject.spec.context / path,
@@ -98,7 +121,12 @@ class Image:
         )
 
     def assert_same_environment(self, other: Image, name: str | None = None) -> None:
-        """Assert that two images hold the same packages. Raises CacheAssertionError."""
+        """Assert that an environment holds the same packages as that of another image.
+
+        ``name`` is as for :meth:`environment`, in both images. Raises
+        CacheAssertionError where packages differ, Unverifiable where the records
+        of one cannot be read.
+        """
         environment_packages.judge_same(
             self._subject, self.environment(name), other.environment(name), str(other.id)
         )
@@ -106,11 +134,12 @@ class Image:
     def serves(self, port: int, path: str = "/", *, timeout: float = 30.0) -> tuple[int, bytes]:
         """Start the image as it is and ask it for ``http://…:port/path`` until it answers.
 
-        Returns the status and the body (at most 1 MB). The container is
-        labelled as ours and removed; unlike :meth:`run` it has a network,
-        because the port is published on the loopback interface. ``timeout``
-        is in seconds. Raises CacheAssertionError when nothing answers or the
-        container ends, with the end of its log.
+        ``port`` is the container's; ``timeout`` is in seconds. Returns the HTTP
+        status and the body (at most 1 MiB of it). The container carries the run's
+        label and is removed afterwards. Unlike in :meth:`run` it has a network:
+        the port is published on the loopback interface. Raises
+        CacheAssertionError, with the end of the container's log, when nothing
+        answers in time or the container ends.
         """
         return serving.ask(self._subject, self.id, port, path, timeout)
 
@@ -121,11 +150,13 @@ class Image:
         entrypoint: str | Sequence[str] | None = None,
         timeout: float = 60.0,
     ) -> Execution:
-        """Run a command in a container: no network, labelled as ours, removed afterwards.
+        """Run a command in a container without network, which is removed afterwards.
 
-        A text is split into words as a shell splits it, and run without a
-        shell. ``timeout`` is in seconds. Raises ConfigError for a text with an
-        open quote.
+        A ``command`` or ``entrypoint`` that is a text is split into words as a
+        shell splits it, and runs without a shell. None for ``entrypoint`` leaves
+        the image's own. ``timeout`` is in seconds; a command that takes longer is
+        killed (``Execution.timed_out``). Raises ConfigError for a text with an
+        open quote, and EngineUnavailable.
         """
         labels: Mapping[str, str] = {RUN_LABEL: self._subject.run.id}
         return self._subject.engine.run(
@@ -137,21 +168,32 @@ class Image:
         )
 
     def assert_no_package_caches(self) -> None:
-        """Assert what the check ``no-package-caches`` asserts. Raises CacheAssertionError."""
+        """Assert what the check ``no-package-caches`` asserts.
+
+        Raises CacheAssertionError, Unverifiable.
+        """
         package_caches.judge_contents(self._subject, self.contents)
 
     def assert_no_bytecode(self) -> None:
-        """Assert what the check ``no-bytecode`` asserts. Raises CacheAssertionError."""
+        """Assert what the check ``no-bytecode`` asserts.
+
+        Raises CacheAssertionError, Unverifiable.
+        """
         bytecode.judge_contents(self._subject, self.contents)
 
     def assert_no_hidden_bytes(self) -> None:
-        """Assert what the check ``no-hidden-bytes`` asserts. Raises CacheAssertionError."""
+        """Assert what the check ``no-hidden-bytes`` asserts.
+
+        Raises CacheAssertionError, Unverifiable.
+        """
         hidden_bytes.judge_contents(self._subject, self.contents, self._settings)
 
     def assert_python(self, expected: str) -> None:
         """Assert that ``python --version`` satisfies a match spec such as ``3.10``.
 
-        Raises CacheAssertionError.
+        ``expected`` follows conda's match specs: ``3.10`` is any 3.10.x, and not
+        3.1. Raises CacheAssertionError for another version or none, Unverifiable
+        where it is not known which Python runs.
         """
         python_version.judge_image(self._subject, self.id, expected, "the test")
 

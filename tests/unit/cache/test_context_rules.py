@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comparing import FILES, Project
 
-from pytest_dockercache.cache import BUILDKIT, CLASSIC, UPLOADED, Dialect
+from pytest_dockercache.cache import BUILDKIT, BUILDKIT_OVER_API, CLASSIC, Dialect
 from pytest_dockercache.errors import BuildFailed, ConfigError
 from pytest_dockercache.model import Edit
 
@@ -58,7 +58,7 @@ def test_the_mode_of_a_directory_counts_for_certain_only_in_an_upload(tmp_path: 
         "only the mode of a directory in src changed, which a builder "
         "does not notice while it has the context of the last build"
     )
-    assert Project(tmp_path, text, dialect=UPLOADED).statuses(edit) == {2: MISS, 3: MISS}
+    assert Project(tmp_path, text, dialect=BUILDKIT_OVER_API).statuses(edit) == {2: MISS, 3: MISS}
     assert Project(tmp_path, text, dialect=CLASSIC).statuses(edit) == {2: MISS, 3: MISS}
 
 

@@ -10,8 +10,8 @@ from pytest_dockercache.dockerfile import (
     BaseImage,
     PlannedStep,
     Transfer,
-    carried,
     parse_dockerfile,
+    paths_in_final_stage,
     plan,
     reachable_stages,
     resolve_stage,
@@ -312,4 +312,4 @@ def test_a_working_directory_that_is_the_root_makes_no_vertex(path: str) -> None
 def test_what_the_final_stage_holds_of_another(text: str, expected: list[tuple[str, str]]) -> None:
     dockerfile = parse_dockerfile("# syntax=docker/dockerfile:1-labs\n" + text)
     steps = plan(dockerfile, all_stages=True)
-    assert list(carried(steps, 0, dockerfile.stages[-1].index)) == expected
+    assert list(paths_in_final_stage(steps, 0, dockerfile.stages[-1].index)) == expected
