@@ -38,11 +38,11 @@ from .environments import (
 )
 from .errors import ConfigError, Unverifiable
 from .model import BuildSpec, Edit, Roles
+from .patterns import Pattern
 
 __all__ = [
     "Project",
     "Settings",
-    "compiled",
     "require_declared",
     "roles_by_line",
 ]
@@ -95,7 +95,7 @@ class Project:
                 fix="name an existing directory with --dockercache-context",
             )
         if settings.env_step is not None:
-            compiled(settings.env_step, "--dockercache-env-step")
+            Pattern(settings.env_step, f"--dockercache-env-step={settings.env_step}")
         dockerfile = read_dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
         ignore = IgnoreRules.load(spec.context, spec.dockerfile)
@@ -268,13 +268,6 @@ def _text_of(path: Path) -> str:
         return read_text(path, errors="replace", limit=_LARGEST_TEXT)
     except (OSError, ConfigError):
         return ""
-
-
-def compiled(pattern: str, name: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as problem:
-        raise ConfigError(f"{name} {pattern!r} is not a regular expression: {problem}") from None
 
 
 def roles_by_line(

@@ -33,6 +33,7 @@ ROOMS = (
     "shell",
     "dockerfile",
     "disk",
+    "patterns",
     "limits",
     "cache_home",
     "errors",

@@ -14,6 +14,7 @@ import pytest
 from ..checks.settings import DEFAULTS, CheckSettings
 from ..engines.registry import require_engine
 from ..errors import ConfigError
+from ..patterns import why_invalid
 from ..project import Settings
 
 __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
@@ -247,10 +248,8 @@ def _size(value: _Value | None) -> int | None:
 def _pattern(value: _Value | None) -> str | None:
     if value is None:
         return None
-    try:
-        re.compile(value.text)
-    except re.error as problem:
-        raise value.wrong(f"not a regular expression ({problem})", "escape it") from None
+    if why := why_invalid(value.text):
+        raise value.wrong(f"not a regular expression ({why})", "escape it")
     return value.text
 
 

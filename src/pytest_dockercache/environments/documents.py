@@ -54,6 +54,8 @@ def check_environment_file(path: Path) -> None:
     """
     content = content_of(path)
     if path.suffix.lower() in YAML_SUFFIXES:
+        if not content.strip():
+            raise ConfigError(f"environment file {path}: is empty")
         load_yaml(content, path)
     elif path.suffix.lower() == ".toml" or path.name == "Pipfile":
         load_toml(content, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,20 +128,20 @@ def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | No
     if cleaned.startswith("/") and context is not None:
         cleaned = posixpath.relpath(cleaned, context.absolute().as_posix())
     entry = known.get(cleaned)
+    if entry is not None and entry.kind != "dir":
+        return cleaned
     where = f" {context}" if context is not None else ""
-    if entry is None:
-        ignored = context is not None and (context / cleaned).exists()
-        raise ConfigError(
-            f"--dockercache-environment={path}: "
-            + (
-                "is excluded from the build context by its ignore file; let it in with a '!' line"
-                if ignored
-                else f"no such file in the build context{where}; paths are relative to the context"
-            )
-        )
-    if entry.kind == "dir":
-        raise ConfigError(f"--dockercache-environment={path}: is a directory; name a file")
-    return cleaned
+    if not path.strip():
+        problem = f"names no file; give a path relative to the build context{where}"
+    elif cleaned == "." or (entry is not None and entry.kind == "dir"):
+        problem = "is a directory; name a file"
+    elif cleaned == ".." or cleaned.startswith(("../", "/")):
+        problem = f"is outside of the build context{where}, so that no step can read it"
+    elif context is not None and os.path.lexists(context / cleaned):
+        problem = "is excluded from the build context by its ignore file; let it in with a '!' line"
+    else:
+        problem = f"no such file in the build context{where}; paths are relative to the context"
+    raise ConfigError(f"--dockercache-environment={path}: {problem}")
 
 
 def _origins(view: StepView, manifest: str) -> tuple[str, ...]:

@@ -14,13 +14,12 @@ count, as the costly half of one that is split over two steps.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..dockerfile.syntax import PlannedStep
-from ..errors import ConfigError
 from ..model import Role
+from ..patterns import Pattern
 from ..shell.running import step_commands
 from ..shell.script import Command
 from .above import Above, effect_of, is_tools_only, with_transfers
@@ -121,16 +120,10 @@ def _role(step: PlannedStep, command: EnvironmentCommand | None) -> Role:
     return "other"
 
 
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+def _compiled(pattern: str | None) -> Pattern | None:
     if pattern is None or pattern == "":
         return None
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ConfigError(
-            f"--dockercache-env-step={pattern}: not a regular expression: {error}",
-            fix="escape characters such as ( + * with a backslash",
-        ) from None
+    return Pattern(pattern, f"--dockercache-env-step={pattern}")
 
 
 def _parent(step: PlannedStep) -> int:
@@ -199,7 +192,7 @@ class _Run:
             project = read_project("", self.files.text)
         return "" if project is None else project.name
 
-    def judged(self, pattern: re.Pattern[str] | None, above: Above) -> tuple[_Judged, Above]:
+    def judged(self, pattern: Pattern | None, above: Above) -> tuple[_Judged, Above]:
         """What the RUN is, and what is installed after it."""
         step = self.step
         ran = tuple(step_commands(step, runner_of, self.read))
@@ -272,12 +265,12 @@ def is_named(step: PlannedStep, pattern: str | None) -> bool:
     return step.instruction.keyword == "RUN" and _is_found(step, _compiled(pattern))
 
 
-def _is_found(step: PlannedStep, pattern: re.Pattern[str] | None) -> bool:
+def _is_found(step: PlannedStep, pattern: Pattern | None) -> bool:
     if pattern is None:
         return False
     texts = [step.instruction.text, step.expanded]
     texts += [document.body for document in step.instruction.heredocs]
-    return any(pattern.search(text) for text in texts)
+    return any(pattern.found_in(text) for text in texts)
 
 
 def _joined(

@@ -12,7 +12,7 @@ from ..checks.settings import DEFAULTS, CheckSettings
 from ..dockerfile import plan
 from ..errors import CacheAssertionError, ConfigError, DockerCacheError, Unverifiable
 from ..model import Build, Edit, EngineInfo, Finding, Row, Step, named_step
-from ..project import compiled
+from ..patterns import Pattern
 from ..stopping import Stop
 from ..subject import Subject
 from .image import Image
@@ -226,7 +226,10 @@ def find_steps(
         found = [step for step in found if step.line <= wanted <= max(step.line, step.end_line)]
     elif wanted is not None:
         literal = [step for step in found if wanted in step.text]
-        found = literal or [step for step in found if compiled(wanted, "step").search(step.text)]
+        if not literal:
+            pattern = Pattern(wanted, f"the step {wanted!r}")
+            literal = [step for step in found if pattern.found_in(step.text)]
+        found = literal
     if not found:
         name = f"role={role!r}" if wanted is None else repr(wanted)
         rows = tuple(Row(place=str(step.line), text=step.text) for step in steps)

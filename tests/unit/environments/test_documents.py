@@ -90,3 +90,10 @@ def test_an_inline_table_may_take_several_lines_as_in_toml_1_1() -> None:
     content = b'[[package]]\nname = "six"\nsdist = {\n  url = "https://example.org",\n}\n'
     (package,) = load_toml(content, Path("uv.lock"))["package"]
     assert package["sdist"] == {"url": "https://example.org"}
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_an_empty_environment_file_says_that_it_is_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "environment.yml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"environment file .*environment\.yml: is empty"):
+        check_environment_file(tmp_path / "environment.yml")

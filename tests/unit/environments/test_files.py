@@ -193,3 +193,21 @@ def test_files_that_find_hands_to_the_installer_are_environment_files(make: Make
         "requirements-a.txt": (3,),
         "sub/requirements-b.txt": (3,),
     }
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("/etc/passwd", "/etc/passwd: is outside of the build context"),
+        ("../environment.yml", r"\.\./environment.yml: is outside of the build context"),
+        ("src/../../x", r"src/\.\./\.\./x: is outside"),
+        ("", ": names no file; give a path relative to the build context"),
+        (".", r"\.: is a directory; name a file"),
+    ],
+)
+def test_a_named_file_that_no_step_can_read_is_told_from_an_ignored_one(
+    make: Make, named: str, said: str
+) -> None:
+    example = make(f"FROM a\n{ENVIRONMENT}")
+    with pytest.raises(ConfigError, match=f"^--dockercache-environment={said}"):
+        example.environment(named)

@@ -1,0 +1,103 @@
+"""Regular expressions of the user's: one that backtracks without end is cut off, with its name.
+
+Python's matcher may take time exponential in the length of a text for a
+repetition inside a repetition. It looks for signals while it matches, so a
+timer of the process can end it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import FrameType
+
+from .errors import ConfigError
+
+__all__ = ["Pattern", "why_invalid"]
+
+SECONDS = 2.0
+"""Processor time of one search: a search takes microseconds, or it does not end."""
+
+
+class _OverError(Exception):
+    """The time is over."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A regular expression; ``given`` is how the user gave it, for messages."""
+
+    text: str
+    given: str
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for what is no regular expression."""
+        if why := why_invalid(self.text):
+            raise ConfigError(
+                f"{self.given:.300}: not a regular expression: {why}\n"
+                "  fix    escape characters such as ( + * with a backslash"
+            )
+
+    def found_in(self, text: str) -> bool:
+        """Whether the expression matches somewhere in a text.
+
+        Raises ConfigError if that is not known after two seconds of processor
+        time. In another thread than the main one, and on Windows, nothing ends
+        a search.
+        """
+        found = _searched(self.text, text)
+        if found is None:
+            raise ConfigError(
+                f"{self.given:.300}: the search is not done after {SECONDS:g} s in "
+                f"{' '.join(text.split())!r:.60}\n"
+                "  why    a repetition inside a repetition, as in (a+)+, tries every division\n"
+                "  fix    write it without one, or give a plain part of the instruction's text"
+            )
+        return found
+
+
+def why_invalid(text: str) -> str | None:
+    """What is wrong with a text as a regular expression, None if nothing is."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError) as problem:
+        return str(problem)
+    except RecursionError:
+        return "it is nested too deep"
+    return None
+
+
+@cache
+def _searched(pattern: str, text: str) -> bool | None:
+    """Whether a pattern is found, None if that is not known in time: every check asks again."""
+    try:
+        with _limited():
+            return re.search(pattern, text) is not None
+    except _OverError:
+        return None
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    """Raise _OverError in the block when it has taken its processor time."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def over(number: int, frame: FrameType | None) -> None:
+        raise _OverError
+
+    former = signal.signal(signal.SIGPROF, over)
+    remaining, interval = signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, remaining, interval)
+        # None stands for a handler that was not set from Python: nobody can set it again.
+        signal.signal(signal.SIGPROF, signal.SIG_DFL if former is None else former)
