@@ -12,6 +12,7 @@ __all__ = [
     "MATCH_SPEC",
     "NESTED_SUBSTITUTIONS",
     "PIPELINE",
+    "REQUIREMENT",
     "TEXT_FILE",
 ]
 
@@ -41,3 +42,9 @@ Looking for its brackets takes the square of its length.
 
 PIPELINE = 100
 """Commands of a pipeline that feed its last one: each is remembered with those before it."""
+
+REQUIREMENT = 8_192
+"""Characters of one requirement without its options: the longest are URLs.
+
+Some questions to it take the square of its length.
+"""

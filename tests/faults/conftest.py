@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How often a run is killed: a few times in CI, as often as wanted by hand."""
     group = parser.getgroup("faults")
     group.addoption("--kills", type=int, default=5, help="how many runs are killed (default: 5)")
+    group.addoption("--runs", type=int, default=30, help="how many runs in a row (default: 30)")
     group.addoption("--kill-seed", type=int, default=None, help="repeat the moments of a trial")
 
 

@@ -230,3 +230,16 @@ def _installing(nonce: str) -> list[int]:
         for pid in _processes_of(f"install {nonce}")
         if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/bin/sh\0-c\0cat req")
     ]
+
+
+def require_no_traceback(said: str) -> None:
+    """Whatever goes wrong is said in words."""
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
+
+
+def is_clean(trial: Trial) -> bool:
+    """Whether nothing of any run is left, neither here nor in the daemon."""
+    assert trial.left() == []
+    assert trial.daemon.labelled() == (0, 0)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import signal
 import subprocess
@@ -11,45 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from own_daemon import Trial
+from own_daemon import Trial, is_clean, require_no_traceback
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 ENGINES = ("buildx", "buildkit", "classic")
-
-
-def require_no_traceback(said: str) -> None:
-    """Whatever goes wrong is said in words."""
-    assert "Traceback" not in said
-    assert "INTERNALERROR" not in said
-
-
-def is_clean(trial: Trial) -> bool:
-    """Whether nothing of any run is left, neither here nor in the daemon."""
-    assert trial.left() == []
-    assert trial.daemon.labelled() == (0, 0)
-    return True
-
-
-def test_after_a_kill_at_any_moment_the_next_run_is_right_and_leaves_nothing(
-    trial: Trial, pytestconfig: pytest.Config
-) -> None:
-    seed = pytestconfig.getoption("--kill-seed", None) or random.randrange(10**6)
-    moments = random.Random(seed)
-    for number in range(pytestconfig.getoption("--kills", 5)):
-        after = moments.uniform(0.3, 6.0)
-        about = f"kill {number} of seed {seed}, after {after:.2f} s"
-        trial.renew()
-        with trial.start() as run:
-            try:
-                run.communicate(timeout=after)
-            except subprocess.TimeoutExpired:
-                run.kill()
-                run.communicate()
-        assert trial.clients_end(), f"{about}: a command of the run goes on"
-        code, said = trial.run()
-        assert (code, "2 passed" in said) == (0, True), f"{about}:\n{said}"
-        assert is_clean(trial), about
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -145,6 +110,36 @@ def test_a_daemon_that_freezes_during_a_build_ends_it_at_the_time_limit(
     assert run.returncode == 1, said
     require_no_traceback(said)
     assert took < 90, said
+    code, said = trial.renew(seconds=0).run(f"--dockercache-engine={engine}")
+    assert code == 0, said
+    assert is_clean(trial)
+
+
+HASTY = """\
+import pytest_dockercache.engines.daemon as daemon
+import pytest_dockercache.engines.watching as watching
+
+watching._QUIET_SECONDS, daemon._PING_SECONDS = 2.0, 3.0
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_daemon_that_freezes_during_a_build_is_missed_without_a_time_limit(
+    trial: Trial, engine: str
+) -> None:
+    trial.renew(seconds=20)
+    (trial.project / "conftest.py").write_text(HASTY)
+    with trial.start(f"--dockercache-engine={engine}") as run:
+        trial.until(trial.is_building, run)
+        trial.daemon.freeze()
+        try:
+            said, _ = run.communicate(timeout=120)
+        finally:
+            trial.daemon.thaw()
+    assert run.returncode == 1, said
+    assert "did not answer within 3 s" in said
+    assert "passed" not in said.splitlines()[-1]
+    require_no_traceback(said)
     code, said = trial.renew(seconds=0).run(f"--dockercache-engine={engine}")
     assert code == 0, said
     assert is_clean(trial)

@@ -59,7 +59,9 @@ class BuildKit(DaemonSide):
         try:
             with uninterrupted():
                 running = _Trace(ApiBuild(self._daemon, request, planned, "2"), observation)
-            ended = watched(running, observation, request, watch, started)
+            ended = watched(
+                running, observation, request, watch, started, self._daemon.require_answer
+            )
             if ended is not None:
                 return ended
         except RefusedError as refusal:

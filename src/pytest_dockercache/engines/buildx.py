@@ -250,7 +250,9 @@ class Buildx(DaemonSide):
                 child.tell(observation)
                 if request.meanwhile is not None:
                     request.meanwhile()
-                ended = watched(child, observation, request, watch, started)
+                ended = watched(
+                    child, observation, request, watch, started, self._daemon.require_answer
+                )
                 if ended is not None:
                     return ended
                 code = child.wait()

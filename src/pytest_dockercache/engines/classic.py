@@ -275,7 +275,9 @@ class Classic(DaemonSide):
         build = ApiBuild(self._daemon, request, planned, "1")
         running = _Told(build, transcript)
         try:
-            ended = watched(running, transcript, request, watch, started)
+            ended = watched(
+                running, transcript, request, watch, started, self._daemon.require_answer
+            )
             if ended is not None:
                 return ended
             if running.complaint is not None:

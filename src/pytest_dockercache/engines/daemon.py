@@ -38,6 +38,9 @@ _CALL_SECONDS = 120
 """How long one call may take; those that wait for something (build, wait) say so themselves."""
 
 
+_PING_SECONDS = 30.0
+"""How long the daemon of a running build is waited for: a busy machine is slow to answer too."""
+
 _ALIVE_SECONDS = 10
 """How long a daemon may take to say that it lives."""
 
@@ -216,7 +219,7 @@ def _give_up_once_silent(client: docker.DockerClient, patience: float) -> None:
         try:
             return send(request, **options)
         except requests.exceptions.Timeout:
-            silent = options.get("timeout") == patience
+            silent = options.get("timeout") in (patience, min(_PING_SECONDS, patience))
             raise
 
     api.send = watched  # type: ignore[method-assign]
@@ -285,6 +288,20 @@ class Daemon:
             return bool(answer.ok)
         except (DockerException, requests.RequestException, OSError):
             return False
+
+    def require_answer(self) -> None:
+        """Raise EngineUnavailable if the daemon is there and does not answer.
+
+        One that is gone ends its builds itself.
+        """
+        seconds = min(_PING_SECONDS, self.patience)
+        try:
+            _knock(self.endpoint, seconds)
+            self.client.api.get(f"{self.client.api.base_url}/_ping", timeout=seconds)
+        except (DockerException, requests.RequestException, OSError) as problem:
+            timeouts = (requests.exceptions.Timeout, TimeoutError)
+            if any(isinstance(cause, timeouts) for cause in _causes(problem)):
+                raise _silence(self.endpoint, seconds) from problem
 
     def lives_on(self) -> bool:
         """Whether the daemon still answers after a while.

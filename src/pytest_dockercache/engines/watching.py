@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..model import Build, Step, Watch
@@ -11,6 +11,10 @@ from .base import BuildRequest, stopped
 from .failure import build_timeout
 
 __all__ = ["watched"]
+
+_QUIET_SECONDS = 30.0
+"""How long a build may say nothing before its daemon is asked whether it is still there: an
+installation may be silent for minutes, a daemon that is frozen is so for ever."""
 
 
 class _Running(Protocol):
@@ -28,16 +32,22 @@ class _Observed(Protocol):
 
 
 def watched(
-    running: _Running, observed: _Observed, request: BuildRequest, watch: Watch, started: float
+    running: _Running,
+    observed: _Observed,
+    request: BuildRequest,
+    watch: Watch,
+    started: float,
+    require_answer: Callable[[], None],
 ) -> Build | None:
     """Follow a build; return it if ``watch`` stopped it, None if it has ended by itself.
 
-    ``started`` is of :func:`time.monotonic`. Raises BuildTimeout, and what the
-    running build raises.
+    ``started`` is of :func:`time.monotonic`. ``require_answer`` asks the daemon
+    of a build that has said nothing for a while; it raises EngineUnavailable.
+    Raises BuildTimeout, and what the running build raises.
     """
     deadline = None if request.timeout is None else started + request.timeout
     shown, news = observed.steps(), 0
-    while running.follow(deadline):
+    while running.follow(quiet := _earlier(deadline, time.monotonic() + _QUIET_SECONDS)):
         if observed.news != news:
             news, steps = observed.news, observed.steps()
             if steps != shown:
@@ -46,4 +56,10 @@ def watched(
                     return stopped(request, steps, started)
         if deadline is not None and time.monotonic() >= deadline:
             raise build_timeout(request, observed.steps())
+        if time.monotonic() >= quiet:
+            require_answer()
     return None
+
+
+def _earlier(deadline: float | None, other: float) -> float:
+    return other if deadline is None else min(deadline, other)

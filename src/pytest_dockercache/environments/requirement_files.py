@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import ConfigError, Unverifiable
+from ..limits import REQUIREMENT
 from ..regexes import regex
 from .documents import content_of
 from .installed import normalised
@@ -100,7 +101,7 @@ class _Reading:
 
     def read(self, lines: Iterable[str], directory: Path, source: str, depth: int) -> None:
         for line in _joined(lines):
-            text = self._with_values(re.sub(r"(^|\s+)#.*$", "", line).strip())
+            text = self._with_values(re.sub(r"(^|\s)#.*$", "", line).strip())
             nested = re.match(r"(?:-r[ =]?|--requirements?[ =])\s*(\S.*)", text)
             if nested and "://" not in nested[1]:
                 self._include(nested[1].strip().strip("\"'"), directory, source, depth)
@@ -137,6 +138,10 @@ class _Reading:
 
         digests = set(re.findall(r"\s--hash[= ]\s*(sha256:[0-9a-f]{64})", text))
         text = re.split(r"\s--(?:hash|config-settings?|global-option)\b", text)[0].strip()
+        if len(text) > REQUIREMENT:
+            raise ConfigError(
+                f"{source} has the requirement {text[:60]!r}…, which has {len(text):,} characters"
+            )
         if egg := re.search(r"[#&]egg=([\w.-]+)", text):
             self.unverified.append(text)
             self.pip.append(egg[1])

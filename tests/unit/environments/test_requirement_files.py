@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,25 @@ def test_an_included_name_that_is_no_path_is_refused(tmp_path: Path) -> None:
 def test_an_included_name_that_is_too_long_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unverifiable, match="which is not beside it"):
         wanted(tmp_path, "-r " + "a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" + " " * 60_000 + "b", "which has 60,002 characters"),
+        ("[" * 60_000, "which has 60,000 characters"),
+        ("a ; " + "x" * 60_000, "which has 60,004 characters"),
+    ],
+)
+def test_a_requirement_that_takes_the_square_of_its_length_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError, match=said):
+        wanted(tmp_path, text)
+    assert time.process_time() - began < 3
+
+
+def test_hashes_do_not_make_a_requirement_too_long(tmp_path: Path) -> None:
+    hashes = " ".join(f"--hash=sha256:{number:064x}" for number in range(300))
+    assert wanted(tmp_path, f"six==1.16.0 {hashes}") == (("six==1.16.0",), ())
