@@ -39,8 +39,8 @@ class Pattern:
         """Raise ConfigError for what is no regular expression."""
         if why := why_invalid(self.text):
             raise ConfigError(
-                f"{self.given:.300}: not a regular expression: {why}\n"
-                "  fix    escape characters such as ( + * with a backslash"
+                f"{self.given:.300}: not a regular expression: {why}",
+                fix="escape characters such as ( + * with a backslash",
             )
 
     def found_in(self, text: str) -> bool:
@@ -54,9 +54,9 @@ class Pattern:
         if found is None:
             raise ConfigError(
                 f"{self.given:.300}: the search is not done after {SECONDS:g} s in "
-                f"{' '.join(text.split())!r:.60}\n"
-                "  why    a repetition inside a repetition, as in (a+)+, tries every division\n"
-                "  fix    write it without one, or give a plain part of the instruction's text"
+                f"{' '.join(text.split())!r:.60}",
+                why="a repetition inside a repetition, as in (a+)+, tries every division",
+                fix="write it without one, or give a plain part of the instruction's text",
             )
         return found
 
