@@ -56,16 +56,18 @@ def _manifests(steps: Sequence[PlannedStep]) -> frozenset[str]:
     """Context paths of the manifests that RUNs read where a whole context was copied or mounted."""
     from ..context.selection import rooted
     from ..dockerfile.stages import path_below
-    from ..environments import environment_commands
+    from ..environments.steps import every_installation
 
     found: set[str] = set()
     places: set[str] = set()
-    for step, command in zip(steps, environment_commands(steps), strict=True):
+    for step in steps:
         places |= {
             transfer.destination
             for transfer in step.transfers
             if transfer.origin == "context" and not all(map(rooted, transfer.sources))
         }
-        for manifest in command.manifests if command is not None else ():
-            found |= {path_below(manifest, place) or "" for place in places}
+        # Whether an installation brings dependencies is not known without the context's files.
+        for installation in every_installation(step):
+            for manifest in installation.manifests:
+                found |= {path_below(manifest, place) or "" for place in places}
     return frozenset(path.strip("/") for path in found if path)

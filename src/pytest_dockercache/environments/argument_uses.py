@@ -106,6 +106,8 @@ def arguments_of(
     (ENV, LABEL) is none, nor what follows the last install command of a RUN;
     nor a RUN of another stage that only writes the value into a file of its
     own, which is copied and which nothing at or above the install mentions.
+    An argument that nothing expands may be read by name, or may have been
+    declared so that what follows runs again.
     """
     scopes = _scopes(plan)
     names: dict[str, None] = {}
@@ -114,12 +116,19 @@ def arguments_of(
             names.update(dict.fromkeys(declared_names(step.instruction)))
     from_bases = _of_bases(plan)
     tools = {ground.step.line for ground in grounds if ground.step.line in reading.only_tools}
-    by_name = _read_by_name(plan)
+    by_name = {**_read_by_name(plan), **_made_to_miss(plan, scopes)}
+    silent = names.keys() - _expanded(plan, scopes)
     naming = _naming(plan, scopes)
     judged: dict[str, tuple[int, ...]] = {}
     used: dict[str, ArgumentUse] = {}
     reaching: set[str] = set()
-    uses = {ground.step.line: _uses(ground, scopes, installing, reading) for ground in grounds}
+    uses = {
+        ground.step.line: {
+            **_read_by_downloads(ground, scopes, silent),
+            **_uses(ground, scopes, installing, reading),
+        }
+        for ground in grounds
+    }
     exposed = {ground.step.line: _exposed(ground, scopes) for ground in grounds}
     for name in names:
         if name in from_bases or is_predefined(name):
@@ -209,6 +218,67 @@ def _read_by_name(plan: Sequence[PlannedStep]) -> dict[str, ArgumentUse]:
         for name, default in declared(step.instruction)
         if default is not None and "/" in default and name not in expanded
     }
+
+
+_BREAKING = regex(
+    r"(BUST|BREAK|SKIP|INVALIDATE|RESET|FORCE|NO)_?CACHE\w*|FORCE_RE(BUILD|INSTALL)\w*"
+    r"|CACHE_?(BUST\w*|BREAK\w*|INVALIDAT\w*|DATE|EPOCH|ID|KEY|STAMP|TIMESTAMP|VERSION|REV\w*)"
+)
+"""How people call an argument whose only use is that another value runs what follows again."""
+
+
+def _expanded(plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]) -> set[str]:
+    """The arguments that something other than an ARG or ENV expands, directly or not."""
+    return {
+        name
+        for step in plan
+        if step.instruction.keyword not in ("ARG", "ENV")
+        for name in _carried(_whole(step), scopes[id(step)])
+    }
+
+
+def _made_to_miss(
+    plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]
+) -> dict[str, ArgumentUse]:
+    """The arguments that are declared so that what follows runs again (``ARG CACHEBUST``).
+
+    What follows may be meant to install again; nobody else can tell.
+    """
+    expanded = _expanded(plan, scopes)
+    return {
+        name: ArgumentUse(step.line)
+        for step in plan
+        if step.instruction.keyword == "ARG"
+        for name in declared_names(step.instruction)
+        if _BREAKING.fullmatch(name.upper()) and name not in expanded
+    }
+
+
+_DOWNLOADED = regex(
+    r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:\w+\s+)?(?:\w*sh|python[\d.]*)\b|(?:\$|<)\(\s*(?:curl|wget)\b"
+)
+"""A script that is run as it is downloaded: ``curl … | bash``, ``bash <(curl …)``."""
+
+_CHOOSING = regex(r"(?:\w+_)?(?:VER|VERSION|CHANNEL|TOOLCHAIN)")
+
+
+def _read_by_downloads(
+    ground: Ground, scopes: Mapping[int, _Scope], silent: Collection[str]
+) -> dict[str, ArgumentUse]:
+    """The arguments by which a downloaded script may be told what to install.
+
+    Such an argument is a version by its name, and nothing in the Dockerfile
+    expands it (``silent``): it is there for a program that reads its
+    environment (``NXF_VER`` for Nextflow's script, ``RUSTUP_TOOLCHAIN``).
+    """
+    found: dict[str, ArgumentUse] = {}
+    for step in ground.steps:
+        if step.instruction.keyword == "RUN" and _DOWNLOADED.search(_whole(step)):
+            for variable, names in scopes[id(step)].items():
+                if _CHOOSING.fullmatch(variable):
+                    for name in names.intersection(silent):
+                        found.setdefault(name, ArgumentUse(step.line))
+    return found
 
 
 def _of_bases(plan: Sequence[PlannedStep]) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..cache import Dialect
 from ..cache.prediction import Comparison
+from ..context.selection import takes
 from ..disk import read_bytes
 from ..dockerfile.rewriting import patch_of
 from ..environments.tools import runner_of
@@ -133,10 +134,37 @@ def _asks_git(command: Command) -> bool:
     return command.name == "git" and words[:1] not in (["clone"], ["config"], ["lfs"])
 
 
+def _holding_git(site: Site) -> set[int]:
+    """The positions of the steps that find the repository, or a part of it, or what copied it."""
+    stages: set[int] = set()
+    found: set[int] = set()
+    for position, step in enumerate(site.steps):
+        index = step.stage.index
+        if step.instruction.keyword == "FROM" and step.stage.parent in stages:
+            stages.add(index)
+        taking = [
+            transfer
+            for transfer in step.transfers
+            if takes(transfer, ".git", is_dir=True)
+            or any(_is_below_git(source) for source in transfer.sources)
+            or transfer.origin in stages
+        ]
+        if any(transfer.kind != "bind" for transfer in taking):
+            stages.add(index)
+        if taking or index in stages:
+            found.add(position)
+    return found
+
+
+def _is_below_git(source: str) -> bool:
+    return f"{os.path.normpath(source).lstrip('/')}/".startswith(".git/")
+
+
 def _git_reader(site: Site) -> str | None:
     """A RUN that may ask the repository that was copied: for a version, say."""
+    holding = _holding_git(site)
     for position, step in enumerate(site.steps):
-        if step.instruction.keyword != "RUN":
+        if step.instruction.keyword != "RUN" or position not in holding:
             continue
         visible = site.visible(position)
         effects = effects_of(site, position)
