@@ -45,12 +45,12 @@ def judge_contents(subject: Judged, contents: Contents) -> Verdict:
     files = sum(item.files for item in found)
     size = sum(item.bytes for item in found)
     worst = found[0]
-    places = list(dict.fromkeys(item.path for item in found))
+    places = _outermost([item.path for item in found])
     line = contents.line(worst.layer)
     request = _request(contents.steps, worst, line)
     origin = origin_of(contents.steps, line, worst.path, _may_compile)
     raise broken(
-        f"image holds bytecode: {files} .pyc files, {megabytes(size)}, in {_listed(places)}",
+        f"image holds bytecode: {_counted(files)}, {megabytes(size)}, in {_listed(places)}",
         subject=subject,
         rows=_rows(contents, found),
         why=_why(contents, worst, origin, request),
@@ -75,8 +75,11 @@ def _offer(
     lines = [contents.line(item.layer) for item in found]
     if programs or None in lines:
         return None  # Some of it is the program itself, and find would not know which.
-    waste = [Waste(line or 0, item.path) for line, item in zip(lines, found, strict=True)]
-    return without_pyc(project, list(dict.fromkeys(waste)))
+    places: dict[int, list[str]] = {}
+    for line, item in zip(lines, found, strict=True):
+        places.setdefault(line or 0, []).append(item.path)
+    waste = [Waste(line, path) for line in places for path in _outermost(places[line])]
+    return without_pyc(project, waste)
 
 
 # --- who asked for it -------------------------------------------------------------------------
@@ -140,6 +143,19 @@ def _may_compile(step: PlannedStep) -> bool:
 # --- what is said -----------------------------------------------------------------------------
 
 
+def _outermost(places: Sequence[str]) -> list[str]:
+    """Places without those that lie below another one."""
+    return [
+        place
+        for place in dict.fromkeys(places)
+        if not any(place.startswith(other + "/") for other in places)
+    ]
+
+
+def _counted(files: int) -> str:
+    return "1 .pyc file" if files == 1 else f"{files} .pyc files"
+
+
 def _listed(places: Sequence[str]) -> str:
     if len(places) == 1:
         return places[0]
@@ -151,7 +167,7 @@ def _listed(places: Sequence[str]) -> str:
 def _rows(contents: Contents, found: Sequence[Bytecode]) -> list[Row]:
     rows = []
     for item in found[:_SHOWN]:
-        remark = f"{item.path}: {item.files} .pyc files, {megabytes(item.bytes)}"
+        remark = f"{item.path}: {_counted(item.files)}, {megabytes(item.bytes)}"
         rows.append(contents.row(item.layer, remark))
         if item.examples:
             rows.append(Row(f"{'':>6}e.g. {item.examples[0]}"))

@@ -154,7 +154,8 @@ def _rows(contents: Contents, failing: Sequence[PackageCache]) -> list[Row]:
     for (layer, title, place), items in sums.items():
         files = sum(item.files for item in items)
         size = megabytes(sum(item.bytes for item in items))
-        rows.append(contents.row(layer, f"{place}: {files} files, {size} of {title}"))
+        count = "1 file" if files == 1 else f"{files} files"
+        rows.append(contents.row(layer, f"{place}: {count}, {size} of {title}"))
         if items[0].examples:
             rows.append(Row(f"{'':>6}e.g. {items[0].examples[0]}"))
     return rows

@@ -260,6 +260,9 @@ WHEEL = f"{HASH[:2]}/{HASH[2:4]}/{HASH[4:6]}/{HASH[6:56]}"
         (f"root/.npm/_cacache/content-v2/sha512/0a/1b/{HASH}", "npm", "/root/.npm"),
         (f"y/v6/npm-left-pad-1.3.0-{HASH[:40]}-integrity/node_modules/left-pad/"
          ".yarn-metadata.json", "yarn", "/y"),
+        ("y/berry/metadata/npm/a3cd44/registry.yarnpkg.com/is-number.json", "yarn", "/y/berry"),
+        (f"srv/store/v11/files/74/{HASH}{HASH[:62]}", "pnpm", "/srv/store"),
+        (f"c/registry/src/index.crates.io-{HASH[:16]}/itoa-1.0/.cargo-ok", "cargo", "/c"),
         ("go/pkg/mod/cache/download/github.com/x/y/@v/v1.0.0.zip", "go", "/go/pkg/mod"),
         (f"root/.cache/go-build/0a/{HASH}-a", "go", "/root/.cache/go-build"),
         (f"usr/local/cargo/registry/cache/index.crates.io-{HASH[:16]}/serde-1.0.crate", "cargo",
@@ -310,6 +313,23 @@ def test_a_list_of_urls_beside_archives_of_data_is_no_conda_cache() -> None:
 def test_files_that_are_not_the_caches_are_left_alone_in_its_directory() -> None:
     members = [add(f"tmp/http-v2/{ANSWER}", b"12"), add("tmp/report.txt", b"123456")]
     assert found(members) == {("pip", 0, "/tmp", 1, 2)}
+
+
+def test_the_archives_that_plug_and_play_reads_are_only_reported() -> None:
+    home = "root/.yarn/berry"
+    view = replay(
+        [
+            layer(
+                add(f"{home}/metadata/npm/a3cd44/registry.yarnpkg.com/is-number.json", b"1"),
+                add(f"{home}/cache/is-number-npm-7.0.0-060086935c-10c0.zip", b"1234"),
+            )
+        ]
+    )
+    caches = package_caches(view, {0}, CACHES)
+    assert {(item.kind, item.bytes, item.fails) for item in caches} == {
+        ("yarn", 1, True),
+        ("yarn-archives", 4, False),
+    }
 
 
 def test_the_environments_that_poetry_keeps_beside_its_cache_are_no_cache() -> None:

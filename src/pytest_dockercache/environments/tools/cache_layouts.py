@@ -1,8 +1,8 @@
 """What the package caches of the tools look like that people run in a Dockerfile.
 
 The layouts of pip, uv, poetry, pdm and pipenv were read from caches that these tools
-made; those of conda, libmamba and rattler from their sources; those of npm, yarn, pnpm,
-Go, cargo and apt from their documentation. Another version of a tool may lay its cache
+made, and so were those of npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95; those of conda,
+libmamba and rattler from their sources; those of Go and apt from their documentation. Another version of a tool may lay its cache
 out otherwise: then no proof is found, and the cache is not seen. A proof is a path, and
 no content: files of a project that lie at such a path are taken for a cache.
 """
@@ -228,6 +228,19 @@ _YARN = CacheKind(
     clean="yarn cache clean",
 )
 
+_YARN_BERRY = CacheKind(
+    tool="yarn",
+    proofs=(
+        CacheProof("/metadata/npm/", rf"(?P<place>.*?)/metadata/npm/{_HEX}{{6}}/[^/]+/.+\.json"),
+    ),
+    parts=(
+        CachePart("yarn", "yarn's index cache", "metadata/"),
+        # With Plug'n'Play the program is read from these.
+        CachePart("yarn-archives", "yarn's archives", r"cache/[^/]+\.zip\Z", fails=False),
+    ),
+    avoid="yarn cache clean --all where nodeLinker is node-modules",
+)
+
 _PNPM = CacheKind(
     tool="pnpm",
     proofs=(
@@ -261,6 +274,9 @@ _CARGO = CacheKind(
     tool="cargo",
     proofs=(
         CacheProof(".crate\0", rf"(?P<place>.*?)/registry/cache/[^/]+-{_HEX}{{16}}/[^/]+\.crate"),
+        CacheProof(
+            "/.cargo-ok\0", rf"(?P<place>.*?)/registry/src/[^/]+-{_HEX}{{16}}/[^/]+/\.cargo-ok"
+        ),
     ),
     parts=(
         CachePart("cargo", "cargo's cache", "registry/(?:cache|src|index)/|git/(?:db|checkouts)/"),
@@ -294,6 +310,7 @@ LAYOUTS: tuple[CacheKind, ...] = (
     _PIP,
     _NPM,
     _YARN,
+    _YARN_BERRY,
     _PNPM,
     _GO,
     _CARGO,
