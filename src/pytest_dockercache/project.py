@@ -30,6 +30,7 @@ from .environments import (
     EnvironmentCommand,
     EnvironmentFile,
     Survey,
+    Unrecognised,
     environment_commands,
     environment_files,
     named_source,
@@ -149,7 +150,7 @@ class Project:
         return roles_by_line(self.all_steps, self.settings.env_step, self.files)
 
     @cached_property
-    def unrecognised(self) -> tuple[PlannedStep, ...]:
+    def unrecognised(self) -> tuple[Unrecognised, ...]:
         """The reachable RUNs that seem to install something and are not recognised."""
         return unrecognised_installs(self.steps, self.settings.env_step, self.files)
 

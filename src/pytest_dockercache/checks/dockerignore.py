@@ -188,7 +188,10 @@ def _offer(subject: Subject, guilty: Sequence[Probe]) -> Fix | None:
 def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
     source = project.ignore.source
     if source is None:
-        return f"there is no .dockerignore in {_directory(project)}"
+        beside = project.spec.dockerfile.parent / ".dockerignore"
+        unread = project.spec.dockerfile.parent != project.spec.context and beside.is_file()
+        other = f", and the one beside {project.spec.dockerfile.name} is not read" if unread else ""
+        return f"there is no .dockerignore in {_directory(project)}{other}"
     for probe in guilty:
         line = project.ignore.deciding_line(probe.edit.path or "")
         if line is not None:

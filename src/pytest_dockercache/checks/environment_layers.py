@@ -8,6 +8,7 @@ from contextlib import suppress
 from ..cache import is_rebuilt
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..environments import (
+    Unrecognised,
     belongs_to_manager,
     directories_of,
     grounds_of,
@@ -42,7 +43,9 @@ def _judged(subject: Subject) -> Verdict:
     environment_steps(subject.first().steps)
     trials = trials_of(project)
     if not trials.files:
-        raise DoesNotApply("the image takes no source file of the build context")
+        also = _also_needed(project)
+        needed = f" but what an environment step needs; {also}" if also else ""
+        raise DoesNotApply(f"the image takes no source file of the build context{needed}")
     tried = [one for one in tried_together(subject, trials) if _asks(one, trials)]
     apart = trials.apart(trials.files)
     tried += tried_alone(subject, apart)
@@ -77,28 +80,41 @@ def _asks(tried: Tried, trials: Trials) -> bool:
 
 def _require_recognised(project: Project) -> None:
     """Raise Unverifiable for a RUN below source files that looks like an installation."""
-    for step in _unrecognised_below_source(project):
+    for found in _unrecognised_below_source(project):
+        step, shown = found.step, on_one_line(found.step.instruction.text, 60)
+        if found.lacking:
+            raise Unverifiable(
+                f"line {step.line} ({shown}) may install packages again after a source edit: "
+                f"the project needs {_some(found.lacking)}, and no manifest above names "
+                f"{'it' if len(found.lacking) == 1 else 'them'}; with --no-deps it installs the "
+                "project alone, and --dockercache-env-step=REGEX says that it does not"
+            )
         raise Unverifiable(
-            f"line {step.line} ({on_one_line(step.instruction.text, 60)}) looks like an "
+            f"line {step.line} ({shown}) looks like an "
             "installation that runs again after a source edit, and is not recognised: name it "
             "with --dockercache-env-step=REGEX"
         )
 
 
-def _unrecognised_below_source(project: Project) -> Iterator[PlannedStep]:
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
+
+
+def _unrecognised_below_source(project: Project) -> Iterator[Unrecognised]:
     """The RUNs that look like installations, are not known as such, and stand on source files."""
-    suspects = project.unrecognised
-    for ground in grounds_of(project.steps, {step.line for step in suspects}):
+    suspects = {found.step.line: found for found in project.unrecognised}
+    for ground in grounds_of(project.steps, set(suspects)):
         said = "\n".join(
             step.instruction.text for step in ground.steps if step.instruction.keyword == "RUN"
         )
         belongs = belongs_to_manager(said) or (lambda path: False)
         lines = {step.line for step in ground.steps}
-        if ground.step in suspects and any(
+        if ground.step.line in suspects and any(
             not lines.isdisjoint(group.lines) and not all(map(belongs, group.paths))
             for group in project.survey.source_groups
         ):
-            yield ground.step
+            yield suspects[ground.step.line]
 
 
 def _require_reached(tried: Sequence[Tried], trials: Trials) -> None:

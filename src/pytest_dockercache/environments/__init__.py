@@ -13,6 +13,7 @@ from .pins import Pin, environment_name, python_pins, request_files
 from .source_edit import Choice, named_source
 from .steps import (
     EnvironmentCommand,
+    Unrecognised,
     environment_commands,
     is_named,
     roles_of,
@@ -32,6 +33,7 @@ __all__ = [
     "Installation",
     "Pin",
     "Survey",
+    "Unrecognised",
     "belongs_to_manager",
     "check_environment_file",
     "directories_of",

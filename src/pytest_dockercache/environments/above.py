@@ -10,11 +10,12 @@ from typing import Literal
 
 from ..dockerfile.stages import path_below
 from ..dockerfile.syntax import PlannedStep, Transfer
+from ..regexes import regex
 from .own_project import OwnProject
 from .tools import Installation, is_installed_place
 from .tools.command_lines import is_archive
 
-__all__ = ["Above", "Effect", "effect_of", "is_tools_only", "with_transfers"]
+__all__ = ["Above", "Effect", "effect_of", "is_tools_only", "lacking_of", "with_transfers"]
 
 Effect = Literal["dependencies", "project", "unknown"]
 """What an installation brings that is not there yet: dependencies too, the project alone, or
@@ -27,13 +28,18 @@ class Above:
 
     ``installations`` are those of the environment steps above it, in its stage
     and in those that it is built FROM; ``copied`` says whether another stage's
-    environment was copied from there, None where nobody can tell. In
+    environment was copied from there, None where nobody can tell. ``covered``
+    are the names of all packages that they were told to install, None where a
+    manifest does not say it; ``cloned`` the directories that hold a repository
+    of somebody else's. In
     ``wheelhouses``, container paths, lie dependencies that are ready to
     install; ``builds`` is True where a wheel of a project was made;
     ``fetching`` are the managers of other languages that have installed.
     """
 
     installations: tuple[Installation, ...] = ()
+    covered: frozenset[str] | None = frozenset()
+    cloned: tuple[str, ...] = ()
     copied: bool | None = False
     wheelhouses: tuple[str, ...] = ()
     builds: bool = False
@@ -53,13 +59,42 @@ class Above:
         together = (item for item in self.installations if not item.apart)
         return frozenset(name for item in together for name in item.packages) - _TOOLS - {"python"}
 
-    def after(self, installation: Installation) -> Above:
-        """The same with one installation more."""
+    def after(self, installation: Installation, named: frozenset[str] | None) -> Above:
+        """The same with one installation more, and the packages that its manifests name."""
         if not installation.wheels:
-            return replace(self, installations=(*self.installations, installation))
+            return replace(
+                self,
+                installations=(*self.installations, installation),
+                covered=None if self.covered is None or named is None else self.covered | named,
+            )
         if installation.project and installation.without_dependencies:
             return replace(self, builds=True)
         return replace(self, wheelhouses=(*self.wheelhouses, installation.wheel_dir))
+
+    def lacks(self, needed: frozenset[str]) -> frozenset[str]:
+        """What no manifest of these installations names; nothing where one does not say it.
+
+        A package of conda's may have another name than that of the index
+        (``pytorch``, ``opencv``), so the names need only be alike there.
+        """
+        if self.covered is None or self.copied is not False:
+            return frozenset()
+        missing = needed - self.covered
+        if not any(item.specs for item in self.installations):
+            return missing
+        alike = [_AFFIX.sub("", name) for name in self.covered]
+        return frozenset(
+            name
+            for name in missing
+            if not any(_are_alike(_AFFIX.sub("", name), other) for other in alike)
+        )
+
+
+_AFFIX = regex(r"\A(python-|py)|-(python|py|base|core|binary|headless)\Z")
+
+
+def _are_alike(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}-") or other.startswith(f"{one}-")
 
 
 _TOOL_NAMES = """
@@ -92,13 +127,12 @@ def effect_of(
     installation: Installation,
     above: Above,
     project_at: Callable[[str], OwnProject | None],
-    own_name: Callable[[], str],
+    own: Callable[[], OwnProject | None],
 ) -> Effect:
     """What an installation brings besides what the steps above it have brought.
 
     ``project_at`` gives the project in a directory of the container as the
-    step sees it; ``own_name`` the name of the context's own project, "" if it
-    is not known.
+    step sees it; ``own`` the context's own project, None if it is not known.
     """
     if installation.wheels:
         apart = installation.project and installation.without_dependencies
@@ -106,9 +140,9 @@ def effect_of(
     if installation.implied or installation.with_project:
         return "project" if _is_synced(installation, above) else "dependencies"
     if installation.project:
-        return _effect_of_project(installation, above, project_at)
+        return _effect_of_project(installation, above, project_at, own)
     if installation.packages and not _reads_manifest(installation):
-        return _effect_of_names(installation, above, own_name)
+        return _effect_of_names(installation, above, own)
     return "dependencies"
 
 
@@ -131,7 +165,10 @@ def _same_manifests(one: Installation, other: Installation) -> bool:
 
 
 def _effect_of_project(
-    installation: Installation, above: Above, project_at: Callable[[str], OwnProject | None]
+    installation: Installation,
+    above: Above,
+    project_at: Callable[[str], OwnProject | None],
+    own: Callable[[], OwnProject | None],
 ) -> Effect:
     if installation.without_dependencies:
         return "project"
@@ -140,13 +177,15 @@ def _effect_of_project(
     paths = installation.projects
     if any(above_holds(path, above.wheelhouses) for path in paths):
         return "dependencies"
+    if any(path_below(path, place) is not None for path in paths for place in above.cloned):
+        return "dependencies"
     if above.has_dependencies:
-        return "project"
+        return "unknown" if lacking_of(installation, above, project_at, own) else "project"
     if above.copied is None or not all(path.startswith("/") for path in paths):
         return "unknown"
-    if all(map(is_archive, paths)):
+    projects = _projects(installation, above, project_at, own)
+    if all(map(is_archive, paths)) and None in projects:
         return "unknown"
-    projects = list(map(project_at, paths))
     if all(map(_stands_alone, projects)):
         return "project"
     if not above.names:
@@ -155,8 +194,42 @@ def _effect_of_project(
     for project in projects:
         if project is None or project.dependencies is None:
             return "unknown"
-        needed |= project.dependencies
+        needed |= project.dependencies | project.needs(installation.extras)
     return "project" if needed <= above.names else "dependencies"
+
+
+def _projects(
+    installation: Installation,
+    above: Above,
+    project_at: Callable[[str], OwnProject | None],
+    own: Callable[[], OwnProject | None],
+) -> list[OwnProject | None]:
+    """The projects that an installation names; a wheel that was made above is the context's own."""
+
+    def project(path: str) -> OwnProject | None:
+        if is_archive(path):
+            return own() if above.builds else None
+        return project_at(path)
+
+    return list(map(project, installation.projects))
+
+
+def lacking_of(
+    installation: Installation,
+    above: Above,
+    project_at: Callable[[str], OwnProject | None],
+    own: Callable[[], OwnProject | None],
+) -> frozenset[str]:
+    """What local projects plainly need, and no manifest of the steps above names.
+
+    An index may have brought it all the same, for another package that needs
+    it: nobody here can tell. The arguments are those of :func:`effect_of`.
+    """
+    needed: frozenset[str] = frozenset()
+    for project in _projects(installation, above, project_at, own):
+        if project is not None:
+            needed |= project.needs(installation.extras)
+    return above.lacks(needed - _TOOLS)
 
 
 def _stands_alone(project: OwnProject | None) -> bool:
@@ -176,14 +249,14 @@ def above_holds(path: str, wheelhouses: tuple[str, ...]) -> bool:
 
 
 def _effect_of_names(
-    installation: Installation, above: Above, own_name: Callable[[], str]
+    installation: Installation, above: Above, own_project: Callable[[], OwnProject | None]
 ) -> Effect:
     """A project's own wheel may be installed by the project's name."""
     from_wheels = bool(installation.wheelhouses) or above.builds
     if not from_wheels and not installation.without_dependencies:
         return "dependencies"
-    own = own_name()
-    is_own = bool(own) and set(installation.packages) == {own}
+    own = own_project()
+    is_own = own is not None and set(installation.packages) == {own.name}
     if installation.without_dependencies and (is_own or (above.builds and from_wheels)):
         return "project"
     return "project" if is_own and above.has_dependencies else "dependencies"

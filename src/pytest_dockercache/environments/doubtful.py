@@ -12,7 +12,7 @@ from ..shell.script import Command, Word, joined_path
 from .tools import tool_of
 from .tools.command_lines import module_run
 
-__all__ = ["downloads", "fetches", "looks_like_installation", "starts_installation"]
+__all__ = ["clones", "downloads", "fetches", "looks_like_installation", "starts_installation"]
 
 _ACTION = regex(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 """What a program of any name calls it when it installs (``pre-commit install-hooks``)."""
@@ -262,6 +262,38 @@ def _is_script(run: Command, words: Sequence[str]) -> bool:
 def _runs_a_download(command: Command) -> bool:
     """``curl … | sh``, and ``bash -c "$(curl …)"``."""
     return any(feeder.name in ("curl", "wget", "fetch", "aria2c") for feeder in command.feeding)
+
+
+_FETCHED = ("clone", "checkout", "co")
+
+
+def clones(command: Command) -> tuple[str, ...]:
+    """The directory that ``git clone URL`` puts somebody else's repository into."""
+    words = _without_valued(command)
+    if command.name not in ("git", "hg", "svn") or len(words) < 2 or words[0].text not in _FETCHED:
+        return ()
+    if not re.search(r"://|\A[\w.-]+@[\w.-]+:", words[1].text):
+        return ()
+    named = words[2:] or (Word(re.sub(r"\.git\Z", "", posixpath.basename(words[1].text))),)
+    place = joined_path(command.directory, named[0])
+    return (place.text,) if place.known else ()
+
+
+_GIT_OPTIONS = """
+-b --branch --depth -o --origin -c --config -C --reference --filter -j --jobs --shallow-since
+--template --separate-git-dir -u --upload-pack -r --rev --revision --username --password
+"""
+_GIT_VALUED = frozenset(_GIT_OPTIONS.split())
+
+
+def _without_valued(command: Command) -> tuple[Word, ...]:
+    found: list[Word] = []
+    skipped = False
+    for word in command.words[1:]:
+        if not skipped and not word.text.startswith("-"):
+            found.append(word)
+        skipped = word.text in _GIT_VALUED
+    return tuple(found)
 
 
 def downloads(command: Command) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import configparser
 import posixpath
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError
 from .documents import load_toml, table
@@ -21,12 +22,21 @@ class OwnProject:
     """A project's ``name``, and the names of its ``dependencies``, None where nobody can tell.
 
     Names are as indexes normalise them. ``optional`` says whether it may have
-    dependencies besides, which an extra or a group brings.
+    dependencies besides, which an extra or a group brings; ``extras`` are those
+    that are told by their names. ``certain`` are the dependencies that no marker
+    and no place of its own (a path, a workspace) makes doubtful.
     """
 
     name: str
     dependencies: frozenset[str] | None
     optional: bool = True
+    certain: frozenset[str] = frozenset()
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def needs(self, extras: Iterable[str]) -> frozenset[str]:
+        """What it plainly needs from an index with some of its extras."""
+        brought = [self.extras.get(name, frozenset[str]()) for name in extras]
+        return self.certain.union(*brought) - {self.name}
 
 
 def read_project(directory: str, read: Callable[[str], str | None]) -> OwnProject | None:
@@ -71,7 +81,36 @@ def _of_pyproject(text: str, directory: str) -> OwnProject | None:
         or (isinstance(dynamic, list) and "optional-dependencies" in dynamic)
         or any(poetry.get(key) for key in ("extras", "group", "dev-dependencies"))
     )
-    return OwnProject(package_name(name), needed, optional)
+    return OwnProject(package_name(name), needed, optional, *_certain(project, poetry, document))
+
+
+def _certain(
+    project: Mapping[str, Any], poetry: Mapping[str, Any], document: Mapping[str, Any]
+) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+    """What a project and its extras need from an index whatever the platform is."""
+    local = frozenset(map(package_name, table(document, "tool", "uv", "sources")))
+    if isinstance(project.get("dependencies"), list):
+        extras = table(project, "optional-dependencies")
+        return _unmarked(project["dependencies"]) - local, {
+            package_name(name): _unmarked(listed) - local
+            for name, listed in extras.items()
+            if isinstance(listed, list)
+        }
+    plain = {
+        package_name(name)
+        for name, value in table(poetry, "dependencies").items()
+        if isinstance(value, str) or (isinstance(value, dict) and set(value) <= _UNMARKED)
+    }
+    return frozenset(plain) - {"python"}, {}
+
+
+_UNMARKED = frozenset({"version", "extras", "source", "allow-prereleases"})
+"""Keys of a dependency of Poetry's that leave it neither optional nor bound to a platform."""
+
+
+def _unmarked(listed: Iterable[object]) -> frozenset[str]:
+    texts = [str(item) for item in listed]
+    return frozenset(package_name(text) for text in texts if not {";", "@"} & set(text)) - {""}
 
 
 def _of_setup_cfg(text: str) -> OwnProject | None:

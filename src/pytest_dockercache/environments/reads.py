@@ -166,7 +166,8 @@ class _Reader:
         for word in command.words[1:]:
             if word.text.startswith("-"):
                 _, equals, value = word.text.partition("=")
-                if equals:
+                # No shell expands ``--strip=*``: that is a pattern of the program's own.
+                if equals and not _WILDCARD.search(value):
                     yield from self._word(command, Word(value, word.known), script, depth)
             else:
                 yield from self._word(command, word, script, depth, runs=runs, shell=shell)
@@ -196,9 +197,11 @@ class _Reader:
         exact = self.at.get(place.text)
         if exact is not None:
             return (exact,)
-        if re.search(r"[*?\[]", place.text):
-            matching = (path for there, path in self.at.items() if fnmatchcase(there, place.text))
-            return tuple(matching)
+        if _WILDCARD.search(place.text):
+            inside = command.name in _WALKS
+            return tuple(
+                path for there, path in self.at.items() if _expands(place.text, there, inside)
+            )
         if command.name in _WALKS:
             head = place.text.rstrip("/") + "/"
             return tuple(path for there, path in self.at.items() if there.startswith(head))
@@ -245,6 +248,26 @@ class _Reader:
             for ending in (f"{base}.py", f"{base}/__init__.py"):
                 if ending in known and ending != path:
                     yield from self._run(ending, command, path, depth + 1, shell=False)
+
+
+_WILDCARD = regex(r"[*?\[]")
+
+
+def _expands(pattern: str, place: str, inside: bool) -> bool:
+    """Whether a shell's wildcard stands for a file, or ``inside`` for a directory that holds it.
+
+    ``*`` matches no slash, and no dot at the beginning of a name; ``**`` is
+    taken as bash takes it with ``globstar``.
+    """
+    if "**" in pattern:
+        return fnmatchcase(place, pattern)
+    wanted, there = pattern.split("/"), place.split("/")
+    if len(there) < len(wanted) or (len(there) > len(wanted) and not inside):
+        return False
+    return all(
+        fnmatchcase(name, part) and not (name.startswith(".") and part[:1] in ("*", "?", "["))
+        for name, part in zip(there, wanted, strict=False)
+    )
 
 
 _IMPORT = regex(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.MULTILINE)

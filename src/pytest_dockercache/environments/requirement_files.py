@@ -15,7 +15,7 @@ from ..regexes import regex
 from .documents import content_of
 from .installed import normalised
 
-__all__ = ["RequirementLines", "decoded", "file_text", "requirement_lines"]
+__all__ = ["RequirementLines", "decoded", "file_text", "joined_lines", "requirement_lines"]
 
 _MOST_INCLUSIONS = 200
 _DEEPEST_INCLUSION = 20
@@ -100,7 +100,7 @@ class _Reading:
         self.inclusions = 0
 
     def read(self, lines: Iterable[str], directory: Path, source: str, depth: int) -> None:
-        for line in _joined(lines):
+        for line in joined_lines(lines):
             text = self._with_values(re.sub(r"(^|\s)#.*$", "", line).strip())
             nested = re.match(r"(?:-r[ =]?|--requirements?[ =])\s*(\S.*)", text)
             if nested and "://" not in nested[1]:
@@ -217,7 +217,7 @@ _BRINGS_NOTHING = regex(
 """Option lines that say where from and in which form, and name no requirement."""
 
 
-def _joined(lines: Iterable[str]) -> Iterator[str]:
+def joined_lines(lines: Iterable[str]) -> Iterator[str]:
     """Lines with those joined that a backslash continues; a comment ends what it is joined to."""
     pending: list[str] = []
     for line in lines:

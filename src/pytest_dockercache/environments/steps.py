@@ -22,8 +22,9 @@ from ..model import Role
 from ..patterns import Pattern
 from ..shell.running import step_commands
 from ..shell.script import Command
-from .above import Above, effect_of, is_tools_only, with_transfers
-from .doubtful import downloads, fetches, looks_like_installation, starts_installation
+from .above import Above, effect_of, is_tools_only, lacking_of, with_transfers
+from .coverage import names_in
+from .doubtful import clones, downloads, fetches, looks_like_installation, starts_installation
 from .flow import ContainerFiles
 from .own_project import OwnProject, read_project
 from .tools import Installation, recognised, runner_of
@@ -31,6 +32,7 @@ from .tools.command_lines import module_run
 
 __all__ = [
     "EnvironmentCommand",
+    "Unrecognised",
     "environment_commands",
     "every_installation",
     "is_named",
@@ -87,16 +89,29 @@ def unrecognised_installs(
     steps: Sequence[PlannedStep],
     pattern: str | None = None,
     files: ContainerFiles | None = None,
-) -> tuple[PlannedStep, ...]:
+) -> tuple[Unrecognised, ...]:
     """The RUNs whose words install something, and that are no environment steps.
 
     Nobody here can tell what they bring: another language's manager
     (``npm ci``), a script that cannot be read, ``pip install .`` of a project
-    whose dependencies may be there already. The arguments are those of
+    whose dependencies may be there already, or of one that needs what no
+    manifest above it names. The arguments are those of
     :func:`environment_commands`.
     """
     found = _judged(steps, pattern, files)
-    return tuple(step for step, judged in zip(steps, found, strict=True) if judged.doubtful)
+    return tuple(
+        Unrecognised(step, tuple(sorted(judged.lacking)))
+        for step, judged in zip(steps, found, strict=True)
+        if judged.doubtful
+    )
+
+
+@dataclass(frozen=True)
+class Unrecognised:
+    """A RUN that may install, and the packages that it needs and no manifest above it names."""
+
+    step: PlannedStep
+    lacking: tuple[str, ...] = ()
 
 
 def roles_of(
@@ -136,6 +151,7 @@ class _Judged:
 
     command: EnvironmentCommand | None = None
     doubtful: bool = False
+    lacking: frozenset[str] = frozenset()
 
 
 def _judged(
@@ -185,12 +201,33 @@ class _Run:
     def project_at(self, directory: str) -> OwnProject | None:
         return read_project(directory, self.read)
 
-    def own_name(self) -> str:
-        """The name of the project of the context, or of the directory that the RUN starts in."""
+    def own_project(self) -> OwnProject | None:
+        """The project of the context, or of the directory that the RUN starts in."""
         project = self.project_at(self.step.workdir)
         if project is None and self.files is not None:
             project = read_project("", self.files.text)
-        return "" if project is None else project.name
+        return project
+
+    def named_by(self, found: Installation) -> frozenset[str] | None:
+        """The packages that an installation names; None where its manifests do not say it."""
+        if found.wheels or found.unresolved or found.implied:
+            return None
+        if found.with_project or found.without_project:
+            return None
+        names = frozenset(found.packages)
+        if found.project:
+            projects = list(map(self.project_at, found.projects))
+            for project in projects:
+                if project is None or project.dependencies is None:
+                    return None
+                names |= project.dependencies | project.needs(found.extras)
+            return names
+        for path in found.manifests:
+            more = frozenset[str]() if path in found.constraints else names_in(path, self.read)
+            if more is None:
+                return None
+            names |= more
+        return names
 
     def judged(self, pattern: Pattern | None, above: Above) -> tuple[_Judged, Above]:
         """What the RUN is, and what is installed after it."""
@@ -200,6 +237,7 @@ class _Run:
         installs: list[Installation] = []
         locks: list[Installation] = []
         doubtful = False
+        lacking: frozenset[str] = frozenset()
         for command in ran:
             found = recognised(command, step)
             if found is None:
@@ -212,22 +250,25 @@ class _Run:
                     above,
                     builds=above.builds or _builds_wheel(command),
                     fetching=above.fetching | fetches(command),
+                    cloned=(*above.cloned, *clones(command)),
                 )
             elif found.exports:
                 locks.append(found)
             else:
-                effect = effect_of(found, above, self.project_at, self.own_name)
+                effect = effect_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies":
                     installs.append(found)
-                doubtful = doubtful or effect == "unknown"
+                if effect == "unknown":
+                    doubtful = True
+                    lacking |= lacking_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies" or found.wheels:
-                    above = above.after(found)
+                    above = above.after(found, self.named_by(found))
         if installs:
             return _Judged(_joined(step, installs, locks)), above
         if _is_found(step, pattern):
             tool = next((command.name for command in ran), "")
             return _Judged(EnvironmentCommand(tool, step.line)), above
-        return _Judged(None, doubtful), above
+        return _Judged(None, doubtful, lacking), above
 
 
 _BUILDERS = {

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..regexes import regex
 
-__all__ = ["recipe_of"]
+__all__ = ["recipe_of", "with_included"]
 
 _VARIABLE = regex(r"(?:export\s+|override\s+)?([\w.-]+)\s*(?:[:?+]{0,2}=)\s*(.*)")
 _RULE = regex(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;#]*)(?:;(.*))?")
 _REFERENCE = regex(r"\$\(([\w.-]+)\)|\$\{([\w.-]+)\}|\$\$")
+
+
+_INCLUDE = regex(r"(?m)^(?:-|s)?include[ \t]+([^#\n]+)")
+_DEEPEST = 5
+
+
+def with_included(makefile: str, read: Callable[[str], str | None], depth: int = 0) -> str:
+    """The text of a Makefile with the files that it includes in place of the lines that say so.
+
+    ``read`` gives the text of a file as the Makefile names it, None where it is
+    not known: a line whose files nobody knows stays.
+    """
+
+    def included(line: re.Match[str]) -> str:
+        texts = [text for name in line[1].split() if (text := read(name)) is not None]
+        return "\n".join(with_included(text, read, depth + 1) for text in texts) or line[0]
+
+    return makefile if depth > _DEEPEST else _INCLUDE.sub(included, makefile)
 
 
 def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str] = {}) -> str:

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 
 from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
 from ..regexes import regex
-from .makefile import recipe_of
+from .makefile import recipe_of, with_included
 from .script import Command, Word, commands, joined_path, known_text
 
 __all__ = [
@@ -235,6 +236,9 @@ class _Inside:
         if command.name in ("make", "gmake"):
             command, recipe = self._recipe(command, variables)
             return self._of_text(command, recipe, variables, depth) if recipe else None
+        fed = self._fed(command)
+        if fed is not None:
+            return self._of_text(replace(command, feeding=()), fed, variables, depth)
         started = script_file(command)
         for place in _places(started[0], command.directory, variables) if started else ():
             text = self.read(place)
@@ -244,6 +248,33 @@ class _Inside:
                 parameters = (Word(place), *started[1:])
                 return self._of_text(command, text, variables, depth, parameters)
         return None
+
+    def _read_at(self, directory: str | None, name: str) -> str | None:
+        place = joined_path(directory, Word(name))
+        return self.read(place.text) if place.known else None
+
+    def _fed(self, command: Command) -> str | None:
+        """The script that a shell reads from its standard input; None for any other command.
+
+        That is a file behind ``<``, one that ``cat`` and the like pipe into it,
+        or the words of an ``echo``.
+        """
+        if not _reads_its_input(command):
+            return None
+        if command.stdin is not None and command.stdin.known:
+            return self._read_at(command.directory, command.stdin.text)
+        texts: list[str] = []
+        for feeder in command.feeding:
+            words = [word.text for word in feeder.words[1:] if word.known]
+            if feeder.name in ("echo", "printf"):
+                texts.append(" ".join(word for word in words if not word.startswith("-")))
+            elif feeder.name in ("cat", "sed", "tr", "dos2unix", "envsubst", "awk"):
+                if feeder.stdin is not None and feeder.stdin.known:
+                    words.append(feeder.stdin.text)
+                read = [self._read_at(feeder.directory, word) for word in words]
+                texts += [text for text in read if text is not None]
+        found = "\n".join(texts)
+        return found.replace("\r", "") if found and len(found) <= _LARGEST else None
 
     def _recipe(self, command: Command, variables: Mapping[str, str]) -> tuple[Command, str]:
         """A ``make`` where it works, and the script of its targets; "" if that is not known."""
@@ -260,6 +291,7 @@ class _Inside:
             place = joined_path(command.directory, name)
             text = self.read(place.text) if place.known else None
             if text is not None:
+                text = with_included(text, partial(self._read_at, command.directory))
                 return command, recipe_of(text, targets, {**variables, **values})
         return command, ""
 
@@ -293,6 +325,15 @@ def script_file(command: Command) -> tuple[Word, ...]:
             2 if re.fullmatch(r"[-+][a-zA-Z]*[oO]|--(rc|init-)file", words[position].text) else 1
         )
     return words[position:]
+
+
+def _reads_its_input(command: Command) -> bool:
+    """Whether a command is a shell that is given no script by its name."""
+    if command.name not in SHELLS or not (command.feeding or command.stdin):
+        return False
+    started = script_file(command)
+    told = any(re.fullmatch(r"-[a-zA-Z]*s", word.text) for word in _leading(command.words))
+    return not started or told or started[0].text in ("-", "/dev/stdin", "/dev/fd/0")
 
 
 def _places(word: Word, directory: str | None, variables: Mapping[str, str]) -> Iterator[str]:

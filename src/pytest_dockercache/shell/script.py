@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from ..dockerfile.expansion import Lexer, SubstitutionError
 from ..dockerfile.syntax import Heredoc
@@ -43,6 +44,7 @@ _LEADING = frozenset(
 )
 _DECLARING = frozenset({"export", "declare", "local", "readonly", "typeset"})
 _LONGEST_LOOP = 50
+_LOOPS_AROUND = 4
 
 
 @dataclass(frozen=True)
@@ -362,6 +364,7 @@ class _Walk:
     functions: dict[str, tuple[_Token, ...]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     calling: tuple[str, ...] = ()
+    fed: list[tuple[Command, ...]] = field(default_factory=list)
 
     def whole(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
         """The commands of a whole script; of functions that nobody here calls, at its end."""
@@ -385,9 +388,16 @@ class _Walk:
         words: list[_RawWord] = []
         redirections: list[_Redirection] = []
         pipeline: list[Command] = []
-        for token in (*tokens, _Operator("\n")):
+        ends = _ends_of_loops(tokens)
+        outside = len(self.fed)
+        for position, token in enumerate((*tokens, _Operator("\n"))):
             if isinstance(token, _RawWord):
                 words.append(token)
+                if position in ends:
+                    feeders = (*pipeline, *self.feeders(ends[position]))
+                    self.fed.append(tuple(replace(one, feeding=()) for one in feeders))
+                elif token.bare == "done" and _begins_command(tokens, position):
+                    del self.fed[max(outside, len(self.fed) - 1) :]
                 continue
             if isinstance(token, _Redirection):
                 redirections.append(token)
@@ -403,6 +413,16 @@ class _Walk:
                 self.outer.append((self.directory, dict(self.variables)))
             elif token.text == ")" and self.outer:
                 self.directory, self.variables = self.outer.pop()
+        del self.fed[outside:]
+
+    def feeders(self, redirections: tuple[_Redirection, ...]) -> Iterator[Command]:
+        """What a loop reads by ``done < FILE``, or ``done < <(…)``, as commands that feed it."""
+        for redirection in redirections:
+            if redirection.operator == "<":
+                values, nested = self.expanded(redirection.target)
+                yield from nested
+                if not nested:
+                    yield Command((Word("cat"), *values), self.directory)
 
     def simple(
         self,
@@ -446,7 +466,7 @@ class _Walk:
         pipeline: tuple[Command, ...],
     ) -> Iterator[Command]:
         words: list[Word] = []
-        feeding = list(pipeline)
+        feeding = [*pipeline, *(feeder for fed in self.fed[-_LOOPS_AROUND:] for feeder in fed)]
         assignments: list[tuple[str, str]] = []
         declaring = False
         for word in raw:
@@ -662,6 +682,27 @@ def _function(tokens: tuple[_Token, ...], position: int) -> tuple[str, int, int]
             if not depth:
                 return name, after + 1, end + 1
     return None
+
+
+_LOOPS = frozenset({"while", "until", "for", "select"})
+
+
+def _ends_of_loops(tokens: tuple[_Token, ...]) -> dict[int, tuple[_Redirection, ...]]:
+    """The redirections behind the ``done`` of each loop, by the position of its first word."""
+    found: dict[int, tuple[_Redirection, ...]] = {}
+    opened: list[int] = []
+    for position, token in enumerate(tokens):
+        bare = token.bare if isinstance(token, _RawWord) else None
+        if bare not in _LOOPS and bare != "done":
+            continue
+        if not _begins_command(tokens, position):
+            continue
+        if bare != "done":
+            opened.append(position)
+        elif opened:
+            behind = takewhile(lambda one: isinstance(one, _Redirection), tokens[position + 1 :])
+            found[opened.pop()] = tuple(one for one in behind if isinstance(one, _Redirection))
+    return found
 
 
 def _begins_command(tokens: tuple[_Token, ...], position: int) -> bool:

@@ -31,7 +31,7 @@ def kinds(text: str, files: Mapping[str, str] | None = None) -> str:
     """One letter a RUN: E(nvironment), T(ools only), ?(installs, nobody knows what), - (none)."""
     steps = plan(parse_dockerfile(text), all_stages=True)
     there = None if files is None else container_files(files)
-    doubtful = unrecognised_installs(steps, None, there)
+    doubtful = [one.step for one in unrecognised_installs(steps, None, there)]
     found = ""
     for step, command in zip(steps, environment_commands(steps, None, there), strict=True):
         if step.instruction.keyword == "RUN":
@@ -161,6 +161,117 @@ def test_named_packages_may_be_all_that_a_project_needs() -> None:
     assert runs("conda install -y python=3.10", *project, files={"setup.py": "setup()"}) == "EE"
 
 
+EXTRA = """
+[project]
+name = "demo"
+version = "1"
+dependencies = ["click>=8", "tomli; python_version < '3.11'", "common"]
+[project.optional-dependencies]
+server = ["gunicorn"]
+all = ["demo[server]"]
+[tool.uv.sources]
+common = { path = "common" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("requirements", "install", "kind", "lacking"),
+    [
+        ("click\n", "pip install .", "-", ()),
+        ("click\n", "pip install .[server]", "?", ("gunicorn",)),
+        ("click\n", "pip install -e '.[all,server]'", "?", ("gunicorn",)),
+        ("click\n", "pip install --no-deps .[server]", "-", ()),
+        ("click\ngunicorn==22 \\\n  --hash=sha256:0\n", "pip install .[server]", "-", ()),
+        ("-r more.txt\n", "pip install .[server]", "-", ()),
+        ("-r lost.txt\n", "pip install .[server]", "-", ()),
+        ("-e ./lib\n", "pip install .[server]", "-", ()),
+        ("https://x.org/a.whl\n", "pip install .[server]", "-", ()),
+        ("gunicorn\n", "pip install .", "?", ("click",)),
+        ("gunicorn\n", "python setup.py develop", "?", ("click",)),
+        ("git+https://x.org/a#egg=click\n", "pip install .", "-", ()),
+        ("--index-url https://x.org\n-c more.txt\nclick  # c\n", "pip install .", "-", ()),
+        ("-c more.txt\n", "pip install .", "?", ("click",)),
+    ],
+)
+def test_a_project_that_needs_more_than_the_manifests_name_is_not_known(
+    requirements: str, install: str, kind: str, lacking: tuple[str, ...]
+) -> None:
+    files = {
+        "r.txt": requirements,
+        "more.txt": "click\ngunicorn\n",
+        "pyproject.toml": EXTRA,
+        "setup.py": "setup()",
+        "lib/setup.py": "",
+    }
+    steps = ("COPY . .", "pip install -r r.txt", install)
+    assert runs(*steps, files=files) == f"E{kind}"
+    text = "FROM a\nWORKDIR /w\nCOPY . .\nRUN pip install -r r.txt\nRUN " + install
+    plan_ = plan(parse_dockerfile(text), all_stages=True)
+    found = unrecognised_installs(plan_, None, container_files(files))
+    assert [one.lacking for one in found] == ([lacking] if lacking else [])
+
+
+@pytest.mark.parametrize(
+    ("listed", "kind"),
+    [
+        ("[click]", "-"),
+        ("[{pip: [click]}]", "-"),
+        ("[python-click]", "-"),
+        ("[click-base]", "-"),
+        ("['conda-forge::click=8']", "-"),
+        ("[python, {pip: ['-r lost.txt']}]", "-"),
+        ("[python=3.10, six]", "?"),
+        ("5", "-"),
+    ],
+)
+def test_a_package_of_conda_may_have_another_name_than_that_of_the_index(
+    listed: str, kind: str
+) -> None:
+    files = {"environment.yml": f"dependencies: {listed}\n", "pyproject.toml": EXTRA}
+    steps = ("COPY . .", "conda env update -f environment.yml", "pip install -e .")
+    assert runs(*steps, files=files) == f"E{kind}"
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("git clone https://x.org/r /t/r && cd /t/r && pip install .", "E"),
+        ("git clone -b v1 --depth 1 git@x.org:a/r.git && pip install ./r", "E"),
+        ("git clone https://x.org/r /t/r && pip install .", "-"),
+        ("git clone . /t/r && pip install .", "-"),
+    ],
+)
+def test_a_cloned_project_of_others_is_an_install_of_its_own(command: str, kind: str) -> None:
+    files = {"r.txt": "click\n", "pyproject.toml": EXTRA}
+    assert runs("COPY . .", "pip install -r r.txt", command, files=files) == f"E{kind}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh < install.sh",
+        "cat install.sh | bash -eux",
+        "sed s/x/y/ install.sh | tr -d x | sh -s -- -v",
+        "bash -s r.txt < install.sh",
+        "sh /dev/stdin < install.sh",
+        "echo 'pip install -r r.txt' | sh",
+    ],
+)
+def test_a_script_on_the_standard_input_of_a_shell_is_read(command: str) -> None:
+    script = {"install.sh": "pip install -r r.txt\r\n", "other.sh": "true\n"}
+    assert runs("COPY . .", command, files=script) == "E"
+    assert runs("COPY . .", command.replace("install", "other"), files=script) == "-"
+
+
+def test_what_a_makefile_includes_is_read() -> None:
+    files = {
+        "Makefile": "-include lost.mk\ninclude mk/a.mk  # all\nall: deps\n\ttrue\n",
+        "mk/a.mk": "include mk/a.mk mk/b.mk\n",
+        "mk/b.mk": "deps:\n\tpip install -r r.txt\n",
+    }
+    assert runs("COPY . .", "make all", files=files) == "E"
+
+
 @pytest.mark.parametrize(
     ("first", "second", "kind"),
     [
@@ -176,6 +287,7 @@ def test_named_packages_may_be_all_that_a_project_needs() -> None:
         ("poetry install --no-root --only main", "poetry install", "E"),
         ("poetry install --no-root", "poetry install -E gpu", "E"),
         ("pdm sync --no-self --prod", "pdm sync", "E"),
+        ("pdm install --check --no-self", "pdm install --check", "-"),
         ("pixi install", "pixi run build", "-"),
         ("pixi install", "pixi run -e prod build", "E"),
         ("pixi install -e prod", "pixi shell-hook -e prod", "-"),

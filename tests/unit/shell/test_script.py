@@ -103,6 +103,31 @@ def test_a_command_knows_its_directory_its_input_and_what_feeds_it() -> None:
     assert named["c"].document == "body"
 
 
+@pytest.mark.parametrize(
+    ("script", "feeders"),
+    [
+        ("while read x; do b $x; done < f", ["cat f"]),
+        ("while read x\ndo\n  if a; then b $x; fi\ndone < f", ["cat f"]),
+        ("grep -v '#' f | while read x; do b $x; done", ["grep -v # f"]),
+        ("while read x; do b $x; done < <(sed s f)", ["sed s f"]),
+        ("for i in 1; do while read x; do b $x; done < f; done", ["cat f"]),
+        ("while read x; do a $x; done < f; b", []),
+        ("done < f; b; while", []),
+    ],
+)
+def test_what_a_loop_reads_feeds_the_commands_inside(script: str, feeders: list[str]) -> None:
+    found = next(command for command in commands(script, "/", {}) if command.name == "b")
+    fed = [" ".join(word.text for word in feeder.words) for feeder in found.feeding]
+    assert fed == feeders
+
+
+def test_loops_without_end_are_taken_apart_in_time() -> None:
+    began = time.process_time()
+    found = commands("cat a | while read x; do " * 2_000 + "b" + "; done < f" * 2_000, "/", {})
+    assert "b" in [command.name for command in found]
+    assert time.process_time() - began < 5
+
+
 def test_a_relative_directory_below_an_unknown_one_is_unknown() -> None:
     assert commands("cd x; a", None, {})[0].directory is None
     assert commands("cd; a", "/", {})[0].directory is None

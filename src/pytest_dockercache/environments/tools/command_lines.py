@@ -41,13 +41,14 @@ class Installation:
     by name too, and ``packages`` their names, as indexes normalise them.
     ``project`` is True when it installs nothing but local projects and
     archives: ``projects``, by absolute path, or as written where only the
-    container knows the path. ``with_project`` is True when it installs the
-    dependencies and the project, ``without_project`` when it was told to leave
-    the project out, ``without_dependencies`` when it was told to leave these
-    out; ``exports`` when it installs nothing but writes a list of requirements
-    out of a lock file; ``implied`` when it is what a command does beside its
-    work where the environment is not there yet (``pixi run``); ``apart`` when
-    each package gets an environment of its own (``pipx``).
+    container knows the path; ``extras`` are those that are asked of these.
+    ``with_project`` is True when it installs the dependencies and the
+    project, ``without_project`` when it was told to leave the project out,
+    ``without_dependencies`` when it was told to leave these out; ``exports``
+    when it installs nothing but writes a list of requirements out of a lock
+    file; ``implied`` when it is what a command does beside its work where the
+    environment is not there yet (``pixi run``); ``apart`` when each package
+    gets an environment of its own (``pipx``).
 
     ``selects`` are the options that add to what is installed by default
     (``--extra x``), ``leaves`` those that take away (``--no-dev``).
@@ -82,6 +83,7 @@ class Installation:
     packages: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     without_dependencies: bool = False
+    extras: frozenset[str] = frozenset()
     implied: bool = False
     apart: bool = False
     wheel_dir: str = ""

@@ -20,7 +20,7 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
         command.words[1:],
         "-p --project -L --lockfile -G --group --with --without --venv -f --format -o --output",
     )
-    if not given.words or given.has("--help", "-h", "--dry-run", "--check"):
+    if not given.words or given.has("--help", "-h", "--dry-run"):
         return None
     action = given.words[0].text
     directory = moved(command.directory, given, "-p", "--project")

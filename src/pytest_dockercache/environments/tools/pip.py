@@ -101,6 +101,7 @@ def install(
         target=target(given, environment),
         packages=tuple(package_name(word.text) for word in named),
         projects=projects,
+        extras=frozenset(name for word in packages if is_local(word) for name in _extras(word)),
         without_dependencies=given.has("--no-deps", "--no-dependencies")
         or is_true(environment.get("PIP_NO_DEPS", "")),
         selection=Selection() if tool == "pip" else pip_selection(given, environment, sync=False),
@@ -121,6 +122,12 @@ def project_files(projects: Iterable[str]) -> Iterator[Word]:
 
 def _without_extras(word: Word) -> Word:
     return replace(word, text=re.sub(r"\[[^\]/]*\]\Z", "", word.text))
+
+
+def _extras(word: Word) -> Iterator[str]:
+    found = re.search(r"\[([^\]/]*)\]\Z", word.text)
+    for name in found[1].split(",") if found else ():
+        yield package_name(name)
 
 
 def _setup(command: Command, step: PlannedStep) -> Installation | None:
