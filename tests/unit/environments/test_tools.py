@@ -134,7 +134,7 @@ def test_an_edit_of_its_manifest_rebuilds_and_one_of_the_source_does_not(
 def test_what_installs_and_is_not_taken_apart_is_asked_about(tmp_path: Path) -> None:
     text = "FROM base\nRUN frobpack fetch\nRUN frobpack graft tree\nRUN frobpack show\n"
     project = project_of(tmp_path, text, "frob.spec")
-    assert [step.line for step in project.unrecognised] == [3]
+    assert [found.step.line for found in project.unrecognised] == [3]
 
 
 def test_an_edit_of_its_manifest_is_a_comment_of_its_own_kind() -> None:
