@@ -7,6 +7,7 @@ step hits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from ..context.edits import apply_argument_edits
 from ..dockerfile import declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..model import Edit
+from ..regexes import regex
 from .effects import effects_of
 from .mounting import narrowed
 from .ordering import Obstacle, Order, described, sunk, unlocated
@@ -100,10 +102,25 @@ def _defaults(snapshot: Snapshot) -> dict[str, str]:
     return defaults
 
 
+_ON_PURPOSE = regex(
+    r"CACHE_?(BUST|BREAK|DATE|KILL|INVALID|KEY)|BUST_?CACHE|NO_?CACHE|FORCE_?(RE)?BUILD"
+    r"|FORCE_?(RE)?INSTALL|FORCE_?UPDATE",
+    re.IGNORECASE,
+)
+"""Names of arguments that people change in order to run steps again."""
+
+
 def reordered(
     site: Site, edits: Sequence[Edit], dialect: Dialect, lines: Collection[int] | None = None
 ) -> Rewriting:
-    """A Dockerfile in which these edits leave the environment steps (at ``lines``) hits."""
+    """A Dockerfile in which these edits leave the environment steps (at ``lines``) hits.
+
+    There is none for an argument by whose name somebody installs again on purpose.
+    """
+    for edit in edits:
+        if edit.kind == "build-arg" and _ON_PURPOSE.search(edit.path or ""):
+            words = f"build argument {edit.path} seems to be there to install again on purpose"
+            return Rewriting(None, (f"{words}: move it yourself if it is not",))
     origins = {step.line: step.line for step in site.steps}
     wanted = None if lines is None else frozenset(lines)
     trial = _Trial(site, tuple(edits), dialect, origins, wanted=wanted)
@@ -276,6 +293,13 @@ def _guilty(trial: _Trial, draft: Site, missed: _Missed, installs: int) -> set[i
     return set([p for p in above if draft.steps[p].line == missed.root][-1:])
 
 
+def _installs_project(site: Site, position: int) -> bool:
+    command = site.commands[position]
+    return command is not None and any(
+        item.project or item.with_project for item in command.installations
+    )
+
+
 def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:
     """Why no order helps, as a sentence: what has to be separated from what; "" if unknown."""
 
@@ -296,6 +320,15 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
         return (
             f"{origin} installs a part of the project itself ({words}): "
             "install it apart from the dependencies"
+        )
+    if (
+        found.kind == "reads"
+        and found.needs is not None
+        and _installs_project(site, obstacle.stays)
+    ):
+        return (
+            f"{stays} installs the project itself together with all that it depends on: list its "
+            "dependencies in a file, and install that in a step above the source"
         )
     if found.kind == "unknown":
         return f"{found.what}: separate it from {moves}"

@@ -356,3 +356,32 @@ def test_a_command_that_was_to_go_along_and_cannot_stays_and_is_given_its_file(
         "RUN cp conf/pip.conf /etc/pip.conf\nCOPY requirements.txt ./\n"
         "RUN pip install -r requirements.txt\nCOPY . .\n"
     )
+
+
+@pytest.mark.parametrize("name", ["CACHE_DATE", "CACHEBUST", "cache_bust", "FORCE_REBUILD"])
+def test_an_argument_that_is_there_to_install_again_is_left_where_it_is(
+    tmp_path: Path, name: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nARG {name}\nRUN pip install six\n", PIP, Edit.build_arg(name)
+    )
+    assert found.text is None
+    assert found.words == (
+        f"build argument {name} seems to be there to install again on purpose: move it yourself "
+        "if it is not",
+    )
+
+
+def test_a_project_that_is_installed_with_all_its_dependencies_has_none_of_them_apart(
+    tmp_path: Path,
+) -> None:
+    found = mended(
+        tmp_path,
+        "FROM debian\nWORKDIR /app\nCOPY . .\nRUN pip install .\n",
+        {"pyproject.toml": "[project]\nname='a'\ndependencies=['six']\n", "src/main.py": "1\n"},
+    )
+    assert found.text is None
+    assert found.words == (
+        "line 4 installs the project itself together with all that it depends on: list its "
+        "dependencies in a file, and install that in a step above the source",
+    )
