@@ -23,6 +23,7 @@ from ..errors import CacheAssertionError, DockerCacheError
 from ..model import Build, BuildSpec, Step, megabytes
 from ..project import Settings
 from ..regexes import regex
+from ..report.files import write_text
 from ..report.findings import Ending, FixReport, ImageReport, TriedFix
 from ..report.terminal import duration
 from ..runs import Run
@@ -252,8 +253,8 @@ def prove_session(
     """Prove the fixes of every Dockerfile, and write the proven ones to ``path``.
 
     ``specs`` maps the node of an image report to what it was built from.
-    Returns the images with the proven fixes marked. Raises what building
-    raises, and OSError.
+    Returns the images with the proven fixes marked. A Dockerfile whose proof
+    fails has none. Raises DockerCacheError where nothing can be built, and OSError.
     """
     settings = session.options.settings
     root = settings.root or Path.cwd()
@@ -270,7 +271,13 @@ def prove_session(
             raise DockerCacheError("nothing is proven by an engine that only predicts")
         place = session.run.directory / "proof" / str(number)
         proving = Proving(spec, settings, root, place, partial(_judged, session))
-        proof = prove(proving, endings)
+        try:
+            proof = prove(proving, endings)
+        except (DockerCacheError, OSError) as problem:
+            # What is proven of another Dockerfile is worth as much.
+            said = problem.verdict if isinstance(problem, DockerCacheError) else str(problem)
+            refused = dict.fromkeys(_offered(endings, {}), f"it could not be tried: {said}")
+            proof = Proof(refused=refused)
         clashing = [
             name
             for name, (_, text) in proof.changes.items()
@@ -289,8 +296,7 @@ def prove_session(
         ]
     if not changes:
         return FixReport(None, tuple(tried)), tuple(marked)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(patch_of(changes).encode("utf-8", "surrogateescape"))
+    write_text(path, patch_of(changes))
     return FixReport(session.shown(path), tuple(tried)), tuple(marked)
 
 

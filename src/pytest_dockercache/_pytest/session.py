@@ -25,7 +25,7 @@ from .items import CheckItem, DockerfileCollector
 from .judging import SessionJudge
 from .outcomes import cut_our_frames, place_report, translated
 from .refusals import nothing_to_do
-from .session_report import Written, session_report, write_reports
+from .session_report import INTERRUPTED, Written, session_report, write_reports
 from .sharing import tell_result, told_result
 
 if TYPE_CHECKING:
@@ -263,6 +263,9 @@ class ControllerPlugin(SessionPlugin):
         if self._complaint is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._finish()
+        fixes = None if self._report is None else self._report.fixes
+        if fixes is not None and fixes.problem == INTERRUPTED:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self._written.failed and session.exitstatus in passed:
             # Who asked for a report and finds none, or an old one, must not see a green run.
@@ -289,7 +292,11 @@ class ControllerPlugin(SessionPlugin):
 
     def _finished_run(self) -> SessionReport:
         judge = self.judge
-        report = session_report(judge, self._results)
+        try:
+            report = session_report(judge, self._results)
+        except BaseException:
+            judge.run.finish(keep=judge.options.keep)
+            raise
         try:
             leftovers = judge.run.finish(keep=judge.options.keep)
         except DockerCacheError as problem:

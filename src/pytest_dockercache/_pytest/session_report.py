@@ -24,6 +24,10 @@ from .targets import Target
 __all__ = ["Written", "session_report", "write_reports"]
 
 
+INTERRUPTED = "interrupted: no patch is written"
+"""The problem of a proof that the user has stopped."""
+
+
 def session_report(judge: SessionJudge, results: Mapping[str, CheckResult]) -> SessionReport:
     """The report of a session; ``results`` are those of the checks, by node ID."""
     images = tuple(_images(judge, results))
@@ -50,6 +54,9 @@ def _proven(
         said = problem.verdict if isinstance(problem, DockerCacheError) else str(problem)
         why = judge.shortened(said)
         return FixReport(problem=f"could not be tried: {why}"), images
+    except KeyboardInterrupt:
+        # What was built has to be removed, and what was judged to be told, all the same.
+        return FixReport(problem=INTERRUPTED), images
     finally:
         judge.progress.close()
 
