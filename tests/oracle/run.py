@@ -2,27 +2,37 @@
 
     python tests/oracle/run.py --cases 1000 [--engine buildx|buildkit|classic] [--seed N]
 
-    python tests/oracle/run.py --fixes 300 [--seed N]
+    python tests/oracle/run.py --fixes 300 [--seed N] [--projects DIR] [--only generated|projects]
 
 Prints the agreement as a table per instruction and kind of edit. Ends with
 status 1, and the smallest case found, as soon as builder and model disagree.
 With ``--fixes``: broken projects, the patches that are offered for them, and
 what the builder says of these; status 1 if one is wrong, or too few are offered.
+Two of three are generated, the third is a good sample of ``fixtures/``, or a
+good project among the directories of ``--projects``, judged by every check.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import breaking
+import fixes
 from generation import cases
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from judging import Bench, Finding, InapplicableError, Table, bench
 from world import Case
+
+from pytest_dockercache.runs import Run
 
 
 class DisagreementError(AssertionError):
@@ -38,6 +48,13 @@ def main() -> int:
     parser.add_argument("--no-shrink", action="store_true", help="show a disagreement as it is")
     parser.add_argument("--unknown", action="store_true", help="show what the model did not know")
     parser.add_argument("--fixes", type=int, default=0, help="how many broken projects to mend")
+    parser.add_argument(
+        "--projects", type=Path, action="append", default=[], metavar="DIR",
+        help="a directory of projects to break as well (each with a Dockerfile)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", choices=("generated", "projects"), help="break only projects of one kind"
+    )
     options = parser.parse_args()
     chosen = options.seed if options.seed is not None else int(time.time())
     if options.fixes:
@@ -66,19 +83,46 @@ LEAST_OFFERED = 0.85
 
 def _mend(options: argparse.Namespace, chosen: int) -> int:
     import docker
-    import fixes
 
     print(f"fixes: {options.fixes} projects on {options.engine}, seed {chosen}", flush=True)
     figures = fixes.Figures()
-    with bench(options.engine) as made:
+    on_disk = breaking.Figures()
+    with bench(options.engine) as made, _workshop(options, made) as workshop:
         fixes.require_installers(docker.from_env())
         for seed in range(chosen, chosen + options.fixes):
-            fixes.judge(made, seed, figures)
-            if figures.wrong and figures.wrong[-1][0] == seed:
-                print(f"seed {seed}: {figures.wrong[-1][1]}", flush=True)
+            if options.only == "projects" or (options.only is None and seed % 3 == 0):
+                said = workshop.judge(seed, on_disk)
+                wrong = said and on_disk.wrong
+            else:
+                fixes.judge(made, seed, figures)
+                wrong = figures.wrong
+            if wrong and wrong[-1][0] == seed:
+                print(f"seed {seed}: {wrong[-1][1]}", flush=True)
+            if seed % 10 == 9:
+                print(f"{figures}\n{on_disk}\n", file=sys.stderr, flush=True)
     print(figures)
-    enough = figures.offered >= LEAST_OFFERED * figures.asked
-    return 0 if enough and not figures.wrong else 1
+    print(on_disk)
+    offered, asked = figures.offered + on_disk.offered, figures.asked + on_disk.asked
+    return 0 if offered >= LEAST_OFFERED * asked and not (figures.wrong or on_disk.wrong) else 1
+
+
+@contextlib.contextmanager
+def _workshop(options: argparse.Namespace, made: Bench) -> Iterator[breaking.Workshop]:
+    """The good samples and the projects of ``--projects``."""
+    root = Path(__file__).resolve().parents[2]
+    samples = json.loads((root / "fixtures/samples.json").read_text())
+    homes = [root / "fixtures" / name for name, sample in samples.items() if not sample["fails"]]
+    for directory in options.projects:
+        homes += sorted(path.parent for path in directory.glob("*/Dockerfile"))
+    base = subprocess.run(
+        [sys.executable, root / "tools/miniconda-stand-in"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    run = Run.start(made.folder / "run")
+    try:
+        yield breaking.Workshop(homes, {"BASE": base.stdout.strip()}, run, made.folder)
+    finally:
+        run.finish()
 
 
 def _run(
