@@ -86,7 +86,8 @@ class Durations:
 
     A step is known by its stage, its line and its text: two stages may run the
     same command and take different time. A step that has moved to another line
-    is known by its text alone where there is no other step of that text.
+    is known by its text where there is no other step of that text, and where all
+    that was seen of it was in one stage.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,7 +104,9 @@ class Durations:
         value = known.get(_key(step))
         if value is None and alone:
             others = [key for key in known if _text(key) == step.text]
-            value = known[others[0]] if len(others) == 1 else None
+            stages = {json.loads(key)[0] for key in others}
+            # The last one is the one that was executed last; those above are of earlier lines.
+            value = known[others[-1]] if len(stages) == 1 else None
         return float(value) if isinstance(value, (int, float)) else None
 
     def remember(self, steps: Sequence[Step]) -> None:
@@ -123,7 +126,10 @@ class Durations:
                 make_directory(self._path.parent)
                 with FileLock(self._path.with_suffix(".lock")):
                     known = read_json(self._path)
-                    write_json(self._path, {**(known if isinstance(known, dict) else {}), **seen})
+                    kept = known.items() if isinstance(known, dict) else ()
+                    write_json(
+                        self._path, {key: value for key, value in kept if key not in seen} | seen
+                    )
         except ConfigError:
             return
 

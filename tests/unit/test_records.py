@@ -47,6 +47,15 @@ def test_a_step_that_has_moved_is_known_by_its_text_where_it_is_alone(
     assert durations.of(ran(6, "one", None), alone=True) is None
 
 
+def test_a_step_that_has_moved_more_than_once_has_the_seconds_of_its_last_execution(
+    durations: Durations,
+) -> None:
+    for line, seconds in ((4, 0.4), (5, 0.5), (4, 0.7)):
+        durations.remember([ran(line, "one", seconds)])
+    assert durations.of(ran(8, "one", None), alone=True) == 0.7
+    assert durations.of(ran(8, "one", None)) is None
+
+
 def test_what_an_earlier_version_has_written_is_no_seconds_of_a_step(
     durations: Durations, tmp_path: Path
 ) -> None:
