@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -28,7 +28,7 @@ from pytest_dockercache.shell.running import step_commands
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 HERE = Path(__file__).parent
-BASE = "dockercache-test-installers:1"
+BASE = "dockercache-test-installers:2"
 
 PYPROJECT = """\
 [project]
@@ -62,6 +62,15 @@ name = "pypi"
 url = "http://127.0.0.1:8765/simple"
 """
 
+ENVIRONMENT = """\
+channels:
+- conda-forge
+dependencies:
+- python=3.10
+- packaging
+- six
+"""
+
 PIPFILE = """\
 [[source]]
 url = "http://127.0.0.1:8765/simple"
@@ -85,7 +94,7 @@ class Case:
     """A tool, what makes its lock, and the commands that install parts of that.
 
     ``good`` installs packaging and six, ``more`` attrs too; ``exact`` is whether the
-    lock says what else is not there.
+    lock says what else is not there; ``later`` takes six away and brings tabulate.
     """
 
     name: str
@@ -97,8 +106,17 @@ class Case:
     prefix: str
     exact: bool = False
     setting: str = ""
-    files: dict[str, str] = field(default_factory=dict)
+    later: str = (
+        "/opt/installers/uv/bin/uv pip uninstall --python {prefix}/bin/python six && cd /tmp && "
+        "python -m zipfile -e /opt/wheels/tabulate-0.9.0-py3-none-any.whl "
+        "$(ls -d {prefix}/lib/python3*/site-packages)"
+    )
 
+
+CONDA = "conda env create -q -p /opt/env -f environment.yml"
+CONDA_LATER = (
+    "conda remove -y -q -p {prefix} six && conda install -y -q -p {prefix} 'tabulate=0.9.0'"
+)
 
 CASES = [
     Case("uv", "pyproject.toml", "uv.lock", "uv lock", "uv sync --frozen --no-dev",
@@ -111,6 +129,13 @@ CASES = [
     Case("poetry-sync", "pyproject.toml", "poetry.lock", "poetry lock -n",
          "poetry sync -n --only main", "poetry sync -n", "/app/.venv", exact=True,
          setting="ENV POETRY_VIRTUALENVS_IN_PROJECT=true"),
+    Case("pdm", "pyproject.toml", "pdm.lock", "pdm lock -G :all", "pdm sync --prod",
+         "pdm sync -d", "/app/.venv"),
+    Case("pdm-kept", "pyproject.toml", "pdm.lock", "pdm lock -G :all",
+         "pdm sync --prod --only-keep", "pdm sync -d --only-keep", "/app/.venv",
+         exact=True),
+    Case("pdm-graph", "pyproject.toml", "pdm.lock", "pdm lock -G :all -S no_inherit_metadata",
+         "pdm sync --prod", "pdm sync -d", "/app/.venv"),
     Case("pipenv", "Pipfile", "Pipfile.lock", "pipenv lock", "pipenv sync",
          "pipenv sync --dev", "/app/.venv", setting="ENV PIPENV_VENV_IN_PROJECT=1"),
     Case("pip", "pyproject.toml", "requirements.txt",
@@ -120,13 +145,26 @@ CASES = [
     Case("pylock", "pyproject.toml", "pylock.toml",
          "uv export --no-dev --format pylock.toml -o pylock.toml",
          "uv venv -q && uv pip sync pylock.toml", "", "/app/.venv", exact=True),
+    Case("conda-list", "environment.yml", "explicit.txt",
+         f"{CONDA} && conda list -p /opt/env --explicit > explicit.txt",
+         "conda create -y -q -p /opt/env --file explicit.txt", "", "/opt/env", exact=True,
+         later=CONDA_LATER),
+    Case("conda-export", "environment.yml", "export.yml",
+         f"{CONDA} && conda env export --no-builds -p /opt/env > export.yml",
+         "conda env create -q -p /opt/env -f export.yml", "", "/opt/env", exact=True,
+         later=CONDA_LATER),
 ]  # fmt: skip
-"""pip's own environment is conda's here; each other tool makes one of its own."""
+"""pip's own environment is conda's here; each other tool makes one of its own.
+
+An export with builds is no case: the stand-in's conda does not install from one.
+"""
+
+MANIFESTS = {"pyproject.toml": PYPROJECT, "Pipfile": PIPFILE, "environment.yml": ENVIRONMENT}
 
 
 @pytest.fixture(scope="session")
 def installers(miniconda: str, docker_daemon: docker.DockerClient, shared_directory: Path) -> str:
-    """The stand-in with the real uv, poetry and pipenv, and an index of its wheels."""
+    """The stand-in with the real uv, poetry, pdm and pipenv, and an index of its wheels."""
     with FileLock(shared_directory / "installers.lock"):
         if docker_daemon.images.list(BASE):
             return BASE
@@ -136,6 +174,8 @@ def installers(miniconda: str, docker_daemon: docker.DockerClient, shared_direct
                  "--python-version", "3.11", *(word for name in ("2014", "_2_17", "_2_28")
                  for word in ("--platform", f"manylinux{name}_x86_64")),
                  "uv>=0.9", "poetry>=2.1", "pipenv>=2025.0",
+                 # pdm 2.29 does not run with hishel 2.0, which it allows.
+                 "pdm>=2.20", "hishel<2",
                  # pip reads markers for the Python that it runs on, not for the one asked for.
                  "importlib-metadata", "backports.tarfile", "zipp")  # fmt: skip
         got = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True)
@@ -155,9 +195,10 @@ class Made:
     root: Path
     view: View
     changed: View
+    fuller: View | None
 
     def differences(
-        self, command: str, text: str | None = None, *, changed: bool = False
+        self, command: str, text: str | None = None, *, view: View | None = None
     ) -> list[tuple[str, str]]:
         """Kind and name of each difference, for a command line and the lock's text."""
         lock = self.root / self.case.lock
@@ -170,8 +211,7 @@ class Made:
         found = [recognised(words, steps[-1]) for words in step_commands(steps[-1], runner_of)]
         installation = next(item for item in found if item is not None)
         wanted = read_requirements(lock, selection=installation.selection)
-        view = self.changed if changed else self.view
-        outcome = matches(wanted, environment(view, self.case.prefix))
+        outcome = matches(wanted, environment(view or self.view, self.case.prefix))
         assert not outcome.unverified
         return [(item.kind, item.name) for item in outcome.differences]
 
@@ -182,21 +222,16 @@ def _built(client: docker.DockerClient, root: Path, lines: str) -> str:
     return str(image.id)
 
 
-def dockerfile(case: Case, base: str) -> str:
+def dockerfile(case: Case, base: str, command: str) -> str:
     return (
         f"FROM {base}\nWORKDIR /app\n{case.setting}\nCOPY {case.manifest} {case.lock} ./\n"
-        f"RUN {case.good}\n"
+        f"RUN {command}\n"
     )
 
 
 def change(case: Case) -> str:
     """A later step that takes six away and brings tabulate."""
-    python = f"{case.prefix}/bin/python"
-    return (
-        f"RUN /opt/installers/uv/bin/uv pip uninstall --python {python} six && cd /tmp && "
-        f"python -m zipfile -e /opt/wheels/tabulate-0.9.0-py3-none-any.whl "
-        f"$(ls -d {case.prefix}/lib/python3*/site-packages)\n"
-    )
+    return f"RUN {case.later.format(prefix=case.prefix)}\n"
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
@@ -208,7 +243,7 @@ def made(
 ) -> Iterator[Made]:
     case: Case = request.param
     root = tmp_path_factory.mktemp(case.name)
-    (root / case.manifest).write_text(PIPFILE if case.manifest == "Pipfile" else PYPROJECT)
+    (root / case.manifest).write_text(MANIFESTS[case.manifest])
     locked = docker_daemon.containers.run(
         installers,
         ["sh", "-c", f"({case.locking}) >&2 && cat {case.lock}"],
@@ -219,11 +254,13 @@ def made(
         remove=True,
     )
     (root / case.lock).write_bytes(locked)
-    good = _built(docker_daemon, root, dockerfile(case, installers))
-    changed = _built(docker_daemon, root, f"FROM {good}\n{change(case)}")
-    views = [open_image(image, client=docker_daemon).view for image in (good, changed)]
-    yield Made(case, root, *views)
-    for image in (changed, good):
+    good = _built(docker_daemon, root, dockerfile(case, installers, case.good))
+    images = [good, _built(docker_daemon, root, f"FROM {good}\n{change(case)}")]
+    if case.more:
+        images.append(_built(docker_daemon, root, dockerfile(case, installers, case.more)))
+    views = [open_image(image, client=docker_daemon).view for image in images]
+    yield Made(case, root, views[0], views[1], views[2] if case.more else None)
+    for image in reversed(images):
         with contextlib.suppress(ImageNotFound):  # the one goes with the other, being untagged
             docker_daemon.images.remove(image, force=True)
 
@@ -239,13 +276,23 @@ def test_another_version_in_the_lock_is_one_row(made: Made) -> None:
 
 def test_a_package_that_is_missing_and_one_that_is_extra_are_a_row_each(made: Made) -> None:
     extra = [("extra", "tabulate")] if made.case.exact else []
-    assert made.differences(made.case.good, changed=True) == [("missing", "six"), *extra]
+    assert made.differences(made.case.good, view=made.changed) == [("missing", "six"), *extra]
 
 
 def test_a_group_that_is_not_installed_is_a_row_for_each_package(made: Made) -> None:
     if not made.case.more:
         pytest.skip("a list of requirements has no groups")
     assert made.differences(made.case.more) == [("missing", "attrs")]
+
+
+def test_a_group_that_is_installed_and_was_not_chosen_is_a_row_where_the_command_removes(
+    made: Made,
+) -> None:
+    if made.fuller is None:
+        pytest.skip("a list of requirements has no groups")
+    assert made.differences(made.case.more, view=made.fuller) == []
+    superfluous = [("extra", "attrs")] if made.case.exact else []
+    assert made.differences(made.case.good, view=made.fuller) == superfluous
 
 
 def test_the_plugin_passes_the_image_and_fails_it_when_a_later_step_changes_it(
@@ -255,9 +302,9 @@ def test_the_plugin_passes_the_image_and_fails_it_when_a_later_step_changes_it(
     project.mkdir()
     for name in (made.case.manifest, made.case.lock):
         shutil.copy(made.root / name, project)
-    said = _judged(project, dockerfile(made.case, installers))
+    said = _judged(project, dockerfile(made.case, installers, made.case.good))
     assert "1 passed" in said, said
-    said = _judged(project, dockerfile(made.case, installers) + change(made.case))
+    said = _judged(project, dockerfile(made.case, installers, made.case.good) + change(made.case))
     assert "1 failed" in said, said
     assert "six" in said, said
     assert ("tabulate  extra" in said) is made.case.exact, said
