@@ -1,10 +1,11 @@
 """What the package caches of the tools look like that people run in a Dockerfile.
 
 The layouts of pip, uv, poetry, pdm and pipenv were read from caches that these tools
-made, and so were those of npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95; those of conda,
-libmamba and rattler from their sources; those of Go and apt from their documentation. Another version of a tool may lay its cache
-out otherwise: then no proof is found, and the cache is not seen. A proof is a path, and
-no content: files of a project that lie at such a path are taken for a cache.
+made, and so were those of npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95; those of
+conda, libmamba and rattler from their sources; those of Go and apt from their
+documentation. Another version of a tool may lay its cache out otherwise: then no proof is
+found, and the cache is not seen. A proof is a path, and no content: files of a project that
+lie at such a path are taken for a cache.
 """
 
 from __future__ import annotations
