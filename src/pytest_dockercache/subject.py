@@ -50,7 +50,10 @@ from .stopping import Stop, decided
 if TYPE_CHECKING:
     from .cache import Forecast
 
-__all__ = ["Observe", "Subject"]
+__all__ = ["WAITING", "Observe", "Subject"]
+
+WAITING = "waits for another build on this builder"
+"""What is told in the place of a build's name while a build cannot begin."""
 
 
 Observe = Callable[[str, Sequence[Step]], None]
@@ -264,7 +267,7 @@ class Subject:
         )
         spec = self.project.spec_after(edits, nonce)
         with (
-            in_turn(builder_lock(identity), lambda: self._tell(f"{title} waits for another", ())),
+            in_turn(builder_lock(identity), lambda: self._tell(WAITING, ())),
             _locked(staging_lock(where)),
         ):
             self.run.note("staging", str(where))

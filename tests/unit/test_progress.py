@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from pytest_dockercache._pytest.progress import LiveProgress, PlainProgress
+from pytest_dockercache._pytest.relay import Relay, RelayedProgress
 from pytest_dockercache.model import Step
+from pytest_dockercache.runs import Run
+from pytest_dockercache.subject import WAITING
 
 STEPS = (
     Step(3, "0", "COPY", "COPY environment.yml ./", status="hit"),
@@ -115,3 +119,58 @@ def test_the_line_never_fills_the_last_column(screen: Screen) -> None:
     progress("after src/a/very/long/path/of/a/source/file.py", RUNNING)
     progress.close()
     assert len(screen.written[0].removeprefix("\n")) == 29
+
+
+# --- waiting, and workers ------------------------------------------------------------------------
+
+
+def test_a_log_says_once_that_a_build_waits(screen: Screen) -> None:
+    progress = PlainProgress(screen)
+    progress(WAITING, ())
+    progress(WAITING, ())
+    assert screen.text == "\n  waits for another build on this builder\n"
+
+
+def test_a_terminal_says_for_how_long_a_build_waits(screen: Screen) -> None:
+    now = [100.0]
+    progress = LiveProgress(screen, clock=lambda: now[0])
+    progress(WAITING, ())
+    now[0] += 12.2
+    progress.draw()
+    progress.close()
+    assert "  waits for another build on this builder, 12 s" in screen.text
+
+
+def test_what_a_worker_builds_is_shown_by_the_controller(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run = Run.start()
+    shown = PlainProgress(screen)
+    relay = Relay(run, shown)
+    builds, waits = (RelayedProgress(lambda: run, name) for name in ("gw0", "gw1"))
+    waits(WAITING, ())
+    relay.look()
+    builds("first build", RUNNING)
+    relay.look()
+    relay.look()
+    builds.close("Dockerfile::builds")
+    waits.close()
+    relay.look()
+    assert screen.text.splitlines()[1:] == [
+        "  waits for another build on this builder",
+        "  first build: line 4 RUN conda env update -n base -f envir…",
+    ]
+    assert list((run.directory / "progress").iterdir()) == []
+    run.finish()
+
+
+def test_pytest_writes_while_the_line_is_away(screen: Screen) -> None:
+    progress = LiveProgress(screen, clock=lambda: 0.0)
+    progress("first build", RUNNING)
+    with progress.paused():
+        assert screen.written[-1] == "\r\x1b[K\x1b[A"
+        screen.write("gw0 PASSED")
+    progress.draw()
+    assert screen.written[-1].startswith("\n  first build: line 4")
+    progress.close()

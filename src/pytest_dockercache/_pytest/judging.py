@@ -77,6 +77,11 @@ class SessionJudge:
     @cached_property
     def progress(self) -> Progress:
         """Where news of running builds goes."""
+        worker = getattr(self.config, "workerinput", {}).get("workerid")
+        if worker is not None and self.config.get_verbosity() >= 0:
+            from .relay import RelayedProgress
+
+            return RelayedProgress(lambda: self.run, str(worker))
         return progress_for(self.config)
 
     def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
@@ -136,12 +141,8 @@ class SessionJudge:
         first = self._told.setdefault(ending.message, nodeid) if told else nodeid
         if first == nodeid:
             return ending
-        finding = Finding(
-            f"{ending.finding.verdict} (see {first})",
-            line=ending.line,
-            predicted=ending.finding.predicted,
-        )
-        return replace(ending, finding=finding)
+        finding = Finding(f"the same problem as {first}", line=ending.line)
+        return replace(ending, finding=finding, same_as=first)
 
     def shown(self, path: Path) -> str:
         """A path as reports show it: relative to the root where it can be."""

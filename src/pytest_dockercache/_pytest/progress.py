@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ import pytest
 
 from ..model import Step
 from ..report.terminal import live_line, started_line
+from ..subject import WAITING
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -27,7 +28,10 @@ __all__ = ["LiveProgress", "NoProgress", "PlainProgress", "Progress", "progress_
 
 
 def progress_for(config: pytest.Config) -> Progress:
-    """The progress that fits where pytest writes; silent with ``-q`` and in xdist workers."""
+    """The progress that fits where pytest writes; silent with ``-q``.
+
+    A worker of pytest-xdist has no terminal: see :mod:`.relay`.
+    """
     reporter: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(config, "workerinput") or config.get_verbosity() < 0:
         return NoProgress()
@@ -65,15 +69,22 @@ class Progress(Protocol):
     def close(self, nodeid: str | None = None) -> None:
         """The build is over: leave the terminal as pytest expects it within this item."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to pytest for a while, though the build goes on."""
+
 
 class NoProgress:
-    """For worker processes, whose output nobody sees."""
+    """Where nobody looks."""
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
         """Say nothing."""
 
     def close(self, nodeid: str | None = None) -> None:
         """Do nothing."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
 
 
 class PlainProgress:
@@ -85,15 +96,29 @@ class PlainProgress:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._said: set[tuple[str, int]] = set()
+        self._lock = threading.Lock()
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
-        """Say which steps have started since the last news."""
-        for step in steps:
-            if not _has_started(step) or (title, step.line) in self._said:
-                continue
-            self._said.add((title, step.line))
+        """Say which steps have started since the last news, or what is waited for."""
+        started = [step for step in steps if _has_started(step)]
+        with self._lock:
+            for step in started:
+                self._say(title, step)
+            if not steps:
+                self._say(title, None)
+
+    def _say(self, title: str, step: Step | None) -> None:
+        what = (title, 0 if step is None else step.line)
+        if what not in self._said:
+            self._said.add(what)
             self._terminal.end_line()
             self._terminal.write(f"{started_line(title, step, self._terminal.width)}\n")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Write nothing meanwhile."""
+        with self._lock:
+            yield
 
     def close(self, nodeid: str | None = None) -> None:
         """Let pytest's line of results go on below ours."""
@@ -122,8 +147,7 @@ class LiveProgress:
             if self._news == (title, running):
                 return
             self._news = title, running
-            if running is not None:
-                self._started.setdefault((title, running.line), self._clock())
+            self._started.setdefault(_place(title, running), self._clock())
         if self._ticker is None:
             self._over = threading.Event()
             self._ticker = threading.Thread(target=self._tick, daemon=True)
@@ -136,7 +160,9 @@ class LiveProgress:
             if self._news is None:
                 return
             title, running = self._news
-            began = self._started.get((title, running.line)) if running is not None else None
+            began = self._started.get(_place(title, running))
+            if running is None and title != WAITING:
+                began = None  # between two steps; nobody wonders for how long
             seconds = None if began is None else self._clock() - began
             line = live_line(title, running, seconds, self._terminal.width - 1)
             start = "\r\x1b[K"
@@ -152,17 +178,31 @@ class LiveProgress:
             self._over.set()
             ticker.join()
         with self._lock:
-            if self._column is not None:
-                forward = f"\x1b[{self._column}C" if self._column else ""
-                self._terminal.write(f"\r\x1b[K\x1b[A{forward}")
-            self._column = None
+            self._lift()
             self._news = None
             self._started.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the line away; it is drawn anew within a second after."""
+        with self._lock:
+            self._lift()
+            yield
+
+    def _lift(self) -> None:
+        if self._column is not None:
+            forward = f"\x1b[{self._column}C" if self._column else ""
+            self._terminal.write(f"\r\x1b[K\x1b[A{forward}")
+        self._column = None
 
     def _tick(self) -> None:
         over = self._over
         while not over.wait(1.0):
             self.draw()
+
+
+def _place(title: str, step: Step | None) -> tuple[str, int]:
+    return title, 0 if step is None else step.line
 
 
 def _has_started(step: Step) -> bool:
@@ -209,6 +249,8 @@ class _PytestTerminal:
             self._ended = begun
         with self._uncaptured():
             self._reporter.ensure_newline()
+            if self._writer.width_of_current_line:
+                self._writer.line()  # the dots of workers, which begin with no file
             self._reporter.flush()
 
     def resume(self) -> None:

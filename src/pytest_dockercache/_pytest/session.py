@@ -31,6 +31,8 @@ from .sharing import tell_result, told_result
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from .relay import Relay
+
 __all__ = ["ControllerPlugin", "SessionPlugin", "WorkerPlugin"]
 
 FIXTURES = ("dockercache", "dockercache_spec", "dockercache_edit", "dockercache_engine")
@@ -196,6 +198,7 @@ class ControllerPlugin(SessionPlugin):
         self._report: SessionReport | None = None
         self._complaint: str | None = None
         self._written = Written()
+        self._relay: Relay | None = None
 
     def _open_run(self) -> Run:
         return Run.start()
@@ -233,8 +236,13 @@ class ControllerPlugin(SessionPlugin):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand the run to a worker."""
+        """Hand the run to a worker, and show what workers build."""
         node.workerinput[_RUN] = self.judge.run.to_json()
+        if self._relay is None and self._config.get_verbosity() >= 0:
+            from .relay import Relay
+
+            self._relay = Relay(self.judge.run, self.judge.progress)
+            self._relay.start()
 
     # -- what was found ----------------------------------------------------------------
 
@@ -248,17 +256,38 @@ class ControllerPlugin(SessionPlugin):
         elif output.get(_COUNT) == 0:
             self._complaint = self._complaint or nothing_to_do(self.judge)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        """Let pytest write where a line about a worker's build may stand."""
+        return (yield from self._undisturbed())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
         """Remember how each check ended, also those that a worker judged."""
         result = told_result(report)
         if result is not None:
             self._results[result.nodeid] = result
+        return (yield from self._undisturbed())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logfinish(self) -> Generator[None, object, object]:
+        """The same at the end of a test."""
+        return (yield from self._undisturbed())
+
+    def _undisturbed(self) -> Generator[None, object, object]:
+        if self._relay is None:
+            return (yield)
+        with self.judge.progress.paused():
+            return (yield)
 
     # -- the end -----------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Make the reports and clean up; after xdist has ended its workers."""
+        self._end_relay()
         self.judge.progress.close()
         if self._complaint is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -273,8 +302,14 @@ class ControllerPlugin(SessionPlugin):
 
     def pytest_unconfigure(self) -> None:
         """Clean up if the session never came to its end, and let go of the daemon."""
+        self._end_relay()
         self._finish()
         super().pytest_unconfigure()
+
+    def _end_relay(self) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.stop()
 
     def _finish(self) -> None:
         if self._finished or not (self.judge.has_run or self._began):

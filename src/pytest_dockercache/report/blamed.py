@@ -62,12 +62,16 @@ class Blamed:
 
 
 def blamed(session: SessionReport) -> Iterator[Blamed]:
-    """Every check of a session that failed or ended in an error, in the report's order."""
+    """Every check of a session that failed or ended in an error, in the report's order.
+
+    A problem that stops many checks is told once.
+    """
     for image in session.images:
         for check in image.checks:
-            if check.ending.outcome in ("failed", "error"):
+            ending = check.ending
+            if ending.outcome in ("failed", "error") and ending.same_as is None:
                 path = presentable(image.file or image.dockerfile or image.node)
-                yield Blamed(image, check, path, _line(image, check.ending))
+                yield Blamed(image, check, path, _line(image, ending))
 
 
 def _line(image: ImageReport, ending: Ending) -> int:

@@ -34,11 +34,13 @@ class Ending:
     """How a judgement ended: the outcome, and what was found.
 
     ``skip`` is the kind of a skip, and of the failure that strict makes of a skip.
+    ``same_as`` is the node ID of the check that has told the same problem before.
     """
 
     outcome: CheckOutcome
     finding: Finding
     skip: SkipKind | None = None
+    same_as: str | None = None
 
     @property
     def message(self) -> str:

@@ -18,6 +18,7 @@ from .rebuilds import (
     edit_cost,
     ending,
     first_build,
+    runs_again,
     shown_steps,
     source_rebuild,
     state_of,
@@ -144,9 +145,13 @@ def _opened(image: ImageReport, session: SessionReport, *, single: bool) -> Iter
     if facts:
         yield " · ".join(facts)
         yield ""
-    for check in image.checks:
-        if check.ending.outcome in ("failed", "error"):
+    failing = [check for check in image.checks if check.ending.outcome in ("failed", "error")]
+    for check in failing:
+        if check.ending.same_as is None:
             yield from _failure(image, check)
+    for said in said_once(check for check in failing if check.ending.same_as is not None):
+        yield f"- ❌ {_text(said.text)}: {_named(said.checks)}"
+        yield ""
     yield from _skipped(image)
     yield from _fixes(image, session)
 
@@ -234,7 +239,7 @@ def _folded(image: ImageReport) -> Iterator[str]:
         yield from _details(f"layers of {presentable(image.node)}: {size}", _layers(image))
     if image.files:
         title = f"which files rebuild what in {presentable(image.node)}"
-        yield from _details(title, _files(image.files))
+        yield from _details(title, _files(image))
 
 
 def _details(summary: str, content: Iterable[str]) -> Iterator[str]:
@@ -288,20 +293,27 @@ def _layers(image: ImageReport) -> Iterator[str]:
     yield ""
 
 
-def _files(groups: Sequence[FileGroup]) -> Iterator[str]:
+def _files(image: ImageReport) -> Iterator[str]:
     yield "| files | | taken by | an edit reinstalls |"
     yield "|---:|---|---|---|"
-    answers = {True: "**yes**", False: "no", None: "not known"}
-    for group in groups:
+    steps = [step for step in shown_steps(image.builds) if step.role == "environment"]
+    for group in image.files:
         examples = ", ".join(_code(path, table=True) for path in group.examples[:3])
         more = " …" if group.count > len(group.examples[:3]) else ""
         lines = ", ".join(map(str, group.steps))
-        answer = answers[group.reinstalls]
-        if group.reinstalls and group.role == "input":
-            answer = "yes, as it must"
         kind = "" if group.role == "source" else f" ({group.role})"
-        yield f"| {group.count} | {examples}{more}{kind} | line {lines} | {answer} |"
+        again = [runs_again(image, group, step) for step in steps]
+        yield f"| {group.count} | {examples}{more}{kind} | line {lines} | {_answer(group, again)} |"
     yield ""
+
+
+def _answer(group: FileGroup, again: Sequence[bool | None]) -> str:
+    """Whether an edit of these files installs an environment again, of what is known of each."""
+    if True in again or group.reinstalls:
+        return "yes, as it must" if group.role == "input" else "**yes**"
+    if group.reinstalls is False or (again and None not in again):
+        return "no"
+    return "not known"
 
 
 # --- texts of others ------------------------------------------------------------------------------

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..checks.layer_summary import LayerSummary
-from ..model import Build, EngineInfo, Step, megabytes, on_one_line, shortened
+from ..model import (
+    Build,
+    EngineInfo,
+    Step,
+    command_first,
+    megabytes,
+    on_one_line,
+    shortened,
+)
 from ..presentable import presentable
 from ..runs import Leftovers
+from .blamed import blamed
 from .findings import FixReport, ImageReport, SessionReport
+from .pages import page_of
 from .rebuilds import (
     State,
     duration,
@@ -37,7 +47,13 @@ _COLOURS: Mapping[State, Mapping[str, bool]] = {
     "": _PLAIN,
 }
 _LINE, _STATUS, _SECONDS, _SIZE = 4, 11, 8, 8
-_WIDEST = 110
+_WIDEST, _NARROWEST = 200, 60
+_KEYS: Mapping[State, str] = {
+    "MISS": "the environment is installed again",
+    "below": "stands below a step that ran, so it runs too; nobody waited for it",
+    "unknown": "the builder's report cannot be read safely",
+}
+"""What the words of the table mean that do not say it themselves."""
 _WORTH_SAYING = 1_000_000
 """Bytes of build cache below which what stays behind is nobody's concern."""
 
@@ -50,16 +66,19 @@ def engine_line(engine: EngineInfo) -> str:
 def live_line(title: str, step: Step | None, seconds: float | None, width: int) -> str:
     """The line that is redrawn while a build runs, at most ``width`` columns."""
     if step is None:
-        return shortened(presentable(f"  {title} …"), width)
+        waited = " …" if seconds is None else f", {seconds:.0f} s"
+        return shortened(presentable(f"  {title}"), width - len(waited)) + waited
     elapsed = "" if seconds is None else f"  {duration(seconds)}"
     head = presentable(f"  {title}: line {step.line} ")
     room = max(width - len(head) - len(elapsed), 8)
-    return shortened(f"{head}{shortened(_one_line(step.text), room)}{elapsed}", width)
+    return shortened(f"{head}{shortened(_named(step), room)}{elapsed}", width)
 
 
-def started_line(title: str, step: Step, width: int = 80) -> str:
-    """The line of a log when a step starts to execute."""
-    return shortened(presentable(f"  {title}: line {step.line} ") + _one_line(step.text), width)
+def started_line(title: str, step: Step | None, width: int = 80) -> str:
+    """The line of a log when a step starts to execute, or when a build cannot begin (None)."""
+    if step is None:
+        return shortened(presentable(f"  {title}"), width)
+    return shortened(presentable(f"  {title}: line {step.line} ") + _named(step), width)
 
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
@@ -69,7 +88,7 @@ def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
 
 
 def _summary(session: SessionReport, width: int) -> Iterator[Line]:
-    width = min(width, _WIDEST)
+    width = min(max(width, _NARROWEST), _WIDEST)
     shown = [image for image in session.images if image.builds or image.layers]
     for number, image in enumerate(shown):
         if number:
@@ -84,7 +103,14 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
         yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
     if session.fixes is not None:
         yield from _fixes(session.fixes)
+    yield from _pages(session)
     yield from _leftovers(session.leftovers)
+
+
+def _pages(session: SessionReport) -> Iterator[Line]:
+    """Where to read about the checks that fail."""
+    for check in dict.fromkeys(item.id for item in blamed(session)):
+        yield ((f"about {check}: {page_of(check)}", _PLAIN),)
 
 
 def _fixes(fixes: FixReport) -> Iterator[Line]:
@@ -121,12 +147,20 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
     after = source_rebuild(image)
     builds = [build for build in (first, after) if build is not None]
     steps = shown_steps(builds)
+    # The model builds nothing, so it has no first build of which it could say anything.
+    predicted = first is not None and first.outcome == "predicted"
+    columns = {"first build": first, "after edit": after}
+    columns = {head: build for head, build in columns.items() if not (predicted and build is first)}
     if steps:
-        room = max(width - _LINE - 2 - 2 * (_STATUS + 1) - _SECONDS - 1, 20)
-        head = f"{'line':>{_LINE}}  {'step':<{room}} {'first build':<{_STATUS}} "
-        yield ((f"{head}{'after edit':<{_STATUS}} {'seconds':>{_SECONDS}}".rstrip(), _PLAIN),)
+        taken = _LINE + 2 + len(columns) * (_STATUS + 1) + _SECONDS + 1
+        longest = max(len(_named(step)) for step in steps)
+        room = max(min(width - taken, longest), 20)
+        heads = "".join(f"{head:<{_STATUS}} " for head in columns)
+        head = f"{'line':>{_LINE}}  {'step':<{room}} {heads}{'seconds':>{_SECONDS}}"
+        yield ((head.rstrip(), _PLAIN),)
     for step in steps:
-        yield _row(step, first, after, image.seconds.get(step.line), room)
+        yield _row(step, tuple(columns.values()), image.seconds.get(step.line), room)
+    yield from _keys(steps, tuple(columns.values()), width)
     if first is not None and first.outcome == "failed":
         yield ((f"first build: {ending(first)}", _WARNING),)
     if after is not None:
@@ -137,6 +171,14 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
     for build in image.builds:
         for warning in build.warnings:
             yield ((shortened(warning, width), _WARNING),)
+
+
+def _keys(steps: Sequence[Step], builds: Sequence[Build | None], width: int) -> Iterator[Line]:
+    """What the words mean that stand in the table."""
+    said = {state_of(step, build) for step in steps for build in builds}
+    for state, meaning in _KEYS.items():
+        if state in said:
+            yield ((shortened(f"{state}: {meaning}", width), {"light": True}),)
 
 
 def _after(word: str, build: Build, width: int) -> str:
@@ -154,15 +196,12 @@ def _after(word: str, build: Build, width: int) -> str:
     return f"{word} {shortened(str(build.edits[0]), width - len(word) - 1 - len(rest))}{rest}"
 
 
-def _row(
-    step: Step, first: Build | None, after: Build | None, seconds: float | None, room: int
-) -> Line:
-    text = shortened(_one_line(step.text), room)
+def _row(step: Step, builds: Sequence[Build | None], seconds: float | None, room: int) -> Line:
+    text = shortened(_named(step), room)
     took = "" if seconds is None else f"{seconds:.1f}"
     return (
         (f"{step.line:>{_LINE}}  {text:<{room}} ", _BOLD if step.role == "environment" else _PLAIN),
-        *_status(step, first),
-        *_status(step, after),
+        *(piece for build in builds for piece in _status(step, build)),
         (f"{took:>{_SECONDS}}" if took else "", _PLAIN),
     )
 
@@ -178,25 +217,26 @@ def _status(step: Step, build: Build | None) -> Line:
 def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
     """What each layer weighs and wastes; the base image's in one row, empty ones left out."""
     rows = layer_rows(layers)
+    columns = [
+        (head, of) for head, of in COLUMNS if of == "size" or any(row.total(of) for row in rows)
+    ]
     by = max((len(row.hidden_by) for row in rows), default=0)
     by = min(max(by, len("by line")), 12) if by else 0
-    columns = len(COLUMNS) * (_SIZE + 1) + (by + 1 if by else 0)
-    room = max(width - _LINE - 2 - columns, 20)
-    head = "".join(f" {name:>{_SIZE}}" for name, _ in COLUMNS) + (" by line" if by else "")
-    yield ((f"{'line':>{_LINE}}  {'layer':<{room}}{head}", _PLAIN),)
+    taken = _LINE + 2 + len(columns) * (_SIZE + 1) + (by + 1 if by else 0)
+    longest = max(len(_one_line(command_first(row.text))) for row in rows)
+    room = max(min(width - taken, longest), 10)
+    heads = "".join(f" {head:>{_SIZE}}" for head, _ in columns) + (" by line" if by else "")
+    yield ((f"{'line':>{_LINE}}  {'layer':<{room}}{heads}", _PLAIN),)
     for row in rows:
-        text = shortened(_one_line(row.text), room)
-        size = megabytes(row.total("size"))
+        text = shortened(_one_line(command_first(row.text)), room)
         pieces: list[tuple[str, Mapping[str, bool]]] = [
-            (
-                f"{row.place:>{_LINE}}  {text:<{room}} {size:>{_SIZE}}",
-                _PLAIN,
-            )
+            (f"{row.place:>{_LINE}}  {text:<{room}}", _PLAIN)
         ]
-        for _, of in COLUMNS[1:]:
+        for head, of in columns:
             amount = row.total(of)
-            wasted = _WARNING if amount and row.own else _PLAIN
-            pieces.append((f" {megabytes(amount) if amount else '':>{_SIZE}}", wasted))
+            wasted = _WARNING if head != "size" and amount and row.own else _PLAIN
+            shown = megabytes(amount) if amount or head == "size" else ""
+            pieces.append((f" {shown:>{_SIZE}}", wasted))
         if by:
             pieces.append((f" {shortened(row.hidden_by, by)}", _PLAIN))
         yield tuple(pieces)
@@ -220,6 +260,10 @@ def _leftovers(leftovers: Leftovers) -> Iterator[Line]:
     if leftovers.cache_bytes >= _WORTH_SAYING:
         amount = megabytes(leftovers.cache_bytes)
         yield ((f"left behind: {amount} of build cache that the edits made", _WARNING),)
+
+
+def _named(step: Step) -> str:
+    return _one_line(command_first(step.text))
 
 
 def _one_line(text: str) -> str:

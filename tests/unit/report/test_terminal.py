@@ -9,7 +9,8 @@ import pytest
 from pytest_dockercache.checks.layer_summary import LayerSummary
 from pytest_dockercache.model import Build, Edit, EngineInfo, Finding, Fix, Reason, Step
 from pytest_dockercache.report import CheckResult, Ending, ImageReport, SessionReport
-from pytest_dockercache.report.terminal import Line, engine_line, summary
+from pytest_dockercache.report.pages import page_of
+from pytest_dockercache.report.terminal import Line, engine_line, started_line, summary
 from pytest_dockercache.runs import Leftovers
 
 BUILDX = EngineInfo("buildx", "0.13.1", "26.1.5", "the buildx plugin answers", "default")
@@ -71,6 +72,9 @@ def test_the_table_shows_both_builds_and_what_a_step_costs() -> None:
         "   2  COPY . .                                  miss        miss",
         "   3  RUN conda env update -n base -f environm… miss        MISS            94.1",
         "   4  RUN true                                  unknown     below",
+        "MISS: the environment is installed again",
+        "below: stands below a step that ran, so it runs too; nobody waited for it",
+        "unknown: the builder's report cannot be read safely",
         "edit: src/main.py (+1 comment line), stopped after 0.3 s, first miss line 2",
     ]
 
@@ -82,10 +86,43 @@ def test_a_step_that_cannot_be_judged_is_not_called_a_hit() -> None:
     assert last == "edit: a.py (deleted), built in 0.3 s, no miss, line 4 unknown"
 
 
-@pytest.mark.parametrize("width", [40, 80, 100, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200, 300])
 def test_no_line_of_the_table_is_wider_than_the_terminal(width: int) -> None:
+    long = replace(IMAGE, layers=LAYERS, node="a/" * 200)
+    lines = text(list(summary(SessionReport(BUILDX, (long,)), width)))
+    assert max(map(len, lines)) <= min(max(width, 60), 200)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, LONG[:40] + "…"), (160, LONG)])
+def test_a_row_uses_the_width_that_there_is(width: int, shown: str) -> None:
     lines = text(list(summary(SessionReport(BUILDX, (IMAGE,)), width)))
-    assert max(len(line) for line in lines[1:]) <= max(width, 59)
+    assert next(line for line in lines if "conda" in line)[6:].startswith(f"{shown} ")
+
+
+def test_a_step_shows_its_command_before_its_flags() -> None:
+    run = "RUN --mount=type=cache,target=/root/.cache/uv --network=none uv sync --locked"
+    first = replace(FIRST, steps=(replace(FIRST.steps[2], text=run),))
+    lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, builds=(first,)),)))))
+    assert lines[2].startswith("   3  RUN uv sync --locked [--mount=type=cache…")
+    assert started_line("first build", first.steps[0], 80) == (
+        "  first build: line 3 RUN uv sync --locked [--mount=type=cache,target=/root/.cac…"
+    )
+
+
+def test_the_model_has_no_first_build() -> None:
+    predicted = replace(IMAGE, builds=tuple(replace(b, outcome="predicted") for b in IMAGE.builds))
+    lines = text(list(summary(SessionReport(BUILDX, (predicted,)))))
+    assert "first build" not in lines[1]
+    assert lines[4].split()[-2:] == ["MISS", "94.1"]
+
+
+def test_the_page_of_a_failing_check_is_named_once() -> None:
+    failed = CheckResult("builds", "Dockerfile::builds", Ending("failed", Finding("no")))
+    image = replace(IMAGE, checks=(failed,))
+    lines = text(list(summary(SessionReport(BUILDX, (image, image)))))
+    assert [line for line in lines if line.startswith("about")] == [
+        f"about builds: {page_of('builds')}"
+    ]
 
 
 def test_a_rebuilt_environment_is_red_and_hits_are_green() -> None:
@@ -114,7 +151,7 @@ def test_a_prediction_is_never_shown_as_a_build() -> None:
 
 def test_the_layers_are_shown_below_the_builds_with_what_they_waste() -> None:
     lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, layers=LAYERS),)))))
-    assert lines[7:] == [
+    assert lines[10:] == [
         "line  layer                              size   caches bytecode   hidden by line",
         "base  2 layers of the base image     220.8 MB  51.2 MB   8.1 MB   1.2 kB 4",
         "   3  RUN conda env update -n base …   1.2 GB 512.0 MB  31.0 kB 512.0 MB 4",

@@ -48,7 +48,9 @@ def _marks(image: ImageReport, line: int, step: Step | None, number: int) -> Htm
     marks = [
         el("a", f"✗ {check.id}", href=f"#i{number}-{check.id}", class_="blame")
         for check in image.checks
-        if check.ending.outcome in ("failed", "error") and check.ending.line == line
+        if check.ending.outcome in ("failed", "error")
+        and check.ending.same_as is None
+        and check.ending.line == line
     ]
     if step is not None and step.line == line:
         marks.append(badge(state_of(step, source_rebuild(image))))

@@ -27,7 +27,11 @@ def verdicts_section(image: ImageReport, number: int) -> Html:
     good = [check for check in image.checks if check.ending.outcome == "passed"]
     return el(
         "section",
-        *(_failure(image, check, number) for check in bad),
+        *(_failure(image, check, number) for check in bad if check.ending.same_as is None),
+        *(
+            el("p", el("b", "✗ ", said.text), ": ", _named(said.checks), class_="same")
+            for said in said_once(check for check in bad if check.ending.same_as is not None)
+        ),
         *(
             el(
                 "div",
