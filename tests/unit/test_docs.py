@@ -61,9 +61,23 @@ def test_every_option_has_an_ini_key_of_the_same_name() -> None:
 
 
 @pytest.mark.parametrize(("option", "key"), OPTIONS.items())
-def test_the_readme_lists_every_option_with_its_ini_key(option: str, key: str) -> None:
+def test_the_page_of_options_lists_every_one_with_its_ini_key(option: str, key: str) -> None:
     row = re.compile(rf"^\| `{option}(=[^`]*|\[[^`]*)?` \| `{key}` \| .+ \|$", re.MULTILINE)
-    assert row.search(README.read_text(encoding="utf-8")), f"no row for {option}"
+    assert row.search((ROOT / "docs/options.md").read_text(encoding="utf-8")), f"no row: {option}"
+
+
+def test_the_readme_has_ten_options_and_says_of_them_what_their_page_says() -> None:
+    row = re.compile(r"^\| `--dockercache.*\|$", re.MULTILINE)
+    few = [line.replace("](docs/", "](") for line in row.findall(README.read_text("utf-8"))]
+    every = row.findall((ROOT / "docs/options.md").read_text(encoding="utf-8"))
+    assert len(few) == 10
+    assert set(few) <= set(every)
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\]\(([\w.-]+)\)", index))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
