@@ -105,7 +105,7 @@ def test_a_step_shows_its_command_before_its_flags() -> None:
     lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, builds=(first,)),)))))
     assert lines[2].startswith("   3  RUN uv sync --locked [--mount=type=cache…")
     assert started_line("first build", first.steps[0], 80) == (
-        "  first build: line 3 RUN uv sync --locked [--mount=type=cache,target=/root/.cac…"
+        "  first build: line 3 RUN uv sync --locked [--mount=type=cache,target=/root/.ca…"
     )
 
 
