@@ -1,7 +1,7 @@
 """Where the plugin keeps files between and during runs: one directory that only its user may enter.
 
-It holds copies of projects, build arguments, and what a run has to clean up.
-The XDG specification asks for mode 0700 too.
+The directory holds copies of projects, build arguments, and the journals of
+runs. The XDG specification asks for mode 0700 too.
 """
 
 from __future__ import annotations

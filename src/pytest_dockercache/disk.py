@@ -26,8 +26,8 @@ _KINDS = (
 def read_bytes(path: Path, limit: int = TEXT_FILE) -> bytes:
     """The bytes of a regular file, links followed.
 
-    Raises OSError as :func:`open` does, and ConfigError for what is no
-    regular file, or has more than ``limit`` bytes.
+    Raises OSError as :func:`open` does, and ConfigError for a path that is no
+    regular file, or for a file of more than ``limit`` bytes.
     """
     _require_regular(path, os.stat(path))
     # The path may have become a FIFO meanwhile: it is opened without waiting, and asked again.

@@ -1,4 +1,5 @@
-"""What pytest sees of the product once it is active: collection, outcomes, summary, sharing."""
+"""The part of the product that pytest sees while the plugin is active: collection, outcomes,
+summary, sharing."""
 
 from __future__ import annotations
 

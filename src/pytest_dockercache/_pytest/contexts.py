@@ -48,7 +48,7 @@ def choose_context(
         steps = plan(read_dockerfile(dockerfile), None, dict(build_args), all_stages=True)
         sources = taken_sources(steps) | _manifests(steps)
     except DockerCacheError:
-        return possible[0]  # The checks say what is wrong with the Dockerfile.
+        return possible[0]  # The checks report errors of the Dockerfile.
     return best_context(possible, sources)
 
 

@@ -35,7 +35,7 @@ _REPORTED: Mapping[CheckOutcome, str] = {
     "skipped": "skipped",
     "error": "failed",
 }
-"""What pytest calls the outcome of an item's phase."""
+"""Pytest's name for the outcome of an item's phase."""
 
 
 class Judging(Protocol):
@@ -169,10 +169,10 @@ class CheckItem(pytest.Item):
     def result(
         self, report: pytest.TestReport, problem: BaseException | None
     ) -> CheckResult | None:
-        """What a report of this item says of the check; None if it says nothing.
+        """The result of the check in a report of this item; None in the report of another phase.
 
-        Not only the check ends an item: a hook or a fixture of the user's may
-        skip it, or fail.
+        A hook or a fixture of the user may skip the item or fail, before or
+        after the check is judged.
         """
         ending = self.ending
         phase = "setup" if ending and ending.outcome in ("skipped", "error") else "call"
@@ -186,7 +186,7 @@ class CheckItem(pytest.Item):
 
     @property
     def place(self) -> Path:
-        """The file to blame: the Dockerfile as soon as a line of it is known."""
+        """The file to blame: the Dockerfile where a line of it is to blame."""
         return self.path if self.line is None else self.dockerfile.target.path
 
     def repr_failure(
@@ -256,7 +256,7 @@ def _first_build_failed(subject: Subject | Inspection | None, problem: BaseExcep
 
 
 def _compact(builds: tuple[Build, ...]) -> str:
-    """What each build said of each step: ``[[edits, outcome, {line: status}], …]``."""
+    """The status of each step in each build: ``[[edits, outcome, {line: status}], …]``."""
     table = [
         [
             ", ".join(str(edit) for edit in build.edits),

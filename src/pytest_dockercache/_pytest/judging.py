@@ -132,8 +132,9 @@ class SessionJudge:
     def told_once(self, ending: Ending, nodeid: str) -> Ending:
         """The ending of a check; a problem that another check has told already is only named.
 
-        What stops one check often stops all: an engine that does not answer, a
-        file that cannot be read. Pytest itself folds skips of one reason.
+        The same problem often stops all checks: an engine that does not
+        answer, a file that cannot be read. Skips with the same reason stay as
+        they are, because pytest folds them itself.
         """
         told = ending.outcome == "error" or (
             ending.outcome == "failed" and ending.skip == "not-verified"

@@ -34,7 +34,7 @@ def named_lines(project: Project) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class NamedSteps:
-    """What the pattern finds in everything that an invocation judges.
+    """The steps that ``--dockercache-env-step`` finds in all Dockerfiles of an invocation.
 
     ``runs`` has the RUN steps of each Dockerfile in which it finds nothing;
     ``found`` is True if it finds a step in any, or if one cannot be read;

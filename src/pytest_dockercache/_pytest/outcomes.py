@@ -164,7 +164,7 @@ def cut_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
 
 
 def _is_inside(module: str) -> bool:
-    """Whether a module is what a test calls, not what pytest calls around the test."""
+    """Whether tests call this module; pytest itself calls the others, around the test."""
     package, _, room = module.partition(".")
     return package == _PACKAGE and room.partition(".")[0] not in ("_pytest", "plugin")
 

@@ -123,7 +123,7 @@ class SessionPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """The same for the test itself."""
+        """Close the live line of the test before pytest prints; skip what cannot be known."""
         return (yield from self._judging(item))
 
     def _judging(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -157,8 +157,11 @@ class SessionPlugin:
 
 
 class WorkerPlugin(SessionPlugin):
-    """In a worker of pytest-xdist. What it refuses the controller says: an error here reads
-    like a crash."""
+    """In a worker of pytest-xdist.
+
+    The controller reports what a worker refuses, because an error in a worker
+    looks like a crash.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         super().__init__(config)
@@ -297,7 +300,8 @@ class ControllerPlugin(SessionPlugin):
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self._written.failed and session.exitstatus in passed:
-            # Who asked for a report and finds none, or an old one, must not see a green run.
+            # A run whose report could not be written must not be green: the file is
+            # missing, or an old one.
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_unconfigure(self) -> None:

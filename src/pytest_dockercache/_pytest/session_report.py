@@ -63,7 +63,7 @@ def _proven(
 
 @dataclass(frozen=True)
 class Written:
-    """What came of a session's reports.
+    """The outcome of writing a session's reports.
 
     ``printed`` is for the standard output; ``failed`` says what could not be
     written, and ``unasked`` the same of what nobody had asked for.

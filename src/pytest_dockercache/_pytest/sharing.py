@@ -1,8 +1,8 @@
 """What the processes of one session tell each other: the run, its specs, its engine.
 
 Workers write small files into the run's directory; the controller reads them
-when it makes the summary and the reports. What a check found travels with
-pytest's own report of it.
+when it makes the summary and the reports. The result of a check travels with
+pytest's own report of the item.
 """
 
 from __future__ import annotations

@@ -113,9 +113,9 @@ def select(
     """Sort the command line's arguments into Dockerfiles and the rest, and find the defaults.
 
     ``source`` is ``"named"`` when the user gave arguments. ``directory`` is
-    the invocation directory. ``image_checks`` are those of ``checks`` that an
-    image which is already built can be held to. Raises ConfigError for an unknown check and for
-    a Dockerfile that is named twice.
+    the invocation directory. ``image_checks`` are the IDs of the checks that
+    can judge an image which is already built. Raises ConfigError for an
+    unknown check and for a Dockerfile that is named twice.
     """
     known = [_target(choice, options, directory, root) for choice in options.dockerfiles]
     _refuse_twins(known)

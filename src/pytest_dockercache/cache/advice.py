@@ -1,4 +1,4 @@
-"""What can be done about a reason, in one line."""
+"""Advice against the reason of a miss, in one line."""
 
 from __future__ import annotations
 

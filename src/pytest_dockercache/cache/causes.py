@@ -19,7 +19,7 @@ __all__ = ["cause", "doubt"]
 
 
 def cause(comparison: Comparison, prediction: Prediction) -> Reason | None:
-    """The reason of a predicted miss; None for a hit, and for what is unknown."""
+    """The reason of a predicted miss; None for a hit and for an unknown step."""
     if prediction.status != "miss":
         return None
     step = prediction.step
@@ -200,7 +200,8 @@ def _difference(comparison: Comparison, old: Key, new: Key) -> Reason:
     if old.step.instruction.text == new.step.instruction.text and (
         _documents(old.step.instruction) == _documents(new.step.instruction)
     ):
-        # The same words: what they stand for, or stand on, is what changed.
+        # The instructions are equal word for word: a value that they expand has changed, or
+        # the step below.
         for was, now in unequal:
             return _around(comparison, old, new, was, now)
         if comparison.copies_itself(old) != comparison.copies_itself(new):

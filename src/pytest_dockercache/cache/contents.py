@@ -56,7 +56,7 @@ def select(
     dialect: Dialect,
     only: Collection[str] | None = None,
 ) -> Selection | None:
-    """What ``source`` selects, None if a path that must exist does not.
+    """What ``source`` selects, None if a path does not exist that must exist.
 
     A wildcard that matches nothing selects nothing. ``only`` names the paths
     that are of interest; what a selection holds beside them may be left out.
@@ -97,7 +97,7 @@ def _classic(tree: ContextTree, roots: list[str]) -> Selection:
         for path in (root, *tree.below(root)) if root else tree.below(""):
             target = tree.resolve(path)
             if target is None:
-                named[path] = path  # It dangles: its own path stands for it.
+                named[path] = path  # A dangling link: its own path stands for its target.
             elif target:
                 named[target] = target
     return Selection(tree, tuple(named.items()), tuple(roots))

@@ -4,7 +4,8 @@ The rules were read in BuildKit 0.13 and 0.25 (solver/llbsolver/ops,
 frontend/dockerfile/dockerfile2llb) and in moby's builder/dockerfile, and each
 is held against real builders by the oracle suite. A key has three parts: the
 operation (here a tuple of named facets, so that a difference has a name), the
-step below in the same root file system, and what is read by its content.
+step below in the same root file system, and the files that are read by their
+content.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ operation, stands on the same record, and everything that is read by content
 is equal (solver/edge.go in BuildKit). Both builds share one builder, nothing
 was pruned between them, and no other project supplied a record.
 
-What cannot be computed stays unknown: what a command made that ran again,
-what a URL holds today, what only a base image knows. Unknown is never turned
-into a hit.
+A key that cannot be computed stays unknown: what a command made that ran
+again, what a URL holds today, what only a base image knows. Unknown is never
+turned into a hit.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one step of the build after.
+    """The prediction for one step of the edited build.
 
     ``runs`` is False for what the builder never hits or misses. ``root`` is
     the step that a miss or an unknown one stands on, None if it is the first
@@ -208,7 +208,7 @@ class Comparison:
         chain: Sequence[tuple[Key, State]],
         chains: Mapping[int, Sequence[tuple[Key, State]]],
     ) -> object:
-        """What tells the end of a chain from every other vertex of the same build.
+        """The identity of the end of a chain among all vertices of the same build.
 
         A number stands for what a step is made of: stages that copy from one
         another several times would otherwise be described over and over.
@@ -414,7 +414,7 @@ class Comparison:
         before: Content,
         after: Content,
     ) -> Sameness:
-        """Whether what is selected of a stage came out the same in both builds.
+        """Whether the files selected from a stage are the same in both builds.
 
         Looks from the end of both stages for the last step that may have
         touched it. A step that was reused made what it made before; a COPY of
@@ -576,7 +576,7 @@ def same_value(old: Value | None, new: Value | None) -> Sameness:
         rests = without_common_ends(tokens(old), tokens(new))
         if not any(map(is_unknown, rests)):
             return "different"
-        # No base sets what the run made up for one build.
+        # No base image sets a value that this run invented for one build.
         return "different" if _unique_in(old) != _unique_in(new) else "unknown"
     if isinstance(old, tuple) and isinstance(new, tuple) and len(old) != len(new):
         # Only a SHELL stands for any number of words; what it runs is the last one.
@@ -603,7 +603,7 @@ def _unique_in(text: str) -> list[str]:
 
 
 def without_common_ends(one: list[str], other: list[str]) -> list[str]:
-    """What is left of two lists without what they begin and end with in common."""
+    """The rests of two lists without their common beginning and their common end."""
     head = 0
     while head < min(len(one), len(other)) and one[head] == other[head]:
         head += 1
@@ -815,7 +815,7 @@ def _covers(key: Key, path: str, snapshot: Snapshot) -> bool:
 
 
 def _needed(path: str, key: Key) -> str:
-    """What must have been equal before a COPY so that ``path`` is equal after it.
+    """The path that must have been equal before a COPY so that ``path`` is equal after the COPY.
 
     A file that is copied to ``/f`` lands below it if ``/f`` is a directory.
     """

@@ -1,9 +1,9 @@
 """The root cause of every miss that a builder reported.
 
-The builder's verdict stands. What the model says about the same edit is the
-reason where it expected the same miss; where it did not, the edit itself is
-asked (a COPY that takes an edited file, a changed build argument), and the
-reason says that it is a guess, or that there is none.
+The builder's verdict stands. The model's reason for the same edit counts where
+the model expected the same miss; where it did not, the edit itself is asked (a
+COPY that takes an edited file, a changed build argument), and the reason says
+that it is a guess, or that there is none.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def unexplained_misses(
 ) -> tuple[Step, ...]:
     """The misses of an explained build that neither the model nor the edit explains.
 
-    A step that stands on one of them is not among them.
+    A step above which another such step stands is not among them.
     """
     roots = [
         step

@@ -30,7 +30,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
 
 
 def judge_contents(subject: Judged, contents: Contents) -> Verdict:
-    """The same for an image that was read already."""
+    """Judge an image whose layers have been read already."""
     everything = bytecode(contents.layers.view, contents.judged)
     found = sorted(
         (item for item in everything if item.has_source), key=lambda item: (-item.files, item.layer)

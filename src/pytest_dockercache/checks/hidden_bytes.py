@@ -29,7 +29,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
 def judge_contents(
     subject: Judged, contents: Contents, settings: CheckSettings = DEFAULTS
 ) -> Verdict:
-    """The same for an image that was read already."""
+    """Judge an image whose layers have been read already."""
     found = hidden(contents.layers.view, contents.judged)
     counted = [item for item in found if item.counted]
     total = sum(item.bytes for item in counted)

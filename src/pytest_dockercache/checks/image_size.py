@@ -22,7 +22,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
 def judge_contents(
     subject: Judged, contents: Contents, settings: CheckSettings = DEFAULTS
 ) -> Verdict:
-    """The same for an image that was read already."""
+    """Judge an image whose layers have been read already."""
     allowed = settings.max_size
     size = contents.layers.size
     if allowed is None or size <= allowed:

@@ -27,7 +27,7 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
 
 
 def judge_contents(subject: Judged, contents: Contents) -> Verdict:
-    """The same for an image that was read already."""
+    """Judge an image whose layers have been read already."""
     caches = package_caches(contents.layers.view, contents.judged, tools.caches())
     failing = [item for item in caches if item.fails]
     if not failing:

@@ -1,4 +1,5 @@
-"""What of a context path enters a cache key, as one digest; remembered between runs."""
+"""The digest of a context path: everything about the path that enters a cache key; remembered
+between runs."""
 
 from __future__ import annotations
 
@@ -94,9 +95,9 @@ class Digests:
 def digest_of_content(content: bytes | Grown, mode: int, origin: str) -> str:
     """The digest that a file with this content and this mode would have.
 
-    That of a large file (``origin`` on disk) with another end is not the one
-    that its bytes would give: they are not read, and nothing else can equal
-    what is unique to the run.
+    The digest of a large file (``origin`` on disk) with a changed end is not
+    computed from the file's bytes, which are not read. The changed end is
+    unique to the run, so no other file can have an equal digest.
     """
     if isinstance(content, Grown):
         return _hashed(f"grown:{mode:o}:{content.keep}:{origin}:".encode() + content.tail)

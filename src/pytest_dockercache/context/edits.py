@@ -1,4 +1,4 @@
-"""What an edit makes of a file's bytes, of a build argument and of the Dockerfile's text."""
+"""The effect of an edit on a file's bytes, on a build argument and on the Dockerfile's text."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def no_such_file(named: str, context: str | os.PathLike[str], hint: str) -> Conf
 def context_path(written: str, context: str, *, named: str = "") -> str:
     """Normalise an edit's path to a POSIX path relative to ``context`` (absolute, a directory).
 
-    An absolute path below the context is accepted. Raises ConfigError when
-    the path leaves the context or is the context itself; ``named`` is what the
-    message begins with, by default the edit.
+    An absolute path below the context is accepted. Raises ConfigError when the
+    path leaves the context or is the context itself; ``named`` is the
+    beginning of the message, by default the edit.
     """
     named = named or f"edit of {written or '(nothing)'}"
     path = posixpath.normpath(written) if written else "."

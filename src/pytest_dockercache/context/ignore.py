@@ -1,7 +1,7 @@
 """Which context paths ``.dockerignore`` keeps out of a build, and by which line.
 
-The semantics are those of moby's ``patternmatcher`` as BuildKit's client
-(``fsutil``) applies it while it walks the context. ``docker.utils.build``'s
+The rules are the rules of moby's ``patternmatcher`` as BuildKit's client
+(``fsutil``) applies them while it walks the context. ``docker.utils.build``'s
 matcher, which the Docker SDK uses, is not used: it folds case, negates
 ``[!a]``, ignores ``\\`` escapes and reads ``**e`` as a directory prefix.
 """
@@ -126,7 +126,7 @@ class IgnoreRules:
         return self._along(path)[0]
 
     def deciding_line(self, path: str) -> IgnoreLine | None:
-        """The line that keeps ``path`` out or lets it in again; None if no line speaks of it."""
+        """The line that keeps ``path`` out or lets it in again; None if no line matches the path."""
         decided = self._along(path)[1]
         return None if decided is None else self.lines[decided]
 

@@ -25,12 +25,12 @@ _VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
 class MissingSource:
     """A source of COPY, ADD or a bind mount that the build context does not hold.
 
-    ``source`` is what the step names, ``path`` what is not there: the same,
-    or what a link leads to. Both are relative to the context. ``excluded_by`` is the line of the
-    ignore file that keeps it out although it exists; ``edited`` is True for
-    one that only an edit has taken away, ``outside`` for a source that climbs
-    out of the context (``../conf``), which builders do not follow; ``alike``
-    is a path of the context that may be meant.
+    ``source`` is what the step names, ``path`` what is not there: the same, or
+    what a link leads to. Both are relative to the context. ``excluded_by`` is
+    the line of the ignore file that keeps it out although it exists;
+    ``edited`` is True for a source that an edit has taken away, ``outside``
+    for a source that climbs out of the context (``../conf``), which builders
+    do not follow; ``alike`` is a path of the context that may be meant.
     """
 
     source: str
@@ -43,7 +43,7 @@ class MissingSource:
     alike: str | None = None
 
     def verdict(self, where: str) -> str:
-        """What is missing and who takes it; ``where`` names that line of the Dockerfile."""
+        """Which path is missing, and which line takes it; ``where`` names the line."""
         taken = "it" if self.path == self.source else f"{self.source}, a link to it"
         takes = f"but {where} {_VERBS[self.transfer.kind]} {taken}"
         if self.excluded_by is not None:
@@ -55,7 +55,7 @@ class MissingSource:
         return f"{self.path} is not in the build context, {takes}"
 
     def fix(self, context: Path | None, better: BetterContext | None = None) -> str:
-        """What to do about it; ``better`` is a context that holds more of what is taken."""
+        """What to do; ``better`` is a context that holds more of the sources."""
         here = f" {context}" if context is not None else ""
         if self.excluded_by is not None:
             return f"add '!{self.path}' at the end of {self.excluded_by.file.name}"
@@ -116,8 +116,8 @@ def missing_sources(
 def is_there(context: Path, path: str) -> bool:
     """Whether a directory holds something under exactly this name, links on the way followed.
 
-    Some file systems find ``readme`` under ``README``, builders do not. What
-    the user may not look into (a database's directory) counts as not there.
+    Some file systems find ``readme`` under ``README``, builders do not. A
+    directory that the user may not list (a database's) counts as not there.
     """
     place = str(context)
     for part in path.split("/"):

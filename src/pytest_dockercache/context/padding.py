@@ -1,8 +1,9 @@
-"""What may be added to a binary file so that its readers take it for the same file.
+"""Bytes that may be added to a binary file so that its readers take it for the same file.
 
 A reader of most binary formats looks no further than the end that the format
 gives itself (PNG, JPEG, ELF, pickle, ``.npy``, SQLite): bytes after it do no
-harm. The formats here are those of which the end is looked at.
+harm. The formats here are the formats whose readers look at the end of the
+file.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def binary_addition(head: bytes, tail: bytes, filling: bytes) -> tuple[int, byte
 
 
 def _zip_comment(tail: bytes, filling: bytes) -> tuple[int, bytes] | None:
-    """The archive's comment, longer; None for what is no zip (also wheels, jars, documents)."""
+    """The archive's comment, longer; None for a file that is no zip."""
     start = tail.rfind(_ZIP_END)
     if start < 0 or start + 22 > len(tail):
         return None

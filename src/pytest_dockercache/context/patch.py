@@ -1,7 +1,8 @@
-"""What some edits make of a build context, as one value that the staged copy and the model take.
+"""The effect of some edits on a build context, as one value that the staged copy and the model
+take.
 
-An edit is applied here and nowhere else, and every refusal of one stands here
-or in :mod:`.edits`. Nothing is written.
+An edit is applied here and nowhere else, and every refusal of an edit stands
+here or in :mod:`.edits`. Nothing is written.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class _Draft:
         )
 
     def _read_by_the_build(self) -> set[str]:
-        """What a build reads although it is ignored: the Dockerfile and the ignore file."""
+        """Files that a build reads although they are ignored: the Dockerfile and the ignore file."""
         ignore_files = {path for _, path in self._ignore_files() if path is not None}
         return ignore_files | ({self.dockerfile_path} if self.dockerfile_path else set())
 

@@ -231,7 +231,7 @@ def _takes_with_parents(source: str, parts: list[str]) -> bool:
 
 
 def _excluded(transfer: Transfer, below: str, path: str) -> bool:
-    """``--exclude``: judged relative to what is copied, as BuildKit's copier does."""
+    """``--exclude``: judged relative to the copied directory, as BuildKit's copier does."""
     return bool(transfer.exclude) and _rules(transfer.exclude).excludes(below)
 
 

@@ -41,13 +41,13 @@ class StagedContext:
 
     @property
     def dockerfile_name(self) -> str:
-        """What the Dockerfile is called in an upload: POSIX, relative to the context."""
+        """The name of the Dockerfile in an upload: POSIX, relative to the context."""
         if self.dockerfile.is_relative_to(self.root):
             return self.dockerfile.relative_to(self.root).as_posix()
         return f".dockercache.{self.dockerfile.name}"
 
     def entries(self) -> Iterator[ContextEntry]:
-        """What the build can see of the staged context; see :func:`context_files`."""
+        """The entries of the staged context that the build can see; see :func:`context_files`."""
         return context_files(self.root, self.ignore)
 
 
@@ -402,7 +402,7 @@ class _Staging:
         self.memory.save()
 
     def _put(self, entry: ContextEntry, made: Patch) -> None:
-        """Make one path of the copy what the patch says of it."""
+        """Give one path of the copy the state that the patch says."""
         path = entry.path
         full = os.path.join(self.target, path)
         origin = os.path.join(self.source, made.origins.get(path, path))

@@ -33,10 +33,11 @@ def upload(staged: StagedContext, *, classic: bool = False) -> Iterator[bytes]:
     The Dockerfile comes first, under :attr:`StagedContext.dockerfile_name`,
     also when the ignore rules exclude it; what else they exclude is left out
     (the Engine does not apply them to an upload). Owner and group are 0, as
-    BuildKit's client makes them, or no key would equal that of a local build
-    (BuildKit 0.13). The format is GNU's: a first entry with a PAX header is
-    mistaken for a Dockerfile. Extended attributes travel in PAX headers of later
-    entries; a socket as the empty file that BuildKit's client makes of it.
+    BuildKit's client makes them; with others no key would equal the key of a
+    local build (BuildKit 0.13). The format is GNU's: a first entry with a PAX
+    header is mistaken for a Dockerfile. Extended attributes travel in PAX
+    headers of later entries; a socket as the empty file that BuildKit's client
+    makes of it.
 
     ``classic`` sends ``.dockerignore`` even when it lists itself: the classic
     daemon reads in it that it is to forget both files before it copies

@@ -2,7 +2,7 @@
 
 A Dockerfile is not expanded by a shell: BuildKit has a small lexer of its own
 (``frontend/dockerfile/shell``), whose rules are close to ``sh`` and differ in
-details that decide file names and vertex names. They are reproduced here,
+details that decide file names and vertex names. This module reproduces them,
 oddities included. The forms are documented at
 https://docs.docker.com/reference/dockerfile/#environment-replacement
 """
@@ -363,7 +363,7 @@ class _Reading:
         return self.rules.keep_unset or self.rules.unknown is not None
 
     def unset(self, written: str) -> str:
-        """What stands for a reference to a variable that is not set."""
+        """The text in place of a reference to a variable that is not set."""
         if self.rules.unknown is not None:
             return self.rules.unknown
         return written if self.rules.keep_unset else ""

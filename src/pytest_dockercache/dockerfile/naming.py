@@ -4,8 +4,8 @@
   and left out with its blank when the Dockerfile has a single state
   (:func:`~.stages.stage_label`).
 * ``k`` counts the vertices of the stage: 1 is the FROM of an image; RUN, COPY,
-  ADD and WORKDIR follow, ``WORKDIR /`` excepted, which makes no vertex. It is
-  padded with blanks to the width of n.
+  ADD and WORKDIR follow, ``WORKDIR /`` excepted, which makes no vertex.
+  The number k is padded with blanks to the width of n.
 * ``n`` counts FROM image, RUN, COPY, ADD and WORKDIR, ``WORKDIR /`` included,
   so k may never reach n. ONBUILD triggers count in k; in n only since Docker
   Engine 28.
@@ -13,7 +13,7 @@
   upper case, blanks as written. It is expanded with the stage's variables,
   those of the base image included: COPY, ADD and WORKDIR lose quotes and
   escape characters and unset variables; RUN keeps quotes and unset variables
-  and loses escape characters. What cannot be expanded stays as written. A RUN
+  and loses escape characters. A reference that cannot be expanded stays as written. A RUN
   that is one heredoc ends with the document's first line, ``(set -e...)``.
 * ``COPY --link`` on an engine with real links has a second vertex, whose TEXT
   begins with ``LINK``; a trigger's begins with ``ONBUILD`` since Engine 28.

@@ -55,7 +55,7 @@ class BaseImage:
 
 @dataclass(frozen=True)
 class _State:
-    """What a stage has come to after some of its instructions."""
+    """The state of a stage after some of its instructions."""
 
     environment: tuple[tuple[str, str], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
@@ -74,7 +74,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Build:
-    """What is the same for all stages of one build."""
+    """The values that all stages of one build share."""
 
     dockerfile: Dockerfile
     stages: tuple[Stage, ...]
@@ -98,13 +98,13 @@ def plan(
     """The steps that a build of ``target`` runs, in Dockerfile order, FROM and settings included.
 
     BuildKit builds the stages that the target reaches; with ``all_stages``
-    every stage up to the target is listed, as the classic builder builds
-    them. ``classic`` (default: the value of ``all_stages``) chooses that
-    builder's rules for arguments: no predefined platform arguments, none
-    handed on to ``FROM stage``, ENV stronger than ARG. ``platform`` is the
-    one asked for (``linux/arm64``), None for this machine's. ``bases`` maps a
-    base as :attr:`Stage.base` has it to what is known of that image; a base
-    that is not in it is taken for one that sets nothing.
+    every stage up to the target is listed, as the classic builder builds them.
+    ``classic`` (default: the value of ``all_stages``) chooses that builder's
+    rules for arguments: no predefined platform arguments, none handed on to
+    ``FROM stage``, ENV stronger than ARG. ``platform`` is the one asked for
+    (``linux/arm64``), None for this machine's. ``bases`` maps a base as
+    :attr:`Stage.base` has it to what is known of that image; a base that the
+    mapping does not have is taken for an image that sets nothing.
 
     ONBUILD triggers of a parent stage (and of a base in ``bases``) become
     steps of the stage built from it, at the line of its FROM.

@@ -1,11 +1,12 @@
 """Reading a Dockerfile's text into instructions, as BuildKit's own parser sees them.
 
 This is the one adapter over ``dockerfile-parse``. That library takes every
-line that starts like an instruction for one: heredoc bodies, a comment in a
-continuation's blank line, text after a byte-order mark. So the lines are
-grouped into instructions here first, by BuildKit's rules, and the library
-sees each instruction on one line, at its own line number, and everything else
-blank. Flags, words and heredocs, which it does not know, are read here too.
+line that starts like an instruction for an instruction: heredoc bodies, a
+comment in a continuation's blank line, text after a byte-order mark. So the
+lines are grouped into instructions here first, by BuildKit's rules, and the
+library sees each instruction on one line, at its own line number, and
+everything else blank. Flags, words and heredocs, which it does not know, are
+read here too.
 """
 
 from __future__ import annotations

@@ -272,10 +272,11 @@ def reachable_stages(
 def stage_label(dockerfile: Dockerfile, stage: Stage) -> str:
     """The word that names a stage in BuildKit's ``[stage k/n]``; "" when it leaves it out.
 
-    The name in lower case, else ``stage-<index>``. It is left out when the
-    whole Dockerfile has a single state: one stage, no ``COPY --from=image``,
-    and no ``RUN --mount`` of any type, because a mount without ``from`` counts
-    as one from ``scratch`` (BuildKit 0.13 to 0.29, ``dockerfile2llb/convert.go``).
+    The name in lower case, else ``stage-<index>``. BuildKit leaves the name
+    out when the whole Dockerfile has a single state: one stage, no ``COPY
+    --from=image``, and no ``RUN --mount`` of any type, because a mount without
+    ``from`` counts as one from ``scratch`` (BuildKit 0.13 to 0.29,
+    ``dockerfile2llb/convert.go``).
     """
     if len(dockerfile.stages) == 1 and not _other_states(dockerfile.stages):
         return ""
@@ -301,8 +302,8 @@ def stage_chain(stages: Mapping[int, Stage], index: int | str) -> tuple[Stage, .
     """A stage and the stages that it is built FROM, one after the other; the stage itself first.
 
     The chain ends at a stage that stands on an image, or whose parent is not
-    among ``stages``. It is empty for an ``index`` that is not among them, as
-    an image's name never is.
+    among ``stages``. The chain is empty for an ``index`` that ``stages`` does
+    not have; the name of an image is never among them.
     """
     chain: list[Stage] = []
     following: int | str | None = index

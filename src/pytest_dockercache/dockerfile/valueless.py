@@ -32,7 +32,7 @@ class ValuelessSource:
 
     @property
     def fix(self) -> str:
-        """What to do about it."""
+        """What to do about the missing value."""
         return f"give it a value: --dockercache-build-arg={self.name}=VALUE"
 
 

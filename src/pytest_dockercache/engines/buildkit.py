@@ -29,8 +29,9 @@ class BuildKit(DaemonSide):
     """Builds with the BuildKit inside the Docker daemon, over the Engine API.
 
     The context is uploaded as a tar, so BuildKit's incremental transfer does
-    not apply. Keys equal those of a local build, except that a ``COPY .`` of
-    the whole context is keyed with its root directory's header as well.
+    not apply. Cache keys equal the keys of a local build, except that the key
+    of a ``COPY .`` of the whole context includes the header of the root
+    directory.
     """
 
     def __init__(self, daemon: Daemon, why: str) -> None:
@@ -86,7 +87,7 @@ class BuildKit(DaemonSide):
         raise build_failed(request, failure.line, failure.error, failure.log)
 
     def traces(self) -> tuple[Trace, ...]:
-        """What the builds executed since this was last asked, uploads included."""
+        """The vertices that the builds have executed since the last call, uploads included."""
         return self._ledger.traces()
 
     def remove_traces(self, traces: Sequence[Trace]) -> int:

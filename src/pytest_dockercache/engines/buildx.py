@@ -1,6 +1,6 @@
 """The engine behind ``docker buildx build``: the builder that most people's ``docker build`` is.
 
-It runs the ``docker`` command in a process group of its own, so that the
+The ``docker`` command runs in a process group of its own, so that the
 terminal's Ctrl-C reaches pytest first, which then cancels the build.
 """
 
@@ -316,7 +316,7 @@ class Buildx(DaemonSide):
         raise image_lost(candidates[0])
 
     def traces(self) -> tuple[Trace, ...]:
-        """What the edited builds executed since this was last asked."""
+        """The vertices that the edited builds have executed since the last call."""
         return self._ledger.traces()
 
     def remove_traces(self, traces: Sequence[Trace]) -> int:
@@ -372,7 +372,7 @@ def _line_in_excerpt(text: Sequence[str]) -> int | None:
 
 
 class _Child:
-    """A running ``docker buildx build``, and what it has said so far."""
+    """A running ``docker buildx build`` and its output so far."""
 
     _GRACE_SECONDS = 10.0
     _PATIENCE_SECONDS = (1.5, 8.0, 1.5)

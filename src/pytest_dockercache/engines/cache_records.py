@@ -20,7 +20,7 @@ from .vertices import Made
 __all__ = ["CacheRecord", "Ledger", "Trace", "claimed", "parse_usage", "prune_all"]
 
 _SLACK = 10**8
-"""Nanoseconds by which a record may be made outside of what is said of its vertex.
+"""Nanoseconds by which the time of a cache record may lie outside the times of its vertex.
 
 BuildKit makes it between start and end; what buildx prints is shifted by its
 latency, some 10 ms. The next build of the builder, which may be somebody
@@ -71,7 +71,7 @@ class Ledger:
         made = tuple(made)
         stamps = [stamp for item in made for stamp in (item.started, item.completed) if stamp]
         since = min(stamps, default=0) if self._since is None else self._since
-        # What had not ended when the build was stopped comes to its end about now.
+        # A vertex that was still running when the build was stopped ends about now.
         now = max(stamps, default=0) if self._now is None else self._now()
         for item in made:
             if edited or _uploaded(item):
@@ -80,7 +80,7 @@ class Ledger:
                 self._traces.append({**dataclasses.asdict(item), "since": begun, "until": until})
 
     def traces(self) -> tuple[Trace, ...]:
-        """What was noted since this was last asked."""
+        """The vertices that were noted since the last call."""
         new, self._traces = tuple(self._traces), []
         return new
 
@@ -91,7 +91,7 @@ def _uploaded(made: Made) -> bool:
 
 
 def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
-    """Those of a cache's records that our builds made.
+    """The records of a cache that our builds have made.
 
     A record is ours if it describes a vertex that the build executed, and was
     made when it did: another build on the same daemon may add records at any

@@ -59,7 +59,7 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
 
     Of steps that it shares with a build that is still being cancelled, the
     next build on the same builder may hear nothing: no other may begin before.
-    What the build says until then is taken in.
+    The news of the build until then is taken in.
     """
     try:
         with contextlib.suppress(DockerCacheError):
@@ -68,7 +68,7 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
         try:
             build.stop()
         finally:
-            # What it still had to say, an error of its own too, concerns nobody.
+            # The rest of its news, its own error included, is of no interest.
             with contextlib.suppress(DockerCacheError, ValueError):
                 build.follow(clock())
 
@@ -137,7 +137,7 @@ def _have_started(commands: list[str]) -> bool:
 
 
 def _command_lines() -> Iterator[str]:
-    """What each process of this machine runs, without white space."""
+    """The command line of each process of this machine, without white space."""
     with contextlib.suppress(OSError), os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdigit():

@@ -1,8 +1,8 @@
 """The engine behind ``POST /build?version=1``: Docker's classic builder.
 
-Every instruction is a step of it, ENV and CMD too. It says which step it is
-at and whether it used the cache in lines of text, between the output of the
-commands it runs.
+Every instruction is a step of the builder, ENV and CMD too. The builder names
+its current step, and says whether it used the cache, in lines of text between
+the output of the commands that it runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LOG_BYTES = 64_000
 
 @dataclass
 class _Seen:
-    """What the transcript has said of one step. Times are seconds of the monotonic clock."""
+    """The transcript's news of one step. Times are seconds of the monotonic clock."""
 
     begun: float
     hits: int = 0
@@ -57,7 +57,7 @@ class _Seen:
 
 @dataclass
 class Transcript:
-    """Takes in the text of one classic build and says at any time what is known of its steps.
+    """Takes in the text of one classic build and gives the state of its steps at any time.
 
     ``instructions`` are those that the builder numbers: every one up to the
     end of the target's stage, global ARGs included; ``labels`` says whether a
@@ -209,7 +209,7 @@ class Transcript:
 
     @property
     def log(self) -> str:
-        """What the current step's command has printed."""
+        """The output of the current step's command."""
         seen = self._seen.get(self._current)
         return re.sub(r"\x1b\[\d*m", "", seen.log) if seen else ""
 
@@ -263,7 +263,7 @@ class Classic(DaemonSide):
         instructions = numbered(request.dockerfile, last)
         for instruction in instructions:
             if instruction.heredocs:
-                # It would build, with the body silently dropped.
+                # The classic builder would build it and silently drop the body.
                 said = "the classic builder knows no here-documents: this requires BuildKit"
                 raise build_failed(request, instruction.line, said)
         transcript = Transcript(
@@ -308,7 +308,7 @@ class Classic(DaemonSide):
     def remove_traces(self, traces: Sequence[str]) -> int:
         """Remove these images, children first; return how many bytes stay.
 
-        One that somebody tagged, or built on, stays.
+        An image that somebody has tagged, or built on, stays.
         """
         return self._daemon.remove_untagged(traces)
 

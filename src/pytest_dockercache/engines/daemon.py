@@ -1,4 +1,4 @@
-"""One Docker daemon, reached through the SDK: everything an engine needs of it besides building.
+"""One Docker daemon, reached through the SDK: everything besides building that an engine needs.
 
 The endpoint is the one that the ``docker`` command resolves as well:
 ``DOCKER_HOST``, else ``DOCKER_CONTEXT``, else the current context of
@@ -68,7 +68,7 @@ def current_context() -> str:
 
 
 def connect(timeout: float | None = None) -> Daemon:
-    """Connect to the daemon and ask what it is.
+    """Connect to the daemon and ask for its versions.
 
     ``timeout`` is how many seconds it may take for an answer, 120 at most.
     Raises EngineUnavailable; ``absent`` only if nothing listens there.
@@ -259,7 +259,7 @@ class Daemon:
 
     @property
     def identity(self) -> str:
-        """What tells this daemon from any other, the same in every process."""
+        """The identity of this daemon, the same in every process."""
         return self._facts[0]
 
     def now(self) -> int:
@@ -564,7 +564,7 @@ class Daemon:
 
 
 def _logs(api: Any, container: str) -> tuple[bytes, bytes]:
-    """What a container's command has written to its standard output and standard error."""
+    """The standard output and standard error of a container's command."""
     return (
         api.logs(container, stdout=True, stderr=False),
         api.logs(container, stdout=False, stderr=True),
@@ -584,7 +584,7 @@ _TUPLE = regex(r"(^|: )\((['\"]).*", re.DOTALL)
 
 
 def in_words(problem: BaseException) -> str:
-    """What went wrong, in one line.
+    """The problem in one line.
 
     requests shows the exceptions that it wraps as a Python tuple
     (``('Connection aborted.', RemoteDisconnected(...))``): of those the innermost counts.

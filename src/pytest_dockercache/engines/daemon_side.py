@@ -1,4 +1,4 @@
-"""What every engine asks of the daemon that stores its images, once for all of them."""
+"""The questions that every engine asks the daemon that stores its images."""
 
 from __future__ import annotations
 

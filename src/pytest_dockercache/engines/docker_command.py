@@ -1,4 +1,4 @@
-"""What the docker command knows of its buildx plugin and its daemon, and how buildx is run."""
+"""The docker command: which buildx plugin and daemon it has, and how buildx is run."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
     command, without the time that it takes to get there. The daemon is only
     told where it is the usual one of this machine: elsewhere, errors of
     permission, TLS and ssh are to be met before anything is built.
-    ``environment`` is that of the process unless it is given.
+    ``environment`` is the environment of the process unless another is given.
     """
     variables = dict(os.environ) if environment is None else environment
     docker = shutil.which("docker", path=variables.get("PATH"))

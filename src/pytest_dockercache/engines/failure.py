@@ -38,7 +38,7 @@ _REFERENCE = regex(
     r"failed to (?:build|solve(?: with frontend \S+)?|compute cache key"
     r"|calculate checksum of ref \S+): "
 )
-"""What BuildKit puts before the one part of a message that a reader can use."""
+"""BuildKit's beginnings of a message, before the part that a reader can use."""
 
 _NO_SPACE = regex(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 

@@ -20,8 +20,8 @@ def planned_steps(request: BuildRequest, daemon: Daemon) -> tuple[PlannedStep, .
 
     A base's variables, directory and ONBUILD triggers show in the names and
     the ordinals of the builder's vertices. A base that the daemon does not
-    hold (yet) is taken for one that sets nothing; where that leads to names
-    that do not fit, the steps are doubted later.
+    hold (yet) is taken for an image that sets nothing; where that leads to
+    names that do not fit, the steps are doubted later.
     """
     from ..dockerfile import plan
 

@@ -110,7 +110,7 @@ def _decode_json(text: str) -> Iterator[Event]:
 
 
 def _status_events(record: Mapping[str, Any]) -> Iterator[Event]:
-    # A RUN may print what looks like a status: what is none is left out.
+    # A RUN may print what looks like a status: a value that is no event is left out.
     for vertex in _records(record, "vertexes"):
         inputs = vertex.get("inputs")
         yield VertexEvent(
@@ -176,8 +176,8 @@ def decode_trace(record: str) -> Iterator[Event]:
     """Decode the ``aux`` of one ``moby.buildkit.trace`` record.
 
     The message is ``moby.buildkit.v1.StatusResponse`` (BuildKit
-    api/services/control/control.proto): 1 vertexes, 2 statuses, 3 logs.
-    Raises ValueError for what is not such a message.
+    api/services/control/control.proto): 1 vertexes, 2 statuses, 3 logs. Raises
+    ValueError for bytes that are no such message.
     """
     for number, value in _fields(base64.b64decode(record)):
         if number == 1 and isinstance(value, bytes):

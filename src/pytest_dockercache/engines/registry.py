@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "Connect", "Registration", "register_engine", "require_engine"]
 
 Connect = Callable[[str, "str | None", "float | None"], "Engine"]
-"""Makes an engine; it is given the reason of the choice, the name of a builder or None, and how
-many seconds the daemon may take for one answer (None: as long as it usually may)."""
+"""Makes an engine; the arguments are the reason of the choice, the name of a builder or None, and
+how many seconds the daemon may take for one answer (None: the usual time)."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Registration:
     """How an engine is made: a function, or ``module:function`` below this package.
 
     ``takes_builder`` is True if ``--dockercache-builder`` names a builder of
-    it. The engine that is ``preferred`` is what ``auto`` takes before it looks
-    for a daemon.
+    the engine. ``auto`` takes a ``preferred`` engine before it looks for a
+    daemon.
     """
 
     connect: Connect | str

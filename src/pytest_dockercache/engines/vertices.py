@@ -1,4 +1,4 @@
-"""What BuildKit's vertices say about the lines of a Dockerfile.
+"""BuildKit's vertices, and the lines of a Dockerfile that they belong to.
 
 Two things have to be right for a verdict to be true: what the events of one
 vertex add up to (:class:`Vertex`), and which instruction a vertex is
@@ -196,7 +196,7 @@ class Matching:
 class Made:
     """A vertex that was executed, and so left a record in the build cache.
 
-    ``command`` is what a RUN executes as the Dockerfile has it, "" for other
+    ``command`` is the command of a RUN as the Dockerfile has it, "" for other
     vertices. Times are nanoseconds since the epoch, by the builder's clock.
     """
 
@@ -218,10 +218,10 @@ class Failure:
 def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matching:
     """Map vertices (digest to name) to the instructions of the planned steps.
 
-    By stage and ordinal, held against the keyword and the text. What does not
-    fit is doubted, never guessed: triggers of the base image (ONBUILD) shift
-    the ordinals, two stages may carry one name, and another frontend
-    (``# syntax=``) may name its vertices as it likes.
+    By stage and ordinal, held against the keyword and the text. A vertex that
+    does not fit is doubted, never guessed: triggers of the base image
+    (ONBUILD) shift the ordinals, two stages may carry one name, and another
+    frontend (``# syntax=``) may name its vertices as it likes.
     """
     stages = sorted({step.stage.index for step in planned})
     by_key: dict[str, list[int]] = {}
@@ -287,7 +287,7 @@ def ran_as_one(line: int) -> str:
 
 
 def planned_step(planned: PlannedStep, roles: Roles) -> Step:
-    """A step of a build that has said nothing of it yet."""
+    """A planned step as long as the build has no news of it."""
     instruction = planned.instruction
     if planned.triggered:
         return Step(
@@ -449,7 +449,7 @@ def _histories(planned: Sequence[PlannedStep], signature: Any) -> dict[int, tupl
 
 
 class Observation:
-    """Takes in the events of one BuildKit build and says at any time what is known of its steps.
+    """Takes in the events of one BuildKit build and gives the state of its steps at any time.
 
     ``planned`` is the reading of the Dockerfile (every reachable stage, FROM
     included).
@@ -604,9 +604,9 @@ class Observation:
     def starting(self) -> dict[str, Starting]:
         """The RUN vertices whose commands may begin after a cancellation.
 
-        Those that have begun and printed nothing yet, and those that can begin
-        at any moment: no other RUN has to end before them. A command is as
-        the Dockerfile has it, "" if that is not known.
+        The commands that have begun and printed nothing yet, and those that
+        can begin at any moment: no other RUN has to end before them. A command
+        is as the Dockerfile has it, "" if that is not known.
         """
         commands = self._commands()
         behind = self._behind_runs()
@@ -644,7 +644,7 @@ class Observation:
         }
 
     def made(self) -> tuple[Made, ...]:
-        """What the executed vertices have left in the build cache."""
+        """The cache records that the executed vertices have left."""
         commands = self._commands()
         return tuple(
             Made(vertex.name, commands.get(vertex.digest, ""), started, completed)
@@ -688,7 +688,7 @@ class Observation:
 
 
 def _names_image(canonical: str, written: str) -> bool:
-    """Whether ``docker.io/library/debian:latest`` is what ``debian`` means."""
+    """Whether a full name (``docker.io/library/debian:latest``) is the image that ``debian`` names."""
     short = canonical.removeprefix("docker.io/").removeprefix("library/")
     plain = written.removeprefix("docker.io/").removeprefix("library/")
     return short in (plain, f"{plain}:latest")

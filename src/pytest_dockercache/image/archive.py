@@ -3,9 +3,9 @@
 One reader for all: documents (manifests, configurations) are read whole and
 bounded, layers pass through the indexer, nothing is written. An image is known
 from two questions, :class:`Blobs`; a stream that comes once is read in one
-pass that answers both. What a layer is, its bytes say: a digest that stands
-beside them is held against them, unless they come from a daemon, which has
-verified them itself.
+pass that answers both. The bytes of a layer decide what it is: a digest that
+stands beside them is held against them, unless they come from a daemon, which
+has verified them itself.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _looks_like_layer(block: bytes) -> bool:
 
 @dataclass
 class _Passed(Generic[_T]):
-    """What one pass over an archive has found, by the names of its members."""
+    """The members that one pass over an archive has found, by their names."""
 
     what: str
     documents: dict[str, bytes] = field(default_factory=dict)
@@ -168,7 +168,8 @@ def _pass_over(
         if _looks_like_layer(first):
             passed.layers[member.name] = take(member.name, member.content())
         elif member.size <= room and first[:1] in (b"{", b"["):
-            # What does not fit (a list of an image's parts, beside it) is nothing that is needed.
+            # A member that does not fit (a list of an image's parts, beside the image) is
+            # not needed.
             passed.documents[member.name] = member.content().read(member.size)
             room -= member.size
     outer.drain()

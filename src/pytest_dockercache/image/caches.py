@@ -1,6 +1,6 @@
 """Package caches in an image, known by what they hold and wherever they lie.
 
-What a tool's cache looks like is given as a :class:`CacheKind`; this module
+The layout of a tool's cache is given as a :class:`CacheKind`; this module
 names no tool. A cache directory is one that a *proof* was found in; which of
 its files belong to the cache, its *parts* say, so that a cache that lies in a
 directory with other files (``/tmp``) is told from them.
@@ -57,7 +57,8 @@ class CachePart:
     A group ``unit`` in it is the directory of one unpacked package: the
     package costs nothing if any of its files is a hard link to a file outside
     of caches in the same layer. ``name`` is the part's name in reports,
-    ``title`` in sentences. ``fails`` is False for what is only reported.
+    ``title`` in sentences. ``fails`` is False for a part that is only
+    reported.
     """
 
     name: str

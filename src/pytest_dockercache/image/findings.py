@@ -1,4 +1,5 @@
-"""What an image should not hold beside package caches: bytecode, and bytes that nobody sees."""
+"""Two things that an image should not hold, beside package caches: bytecode, and bytes that
+nobody sees."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class Bytecode:
 
 @dataclass(frozen=True)
 class HiddenBytes:
-    """What layer ``hidden_by`` hides of layer ``layer``.
+    """The files of layer ``layer`` that layer ``hidden_by`` hides.
 
     ``path`` is the deepest directory that holds all of it; ``files`` counts
     names, ``bytes`` what the image would be smaller; ``deleted``,
@@ -174,8 +175,8 @@ def hidden(view: View, own: Collection[int]) -> tuple[HiddenBytes, ...]:
     """What the layers ``own`` hide, by wasting and hiding layer, the most bytes first.
 
     What they hide of each other is ``counted``, and so are the copies that
-    they add of the base's files; what they hide of the base is not. What base
-    layers hide of the base is left out.
+    they add of the base's files; what they hide of the base is not. Files of
+    the base that base layers hide are left out.
     """
     groups: dict[tuple[int, int], list[HiddenFile]] = {}
     for file in view.hidden:

@@ -182,10 +182,10 @@ def parse_history(config: ImageConfig) -> tuple[HistoryEntry, ...]:
 class ImageLayers:
     """An image whose layers have been read.
 
-    ``ref`` is what was asked for, ``id`` the digest of the configuration,
-    ``source`` where the layers came from (``cache`` when none had to be
-    read); ``layers`` has the lowest layer first, and the same index twice
-    where the image has the same layer twice.
+    ``ref`` is the reference that was given, ``id`` the digest of the
+    configuration, ``source`` where the layers came from (``cache`` when none
+    had to be read); ``layers`` has the lowest layer first, and the same index
+    twice where the image has the same layer twice.
     """
 
     ref: str

@@ -35,8 +35,9 @@ class Limits:
     images of an index: an image has at most 127 layers.
 
     ``record`` bytes of a package's record, ``records`` bytes of all that are
-    read, and as many as the archive has; ``kept`` bytes of what is kept of
-    them. ``contents`` bytes of files that are read again by their names.
+    read, and as many as the archive has; ``kept`` the bytes of file content
+    that is kept. ``contents`` bytes of files that are read again by their
+    names.
 
     ``inflated`` bytes of a compressed archive or layer, and ``ratio`` for each
     byte that it has: gzip reaches 1030:1 on zeros, real layers stay below 10.
@@ -74,7 +75,7 @@ class Limits:
 
 
 class Budget:
-    """What one image has asked for so far; each method raises InvalidImage beyond its bound."""
+    """The amounts that one image has used so far; each method raises InvalidImage beyond its bound."""
 
     def __init__(self, limits: Limits | None = None, what: str = "the image") -> None:
         self.limits = limits or Limits()

@@ -51,7 +51,7 @@ class HiddenFile(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerChanges:
-    """What one layer does to the layers below it: numbers of paths that are not directories.
+    """The effect of one layer on the layers below it: numbers of paths that are not directories.
 
     ``added`` includes files at paths that an earlier layer had deleted.
     """

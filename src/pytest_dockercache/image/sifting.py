@@ -1,4 +1,4 @@
-"""What indexing keeps of file content: the few fields that say which packages are installed."""
+"""The file content that indexing keeps: the few fields that say which packages are installed."""
 
 from __future__ import annotations
 

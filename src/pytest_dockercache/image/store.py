@@ -21,7 +21,7 @@ from .index import LayerIndex
 __all__ = ["KnownLayers", "LayerStore", "default_directory"]
 
 _VERSION = 2
-"""Changes with every change of the file's layout, of the index, or of what is kept of a file."""
+"""Changes with every change of the file's layout, of the index, or of the kept content."""
 
 _MAGIC = b"dockercache layer %d\n" % _VERSION
 _LENGTHS = struct.Struct("<9Q")
@@ -85,7 +85,7 @@ class LayerStore:
         return text if _DIGEST.fullmatch(text) else None
 
     def save_diff_id(self, blob: str, diff_id: str) -> None:
-        """Keep to which layer a blob unpacks; both digests are those of bytes that were read."""
+        """Keep to which layer a blob unpacks; both digests were computed from bytes that were read."""
         self._write(blob, ".blob", diff_id.encode())
 
     def _read(self, digest: str, suffix: str) -> bytes | None:
@@ -137,7 +137,7 @@ class LayerStore:
 
 
 class KnownLayers:
-    """The layers that need not be indexed again: those of a store, and those of this reading.
+    """The layers that need not be indexed again: the layers of a store, and the layers read so far.
 
     ``taken`` are the diff IDs that were answered from the store.
     """

@@ -115,9 +115,9 @@ def _numbers(block: bytes, what: str) -> tuple[int, int, int, int, int]:
 def headers(stream: ByteStream, budget: Budget) -> Iterator[Header]:
     """The members of a tar, in order; the caller takes or leaves each member's content.
 
-    What the caller does not read of a member's ``stored`` bytes must be
-    skipped by it, padding included: see :func:`padded`.
-    Raises InvalidImage for what is not a tar, is damaged or truncated.
+    The caller must skip the ``stored`` bytes of a member that it does not
+    read, padding included: see :func:`padded`. Raises InvalidImage for bytes
+    that are no tar, and for a damaged or truncated one.
     """
     what = stream.what
     limits = budget.limits
