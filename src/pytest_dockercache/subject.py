@@ -101,7 +101,7 @@ class Subject:
 
     @property
     def judge_row(self) -> str:
-        """Who says so, as the last line of a failure names it."""
+        """The engine that judged: the last line of a failure."""
         return f"engine {self.engine.info}"
 
     @property

@@ -40,7 +40,7 @@ def progress_for(config: pytest.Config) -> Progress:
 
 
 class Terminal(Protocol):
-    """The methods of pytest's terminal writer that progress uses, without its bookkeeping of lines."""
+    """The methods of pytest's terminal writer that progress uses."""
 
     @property
     def width(self) -> int:

@@ -26,9 +26,9 @@ _SHOWN = 3
 class Probe:
     """One path that changes by itself: what a message calls it, and the edit that changes it.
 
-    ``takers`` are the lines of the steps that take the edited path;
-    ``naming`` those of the steps that ask for it by its very name, because
-    somebody wants it there.
+    ``takers`` are the lines of the steps that take the edited path; ``naming``
+    are the lines of the steps that name the path itself, because somebody
+    wants it in the image.
     """
 
     name: str
@@ -284,7 +284,7 @@ def _names(transfer: Transfer, name: str) -> bool:
 
 
 def _named(project: Project) -> list[str]:
-    """What the Dockerfile names below ``.git`` and ``.pytest_cache``."""
+    """The paths below ``.git`` and ``.pytest_cache`` that the Dockerfile names."""
     found: dict[str, None] = {}
     for _, transfer in _context_transfers(project):
         for path in _sources(transfer):

@@ -34,7 +34,7 @@ def judge(subject: Subject) -> Verdict:
 
 
 def _included(project: Project) -> Iterator[EnvironmentFile]:
-    """What environment files bring in: one file of each group that no environment file stands for.
+    """Included files: one file of each group that no environment file stands for.
 
     Files that the same steps take have the same effect on every key.
     """

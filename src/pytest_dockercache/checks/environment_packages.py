@@ -179,7 +179,7 @@ def _before(contents: Contents, prefix: str) -> tuple[str, ...]:
 
 
 def _wanted(subject: Judged, contents: Contents, path: str, reader: Reader | None) -> Requirements:
-    """What a command installs of a file, or what the file says if no command reads it."""
+    """The packages that a command installs from a file; all of the file if none reads it."""
     return read_requirements(
         subject.spec.context / path,
         platform=contents.layers.config.platform or "linux/amd64",
@@ -239,7 +239,7 @@ def _without_earlier(
     outcome: Match,
     reader: Reader | None,
 ) -> Match:
-    """What differs, without the packages that were there before the command installed.
+    """The differences, without the packages that were there before the command installed.
 
     A list that is installed into an environment which had packages before
     takes none of them away. Raises Unverifiable where it is not known whether
@@ -311,7 +311,7 @@ def _require_read(unread: Sequence[str]) -> None:
 def judge_same(subject: Judged, here: Environment, other: Environment, name: str) -> Verdict:
     """Hold an environment against that of another image, which messages call ``name``.
 
-    What only this image has is extra.
+    A package that only this image has is extra.
     """
     differences = compare_environments(other, here)
     unread = (*here.unread, *other.unread)

@@ -1,4 +1,4 @@
-"""Says of a build that failed over an environment file what is wrong with that file."""
+"""Names the error in an environment file that made a build fail."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _over_a_file(subject: Judged, problem: BuildFailed) -> BuildFailed:
     try:
         files = project.environment_files
     except ConfigError:
-        # A file that is missing is what the build failed over: it says so itself.
+        # The build failed because the file is missing, and its own message says so.
         return problem
     for file in files:
         if problem.line not in file.readers:

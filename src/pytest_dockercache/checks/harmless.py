@@ -83,7 +83,7 @@ def trials_of(project: Project) -> Trials:
 
 @dataclass(frozen=True)
 class Tried:
-    """What one build after some edits shows of the environment steps in question.
+    """The environment steps in question after one build with some edits.
 
     ``rebuilt`` are those that ran again; ``itself`` is the step at the root
     of it that brings something else at every build, whatever was edited.

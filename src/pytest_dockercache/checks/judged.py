@@ -1,4 +1,4 @@
-"""What a check of an image may ask of whatever it judges."""
+"""The interface of the subject of a check of images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Judged(Protocol):
 
     @property
     def project(self) -> Project:
-        """What the Dockerfile and its context say. Raises ConfigError."""
+        """The Dockerfile and its context. Raises ConfigError."""
 
     @property
     def engine(self) -> Engine:
@@ -41,7 +41,7 @@ class Judged(Protocol):
 
     @property
     def judge_row(self) -> str:
-        """Who says so, as the last line of a failure names it."""
+        """The engine, or the image that was read: the last line of a failure."""
 
     @property
     def built_here(self) -> bool:

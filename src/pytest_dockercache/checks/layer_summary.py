@@ -36,10 +36,14 @@ class Place:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer. Sizes are bytes; ``line`` is None for the base image's layers and where it is
-    unknown; ``base`` is None where nobody knows; ``hidden_bytes`` are those of this layer that
-    the layers of ``hidden_by`` (Dockerfile lines) hide. ``places`` says where the bytes of a layer
-    of the Dockerfile's own lie; it is empty for the base image's."""
+    """One layer.
+
+    Sizes are bytes; ``line`` is None for the base image's layers and where it
+    is unknown; ``base`` is None where nobody knows; ``hidden_bytes`` are the
+    bytes of this layer that the layers of ``hidden_by`` (Dockerfile lines)
+    hide. ``places`` says where the bytes of a layer of the Dockerfile's own
+    lie; it is empty for the base image's.
+    """
 
     line: int | None
     created_by: str

@@ -1,4 +1,4 @@
-"""Checks under the engine that predicts: what is said is said as a prediction, or not at all."""
+"""Checks under the engine that predicts: every verdict is marked as a prediction, or not given."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def _marked(check: Check) -> Judge:
 
 
 def no_image(subject: Judged) -> Unverifiable:
-    """What to raise where an image is needed and the engine of ``subject`` builds none."""
+    """The error where an image is needed and the engine of ``subject`` builds none."""
     why = subject.engine.info.why
     return Unverifiable(f"needs an image, and the model builds none: {why}")

@@ -146,7 +146,7 @@ def _python(subject: Judged, image: str) -> Python:
 
 
 def _contents(subject: Judged, image: str) -> Contents | None:
-    """What the image holds, None if its layers cannot be read: a container answers anyway."""
+    """The contents of the image, None if its layers cannot be read: a container answers anyway."""
     try:
         return contents_of(subject, image)
     except Unverifiable:
@@ -180,7 +180,7 @@ def _python_of_file(contents: Contents) -> Python:
 def pins(
     subject: Judged, settings: CheckSettings = DEFAULTS, platform: str = "linux/amd64"
 ) -> tuple[Pin, ...]:
-    """What asks for a version: ``--dockercache-python``, else every pin of the environment files.
+    """The wanted versions: ``--dockercache-python``, else every pin of the environment files.
 
     Among these is a ``.python-version`` that uv finds where it installs. Files
     that ``--dockercache-environment`` names leave out the others. A pin for

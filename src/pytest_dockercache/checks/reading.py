@@ -33,7 +33,8 @@ _SOURCES_FOR_STRANGERS = tuple(source for source in DEFAULT_SOURCES if source !=
 """An image that we did not build may be anybody's: none of its programs is run to read it."""
 
 _known: dict[tuple[str | None, ...], Contents | DockerCacheError] = {}
-"""What was read, and what could not be: a broken archive is not read again for the next check."""
+"""The images that were read, and the errors of those that could not be: a broken archive is not
+read again for the next check."""
 
 
 def contents_of(subject: Judged, image: str, settings: CheckSettings = DEFAULTS) -> Contents:

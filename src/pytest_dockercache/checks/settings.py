@@ -1,4 +1,4 @@
-"""What the user asks of an image: the values of the options that only checks read."""
+"""The demands on an image: the values of the options that only checks read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DEFAULTS", "CheckSettings"]
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """What checks hold an image against.
+    """The values that checks hold an image against.
 
     ``python`` is the version that must run (``3.10``), None for the pins of
     the environment files. ``base_layers`` says whether the base image's layers
@@ -29,4 +29,4 @@ class CheckSettings:
 
 
 DEFAULTS = CheckSettings()
-"""What is asked where no option is given."""
+"""The settings of a run without options."""

@@ -25,10 +25,12 @@ PYTHON = regex(r"python(\d+(\.\d+)?)?")
 class ShellStart:
     """How a shell comes to start a program.
 
-    ``question`` are the words with which the same shell, prepared in the same way, reports the
-    version of Python; ``python`` is that Python's name or path. ``is_plain`` is True where the
-    shell prepares nothing, so that it need not be asked; ``doubt`` says what of it was not
-    followed, "" if all was. ``program`` is the program that is started where no Python is named.
+    ``question`` are the words with which the same shell, prepared in the same
+    way, reports the version of Python; ``python`` is that Python's name or
+    path. ``is_plain`` is True where the shell prepares nothing, so that it
+    need not be asked; ``doubt`` names the part of the script that was not
+    followed, "" if all of it was. ``program`` is the program that is started
+    where no Python is named.
     """
 
     question: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a check is, what it finds, and the shape of the text in which a failure is said."""
+"""Checks, their verdicts, and the findings of failures."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class IgnoreRules:
         return self._along(path)[0]
 
     def deciding_line(self, path: str) -> IgnoreLine | None:
-        """The line that keeps ``path`` out or lets it in again; None if no line matches the path."""
+        """The line that keeps ``path`` out or lets it in again; None if none matches it."""
         decided = self._along(path)[1]
         return None if decided is None else self.lines[decided]
 

@@ -163,7 +163,7 @@ class _Draft:
         )
 
     def _read_by_the_build(self) -> set[str]:
-        """Files that a build reads although they are ignored: the Dockerfile and the ignore file."""
+        """Ignored files that a build reads all the same: the Dockerfile and the ignore file."""
         ignore_files = {path for _, path in self._ignore_files() if path is not None}
         return ignore_files | ({self.dockerfile_path} if self.dockerfile_path else set())
 

@@ -688,7 +688,7 @@ class Observation:
 
 
 def _names_image(canonical: str, written: str) -> bool:
-    """Whether a full name (``docker.io/library/debian:latest``) is the image that ``debian`` names."""
+    """Whether ``docker.io/library/debian:latest`` is the image that ``debian`` names."""
     short = canonical.removeprefix("docker.io/").removeprefix("library/")
     plain = written.removeprefix("docker.io/").removeprefix("library/")
     return short in (plain, f"{plain}:latest")

@@ -1,4 +1,4 @@
-"""What the steps above a step have installed: it decides whether that step installs more."""
+"""The installations of the steps above a step: they decide whether that step installs more."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .tools.command_lines import is_archive
 __all__ = ["Above", "Effect", "effect_of", "is_tools_only", "lacking_of", "with_transfers"]
 
 Effect = Literal["dependencies", "project", "unknown"]
-"""What an installation brings that is not there yet: dependencies too, the project alone, or
+"""The packages of an installation that are not there yet: dependencies too, the project alone, or
 nobody here can tell which."""
 
 
 @dataclass(frozen=True)
 class Above:
-    """What a step finds installed.
+    """The installations that a step finds.
 
     ``installations`` are those of the environment steps above it, in its stage
     and in those that it is built FROM; ``copied`` says whether another stage's
@@ -106,7 +106,7 @@ scikit-build scikit-build-core maturin pybind11 packaging wheel-filename setupto
 uv-dynamic-versioning hatch-vcs auditwheel pipreqs anaconda-project
 """
 _TOOLS = frozenset(_TOOL_NAMES.split())
-"""Packages that install or build others; none of them is what a project depends on."""
+"""Packages that install or build others; no project depends on any of them."""
 
 
 def is_tools_only(installation: Installation) -> bool:
@@ -129,7 +129,7 @@ def effect_of(
     project_at: Callable[[str], OwnProject | None],
     own: Callable[[], OwnProject | None],
 ) -> Effect:
-    """What an installation brings besides what the steps above it have brought.
+    """The packages of an installation that the steps above it have not brought.
 
     ``project_at`` gives the project in a directory of the container as the
     step sees it; ``own`` the context's own project, None if it is not known.

@@ -74,7 +74,7 @@ def declared_names(instruction: Instruction) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the RUNs read beside their own text.
+    """The texts that the RUNs read beside their own.
 
     ``files`` maps the first line of a RUN to the context paths of inputs and
     scripts that it reads, ``read_text`` gives their texts; ``reads_variable``
@@ -176,7 +176,7 @@ def _carried(text: str, scope: _Scope) -> set[str]:
 
 
 def _scopes(plan: Sequence[PlannedStep]) -> dict[int, _Scope]:
-    """What each step of a plan can expand, by the identity of the step."""
+    """The variables that each step of a plan can expand, by the identity of the step."""
     ends: dict[int, dict[str, frozenset[str]]] = {}
     scopes: dict[int, _Scope] = {}
     arguments: set[str] = set()

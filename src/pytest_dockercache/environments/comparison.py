@@ -1,4 +1,4 @@
-"""What should be installed, held against what is installed, package by package."""
+"""The wanted packages held against the installed ones, package by package."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Difference", "Match", "compare_environments", "difference_table", "m
 
 @dataclass(frozen=True)
 class Difference:
-    """One package that is not as the file says.
+    """One package that differs from the file.
 
-    ``wanted`` is what the file asks for ("" for an extra package), ``found``
-    what is installed ("" for a missing one).
+    ``wanted`` is the file's request ("" for an extra package), ``found`` the
+    installed version ("" for a missing package).
     """
 
     kind: Literal["missing", "extra", "differing"]
@@ -104,7 +104,7 @@ def _extras(
     conda: Collection[str],
     pip: Collection[str],
 ) -> Iterator[Difference]:
-    """What is installed and not listed, in a file that lists everything.
+    """The installed packages that a file which lists everything does not list.
 
     A file that leaves out what its own packages depend on was written by hand
     and lists what somebody wants, whatever its specs look like.

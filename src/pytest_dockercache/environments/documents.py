@@ -1,4 +1,4 @@
-"""YAML and TOML files as plain values; what is wrong in one is named with its place."""
+"""YAML and TOML files as plain values; an error in a file is named with its place."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
 
     uv reads TOML 1.1 (an inline table over several lines), which the standard
     library does from Python 3.15 on. Raises ConfigError with line and column
-    (1-based) for what is no TOML.
+    (1-based) for a text that is no TOML.
     """
     if sys.version_info >= (3, 15):
         import tomllib
@@ -99,8 +99,9 @@ def table(document: Any, *keys: str) -> Mapping[str, Any]:
 def load_yaml(content: bytes | str, path: Path) -> Any:
     """The plain values of a YAML file; ``path`` names it in messages.
 
-    Raises ConfigError with line and column (1-based) for what is no YAML, and
-    for a tag that would make anything but a plain value (``!!python/…``).
+    Raises ConfigError with line and column (1-based) for a text that is no
+    YAML, and for a tag that would make anything but a plain value
+    (``!!python/…``).
     """
     import yaml
 

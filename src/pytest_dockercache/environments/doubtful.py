@@ -15,7 +15,7 @@ from .tools.command_lines import module_run
 __all__ = ["clones", "downloads", "fetches", "looks_like_installation", "starts_installation"]
 
 _ACTION = regex(r"(re)?install([-:].*)?|restore|sync|bootstrap")
-"""What a program of any name calls it when it installs (``pre-commit install-hooks``)."""
+"""Words with which a program of any name installs (``pre-commit install-hooks``)."""
 
 _OTHERWISE = """
 install git hg svn rsync echo printf cat ls cp mv rm ln test grep egrep sed awk find which type
@@ -62,7 +62,7 @@ _INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
     "jupyter": ("labextension install", "lab build"),
     "jupyter-lab": ("build",),
 }
-"""What of a program installs, where its first word does not say so."""
+"""The words of a program that install, where its first word does not say so."""
 
 _MODULES = regex(r"(spacy|camoufox|patchright) (download|fetch|install)")
 

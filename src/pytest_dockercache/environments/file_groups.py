@@ -1,4 +1,4 @@
-"""The context's files in groups: those of a group are taken by the same steps."""
+"""The context's files in groups: the same steps take all files of a group."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def group_files(
 ) -> tuple[Group, ...]:
     """Group the ``candidates`` that steps take, by the steps and the role.
 
-    ``views`` are those of the whole plan, in its order. The groups are
-    ordered by their lines. Files that no step takes are in no group.
+    ``views`` are the views of all steps of the plan, in its order. The groups
+    are ordered by their lines. Files that no step takes are in no group.
     """
     taking: dict[str, tuple[int, ...]] = {}
     for view in views:

@@ -1,4 +1,4 @@
-"""What each file of the build context is to the environment: input, needed, or source."""
+"""The role of each file of the build context for the environment: input, needed, or source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["FileRoles", "roles_of_files"]
 
 @dataclass(frozen=True)
 class FileRoles:
-    """What the files are that environment steps stand on.
+    """The roles of the files that environment steps stand on.
 
     ``inputs`` maps a context path to how it is read, in a few words
     (``line 4 reads it``, ``requirements.txt includes it``); ``needed`` to
@@ -52,12 +52,12 @@ def roles_of_files(
 ) -> FileRoles:
     """Tell what environment steps read, and what the steps below them need, from all other files.
 
-    ``views`` are those of the whole plan; ``environment_files`` maps context
-    paths to how they were found. A script that a RUN of its own runs is
-    needed if a shell runs it, for it may prepare the system that the install
-    stands on; a program in another language only where it has to do with
-    what the install reads. A script between two installs is unsettled: only
-    its owner knows whether the second needs it.
+    ``views`` are the views of all steps of the plan; ``environment_files``
+    maps context paths to how they were found. A script that a RUN of its own
+    runs is needed if a shell runs it, for it may prepare the system that the
+    install stands on; a program in another language only where it has to do
+    with what the install reads. A script between two installs is unsettled:
+    only its owner knows whether the second needs it.
     """
     by_line = {view.step.line: view for view in views if view.step.instruction.keyword == "RUN"}
     present = _present(grounds, views)

@@ -54,7 +54,8 @@ class ContainerFiles:
     def read(self, plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
         """The text of the file at a container path, as the step at ``position`` finds it.
 
-        None for what does not come from the context, and for what is no text.
+        None for a file that does not come from the context, and for one that
+        is no text.
         """
         if plan[position].instruction.keyword != "RUN":
             return None

@@ -1,4 +1,4 @@
-"""What an environment step stands on: the steps that its cache key depends on."""
+"""The ground of an environment step: the steps that its cache key depends on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Ground", "grounds_of"]
 
 @dataclass(frozen=True)
 class Ground:
-    """What one environment step stands on.
+    """The steps that one environment step stands on.
 
     ``chain`` are the steps that it runs on top of, in Dockerfile order, the
     environment step itself last; ``apart`` the steps of other stages that a

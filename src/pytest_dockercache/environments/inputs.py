@@ -217,7 +217,7 @@ _READ_BY_BUILDS = (
     "MANIFEST.in", "versioneer.py", "hatch_build.py", "meson.build", "CMakeLists.txt",
     "Cargo.toml", "Cargo.lock", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "NOTICE",
 )  # fmt: skip
-"""What build backends look for beside ``pyproject.toml`` without being told."""
+"""Files that build backends look for beside ``pyproject.toml`` without being told."""
 
 
 def _texts(value: Any) -> Iterator[str]:

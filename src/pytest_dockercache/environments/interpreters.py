@@ -54,7 +54,7 @@ def interpreter(view: View, prefix: str, recorded: str | None = None) -> Interpr
 
 
 def _venv(view: View, root: str) -> Mapping[str, str]:
-    """What ``pyvenv.cfg`` says; ``version`` as three numbers, whoever wrote it."""
+    """The values of ``pyvenv.cfg``; ``version`` as three numbers, whoever wrote it."""
     found = view.get(f"{root}/pyvenv.cfg")
     if found is None:
         return {}

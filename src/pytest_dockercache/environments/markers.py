@@ -22,7 +22,7 @@ _PATCHES = range(60)
 
 @dataclass(frozen=True)
 class Machine:
-    """What markers ask of the Python that an environment has and of the machine it runs on.
+    """The values of markers: of the environment's Python and the machine that it runs on.
 
     ``pythons`` are the versions that its Python may have, empty if nothing is
     known of it; ``values`` are the other values that are known.
@@ -93,7 +93,7 @@ _FREE = (
 )  # fmt: skip
 
 _PYTHONS = ("2.7.18", *(f"3.{minor}.{patch}" for minor in range(4, 30) for patch in (0, 1, 59)))
-"""What an unknown Python may be."""
+"""The versions that an unknown Python may have."""
 
 
 def _python_values(version: str) -> Mapping[str, str]:

@@ -172,7 +172,10 @@ def _holds(condition: _Condition, version: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parse_versions(spec: str) -> _Tree:
-    """The version part of a match spec as a tree. Raises ConfigError for what is none."""
+    """The version part of a match spec as a tree.
+
+    Raises ConfigError for a text that is no version spec.
+    """
     tight = re.sub(r"\s*([()|,])\s*|(?<=[=<>!~])\s+", r"\1", spec.strip())
     tokens = re.findall(r"\^[^$]*\$|[()|,]|[^()|,]+", tight)
     tree, rest = _alternatives(tokens, spec)
@@ -312,8 +315,8 @@ def parse_spec(text: str) -> MatchSpec:
     ``numpy (>=1.24,<2)``, ``conda-forge::numpy``,
     ``numpy[version='>=1.26', build=py310*]``, or the URL of a package.
 
-    Raises ConfigError for what is none, and Unverifiable for a spec that only
-    holds under a condition (``; if …``).
+    Raises ConfigError for a text that is no match spec, and Unverifiable for a
+    spec that only holds under a condition (``; if …``).
     """
     written = text.strip()
     if len(written) > MATCH_SPEC:

@@ -1,4 +1,4 @@
-"""What the metadata of a project says of itself: its name, and what it depends on."""
+"""A project's own metadata: its name, and what it depends on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OwnProject:
 
 
 def read_project(directory: str, read: Callable[[str], str | None]) -> OwnProject | None:
-    """The project in a directory; None where no metadata of it can be read.
+    """The project in a directory; None where the project has no metadata that can be read.
 
     ``read`` gives the text of a file by its path, None where it is not known.
     """

@@ -42,7 +42,7 @@ class Pin:
         return self.origin if self.line is None else f"{self.origin}:{self.line}"
 
     def fits(self, version: str) -> bool:
-        """Whether a version is what the pin wants: ``3.1`` is no 3.10.
+        """Whether a version fits the pin: ``3.1`` is no 3.10.
 
         Raises ConfigError for a pin that cannot be read.
         """

@@ -363,7 +363,7 @@ def _variables_then(
         for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV")
         if before.get(name) != after.get(name)
     }
-    # What the base image has on PATH is not in the plan: an empty item stands for it.
+    # The plan does not have the base image's PATH: an empty item stands for it.
     now, old, new = (found.get("PATH", "").split(":") for found in (env, before, after))
     for start in range(len(new) - len(old) + 1):
         if new[start : start + len(old)] == old:

@@ -1,4 +1,4 @@
-"""What package managers call the platform of an image."""
+"""Package managers' names for the platform of an image."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def subdir(platform: str) -> str:
 
 
 def machine(platform: str) -> str | None:
-    """What ``uname -m`` says; None where that depends on the kernel of the host, as on 32 bits."""
+    """The answer of ``uname -m``; None where it depends on the host's kernel, as on 32 bits."""
     system, _, architecture = platform.partition("/")
     return MACHINES.get(architecture.partition("/")[0]) if system == "linux" else None

@@ -43,10 +43,10 @@ def _python_prefixes(view: View) -> tuple[str, ...]:
 def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
     """The prefix of an environment by name or absolute path; without either, the one in use.
 
-    In use is what the image's ``CONDA_PREFIX`` or ``CONDA_DEFAULT_ENV`` says,
-    else the first environment whose ``bin`` is on ``PATH``, base included,
-    else the only one besides base. Raises Unverifiable, naming the
-    environments there are.
+    The environment in use is the one that the image's ``CONDA_PREFIX`` or
+    ``CONDA_DEFAULT_ENV`` names, else the first environment whose ``bin`` is on
+    ``PATH``, base included, else the only one besides base. Raises
+    Unverifiable, naming the environments there are.
     """
     found = prefixes(view)
     roots = [prefix for prefix in found if not _is_named(prefix)]

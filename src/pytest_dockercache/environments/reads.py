@@ -68,7 +68,7 @@ _LOOKED_FOR: Mapping[str, tuple[str, ...]] = {
     "mise": ("mise.toml", ".mise.toml", ".tool-versions", ".python-version"),
     "bazel": ("WORKSPACE", "MODULE.bazel", "BUILD", "BUILD.bazel"),
 }
-"""What a command looks for in its directory without being told."""
+"""Files that a command looks for in its directory without being told."""
 
 _DEEPEST = 8
 _LONGEST = 2000
@@ -144,7 +144,7 @@ class _Reader:
                     yield from self._script(path, _recipes(text), command, depth)
 
     def _included(self, makefile: str, command: Command, script: str | None) -> _Found:
-        """What a Makefile includes, without which make stops before any recipe."""
+        """Files that a Makefile includes: without them make stops before any recipe."""
         for found in _INCLUDE.finditer(makefile):
             for word in found[1].split():
                 for path in self._files(command, Word(word)):
@@ -240,7 +240,7 @@ class _Reader:
             yield from self.of_command(inner, path, depth + 1)
 
     def _imports(self, path: str, text: str, command: Command, depth: int) -> _Found:
-        """What a Python script imports from beside itself."""
+        """Modules beside a Python script that the script imports."""
         known = set(self.at.values())
         directory = posixpath.dirname(path)
         for match in _IMPORT.finditer(text):

@@ -23,7 +23,7 @@ _DEEPEST_INCLUSION = 20
 
 @dataclass(frozen=True)
 class RequirementLines:
-    """What requirement lines ask for.
+    """The requests of requirement lines.
 
     ``pip`` are lines as PEP 508 has them, ``unverified`` those that installed
     metadata cannot confirm, ``hashes`` the digests of ``--hash`` by normalised name.
@@ -74,13 +74,13 @@ def requirement_lines(
     context: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> RequirementLines:
-    """What requirement lines ask for, with those of the files that ``-r`` includes.
+    """The requests of requirement lines, with the lines of the files that ``-r`` includes.
 
     ``directory`` is where ``-r`` starts, ``context`` the build context, which
-    it must not leave: the build reads the image's own file there. ``variables``
-    are those of the step, for ``${NAME}``. Raises ConfigError for a line that pip
-    could not read either, Unverifiable for an included file that is not in the
-    context.
+    it must not leave: the build reads the image's own file there.
+    ``variables`` are the variables of the step, for ``${NAME}``. Raises
+    ConfigError for a line that pip could not read either, Unverifiable for an
+    included file that is not in the context.
     """
     reading = _Reading(context, variables or {})
     reading.read(lines, directory, source, 0)

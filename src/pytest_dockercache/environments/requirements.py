@@ -1,4 +1,4 @@
-"""What should be installed: environment files, requirement files and locks as values."""
+"""The wanted packages: environment files, requirement files and locks as values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Kind = Literal["environment", "export", "explicit", "conda-lock", "pip", "lock"]
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a file asks for.
+    """The requests of a file.
 
     ``conda`` are match specs, ``pip`` requirement lines as PEP 508 has them,
     ``unverified`` the entries that installed metadata cannot confirm (URLs,
@@ -81,7 +81,7 @@ class Requirements:
 
 
 def in_turn(wanted: Sequence[Requirements]) -> Requirements:
-    """What several commands leave that install into one environment, the last one last.
+    """The result of several commands that install into one environment, the last command last.
 
     A command that uninstalls what its file does not have undoes those before.
     """
@@ -99,7 +99,7 @@ def in_turn(wanted: Sequence[Requirements]) -> Requirements:
 
 
 def _added(before: Requirements, item: Requirements) -> Requirements:
-    """What is there after a command has added to what another left."""
+    """The requirements after a command has added to those of an earlier command."""
     pip = {line.partition(";")[0].strip(): line for line in (*before.pip, *item.pip)}
     return replace(
         before,
@@ -233,7 +233,7 @@ def _parse_environment(
 
 
 def _spec(text: str, path: Path, line: int | None) -> MatchSpec:
-    """A match spec of a file. Raises ConfigError with the place for what is none."""
+    """A match spec of a file. Raises ConfigError with the place of a text that is no match spec."""
     try:
         return parse_spec(text)
     except ConfigError as error:

@@ -25,7 +25,8 @@ EVERYTHING = "*"
 """Stands for all groups, all extras or all members (``--all-groups``, ``-G :all``)."""
 
 Removal = Literal["", "unlisted", "unselected"]
-"""What a command uninstalls: nothing, what its lock lacks, or everything that is not chosen."""
+"""The packages that a command uninstalls: nothing, what its lock lacks, or everything that is not
+chosen."""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def named_source(
 ) -> Choice:
     """The file of ``--dockercache-edit``, relative to the context.
 
-    Raises ConfigError for what no edit of can reach the image, and for one of
-    the ``environment`` files: an edit of it has to rebuild the environment.
+    Raises ConfigError for a file of which no edit can reach the image, and for
+    an ``environment`` file, because its edits have to rebuild the environment.
     """
     option = f"--dockercache-edit={path}"
     cleaned = context_path(path, os.path.abspath(context), named=option)

@@ -1,15 +1,15 @@
-"""What a step is for: above all, which RUNs install the environment and what they read.
+"""The role of a step: above all, which RUNs install the environment and what they read.
 
 An *environment step* is a RUN that installs dependencies: from a manifest, by
-name, or from wheels that another step prepared. A RUN that installs only
-tools (``pip install -U pip``) is one of its own. One that installs only the
+name, or from wheels that another step prepared. A RUN that installs only tools
+(``pip install -U pip``) is one of its own. A RUN that installs only the
 project itself is none: ``pip install --no-deps .``, ``pip install .`` below a
 step that installed its dependencies from a manifest, ``uv sync`` after one
 with ``--no-install-project``, ``poetry install`` after ``--no-root``. Where
-nothing above it did that, ``pip install .`` brings all dependencies, and is
-an environment step. Locking, cleaning, configuring, uninstalling and a dry
-run are no installations; ``pip wheel`` and ``pip download`` of dependencies
-count, as the costly half of one that is split over two steps.
+nothing above it did that, ``pip install .`` brings all dependencies, and is an
+environment step. Locking, cleaning, configuring, uninstalling and a dry run
+are no installations; ``pip wheel`` and ``pip download`` of dependencies count,
+as the costly half of one that is split over two steps.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def roles_of(
     pattern: str | None = None,
     files: ContainerFiles | None = None,
 ) -> tuple[Role, ...]:
-    """What each step of a plan is for: ``base``, ``environment``, ``source`` or ``other``."""
+    """The role of each step of a plan: ``base``, ``environment``, ``source`` or ``other``."""
     found = environment_commands(steps, pattern, files)
     return tuple(_role(step, command) for step, command in zip(steps, found, strict=True))
 
@@ -147,7 +147,7 @@ def _parent(step: PlannedStep) -> int:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What a step turned out to be; ``doubtful`` if it installs something that nobody can read."""
+    """The judgement of a step; ``doubtful`` if it installs something that nobody can read."""
 
     command: EnvironmentCommand | None = None
     doubtful: bool = False
@@ -281,7 +281,7 @@ _BUILDERS = {
     "pdm": "build",
     "setup.py": "bdist_wheel",
 }
-"""What makes a wheel of a project, and nothing else: the program and its action."""
+"""Commands that make a wheel of a project, and nothing else: the program and its action."""
 
 
 def _builds_wheel(command: Command) -> bool:

@@ -35,9 +35,9 @@ __all__ = ["Survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What the steps of a plan take from the build context, and what it is to the environment.
+    """The context files that the steps of a plan take, and their roles for the environment.
 
-    ``entries`` are those of the context after the ignore rules; ``own`` the
+    ``entries`` are the context's entries after the ignore rules; ``own`` the
     context paths of the Dockerfile and its ignore file, whose edits are no
     edits of a source; ``read_text`` gives a file's text by its context path;
     ``followed`` is what :func:`follow_files` says of the plan, where that was
@@ -60,17 +60,17 @@ class Survey:
 
     @cached_property
     def views(self) -> tuple[StepView, ...]:
-        """What each step of the plan sees of the context, in its order."""
+        """The view that each step of the plan has of the context, in the plan's order."""
         return tuple(self._followed[0].values())
 
     @cached_property
     def grounds(self) -> tuple[Ground, ...]:
-        """What each environment step stands on, in Dockerfile order."""
+        """The ground of each environment step, in Dockerfile order."""
         return grounds_of(self.plan, {command.line for command in self.commands})
 
     @cached_property
     def roles(self) -> FileRoles:
-        """What the context's files are to the environment steps."""
+        """The roles of the context's files for the environment steps."""
         read = {
             file.path: f"line {(file.read_by or file.readers)[0]} reads it"
             for file in self.read_files
@@ -94,8 +94,8 @@ class Survey:
     def groups(self) -> tuple[Group, ...]:
         """The files that steps take and somebody may edit, grouped by steps and role.
 
-        Only what git tracks, where there is a repository. What lies in a
-        virtual environment, in build output or in a tool's cache is left out.
+        Only what git tracks, where there is a repository. Files in a virtual
+        environment, in build output or in a tool's cache are left out.
         """
         files = [path for path, entry in self.entries.items() if entry.kind == "file"]
         environments = virtual_environments(self.entries.values())

@@ -75,7 +75,7 @@ class Limits:
 
 
 class Budget:
-    """The amounts that one image has used so far; each method raises InvalidImage beyond its bound."""
+    """The amounts that one image has used; each method raises InvalidImage beyond its bound."""
 
     def __init__(self, limits: Limits | None = None, what: str = "the image") -> None:
         self.limits = limits or Limits()

@@ -85,7 +85,7 @@ class LayerStore:
         return text if _DIGEST.fullmatch(text) else None
 
     def save_diff_id(self, blob: str, diff_id: str) -> None:
-        """Keep to which layer a blob unpacks; both digests were computed from bytes that were read."""
+        """Keep to which layer a blob unpacks; both digests are of bytes that were read."""
         self._write(blob, ".blob", diff_id.encode())
 
     def _read(self, digest: str, suffix: str) -> bytes | None:

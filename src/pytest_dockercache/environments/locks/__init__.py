@@ -44,7 +44,7 @@ def lock_requirements(
 ) -> Requirements:
     """What a command installs of a lock, as a value that still waits for the image's Python.
 
-    Raises ConfigError for what is no such lock.
+    Raises ConfigError for a text that is no such lock.
     """
     document = form.load(text, path)
     chosen = Selection() if selection is None else selection

@@ -1,4 +1,4 @@
-"""What locks have in common: pinned packages, conditions, and a walk over who needs whom."""
+"""Common parts of locks: pinned packages, conditions, and a walk over who needs whom."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def requirements_of(
     optional: Iterable[str] = (),
     unverified: Iterable[str] = (),
 ) -> Requirements:
-    """What a lock asks for, of its pins.
+    """The pins of a lock that are asked for.
 
     ``removes`` is whether the command also uninstalls everything else, but
     for the packages in ``optional``.

@@ -41,8 +41,8 @@ def resolve(
 ) -> Requirements:
     """What ``pdm sync`` installs of a lock; ``projects`` are those around it.
 
-    Raises ConfigError for what is no such lock, Unverifiable for one that
-    does not have what ``pyproject.toml`` asks for.
+    Raises ConfigError for a document that is no such lock, Unverifiable for
+    one that does not have what ``pyproject.toml`` asks for.
     """
     project = projects(".")
     packages = listed(document, "package", source)

@@ -21,7 +21,7 @@ _SECTIONS = {"packages": "default", "dev-packages": "develop"}
 
 
 def load(text: str, path: Path) -> Mapping[str, Any]:
-    """The document of a lock. Raises ConfigError for what is none."""
+    """The document of a lock. Raises ConfigError for a text that is no such lock."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -28,7 +28,7 @@ def resolve(
     """What ``pixi install`` installs of a lock into one environment.
 
     Raises ConfigError for an environment or a platform that the lock does not
-    have, and for what is no such lock.
+    have, and for a document that is no such lock.
     """
     name = selection.environment or "default"
     if name == EVERYTHING:

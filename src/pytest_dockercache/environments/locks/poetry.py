@@ -45,8 +45,8 @@ def resolve(
 ) -> Requirements:
     """What ``poetry install`` installs of a lock; ``projects`` are those around it.
 
-    Raises ConfigError for what is no such lock, Unverifiable where too little
-    is known to say which packages the command means.
+    Raises ConfigError for a document that is no such lock, Unverifiable where
+    too little is known to say which packages the command means.
     """
     project = projects(".")
     packages = listed(document, "package", source)

@@ -38,8 +38,8 @@ def resolve(
 
     PDM takes the groups that it takes of a lock of its own.
 
-    Raises ConfigError for what is no such lock, Unverifiable for one of a
-    later version.
+    Raises ConfigError for a document that is no such lock, Unverifiable for
+    one of a later version.
     """
     version = text_of(document, "lock-version")
     if not version.startswith("1."):

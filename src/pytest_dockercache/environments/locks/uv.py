@@ -49,10 +49,10 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What ``uv sync`` installs of a lock; ``projects`` are those of the workspace.
+    """What ``uv sync`` installs of a lock; ``projects`` are the projects of the workspace.
 
-    Raises ConfigError for what is no such lock, Unverifiable where the lock
-    does not say what the command means.
+    Raises ConfigError for a document that is no such lock, Unverifiable where
+    the lock does not say what the command means.
     """
     if document.get("version") != 1:
         raise unknown_version(source, document.get("version"))

@@ -1,4 +1,4 @@
-"""What the package caches of the tools look like that people run in a Dockerfile.
+"""The layouts of the package caches of tools that people run in a Dockerfile.
 
 The layouts of pip, uv, poetry, pdm and pipenv were read from caches that these tools
 made, and so were those of npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95; those of
@@ -38,8 +38,10 @@ _REPODATA = rf"(?P<place>.*)/cache/{_HEX}{{8}}\."
 _NOTED = ("urls", "urls.txt")
 """conda and mamba write down in these which archives a cache was filled from."""
 _CONDAS = ("urls", "../conda-meta", "../condabin")
-"""Only conda makes the first; its own ``pkgs`` lies in its base environment. A ``urls.txt``
-is what many a download script has."""
+"""Only conda makes the first; its own ``pkgs`` lies in its base environment.
+
+Many download scripts have a ``urls.txt``.
+"""
 _CHANNEL = ("repodata.json", "repodata.json.zst", "repodata.json.bz2", "current_repodata.json")
 """A platform's directory with an index of its own is a channel that somebody serves."""
 

@@ -34,7 +34,7 @@ Paths = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Installation:
-    """What one command installs.
+    """The installation of one command.
 
     ``manifests`` are the absolute paths that it reads, ``unresolved`` those
     that only the running container knows, ``named`` whether packages are given

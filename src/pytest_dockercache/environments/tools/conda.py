@@ -193,7 +193,7 @@ def _comparable(path: Path) -> bool:
 _INSTALLER = regex(
     r"(?:mini|ana)(?:conda|forge)\d*\b.*\.(?:sh|exe)|(?:micro)?mambaforge\b.*\.sh", re.IGNORECASE
 )
-"""What the files are called that install conda."""
+"""The names of the files that install conda."""
 
 
 TOOL = Tool(

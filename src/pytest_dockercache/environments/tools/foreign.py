@@ -16,7 +16,8 @@ _BUILDS = {
     "gradle": "build assemble bootJar jar war",
     "dotnet": "build publish test run",
 }
-"""What installs only the dependencies that are not there yet, on the way to something else."""
+"""Subcommands that install only the dependencies that are not there yet, on the way to something
+else."""
 
 
 _NODE_VARIABLES = (

@@ -110,7 +110,7 @@ def install(
 
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-"""What says which dependencies a project has, in the project's directory."""
+"""Files in a project's directory that name the project's dependencies."""
 
 
 def project_files(projects: Iterable[str]) -> Iterator[Word]:

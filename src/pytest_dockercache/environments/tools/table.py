@@ -1,7 +1,7 @@
 """The table of package managers: one :class:`Tool` each, and the questions that the table answers.
 
-Whoever knows one more manager adds its record with :func:`register`; nothing
-else in the package asks for a manager by its name.
+Another manager is added by registering its record with :func:`register`;
+nothing else in the package asks for a manager by its name.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def is_installed_place(path: str) -> bool:
 
 
 def caches() -> tuple[CacheKind, ...]:
-    """What the caches of all package managers look like.
+    """The layouts of the caches of all package managers.
 
     A manager that was registered later comes first: it may use the layout of
     one that it stands on (pipenv that of pip), and tells it by more.
