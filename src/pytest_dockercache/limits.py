@@ -1,6 +1,6 @@
 """How much is read of what others wrote: each limit with its reason.
 
-What is larger is refused in one line; nothing hangs, and nothing fills the
+A larger text is refused in one line; nothing hangs, and nothing fills the
 memory of a machine.
 """
 

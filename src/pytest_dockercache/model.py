@@ -342,7 +342,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a judgement found wrong: the verdict first, then what, where, why, and the fix.
+    """The result of a judgement: the verdict first, then what, where, why, and the fix.
 
     ``line`` is the 1-based Dockerfile line to blame. ``rows`` are the evidence,
     ``log`` the end of what the failed step has written, and ``cause`` the reason

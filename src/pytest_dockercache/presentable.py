@@ -12,7 +12,7 @@ from .regexes import regex
 __all__ = ["presentable"]
 
 _CONTROLS = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What moves a cursor, colours a terminal, or turns the direction of a line; and what no
+"""Characters that move a cursor, colour a terminal, or turn the direction of a line; and what no
 terminal can encode. Line feeds and tabs stay."""
 
 _USER_INFO = regex(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/]*)@")

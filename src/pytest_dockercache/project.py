@@ -1,4 +1,4 @@
-"""What is known of a Dockerfile and its context without building anything."""
+"""A Dockerfile and its context, as far as they are known without a build."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Project:
 
     @cached_property
     def entries(self) -> tuple[ContextEntry, ...]:
-        """What the build context holds after the ignore rules."""
+        """The entries of the build context that the ignore rules let in."""
         return tuple(self.snapshot.tree.entries.values())
 
     @cached_property
@@ -281,7 +281,7 @@ def roles_by_line(
 
 
 def _declarations(dockerfile: Dockerfile) -> Iterator[tuple[str, str | None]]:
-    """What the ARGs of a Dockerfile declare, those of its ONBUILD triggers too."""
+    """The declarations of a Dockerfile's ARGs, those of its ONBUILD triggers included."""
     for instruction in dockerfile.instructions:
         if instruction.keyword == "ONBUILD" and instruction.value:
             instruction = onbuild_trigger(instruction)

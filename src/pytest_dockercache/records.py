@@ -1,4 +1,4 @@
-"""The builds of a run as files, and what is remembered of a project's steps between runs.
+"""The builds of a run as files, and the seconds of a project's steps between runs.
 
 Each build is made once, and every process of the run reads its record.
 """
@@ -44,7 +44,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Record:
-    """What came of one build: itself, or the failure. ``order`` counts the builds of a run."""
+    """The outcome of one build: itself, or the failure. ``order`` counts the builds of a run."""
 
     order: int
     edits: tuple[Edit, ...]
@@ -77,7 +77,7 @@ def read_record(path: Path) -> Record | None:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record so that a reader sees all of it or nothing."""
+    """Write a record so that a reader sees the whole record or none."""
     write_json(path, to_jsonable(record))
 
 

@@ -13,7 +13,7 @@ __all__ = ["regex"]
 
 
 def regex(pattern: AnyStr, flags: int | re.RegexFlag = 0) -> re.Pattern[AnyStr]:
-    """What ``re.compile(pattern, flags)`` returns, compiled at its first use.
+    """The pattern of ``re.compile(pattern, flags)``, compiled at its first use.
 
     An error in the pattern shows at its first use too: for the constants of
     modules only, whose tests use them. Only attributes and methods of a

@@ -43,7 +43,7 @@ def digest(*parts: str) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it.
+    """Write JSON so that a reader sees the old file or the new file, never half of a file.
 
     Raises ConfigError if it cannot be written.
     """
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What a run could not remove, or kept on purpose: for the terminal summary.
+    """Traces that a run could not remove, or kept on purpose: for the terminal summary.
 
     ``cache_bytes`` are bytes of build-cache records that edits left and that
     could not be removed; ``stuck`` names images, containers and directories.
@@ -103,7 +103,7 @@ class Run:
         return cls(run_id, secrets.token_hex(6), shared)
 
     def to_json(self) -> dict[str, str]:
-        """What a worker process needs to join the run (plain strings)."""
+        """The values that a worker process needs to join the run (plain strings)."""
         return {"id": self.id, "nonce": self.nonce, "directory": str(self.directory)}
 
     @classmethod
@@ -226,7 +226,7 @@ def _note(run_id: str, kind: str, value: Any) -> None:
 
 
 def _entries(run_id: str, kind: str) -> list[list[Any]]:
-    """What a journal says of this kind: a list of values for each line, every one once.
+    """The values of this kind in a journal: a list for each line, equal lines once.
 
     Anybody may have written there: a line that does not read as one of ours is none.
     """

@@ -20,11 +20,13 @@ StopRule = Literal["any-miss", "miss", "hit", "decided"]
 class Stop:
     """When a build may end before its image is made.
 
-    ``any-miss``: as soon as any step misses. The others look at the steps
-    with the first ``lines`` (None: the environment steps): ``miss`` ends when
-    one of them misses, or all hit and something else missed; ``hit`` when one
-    of them hits, or all miss; ``decided`` when each has hit or missed. A step
-    below a RUN that missed counts as missed: it need not be waited for.
+    ``any-miss`` ends the build as soon as any step misses. The other rules
+    look at the steps whose first lines are ``lines`` (None: the environment
+    steps). ``miss`` settles the claim "all hit": one of the steps missed, or
+    all hit and another step missed. ``hit`` settles the claim "all miss": one
+    of the steps hit, or all missed. ``decided`` waits until each step has hit
+    or missed. A step below a RUN that missed counts as missed without waiting
+    for it.
     """
 
     rule: StopRule
@@ -67,7 +69,7 @@ def _is_below(step: Step, steps: Sequence[Step], ancestors: Mapping[str, frozens
         if other.stage not in stages or other.line > step.line:
             continue
         if _READS_CONTENT.search(other.text):
-            # It hits if what the steps below it made anew is the same.
+            # The step hits if the files of the steps that it stands on come out the same.
             found = False
         # Copying takes no time, so what stands below a COPY is waited for and
         # observed; a RUN may take minutes.

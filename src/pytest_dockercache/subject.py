@@ -336,7 +336,7 @@ class Subject:
         return self.engine.build(request, self._watch(stop, title))
 
     def _forecast(self, spec: BuildSpec, patch: Patch | None) -> tuple[Forecast, ...]:
-        """What the model expects of an edited build, for the reasons of its misses."""
+        """The model's prediction of an edited build, for the reasons of its misses."""
         from .cache import predict
 
         before = self.project.snapshot

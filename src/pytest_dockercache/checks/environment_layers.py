@@ -195,7 +195,7 @@ def _require_survived(subject: Subject, build: Build, edit: Edit) -> None:
 def _taken_from_stages(
     project: Project, environment: PlannedStep
 ) -> Iterator[tuple[PlannedStep, Transfer, int]]:
-    """The paths that an environment step, and the steps below it, take from other stages."""
+    """Paths that an environment step, and the steps that it stands on, take from other stages."""
     chain = project.ancestors[environment.stage.label]
     for step in project.steps[: project.steps.index(environment) + 1]:
         for transfer in step.transfers:

@@ -1,8 +1,7 @@
 """Fixes for what an image holds and should not: caches, bytecode, bytes that nobody sees.
 
-What a RUN leaves behind has to be removed by that RUN: a later one frees
-nothing. What a COPY brings has to be removed where it comes from, or not be
-brought.
+A RUN has to remove the files that it leaves behind: a later one frees nothing.
+Files that a COPY brings have to be removed where they come from, or left out.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ __all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hid
 
 @dataclass(frozen=True)
 class Waste:
-    """What the layer of the instruction at ``line`` holds in the directory ``path``.
+    """Files in the directory ``path`` of the layer of the instruction at ``line``.
 
     ``kind`` is the tool whose cache it is (``conda``, ``pip``), ``bytecode``
     for ``.pyc`` files. ``torn`` says that the bytes are copies that a change
@@ -43,7 +42,7 @@ class Waste:
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the instruction at ``hidden_by`` hides of what the one at ``line`` adds.
+    """Files that the instruction at ``line`` adds and the instruction at ``hidden_by`` hides.
 
     ``how`` is ``deletes``, ``replaces`` or ``changes``.
     """
@@ -637,7 +636,7 @@ def _not_brought(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft
 
 
 def _removed_paths(step: PlannedStep, segment: str) -> list[str] | None:
-    """What ``rm`` removes, as absolute paths without wildcards."""
+    """The paths that ``rm`` removes, absolute and without wildcards."""
     words = segment.split()
     if words[0] != "rm" or re.search(r"[$\"'`\\*?\[]", segment):
         return None
@@ -733,7 +732,7 @@ def _deleted_there(
     others = [item for index, item in enumerate(chain.segments) if index != number]
     destination = posixpath.normpath(transfer.destination)
     if effects_of(site, site.position(second)).unknown or any(destination in x for x in others):
-        return None  # The same RUN may read what it deletes then.
+        return None  # The RUN may read the files before it deletes them.
     moved = _mapped(segment, transfer, draft.step(second).workdir)
     maker = _maker(site, transfer.origin)
     takers = [

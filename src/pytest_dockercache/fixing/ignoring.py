@@ -27,8 +27,8 @@ class Ignoring:
 def ignoring(site: Site, names: Sequence[str]) -> Ignoring:
     """The ignore file with lines for these names at its end.
 
-    ``names`` are paths of the context (``.git``, ``src/__pycache__``). What
-    the Dockerfile names below one of them is let in again.
+    ``names`` are paths of the context (``.git``, ``src/__pycache__``). Paths
+    below one of them that the Dockerfile names are let in again.
     """
     rules = site.snapshot.tree.ignore
     path = rules.source or site.spec.context / ".dockerignore"

@@ -1,4 +1,4 @@
-"""What an installation reads besides the manifest that it is given: includes, locks, settings."""
+"""Files that an installation reads besides its manifest: includes, locks, settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BESIDE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pixi.lock", ("pixi.toml", "pyproject.toml")),
     ("Pipfile.lock", ("Pipfile",)),
 )
-"""What a tool reads beside its lock, where it is there."""
+"""Files that a tool reads beside its lock, where they exist."""
 
 
 @dataclass

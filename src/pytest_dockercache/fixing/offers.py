@@ -1,4 +1,4 @@
-"""What a failing check offers: a patch that the model has tried, or what has to be separated.
+"""The offer of a failing check: a patch that the model has tried, or what has to be separated.
 
 Every offer is made from the project as it is on disk; the user's tree is read
 and never written.
@@ -46,7 +46,7 @@ def keeping_the_environment(
     dialect: Dialect,
     lines: Collection[int] | None = None,
 ) -> Fix | None:
-    """What to change so that these edits leave the environment steps hits.
+    """The change after which these edits leave the environment steps hits.
 
     ``lines`` are the first lines of the environment steps in question, None
     for all of them.
@@ -59,19 +59,19 @@ def keeping_the_environment(
 
 
 def without_package_caches(project: Project, waste: Sequence[Waste]) -> Fix | None:
-    """What to change so that no package cache stays in these places."""
+    """The change after which no package cache stays in these places."""
     return _offered(project, lambda site: without_caches(site, waste))
 
 
 def without_pyc(project: Project, waste: Sequence[Waste]) -> Fix | None:
-    """What to change so that no bytecode stays in these places."""
+    """The change after which no bytecode stays in these places."""
     return _offered(project, lambda site: without_bytecode(site, waste))
 
 
 def showing_all_bytes(
     project: Project, hidden: Sequence[Hidden], *, mounts: bool = True
 ) -> Fix | None:
-    """What to change so that no layer carries what a later one hides.
+    """The change after which no layer carries files that a later layer hides.
 
     ``mounts`` says whether the builder knows ``RUN --mount`` and ``COPY --chmod``.
     """
@@ -81,7 +81,7 @@ def showing_all_bytes(
 def without_what_changes_by_itself(
     project: Project, probes: Mapping[str, Edit], dialect: Dialect
 ) -> Fix | None:
-    """What to change so that the edits of these paths (``.git``) leave every step a hit.
+    """The change after which edits of these paths (``.git``) leave every step a hit.
 
     Lines for the ignore file; a COPY of such a path by its name goes below
     what installs.

@@ -402,7 +402,7 @@ def _copy(flags: str, sources: Sequence[str], destination: str) -> str:
 
 
 def described(site: Site, order: Order, origins: Mapping[int, int]) -> str:
-    """What an order does, in words; ``origins`` maps lines of ``site`` to the user's."""
+    """An order in words; ``origins`` maps lines of ``site`` to the user's."""
     quoted = [_quoted(site, line, origins) for line in order.moved[:4]]
     if len(order.moved) > 4:
         quoted.append(f"{len(order.moved) - 4} more")

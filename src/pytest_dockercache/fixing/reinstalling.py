@@ -51,9 +51,9 @@ class _Trial:
     """One draft of the Dockerfile; ``edits`` are the changes that must become harmless.
 
     ``origins`` maps the first line of each instruction of the draft to its
-    line in the user's Dockerfile, 0 for one that is new; ``done`` says what
-    has been changed so far; ``wanted`` are the user's lines of the
-    environment steps in question, None for all.
+    line in the user's Dockerfile, 0 for a new instruction; ``done`` says what
+    has been changed so far; ``wanted`` are the user's lines of the environment
+    steps in question, None for all.
     """
 
     site: Site
@@ -67,7 +67,7 @@ class _Trial:
     def missed(self, site: Site, back: Mapping[int, int]) -> list[_Missed]:
         """The environment steps of a draft that do not plainly hit after the edits.
 
-        ``back`` maps the lines of the draft to those of :attr:`site`.
+        ``back`` maps the lines of the draft to the lines of :attr:`site`.
         """
         before = site.snapshot
         spec = apply_argument_edits(site.spec, self.edits, self.nonce, _defaults(before))
@@ -128,7 +128,7 @@ def reordered(
 
 
 def _improved(trial: _Trial, left: int) -> Rewriting:
-    """Move what is guilty, one root after the other, always from the same draft."""
+    """Move the guilty steps, one root after the other, always from the same draft."""
     site = trial.site
     guilty: dict[int, set[int]] = {}
     order: Order | None = None
@@ -166,7 +166,7 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
 
 
 def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> Rewriting:
-    """Keep what was done for one stage, and go on with the next."""
+    """Keep the changes of one stage, and go on with the next stage."""
     if order is None or left <= 1:
         return Rewriting(None, ())
     words = described(trial.site, order, trial.origins)

@@ -64,7 +64,7 @@ class Site:
 
     @cached_property
     def commands(self) -> tuple[EnvironmentCommand | None, ...]:
-        """What each step installs, None for one that is no environment step."""
+        """The installation of each step, None for a step that is no environment step."""
         return environment_commands(self.steps, self.env_step, self.container_files)
 
     @cached_property

@@ -43,7 +43,7 @@ class Conflict:
 
 
 def conflict(site: Site, earlier: int, later: int) -> Conflict | None:
-    """What stands against the later step (by position) running above the earlier one."""
+    """The conflict if the later step (by position) ran above the earlier one."""
     first, second = effects_of(site, earlier), effects_of(site, later)
     for setter, user, position in ((first, second, later), (second, first, earlier)):
         for name in sorted(setter.sets):

@@ -1,3 +1,3 @@
-"""What a RUN executes: reading shell text, unwrapping commands."""
+"""The commands that a RUN executes: reading shell text, unwrapping commands."""
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def with_included(makefile: str, read: Callable[[str], str | None], depth: int =
 def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str] = {}) -> str:
     """The recipes of some targets and of what they depend on, as one shell script.
 
-    No target means the first one. ``variables`` are those of the command line
-    and the environment. Pattern rules, conditions and functions are not
-    followed: a reference that they leave stands as ``$NAME``.
+    No target means the first one. ``variables`` are the variables of the
+    command line and the environment. Pattern rules, conditions and functions
+    are not followed: a reference that they leave stands as ``$NAME``.
     """
     values: dict[str, str] = {}
     rules: dict[str, tuple[tuple[str, ...], list[str]]] = {}

@@ -65,8 +65,8 @@ def step_commands(
 ) -> Iterator[Command]:
     """The commands that a RUN executes, those inside ``sh -c`` and the like included.
 
-    Each with the environment that is active for it. What a script or a
-    Makefile that ``read`` knows executes follows the command that starts it.
+    Each with the environment that is active for it. The commands of a script
+    or a Makefile that ``read`` knows follow the command that starts it.
     """
     in_exec_form = step.instruction.exec_form is not None
     active = None if in_exec_form else _of_shell(step.shell, runner_of)
@@ -178,7 +178,7 @@ def _is_for_a_shell(script: str) -> bool:
 
 _DEEPEST = 10
 _LARGEST = 200_000
-"""Characters of a script: what is longer is an archive that unpacks itself."""
+"""Characters of a script: a longer one is an archive that unpacks itself."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class _Inside:
     def _of_file(
         self, command: Command, variables: Mapping[str, str], depth: int
     ) -> Iterator[Command] | None:
-        """What a script or a Makefile executes; None if its text is not known."""
+        """The commands of a script or a Makefile; None if its text is not known."""
         if command.name in ("make", "gmake"):
             command, recipe = self._recipe(command, variables)
             return self._of_text(command, recipe, variables, depth) if recipe else None
@@ -502,7 +502,7 @@ def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Comman
 
 
 def _run_by(runner: Runner, command: Command) -> Command | None:
-    """What ``conda run`` and the like run; None for another subcommand."""
+    """The command that ``conda run`` and the like run; None for another subcommand."""
     options = runner.valued.split()
     rest = _after_options(command.words[1:], options)
     if not rest or rest[0].text != "run":

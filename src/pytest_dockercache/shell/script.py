@@ -97,11 +97,11 @@ def commands(
 ) -> tuple[Command, ...]:
     """The commands of a script, in the order in which they run.
 
-    ``directory`` is where it starts, ``variables`` what is set there;
-    ``documents`` are heredocs whose bodies the Dockerfile's reader has taken
-    out of the text already. ``parameters`` are ``$0``, ``$1`` and so on, None
-    where nobody here knows them. The body of a function stands where it is
-    called, with the arguments of the call.
+    ``directory`` is the directory in which it starts, ``variables`` are the
+    variables set there; ``documents`` are heredocs whose bodies the
+    Dockerfile's reader has taken out of the text already. ``parameters`` are
+    ``$0``, ``$1`` and so on, None where nobody here knows them. The body of a
+    function stands where it is called, with the arguments of the call.
     """
     try:
         tokens = tuple(_Tokens(script, documents))
@@ -586,7 +586,7 @@ class _Walk:
         return self.parameters[int(name) : int(name) + 1]
 
     def value(self, expression: str) -> str | None:
-        """What ``NAME`` or ``{NAME…}`` expands to; None when nobody here knows."""
+        """The expansion of ``NAME`` or ``{NAME…}``; None when nobody here knows."""
         if not expression.startswith("{"):
             return self.variables.get(expression)
         name = _NAME.match(expression, 1)
@@ -610,7 +610,7 @@ _FINDS = regex(r"which|type|whereis")
 
 
 def _output(ran: list[Command], directory: str | None) -> Word:
-    """What ``$(…)`` is replaced by, as far as it can be told: ``pwd``, ``dirname``, ``ls``.
+    """The text in place of ``$(…)``, as far as it is known: ``pwd``, ``dirname``, ``ls``.
 
     Of ``which pip`` only the name is known, and not where it lies.
     """
