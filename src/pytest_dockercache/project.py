@@ -221,8 +221,8 @@ class Project:
             return (found,)
         if not self.survey.choices:
             raise Unverifiable(
-                "no source file of the build context reaches the image: "
-                "name one with --dockercache-edit=PATH"
+                "no source file of the build context reaches the image",
+                fix="name one with --dockercache-edit=PATH",
             )
         return self.survey.choices
 

@@ -183,7 +183,7 @@ def test_an_image_of_another_dockerfile_is_not_judged_by_the_one_beside_it(
     assert result.has(
         "the image was not built from this Dockerfile, as far as its history says: "
         "line 2 is `COPY flask/ ./flask/`, the image's history has `COPY src/ ./src/` there",
-        "fix    name the image that it was built on with --dockercache-base-image=REF",
+        "name the image that it was built on with --dockercache-base-image=REF",
     )
     named = project.pytest(*arguments, "--dockercache-base-image=base.tar")
     assert named.counts == {"failed": 1}

@@ -218,7 +218,7 @@ class CheckItem(pytest.Item):
         if ending.line is not None and ending.outcome != "passed":
             self._note("line", str(ending.line))
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.said)
+            raise pytest.skip.Exception(ending.reason)
         if ending.outcome == "error":
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
 

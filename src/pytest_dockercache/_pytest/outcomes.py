@@ -101,7 +101,7 @@ def translated(*, strict: bool, auto: bool) -> Iterator[None]:
     except (DoesNotApply, Unverifiable, EngineUnavailable) as problem:
         ending = decide(problem, check="", strict=strict, auto=auto)
         if ending.outcome == "skipped":
-            raise pytest.skip.Exception(ending.said) from None
+            raise pytest.skip.Exception(ending.reason) from None
         if isinstance(problem, Unverifiable):
             raise pytest.fail.Exception(ending.said, pytrace=False) from None
         raise

@@ -22,8 +22,8 @@ def judge(subject: Subject) -> Verdict:
     environment_steps(subject.first().steps)
     if not project.environment_files:
         raise DoesNotApply(
-            "no environment file found that the environment steps read; "
-            "name one with --dockercache-environment=PATH"
+            "no environment file found that the environment steps read",
+            fix="name one with --dockercache-environment=PATH",
         )
     judged = (*project.environment_files, *_included(project))
     for file in judged:

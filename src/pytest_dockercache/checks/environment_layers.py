@@ -63,7 +63,8 @@ def _judged(subject: Subject) -> Verdict:
     if len(apart) > MOST_BUILDS:
         raise Unverifiable(
             f"{len(apart)} groups of files may reach the environment, and only {MOST_BUILDS} "
-            "of them were tried; name one with --dockercache-edit"
+            "of them were tried",
+            fix="name one with --dockercache-edit=PATH",
         )
     unsettled = project.survey.roles.unsettled
     if unsettled and project.settings.edit is None:

@@ -21,7 +21,9 @@ def judge(subject: Judged, settings: CheckSettings) -> Verdict:
     """
     name = settings.compare
     if name is None:
-        raise ConfigError("no image to compare with: name it with --dockercache-compare=IMAGE")
+        raise ConfigError(
+            "no image to compare with", fix="name it with --dockercache-compare=IMAGE"
+        )
     packages = installed(contents_of(subject, subject.image(), settings), None)
     other = open_layers(subject, name, built_here=False)
     prefix = find_prefix(other.view, None, other.config.env)

@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+_LOAD_IT = "load the image into a daemon and name it there"
+_NAME_THE_VERSION = "name the version with --dockercache-python=3.10"
+
+
 @dataclass(frozen=True)
 class Python:
     """The Python that an image runs.
@@ -160,7 +164,8 @@ def _python_of_file(contents: Contents) -> Python:
     if shell is not None and (shell.doubt or not shell.is_plain):
         raise Unverifiable(
             "the image is a file, in which nothing can be run, and its ENTRYPOINT or CMD has a "
-            "shell choose the python: load it into a daemon and name it there"
+            "shell choose the python",
+            fix=_LOAD_IT,
         )
     path = start.python if start.python.startswith("/") else ""
     found = recorded_python(contents, start.through, path)
@@ -169,7 +174,8 @@ def _python_of_file(contents: Contents) -> Python:
         place = "comes first on its PATH" if on_path else "its ENTRYPOINT or CMD starts"
         raise Unverifiable(
             "the image is a file, in which nothing can be run, and no conda record names the "
-            f"python that {place}: load it into a daemon and name it there"
+            f"python that {place}",
+            fix=_LOAD_IT,
         )
     return found
 
@@ -198,8 +204,8 @@ def pins(
         found += [replace(pin, origin=path) for pin in read]
     if not found:
         raise DoesNotApply(
-            "no python pin found in an environment file: name the version with "
-            "--dockercache-python=3.10"
+            "no python pin found in an environment file",
+            fix=_NAME_THE_VERSION,
         )
     chosen = {posixpath.normpath(path) for path in subject.settings.environment}
     return tuple(pin for pin in found if pin.origin in chosen) or tuple(found)
@@ -254,7 +260,8 @@ def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> t
         listed = ", ".join(f"{pin.spec} in {pin.origin}" for pin in wanted if pin.origin in nearest)
         raise Unverifiable(
             f"several files pin python, and which pin is for the one that runs{place} "
-            f"is not known: {listed}; name the version with --dockercache-python=3.10"
+            f"is not known: {listed}",
+            fix=_NAME_THE_VERSION,
         )
     return tuple(groups[_project_of(nearest[0])])
 

@@ -132,8 +132,9 @@ def _lines(subject: Judged, image: str, layers: ImageLayers) -> LayerLines:
             fix=_NAME_BASE,
         ) from None
     raise Unverifiable(
-        "which layers are the base image's is not known: name it with "
-        "--dockercache-base-image=REF, or judge all with dockercache_base_layers = check"
+        "which layers are the base image's is not known",
+        fix="name it with --dockercache-base-image=REF, or judge all with "
+        "dockercache_base_layers = check",
     )
 
 

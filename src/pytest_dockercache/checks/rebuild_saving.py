@@ -35,8 +35,8 @@ def judge(subject: Subject, settings: CheckSettings) -> Verdict:
     if unseen:
         listed = ", ".join(f"line {line}" for line in unseen)
         raise Unverifiable(
-            f"the seconds of {listed} are unknown: no build that we watched executed them; "
-            "build once without the cache (docker builder prune) and run again"
+            f"the seconds of {listed} are unknown: no build that we watched executed them",
+            fix="build once without the cache (docker builder prune) and run again",
         )
     missed = sorted(
         (step for step in build.steps if step.status == "miss"),

@@ -113,7 +113,7 @@ def environment_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
     found = tuple(step for step in steps if step.role == "environment")
     if not found:
         raise DoesNotApply(
-            "no environment step recognised: name it with --dockercache-env-step=REGEX"
+            "no environment step recognised", fix="name it with --dockercache-env-step=REGEX"
         )
     return found
 

@@ -77,6 +77,11 @@ class Ending:
         return presentable(self.shown.said).partition("\n")[0].rstrip()
 
     @property
+    def reason(self) -> str:
+        """The reason of a skip, on the one line that pytest has for it: verdict and fix."""
+        return self.verdict if self.fix is None else f"{self.verdict}: {presentable(str(self.fix))}"
+
+    @property
     def said(self) -> str:
         """The whole text as pytest shows it."""
         return presentable(str(self.shown))

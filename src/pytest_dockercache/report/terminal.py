@@ -247,7 +247,7 @@ def _nothing_verified(session: SessionReport) -> str | None:
     endings = [check.ending for image in session.images for check in image.checks]
     if not endings or any(ending.outcome != "skipped" for ending in endings):
         return None
-    reasons = list(dict.fromkeys(ending.shown.verdict for ending in endings))
+    reasons = list(dict.fromkeys(ending.reason for ending in endings))
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"every check was skipped: {reasons[0]}{more}"
 

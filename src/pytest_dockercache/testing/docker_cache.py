@@ -172,7 +172,8 @@ class DockerCache:
         if step.status == "not-reached":
             raise DockerCacheError(
                 f"line {step.line} ({named_step(step)}) was not reached: the build was stopped "
-                "before it; ask for a rebuild without stop="
+                "before it",
+                fix="ask for a rebuild without stop=",
             )
         if step.status == "unknown":
             raise Unverifiable(

@@ -205,7 +205,7 @@ def test_nothing_verified_is_said_with_the_reason() -> None:
     other = replace(skipped, ending=Ending("skipped", Finding("no pin"), "does-not-apply"))
     image = replace(IMAGE, builds=(), checks=(skipped, other))
     assert text(list(summary(SessionReport(None, (image,))))) == [
-        "nothing was verified: every check was skipped: not verified: no daemon (and 1 more)"
+        "nothing was verified: every check was skipped: not verified: no daemon: … (and 1 more)"
     ]
 
 
