@@ -58,10 +58,15 @@ def test_the_packages_of_an_environment_are_those_that_rattler_reads(
     found = read_requirements(file, selection=Selection(environment=environment))
     read = rattler.LockFile.from_path(file).environment(environment)
     (platform,) = read.platforms()
-    names = {item.name for item in read.packages(platform)}
-    assert {spec.name for spec in found.conda} | {
-        line.split("==")[0] for line in found.pip
-    } == names
+    conda, pypi = set(), set()
+    for item in read.packages(platform):
+        if isinstance(item, rattler.lock.PypiLockedPackage):
+            pypi.add((item.name, str(item.version) if "://" in item.location else ""))
+        else:
+            record = item.package_record
+            conda.add((record.name.normalized, str(record.version), str(record.build)))
+    assert {(spec.name, spec.version.lstrip("="), spec.build) for spec in found.conda} == conda
+    assert {tuple(line.partition("==")[::2]) for line in found.pip} == pypi
 
 
 def test_builds_and_digests_are_exact_and_a_project_may_have_moved_on(tmp_path: Path) -> None:
