@@ -296,7 +296,7 @@ class Workshop:
                 figures.words[f"seed {seed} {source.name} {check} ({', '.join(how)}): {said}"] += 1
                 continue
             figures.offered += 1
-            why = self._tried(root, home / "patched" / source.name, fix.patch, check, broken)
+            why = self._tried(root, home / check / source.name, fix.patch, check, broken)
             if why:
                 figures.wrong.append((seed, f"{source.name} ({', '.join(how)}): {why}"))
             else:
@@ -314,7 +314,7 @@ class Workshop:
     def _tried(
         self, root: Path, place: Path, patch: str, check: str, before: Mapping[str, Ending]
     ) -> str:
-        shutil.rmtree(place, ignore_errors=True)
+        # A place of its own: a run remembers what it has built at a path.
         shutil.copytree(root, place, symlinks=True)
         applied = subprocess.run(
             ["git", "apply", "-"], cwd=place, input=patch.encode(), capture_output=True, check=False

@@ -214,13 +214,20 @@ def _without_cache(source: str, kind: str) -> tuple[str, str] | None:
     return source, option
 
 
+_CONDA = regex(
+    r"((?:/[\w.-]+)*/?\b(?:micromamba|mamba|conda))\s+(?:-\S+\s+)*"
+    r"(?:env|install|create|update|remove)\b"
+)
+"""The tool as a RUN calls it: what is called by its path may not be on the search path."""
+
+
 def _removal(step: PlannedStep, waste: Sequence[Waste]) -> str:
     """The command that removes these places in the RUN that makes them."""
     commands: dict[str, None] = {}
     places: list[str] = []
     for item in waste:
         text = step.instruction.text
-        tool = re.search(r"\b(micromamba|mamba|conda)\b", text)
+        tool = _CONDA.search(text) or re.search(r"\b(micromamba|mamba|conda)\b", text)
         if item.kind.startswith("conda") and tool and item.path.rstrip("/").endswith("/pkgs"):
             commands[f"{tool[1]} clean --all --force-pkgs-dirs --yes"] = None
         elif item.kind == "apt" and item.path.startswith("/var/lib/apt/lists"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
+from ..shell.running import SHELLS
 from .site import Site
 from .splitting import Chain, chain_of
 
@@ -31,6 +33,10 @@ def appended(site: Site, line: int, command: str) -> str | None:
     if instruction.heredocs:
         return _in_document(site, line, command)
     body = source.rstrip()
+    if not any(posixpath.basename(word) in SHELLS for word in step.shell):
+        return None
+    if re.search(r"\s#", body.rpartition("\n")[2]):
+        return None  # What follows a comment of the shell would be a part of it.
     if re.search(r"(&&|\|\||[|&;(\\])\s*\Z", body) or re.search(r"(?m)^\s*#[^\n]*\Z", body):
         return None
     return f"{body} \\\n    && {command}"

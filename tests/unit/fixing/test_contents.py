@@ -104,7 +104,20 @@ def test_a_change_of_owner_that_tears_links_joins_the_run_that_linked_them(
     )
 
 
-@pytest.mark.parametrize("run", ['["pip", "wheel", "x"]', "sleep 1 &", "a;"])
+def test_a_tool_that_is_called_by_its_path_cleans_by_its_path(tmp_path: Path) -> None:
+    text = "FROM a\nRUN /opt/conda/bin/conda install -y numpy\n"
+    assert caches(tmp_path, text, Waste(2, "/opt/conda/pkgs", "conda")) == (
+        "FROM a\nRUN /opt/conda/bin/conda install -y numpy \\\n"
+        "    && /opt/conda/bin/conda clean --all --force-pkgs-dirs --yes\n"
+    )
+
+
+def test_a_shell_that_is_none_of_unix_is_given_no_command_more(tmp_path: Path) -> None:
+    text = 'FROM a\nSHELL ["python", "-c"]\nRUN import this\n'
+    assert caches(tmp_path, text, Waste(3, "/c", "npm")) is None
+
+
+@pytest.mark.parametrize("run", ['["pip", "wheel", "x"]', "sleep 1 &", "a;", "npm ci # pinned"])
 def test_a_run_whose_end_is_not_plain_is_left_alone(tmp_path: Path, run: str) -> None:
     assert caches(tmp_path, f"FROM a\nRUN {run}\n", Waste(2, "/c", "npm")) is None
 
@@ -170,6 +183,16 @@ def test_a_working_directory_keeps_its_own_change_of_owner(tmp_path: Path) -> No
     assert shown(tmp_path, text, Hidden(4, 5, "/app", "changes")) == (
         "FROM a\nRUN useradd app\nWORKDIR /app\nCOPY --chown=app . .\n"
         "RUN mkdir /log \\\n    && chown app /app\nUSER app\n"
+    )
+
+
+def test_what_a_change_of_owner_sets_besides_is_said(tmp_path: Path) -> None:
+    text = "FROM a\nRUN useradd app\nCOPY data /data\nRUN chown -R app /data\n"
+    site = site_of(tmp_path, text, {"data/model.bin": "x"})
+    made = without_hidden(site, [Hidden(3, 4, "/data", "changes")])
+    assert made.words == (
+        "set the owner by COPY --chown=app in line 3 instead of line 4, which sets the group "
+        "as well",
     )
 
 
