@@ -73,6 +73,13 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "REF|TAR|OCIDIR",
         "what the image named with --dockercache-image was built on",
     ),
+    ("baseline", "text", "FILE", "the JSON report of an earlier run, to say what became worse"),
+    (
+        "max-growth",
+        "text",
+        "SIZE",
+        "bytes by which an image may have grown since that run",
+    ),
     (
         "compare",
         "text",

@@ -149,3 +149,61 @@ def test_no_module_of_a_report_is_imported_unless_it_is_asked_for(project: Proje
         """
     imported = project.pytest("-s", process=True).text.split("IMPORTED ")[1].split()
     assert not {"markdown", "html", "sarif", "codequality", "annotations"} & set(imported)
+
+
+# --- since an earlier run -------------------------------------------------------------------------
+
+
+def test_a_run_says_what_became_worse_since_an_earlier_one(project: Project) -> None:
+    assert project.pytest("--dockercache-report=json:main.json").code == 0
+    project.script = BAD
+    result = project.pytest("--dockercache-baseline=main.json", "--dockercache-report=md:-")
+    assert result.has("since main.json:", "**Since `main.json`**")
+    assert "line 4 (RUN conda env update -n base -f environment.yml &…) began to run again" in (
+        result.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--dockercache-baseline=none.json"], "no file ROOT/none.json"),
+        (["--dockercache-baseline=environment.yml"], "it is no JSON report of ours"),
+        (["--dockercache-baseline=src"], "a directory"),
+        (["--dockercache-max-growth=10MB"], "there is nothing to have grown from"),
+    ],
+)
+def test_a_baseline_that_is_none_is_a_usage_error(
+    project: Project, options: list[str], said: str
+) -> None:
+    result = project.pytest(*options)
+    assert result.code == 4
+    assert said in result.text
+
+
+def test_an_image_that_has_grown_by_more_than_it_may_fails_a_run_of_passed_checks(
+    project: Project,
+) -> None:
+    project.files["conftest.py"] = """
+        import scripted_engine
+        from pytest_dockercache._pytest import session_report
+        from pytest_dockercache.checks.layer_summary import LayerSummary
+
+        scripted_engine.install()
+        size = 10**8 + 10**7 * bool(__import__("os").environ.get("LATER"))
+        session_report.recall_layers = lambda *given: (
+            LayerSummary(4, "RUN conda", size, False, 0, 0, 0, ()),
+        )
+        """
+    assert project.pytest("--dockercache-report=json:main.json", process=True).code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATER", "1")
+        options = ("--dockercache-baseline=main.json", "--dockercache-max-growth=20MB")
+        assert project.pytest(*options, process=True).code == 0
+        result = project.pytest(options[0], "--dockercache-max-growth=5MB", process=True)
+    assert result.code == 1
+    assert result.has(
+        "ERROR: Dockerfile has grown by 10.0 MB since main.json, and may by 5.0 MB",
+        "line 4 (RUN conda) has grown from 100.0 MB to 110.0 MB",
+        "5 passed",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ class ReportChoice:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """An earlier run: the path of its JSON report, what stands in it, and the growth allowed."""
+
+    path: Path
+    document: Mapping[str, Any]
+    max_growth: int | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """Every option, checked.
 
@@ -90,6 +100,7 @@ class Options:
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
     fix: Path | None = None
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         secrets=reader.texts("secret"),
         ssh=reader.texts("ssh"),
         fix=_patch_file(reader.value("fix")),
+        baseline=_baseline(reader.value("baseline"), reader.value("max-growth")),
     )
 
 
@@ -300,6 +312,28 @@ def _report(value: _Value) -> ReportChoice:
     if path == "-":
         return ReportChoice(kind, None)
     return ReportChoice(kind, _writable(value, value.path(path)))
+
+
+def _baseline(value: _Value | None, growth: _Value | None) -> Baseline | None:
+    """The earlier run that this one is compared with."""
+    if value is None:
+        if growth is not None:
+            remedy = "name the earlier run with --dockercache-baseline=FILE"
+            raise growth.wrong("there is nothing to have grown from", remedy)
+        return None
+    from ..report.baseline import read_baseline
+
+    path = value.path()
+    try:
+        return Baseline(path, read_baseline(path), _size(growth))
+    except FileNotFoundError:
+        raise value.wrong(f"no file {path}", "name the JSON report of an earlier run") from None
+    except ConfigError as problem:
+        raise value.wrong(problem.verdict, "name the JSON report of an earlier run") from None
+    except (OSError, ValueError, RecursionError) as problem:
+        said = getattr(problem, "strerror", None) or "it is no JSON report of ours"
+        remedy = "name what --dockercache-report=json:FILE has written"
+        raise value.wrong(said, remedy) from None
 
 
 def _patch_file(value: _Value | None) -> Path | None:

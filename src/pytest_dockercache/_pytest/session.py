@@ -299,7 +299,7 @@ class ControllerPlugin(SessionPlugin):
         if fixes is not None and fixes.problem == INTERRUPTED:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if self._written.failed and session.exitstatus in passed:
+        if (self._written.failed or self._overgrown) and session.exitstatus in passed:
             # A run whose report could not be written must not be green: the file is
             # missing, or an old one.
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -309,6 +309,12 @@ class ControllerPlugin(SessionPlugin):
         self._end_relay()
         self._finish()
         super().pytest_unconfigure()
+
+    @property
+    def _overgrown(self) -> tuple[str, ...]:
+        """The images that have grown by more than they may, a line each."""
+        baseline = None if self._report is None else self._report.baseline
+        return () if baseline is None else baseline.over
 
     def _end_relay(self) -> None:
         relay, self._relay = self._relay, None
@@ -344,7 +350,7 @@ class ControllerPlugin(SessionPlugin):
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Print the tables, and what was left behind."""
-        for text in (self._complaint, *self._written.failed):
+        for text in (self._complaint, *self._written.failed, *self._overgrown):
             if text is not None:
                 terminalreporter.write_line(f"ERROR: {presentable(text)}", red=True)
         for text in self._written.unasked:

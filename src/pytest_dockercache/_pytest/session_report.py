@@ -34,7 +34,14 @@ def session_report(judge: SessionJudge, results: Mapping[str, CheckResult]) -> S
     fixes = None
     if judge.options.fix is not None:
         fixes, images = _proven(judge, judge.options.fix, images)
-    return SessionReport(sharing.known_engine(judge.run), images, fixes=fixes)
+    report = SessionReport(sharing.known_engine(judge.run), images, fixes=fixes)
+    earlier = judge.options.baseline
+    if earlier is None:
+        return report
+    from ..report.baseline import compared
+
+    path = judge.shown(earlier.path)
+    return replace(report, baseline=compared(earlier.document, report, path, earlier.max_growth))
 
 
 def _proven(

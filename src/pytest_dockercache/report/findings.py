@@ -14,8 +14,10 @@ from ..runs import Leftovers
 __all__ = [
     "CheckOutcome",
     "CheckResult",
+    "Comparison",
     "Ending",
     "FixReport",
+    "ImageComparison",
     "ImageReport",
     "SessionReport",
     "TriedFix",
@@ -153,6 +155,44 @@ class FixReport:
 
 
 @dataclass(frozen=True)
+class ImageComparison:
+    """One image, then and now.
+
+    ``grown`` are bytes by which the image is larger, negative if it is
+    smaller, None where one of both runs did not look into it. ``lines`` say
+    what has changed for the worse, one thing each.
+    """
+
+    node: str
+    grown: int | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What has become worse since the run of ``path`` (as it is shown).
+
+    ``over`` names the images that have grown by more than they may.
+    """
+
+    path: str
+    images: tuple[ImageComparison, ...] = ()
+    missing: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, a line each; empty if nothing has become worse."""
+        several = len(self.images) > 1
+        found = [
+            f"{image.node}: {line}" if several else line
+            for image in self.images
+            for line in image.lines
+        ]
+        return (*found, *(f"{node} is not in {self.path}" for node in self.missing))
+
+
+@dataclass(frozen=True)
 class SessionReport:
     """Everything that a session found, and what it left behind."""
 
@@ -160,3 +200,4 @@ class SessionReport:
     images: tuple[ImageReport, ...] = ()
     leftovers: Leftovers = field(default_factory=Leftovers)
     fixes: FixReport | None = None
+    baseline: Comparison | None = None

@@ -39,6 +39,9 @@ _SPECIAL = regex(r"[\\`*_\[\]~$|]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "#": "&#35;"})
 """Also what would call a person (@) or link an issue (#)."""
 
+_MOST_CHANGES = 20
+"""How many changes since an earlier run are named."""
+
 _MOST_MESSAGE = 4000
 """Characters of a check's own text that are shown."""
 
@@ -50,10 +53,27 @@ def render(session: SessionReport, limit: int = COMMENT_LIMIT) -> str:
     head = [f"## {_MARKS[total.grade]} Docker build cache: {words}", ""]
     if len(images) > 1:
         head += [*_overview(images), ""]
+    head += _since(session)
     single = len(images) == 1
     opened = [list(_opened(image, session, single=single)) for image in images]
     folded = [list(_folded(image)) for image in images]
     return _fitted(head, images, opened, folded, limit)
+
+
+def _since(session: SessionReport) -> Iterator[str]:
+    """What has become worse since the earlier run."""
+    found = session.baseline
+    if found is None:
+        return
+    if not found.lines:
+        yield f"Since {_code(found.path)} nothing has become worse."
+    else:
+        yield f"**Since {_code(found.path)}**"
+        yield ""
+        yield from (f"- {_text(line)}" for line in found.lines[:_MOST_CHANGES])
+        if len(found.lines) > _MOST_CHANGES:
+            yield f"- and {len(found.lines) - _MOST_CHANGES} more"
+    yield ""
 
 
 def _fitted(

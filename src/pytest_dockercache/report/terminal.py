@@ -17,7 +17,7 @@ from ..model import (
 from ..presentable import presentable
 from ..runs import Leftovers
 from .blamed import blamed
-from .findings import FixReport, ImageReport, SessionReport
+from .findings import Comparison, FixReport, ImageReport, SessionReport
 from .pages import page_of
 from .rebuilds import (
     State,
@@ -103,8 +103,20 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
         yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
     if session.fixes is not None:
         yield from _fixes(session.fixes)
+    if session.baseline is not None:
+        yield from _baseline(session.baseline, width)
     yield from _pages(session)
     yield from _leftovers(session.leftovers)
+
+
+def _baseline(found: Comparison, width: int) -> Iterator[Line]:
+    """What has become worse since the earlier run."""
+    if not found.lines:
+        yield ((shortened(f"since {found.path}: nothing has become worse", width), _PLAIN),)
+        return
+    yield ((shortened(f"since {found.path}:", width), _BOLD),)
+    for line in found.lines:
+        yield ((f"  {line}", _WARNING),)  # cut, it would not say what it is about
 
 
 def _pages(session: SessionReport) -> Iterator[Line]:

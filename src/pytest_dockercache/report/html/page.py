@@ -38,6 +38,7 @@ def render(session: SessionReport) -> str:
             el("h1", el("span", _SIGNS[total.grade], class_=f"sign {total.grade}"), " ", words),
             _engine(session, images),
             _fixes(session),
+            _since(session),
         ),
         _overview(images) if len(images) > 1 else "",
         el(
@@ -84,6 +85,17 @@ def _fixes(session: SessionReport) -> Html:
         rows.append(el("li", el("code", item.nodeid), f" {said}"))
     apply = el("p", "Apply: ", el("code", f"git apply {report.path}")) if report.path else ""
     return el("section", el("h2", "Fixes that were tried"), el("ul", *rows), apply, class_="card")
+
+
+def _since(session: SessionReport) -> Html:
+    found = session.baseline
+    if found is None:
+        return Html("")
+    title = el("h2", "Since ", el("code", found.path))
+    if not found.lines:
+        return el("section", title, el("p", "Nothing has become worse."), class_="card")
+    lines = (el("li", line) for line in found.lines)
+    return el("section", title, el("ul", *lines), class_="card doubtful")
 
 
 def _overview(images: Sequence[ImageReport]) -> Html:
