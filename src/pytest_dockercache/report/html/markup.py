@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html import escape
 
 from ...presentable import presentable
@@ -20,7 +21,13 @@ class Html(str):
 
 def shown(text: str) -> Html:
     """A text of others as markup that shows it as it is."""
-    return text if isinstance(text, Html) else Html(escape(presentable(text)))
+    return text if isinstance(text, Html) else _escaped(text)
+
+
+@lru_cache(4096)
+def _escaped(text: str) -> Html:
+    """Names of classes, states and paths stand in a page again and again."""
+    return Html(escape(presentable(text)))
 
 
 def joined(*parts: str) -> Html:
