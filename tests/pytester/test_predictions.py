@@ -83,9 +83,11 @@ def test_what_cannot_be_predicted_fails_when_strict(project: Path) -> None:
     status, checks, output = run(project, "--dockercache-strict")
     assert status == 1
     assert checks["builds"]["outcome"] == "failed", output
-    assert checks["no-bytecode"]["message"].startswith(
+    assert checks["no-package-caches"]["message"].startswith(
         "needs an image, and the model builds none: no Docker daemon listens at"
     )
+    said = checks["no-bytecode"]["message"]
+    assert said == "the same problem as Dockerfile::no-package-caches"
     assert checks["env-layer-cached"]["outcome"] == "passed"
 
 
