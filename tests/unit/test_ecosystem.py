@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,7 +43,9 @@ def test_each_file_is_valid_by_its_schema(path: Path, schema: str) -> None:
     tool = shutil.which("check-jsonschema")
     if tool is None:
         pytest.skip("check-jsonschema is not installed (pip install check-jsonschema)")
-    subprocess.run([tool, "--builtin-schema", schema, path], check=True)
+    # A program of its own environment, which must not get the modules of this one.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([tool, "--builtin-schema", schema, path], check=True, env=own)
 
 
 def test_actionlint_finds_nothing_in_the_workflows() -> None:
