@@ -15,7 +15,7 @@ from pytest_dockercache.disk import read_bytes, read_inside, read_text
 from pytest_dockercache.dockerfile import parse_dockerfile, plan, read_dockerfile
 from pytest_dockercache.environments import environment_commands
 from pytest_dockercache.errors import ConfigError
-from pytest_dockercache.limits import DOCKERFILE_LINE, NESTED_SUBSTITUTIONS
+from pytest_dockercache.limits import DOCKERFILE_LINE, NESTED_SUBSTITUTIONS, STAGES
 from pytest_dockercache.model import BuildSpec, Edit
 from pytest_dockercache.project import Project, Settings
 
@@ -220,3 +220,16 @@ def test_a_dockerfile_beside_that_cannot_be_read_is_passed_over(tmp_path: Path, 
         other.write_text("FROM a\nCOPY environment.yml .\n" + "#" * 2_000_000)
     project = Project.read(BuildSpec(tmp_path / "Dockerfile", tmp_path), Settings())
     assert [file.path for file in project.environment_files] == ["environment.yml"]
+
+
+def test_variables_that_double_are_cut_off() -> None:
+    lines = [f"ENV A{n}=$A{n - 1}$A{n - 1}" for n in range(1, 60)]
+    text = "\n".join(["FROM a", "ENV A0=aaaaaaaaaa", *lines, "RUN b"])
+    with pytest.raises(ConfigError, match="stand for more than 131,072 characters"):
+        plan(parse_dockerfile(text))
+
+
+def test_a_dockerfile_of_more_stages_than_are_compared_is_refused() -> None:
+    assert len(parse_dockerfile("FROM a\n" * STAGES).stages) == STAGES
+    with pytest.raises(ConfigError, match=f"has {STAGES + 1} stages, and at most {STAGES}"):
+        parse_dockerfile("FROM a\n" * (STAGES + 1))

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..limits import NESTED_SUBSTITUTIONS
+from ..limits import EXPANSION, NESTED_SUBSTITUTIONS
 from ..regexes import regex
 
 __all__ = [
@@ -200,6 +200,7 @@ class _Reading:
         self.variables = variables
         self.position = 0
         self.depth = 0
+        self.replacing = 0
         self.seen: set[str] = set()
 
     def peek(self) -> str:
@@ -288,6 +289,13 @@ class _Reading:
 
     def variable(self) -> str:
         """Read from ``$`` on; return what stands there afterwards."""
+        value = self.value()
+        self.replacing += len(value)
+        if self.replacing > EXPANSION:
+            raise SubstitutionError(f"its variables stand for more than {EXPANSION:,} characters")
+        return value
+
+    def value(self) -> str:
         self.position += 1
         if self.peek() != "{":
             name = self.name()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
-from ..limits import DOCKERFILE, DOCKERFILE_LINE
+from ..limits import DOCKERFILE, DOCKERFILE_LINE, STAGES
 from ..regexes import regex
 from .expansion import SPACE, Lexer, SubstitutionError
 from .instructions import exec_form, heredoc_mark, json_strings, split_flags, split_instruction
@@ -107,6 +107,11 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
         raise ConfigError(
             f"{path}: has no FROM instruction",
             fix=_BEGIN,
+        )
+    if len(stages) > STAGES:
+        raise ConfigError(
+            f"{path}: has {len(stages)} stages, and at most {STAGES} are compared",
+            fix="split it into several Dockerfiles",
         )
     return Dockerfile(path, text, instructions, stages, directives)
 
