@@ -7,6 +7,7 @@ memory of a machine.
 from __future__ import annotations
 
 __all__ = [
+    "COMMANDS",
     "DOCKERFILE",
     "DOCKERFILE_LINE",
     "EXPANSION",
@@ -60,4 +61,9 @@ Where each copies from the one before, comparing them takes the cube of their nu
 EXPANSION = 131_072
 """Characters of a value with its variables replaced: Linux starts no program with a longer
 variable (MAX_ARG_STRLEN), and forty lines can double one to a terabyte.
+"""
+
+COMMANDS = 10_000
+"""Commands of a RUN, each call of a function and each turn of a loop counted: sixty functions
+that call the next one twice run a trillion.
 """

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_dockercache.limits import STAGES
 from tiny_image import TINY
 
 __all__ = ["BadInput", "bad_inputs", "write_project"]
@@ -148,10 +149,8 @@ def refused_dockerfiles() -> Iterator[BadInput]:
         "COPY from itself": f"FROM {TINY} AS a\nCOPY --from=a /a /b\n",
         "COPY with an unknown flag": base + "COPY --nonsense=1 src /\n",
         "COPY out of the context": base + "COPY ../../etc/passwd /\n",
-        "RUN without a command": base + "RUN\n",
         "RUN with an unknown flag": base + "RUN --x=1 a\n",
         "a failing RUN": base + "RUN exit 3\n",
-        "a killed RUN": base + "RUN kill -9 $$\n",
         "a RUN of no program": base + "RUN nothing-of-this-name\n",
         "WORKDIR without a path": base + "WORKDIR\n",
         "ENV without a value": base + "ENV A\n",
@@ -197,6 +196,9 @@ def odd_dockerfiles() -> Iterator[BadInput]:
         "lower case": DOCKERFILE.lower(),
         "a thousand stages": stages,
         "a chain of stages": chain,
+        "a chain of as many stages as are compared": "FROM ".join(
+            chain.split("FROM ")[: STAGES + 1]
+        ),
         "a thousand RUNs": base + "COPY src /\n" + "RUN true\n" * 1000,
         "a thousand ARGs": base + "".join(f"ARG A{n}=1\n" for n in range(1000)) + "COPY src /\n",
         "a thousand variables": base + "".join(f"ENV A{n}=$A{n - 1}x\n" for n in range(1, 1000)),
@@ -325,9 +327,10 @@ def contexts() -> Iterator[BadInput]:
     def links(project: Path) -> None:
         for number in range(300):
             (project / "src" / f"l{number}").symlink_to(f"l{number + 1}")
-        (project / "src" / "up").symlink_to("..")
+        # Hidden: pytest itself follows links while it collects.
+        (project / "src" / ".up").symlink_to("..")
         (project / "src" / "out").symlink_to("/etc/passwd")
-        (project / "src" / "root").symlink_to("/")
+        (project / "src" / ".root").symlink_to("/")
 
     def modes(project: Path) -> None:
         (project / "src" / "s").write_text("x")
@@ -361,7 +364,6 @@ def contexts() -> Iterator[BadInput]:
         "nothing": "none",
         "a file": "Dockerfile",
         "empty": "",
-        "of a user": "~root",
         "a device": "/dev",
         "processes": "/proc/self",
         "a loop": "loop",
@@ -474,7 +476,7 @@ def options() -> Iterator[BadInput]:
         "report=json",
         "report=xml:a",
         "report=json:",
-        "report=json:none/none/a.json",
+        "report=json:../none/none/a.json",
         "report=json:/proc/none",
         "report=json:src",
         "base-layers=some",
@@ -697,3 +699,8 @@ def surroundings() -> Iterator[BadInput]:
             written("docker/config.json", content),
             env={"DOCKER_CONFIG": "DOCKER"},
         )
+
+
+def _first(dockerfile: str, stages: int) -> str:
+    """The first stages of a Dockerfile."""
+    return "FROM ".join(dockerfile.split("FROM ")[: stages + 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,12 @@ def _build_args(value: object, item: pytest.Item) -> dict[str, str]:
             f"@pytest.mark.dockercache(build_args=…) of {item.nodeid}: {value!r} is not a mapping; "
             "for example {'VERSION': '1.2'}"
         )
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
+            raise ConfigError(
+                f"@pytest.mark.dockercache(build_args=…) of {item.nodeid}: {name!r} is no name of "
+                "a build argument"
+            )
     return {str(name): str(content) for name, content in value.items()}
 
 

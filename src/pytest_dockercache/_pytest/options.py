@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -117,7 +118,13 @@ class _Value:
 
     def path(self, text: str | None = None) -> Path:
         given = os.path.expanduser(self.text if text is None else text)
-        return Path(os.path.abspath(self.base / given))
+        path = Path(os.path.abspath(self.base / given))
+        try:
+            os.stat(path)
+        except OSError as problem:
+            if problem.errno == errno.ENAMETOOLONG:
+                raise self.wrong("the path is too long", "name a shorter one") from None
+        return path
 
 
 class _Reader:

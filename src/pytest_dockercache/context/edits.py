@@ -129,6 +129,10 @@ def created(path: str, text: str | None, nonce: str) -> bytes:
 def changed_mode(edit: Edit, present: int) -> int:
     """The permission bits that a chmod edit sets. Raises ConfigError if they are there already."""
     mode = stat.S_IMODE(edit.mode or 0)
+    if mode != (edit.mode or 0):
+        raise ConfigError(
+            f"edit of {edit.path}: {edit.mode:#o} are no permission bits; valid: 0 to 0o7777"
+        )
     if mode == present:
         raise ConfigError(
             f"edit of {edit.path}: its mode is {mode:04o} already, so nothing would change; "

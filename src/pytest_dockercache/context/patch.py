@@ -323,7 +323,10 @@ class _Draft:
                 before.decode("utf-8", errors="replace"), self.spec.dockerfile
             )
             text = with_base(dockerfile, self.spec.target, edit.text or "")
-        self.dockerfile = text.encode("utf-8", "surrogateescape")
+        try:
+            self.dockerfile = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"the edited Dockerfile is no text: {error}") from None
         path = self.dockerfile_path
         entry = self._entry(path) if path else None
         if path and entry is not None:

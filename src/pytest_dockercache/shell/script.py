@@ -16,7 +16,8 @@ from itertools import takewhile
 
 from ..dockerfile.expansion import Lexer, SubstitutionError
 from ..dockerfile.syntax import Heredoc
-from ..limits import PIPELINE
+from ..errors import ConfigError
+from ..limits import COMMANDS, PIPELINE
 from ..regexes import regex
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
@@ -365,6 +366,7 @@ class _Walk:
     called: set[str] = field(default_factory=set)
     calling: tuple[str, ...] = ()
     fed: list[tuple[Command, ...]] = field(default_factory=list)
+    ran: list[int] = field(default_factory=lambda: [0])
 
     def whole(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
         """The commands of a whole script; of functions that nobody here calls, at its end."""
@@ -465,6 +467,13 @@ class _Walk:
         redirections: tuple[_Redirection, ...],
         pipeline: tuple[Command, ...],
     ) -> Iterator[Command]:
+        self.ran[0] += 1
+        if self.ran[0] > COMMANDS:
+            raise ConfigError(
+                f"a RUN or its script has more than {COMMANDS:,} commands, functions and loops "
+                "written out: nobody follows it further",
+                fix="copy its text from a file that a program runs",
+            )
         words: list[Word] = []
         feeding = [*pipeline, *(feeder for fed in self.fed[-_LOOPS_AROUND:] for feeder in fed)]
         assignments: list[tuple[str, str]] = []
@@ -537,6 +546,7 @@ class _Walk:
                     functions=self.functions,
                     called=self.called,
                     calling=self.calling,
+                    ran=self.ran,
                 )
                 nested = list(walk.through(tuple(_Tokens(part.text, ()))))
                 ran += nested

@@ -27,6 +27,7 @@ from pytest_dockercache.context.comments import comment_syntax
 from pytest_dockercache.context.edits import (
     appended,
     argument_value,
+    changed_mode,
     context_path,
     created,
     replaced,
@@ -316,3 +317,8 @@ def test_build_args_are_edited_in_the_spec_and_nothing_else() -> None:
     assert dict(edited.build_args)["B"] == "3"
     assert dict(edited.build_args)["C"].startswith("main-")
     assert apply_argument_edits(spec, [Edit.append("x")], "n", {}) is spec
+
+
+def test_more_than_permission_bits_is_refused() -> None:
+    with pytest.raises(ConfigError, match="edit of a: 0o77777 are no permission bits"):
+        changed_mode(Edit.chmod("a", 0o77777), 0o644)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.shell.script import commands
 
 
@@ -151,3 +152,15 @@ def test_a_pipeline_without_end_takes_no_more_than_its_length() -> None:
     assert time.process_time() - began < 10
     assert len(found) == 20_002
     assert [found[-1].name, found[-1].feeding[-1].name] == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }}; " for n in range(60)) + "f0",
+        "echo a\n" * 20_000,
+    ],
+)
+def test_a_script_that_runs_more_than_anybody_follows_is_refused(script: str) -> None:
+    with pytest.raises(ConfigError, match="has more than 10,000 commands"):
+        commands(script, "/", {})
