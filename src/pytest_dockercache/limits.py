@@ -15,6 +15,7 @@ __all__ = [
     "NESTED_SUBSTITUTIONS",
     "PIPELINE",
     "REQUIREMENT",
+    "SCRIPT",
     "STAGES",
     "TEXT_FILE",
 ]
@@ -67,3 +68,6 @@ COMMANDS = 10_000
 """Commands of a RUN, each call of a function and each turn of a loop counted: sixty functions
 that call the next one twice run a trillion.
 """
+
+SCRIPT = 400_000
+"""Characters of a shell script: Linux starts no shell with a third of it on its command line."""

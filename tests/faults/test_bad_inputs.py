@@ -76,7 +76,10 @@ def state_of(directory: Path) -> dict[str, tuple[object, ...]]:
             path = os.path.join(place, name)
             if "__pycache__" in path:
                 continue
-            status = os.lstat(path)
+            try:
+                status = os.lstat(path)
+            except OSError:  # deeper than a path may be
+                continue
             link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
             found[path] = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ino, link)
     return {path: value for path, value in found.items() if not stat.S_ISDIR(int(str(value[0])))}

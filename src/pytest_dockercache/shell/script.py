@@ -17,7 +17,7 @@ from itertools import takewhile
 from ..dockerfile.expansion import Lexer, SubstitutionError
 from ..dockerfile.syntax import Heredoc
 from ..errors import ConfigError
-from ..limits import COMMANDS, PIPELINE
+from ..limits import COMMANDS, PIPELINE, SCRIPT
 from ..regexes import regex
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
@@ -104,6 +104,11 @@ def commands(
     ``$0``, ``$1`` and so on, None where nobody here knows them. The body of a
     function stands where it is called, with the arguments of the call.
     """
+    if len(script) > SCRIPT:
+        raise ConfigError(
+            f"a RUN or its script has {len(script):,} characters, and at most {SCRIPT:,} are read",
+            fix="copy its text from a file that a program runs",
+        )
     try:
         tokens = tuple(_Tokens(script, documents))
         walk = _Walk(directory, dict(variables), parameters=parameters)

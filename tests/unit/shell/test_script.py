@@ -164,3 +164,8 @@ def test_a_pipeline_without_end_takes_no_more_than_its_length() -> None:
 def test_a_script_that_runs_more_than_anybody_follows_is_refused(script: str) -> None:
     with pytest.raises(ConfigError, match="has more than 10,000 commands"):
         commands(script, "/", {})
+
+
+def test_a_script_that_is_too_long_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ConfigError, match="has 840,000 characters, and at most 400,000 are read"):
+        commands("pip install a\n" * 60_000, "/", {})
