@@ -148,9 +148,9 @@ def test_any_text_is_taken_apart_without_an_error(script: str) -> None:
 
 def test_a_pipeline_without_end_takes_no_more_than_its_length() -> None:
     began = time.process_time()
-    found = commands("cat a" + " | b" * 20_000 + " | c", "/", {})
+    found = commands("cat a" + " | b" * 9_000 + " | c", "/", {})
     assert time.process_time() - began < 10
-    assert len(found) == 20_002
+    assert len(found) == 9_002
     assert [found[-1].name, found[-1].feeding[-1].name] == ["c", "b"]
 
 
