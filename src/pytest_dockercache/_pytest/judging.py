@@ -142,7 +142,11 @@ class SessionJudge:
         first = self._told.setdefault(ending.message, nodeid) if told else nodeid
         if first == nodeid:
             return ending
-        finding = Finding(f"the same problem as {first}", line=ending.line)
+        finding = Finding(
+            f"{ending.finding.verdict} (see {first})",
+            line=ending.line,
+            predicted=ending.finding.predicted,
+        )
         return replace(ending, finding=finding, same_as=first)
 
     def shown(self, path: Path) -> str:
