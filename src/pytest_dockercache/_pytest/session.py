@@ -276,7 +276,7 @@ class ControllerPlugin(SessionPlugin):
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logfinish(self) -> Generator[None, object, object]:
-        """The same at the end of a test."""
+        """Let pytest write at the end of a test where a line about a worker's build may stand."""
         return (yield from self._undisturbed())
 
     def _undisturbed(self) -> Generator[None, object, object]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from ..dockerfile.instructions import declared, heredoc_mark, is_predefined
 from ..dockerfile.syntax import Instruction, PlannedStep
 from ..regexes import regex
+from ..shell.running import step_commands
+from .doubtful import runs_a_download
 from .ground import Ground
 from .reads import ReadText
+from .tools import runner_of
 
 __all__ = [
     "ArgumentUse",
@@ -116,8 +119,8 @@ def arguments_of(
             names.update(dict.fromkeys(declared_names(step.instruction)))
     from_bases = _of_bases(plan)
     tools = {ground.step.line for ground in grounds if ground.step.line in reading.only_tools}
-    by_name = {**_read_by_name(plan), **_made_to_miss(plan, scopes)}
     silent = names.keys() - _expanded(plan, scopes)
+    by_name = {**_read_by_name(plan), **_made_to_miss(plan, silent)}
     naming = _naming(plan, scopes)
     judged: dict[str, tuple[int, ...]] = {}
     used: dict[str, ArgumentUse] = {}
@@ -224,7 +227,7 @@ _BREAKING = regex(
     r"(BUST|BREAK|SKIP|INVALIDATE|RESET|FORCE|NO)_?CACHE\w*|FORCE_RE(BUILD|INSTALL)\w*"
     r"|CACHE_?(BUST\w*|BREAK\w*|INVALIDAT\w*|DATE|EPOCH|ID|KEY|STAMP|TIMESTAMP|VERSION|REV\w*)"
 )
-"""How people call an argument whose only use is that another value runs what follows again."""
+"""Names of arguments whose only use is that another value runs the steps below again."""
 
 
 def _expanded(plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]) -> set[str]:
@@ -237,27 +240,20 @@ def _expanded(plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]) -> set[
     }
 
 
-def _made_to_miss(
-    plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]
-) -> dict[str, ArgumentUse]:
-    """The arguments that are declared so that what follows runs again (``ARG CACHEBUST``).
+def _made_to_miss(plan: Sequence[PlannedStep], silent: Collection[str]) -> dict[str, ArgumentUse]:
+    """The arguments that are declared so that the steps below run again (``ARG CACHEBUST``).
 
-    What follows may be meant to install again; nobody else can tell.
+    Only the author knows whether the install below is meant too. ``silent``
+    are the arguments that nothing expands.
     """
-    expanded = _expanded(plan, scopes)
     return {
         name: ArgumentUse(step.line)
         for step in plan
         if step.instruction.keyword == "ARG"
         for name in declared_names(step.instruction)
-        if _BREAKING.fullmatch(name.upper()) and name not in expanded
+        if _BREAKING.fullmatch(name.upper()) and name in silent
     }
 
-
-_DOWNLOADED = regex(
-    r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:\w+\s+)?(?:\w*sh|python[\d.]*)\b|(?:\$|<)\(\s*(?:curl|wget)\b"
-)
-"""A script that is run as it is downloaded: ``curl … | bash``, ``bash <(curl …)``."""
 
 _CHOOSING = regex(r"(?:\w+_)?(?:VER|VERSION|CHANNEL|TOOLCHAIN)")
 
@@ -273,7 +269,9 @@ def _read_by_downloads(
     """
     found: dict[str, ArgumentUse] = {}
     for step in ground.steps:
-        if step.instruction.keyword == "RUN" and _DOWNLOADED.search(_whole(step)):
+        if step.instruction.keyword == "RUN" and any(
+            map(runs_a_download, step_commands(step, runner_of))
+        ):
             for variable, names in scopes[id(step)].items():
                 if _CHOOSING.fullmatch(variable):
                     for name in names.intersection(silent):

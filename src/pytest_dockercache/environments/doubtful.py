@@ -12,7 +12,14 @@ from ..shell.script import Command, Word, joined_path
 from .tools import tool_of
 from .tools.command_lines import module_run
 
-__all__ = ["clones", "downloads", "fetches", "looks_like_installation", "starts_installation"]
+__all__ = [
+    "clones",
+    "downloads",
+    "fetches",
+    "looks_like_installation",
+    "runs_a_download",
+    "starts_installation",
+]
 
 _ACTION = regex(r"(re)?install([-:].*)?|restore|sync|bootstrap")
 """Words with which a program of any name installs (``pre-commit install-hooks``)."""
@@ -81,7 +88,7 @@ def looks_like_installation(
         return False
     words = [word.text for word in command.words]
     name = command.name
-    if (name in SHELLS or words[1:] == ["-"]) and _runs_a_download(command):
+    if runs_a_download(command):
         return True
     if "--conda-create-envs-only" in words or "--install-hooks" in words:
         return True
@@ -259,9 +266,12 @@ def _is_script(run: Command, words: Sequence[str]) -> bool:
     return "/" in program and not program.startswith(("/usr/", "/bin/", "/sbin/", "/opt/"))
 
 
-def _runs_a_download(command: Command) -> bool:
-    """``curl … | sh``, and ``bash -c "$(curl …)"``."""
-    return any(feeder.name in ("curl", "wget", "fetch", "aria2c") for feeder in command.feeding)
+def runs_a_download(command: Command) -> bool:
+    """Whether a command runs a script as it is downloaded: ``curl … | sh``, ``bash <(curl …)``."""
+    reads_script = command.name in SHELLS or [word.text for word in command.words[1:]] == ["-"]
+    return reads_script and any(
+        feeder.name in ("curl", "wget", "fetch", "aria2c") for feeder in command.feeding
+    )
 
 
 _FETCHED = ("clone", "checkout", "co")

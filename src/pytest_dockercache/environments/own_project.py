@@ -34,7 +34,7 @@ class OwnProject:
     extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def needs(self, extras: Iterable[str]) -> frozenset[str]:
-        """What it plainly needs from an index with some of its extras."""
+        """The packages that the project plainly needs from an index with some of its extras."""
         brought = [self.extras.get(name, frozenset[str]()) for name in extras]
         return self.certain.union(*brought) - {self.name}
 
