@@ -13,7 +13,7 @@ from .options import Options
 __all__ = ["Hosted", "annotated_by_another", "hosted"]
 
 _ANNOTATING = "pytest_github_actions_annotate_failures"
-"""The name of the entry point of pytest-github-actions-annotate-failures (0.1 to 0.3)."""
+"""The name of the entry point of pytest-github-actions-annotate-failures (tried with 0.4.2)."""
 
 
 @dataclass(frozen=True)
