@@ -1,4 +1,4 @@
-"""The installations of the steps above a step: they decide whether that step installs more."""
+"""The installations of the steps above a step, which decide what the step itself adds."""
 
 from __future__ import annotations
 
@@ -26,15 +26,13 @@ nobody here can tell which."""
 class Above:
     """The installations that a step finds.
 
-    ``installations`` are those of the environment steps above it, in its stage
-    and in those that it is built FROM; ``copied`` says whether another stage's
-    environment was copied from there, None where nobody can tell. ``covered``
-    are the names of all packages that they were told to install, None where a
-    manifest does not say it; ``cloned`` the directories that hold a repository
-    of somebody else's. In
-    ``wheelhouses``, container paths, lie dependencies that are ready to
-    install; ``builds`` is True where a wheel of a project was made;
-    ``fetching`` are the managers of other languages that have installed.
+    ``installations`` are those of the environment steps above the step, in its stage and in the
+    stages that it is built FROM. ``copied`` says whether the environment of another stage was
+    copied, None where nobody can tell. ``covered`` are the names of all packages that these
+    installations ask for, None where a manifest does not say them. ``cloned`` are the directories
+    that hold a clone of a foreign repository; ``wheelhouses`` the container directories with wheels
+    of dependencies; ``builds`` is True where a project's wheel was made; ``fetching`` are the
+    managers of other languages that have installed.
     """
 
     installations: tuple[Installation, ...] = ()
@@ -60,7 +58,7 @@ class Above:
         return frozenset(name for item in together for name in item.packages) - _TOOLS - {"python"}
 
     def after(self, installation: Installation, named: frozenset[str] | None) -> Above:
-        """The same with one installation more, and the packages that its manifests name."""
+        """This state with one more installation; ``named`` are the packages of its manifests."""
         if not installation.wheels:
             return replace(
                 self,
@@ -72,10 +70,11 @@ class Above:
         return replace(self, wheelhouses=(*self.wheelhouses, installation.wheel_dir))
 
     def lacks(self, needed: frozenset[str]) -> frozenset[str]:
-        """What no manifest of these installations names; nothing where one does not say it.
+        """The ``needed`` packages that no manifest of these installations names.
 
-        A package of conda's may have another name than that of the index
-        (``pytorch``, ``opencv``), so the names need only be alike there.
+        The result is empty where a manifest does not say what it names. conda may call a package
+        otherwise than the index does (``pytorch``, ``opencv``), so with conda the names need only
+        be alike.
         """
         if self.covered is None or self.copied is not False:
             return frozenset()
@@ -110,7 +109,7 @@ _TOOLS = frozenset(_TOOL_NAMES.split())
 
 
 def is_tools_only(installation: Installation) -> bool:
-    """Whether an installation brings tools, and nothing that a project depends on."""
+    """Whether an installation brings only tools, nothing that a project depends on."""
     if installation.project or _reads_manifest(installation):
         return False
     packages = installation.packages
@@ -220,10 +219,10 @@ def lacking_of(
     project_at: Callable[[str], OwnProject | None],
     own: Callable[[], OwnProject | None],
 ) -> frozenset[str]:
-    """What local projects plainly need, and no manifest of the steps above names.
+    """The packages that local projects plainly need and that no manifest above names.
 
-    An index may have brought it all the same, for another package that needs
-    it: nobody here can tell. The arguments are those of :func:`effect_of`.
+    Such a package may be installed all the same, as a dependency of another one: the manifests do
+    not tell. The arguments are those of :func:`effect_of`.
     """
     needed: frozenset[str] = frozenset()
     for project in _projects(installation, above, project_at, own):
@@ -233,12 +232,12 @@ def lacking_of(
 
 
 def _stands_alone(project: OwnProject | None) -> bool:
-    """Whether a project plainly depends on nothing: to install it installs nothing else."""
+    """Whether a project plainly has no dependencies: its installation brings only itself."""
     return project is not None and project.dependencies == frozenset() and not project.optional
 
 
 def above_holds(path: str, wheelhouses: tuple[str, ...]) -> bool:
-    """Whether a path may lie in one of the directories of wheels, or be one."""
+    """Whether a path may be, or lie in, one of the directories of wheels."""
     place = re.split(r"[^/]*[*?\[]", path)[0].rstrip("/") or "/"
     return any(
         not house
@@ -266,7 +265,7 @@ _WHOLE = frozenset({"/", "/usr", "/usr/local", "/opt", "/root", "/home"})
 
 
 def with_transfers(above: Above, step: PlannedStep, ends: Mapping[int, Above]) -> Above:
-    """What is there after a COPY from other stages, or during a RUN that mounts them.
+    """The state after a COPY from other stages, or during a RUN that mounts them.
 
     ``ends`` are the states in which the stages before this one ended.
     """
@@ -302,7 +301,7 @@ def _takes(transfer: Transfer, directory: str) -> bool:
 
 
 def _takes_environment(transfer: Transfer, other: Above) -> bool:
-    """Whether a COPY plainly takes the place that a stage's packages were installed into."""
+    """Whether a COPY plainly takes the directory into which a stage's packages were installed."""
     places = [
         word.text
         for item in other.installations

@@ -1,4 +1,4 @@
-"""On which build arguments an environment may depend, and which must not matter to it."""
+"""The build arguments that an environment may depend on, and those that must not matter to it."""
 
 from __future__ import annotations
 
@@ -44,15 +44,14 @@ class ArgumentUse:
 
 @dataclass(frozen=True)
 class Arguments:
-    """The declared build arguments, by what they can be to the environment.
+    """The declared build arguments, by how the environment may depend on them.
 
-    ``judged`` maps each argument that must not matter to the first lines of
-    the environment steps that must stay hits when it changes; ``used`` maps
-    an argument that an environment step may depend on to its first use.
-    ``reaching`` are those of ``judged`` in the scope of something that such
-    an environment step stands on: the builder is expected to run it again.
-    ``naming`` are arguments that name what a COPY, ADD, FROM, USER or
-    WORKDIR takes: an invented value may not build.
+    ``judged`` maps each argument that must not matter to the first lines of the environment steps
+    that must stay hits when it changes; ``used`` maps an argument that an environment step may
+    depend on to its first use. ``reaching`` are the judged arguments that are in the scope of a RUN
+    on which such an environment step stands: the builder is expected to run that RUN again.
+    ``naming`` are arguments that name what a COPY, ADD, FROM, USER or WORKDIR takes: an invented
+    value may not build.
     """
 
     judged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -64,8 +63,8 @@ class Arguments:
 def declared_names(instruction: Instruction) -> tuple[str, ...]:
     """The build arguments that an ARG declares.
 
-    Builders take the words of a comment behind an ARG for more arguments;
-    nobody means them: what follows a word that is no identifier is left out.
+    Builders take the words of a comment behind an ARG for more arguments, which nobody means:
+    everything from the first word that is no identifier on is left out.
     """
     names: list[str] = []
     for name, _ in declared(instruction):
@@ -79,12 +78,10 @@ def declared_names(instruction: Instruction) -> tuple[str, ...]:
 class Reading:
     """The texts that the RUNs read beside their own.
 
-    ``files`` maps the first line of a RUN to the context paths of inputs and
-    scripts that it reads, ``read_text`` gives their texts; ``reads_variable``
-    says whether package managers read a variable of that name by themselves,
-    those that the commands in a text call.
-    ``only_tools`` are the first lines of the environment steps that install
-    nothing but tools.
+    ``files`` maps the first line of a RUN to the context paths of inputs and scripts that it reads,
+    ``read_text`` gives their texts; ``reads_variable(name, text)`` says whether a package manager
+    that the commands in ``text`` call reads the variable by itself. ``only_tools`` are the first
+    lines of the environment steps that install nothing but tools.
     """
 
     files: Mapping[int, Collection[str]]
@@ -104,13 +101,12 @@ def arguments_of(
     ``installing`` maps the first line of each environment step to its text up
     to the last install command (see :func:`until_last_install`).
 
-    A use is an expansion in a RUN, COPY, ADD, USER or WORKDIR at or above an
-    environment step, directly or through an ENV. What only passes a value on
-    (ENV, LABEL) is none, nor what follows the last install command of a RUN;
-    nor a RUN of another stage that only writes the value into a file of its
-    own, which is copied and which nothing at or above the install mentions.
-    An argument that nothing expands may be read by name, or may have been
-    declared so that what follows runs again.
+    A use is an expansion in a RUN, COPY, ADD, USER or WORKDIR at or above an environment step,
+    directly or through an ENV. Three kinds of expansion are no use: one that only passes the value
+    on (ENV, LABEL), one behind the last install command of a RUN, and one in a RUN of another stage
+    that only writes the value into a file which is copied and which nothing at or above the install
+    mentions. An argument that nothing expands may be read by its name, or may be declared so that
+    the steps below it run again.
     """
     scopes = _scopes(plan)
     names: dict[str, None] = {}
@@ -141,7 +137,7 @@ def arguments_of(
             continue
         free = tuple(line for line, found in uses.items() if name not in found)
         if len(free) < len(uses):
-            # What a later install needs may stand above the install of its tools.
+            # An argument of a later install may stand above the install of that install's tools.
             free = tuple(line for line in free if line not in tools)
         if free:
             judged[name] = free
@@ -209,8 +205,8 @@ def _scopes(plan: Sequence[PlannedStep]) -> dict[int, _Scope]:
 def _read_by_name(plan: Sequence[PlannedStep]) -> dict[str, ArgumentUse]:
     """The arguments with a path or an address for a default that nothing ever expands.
 
-    They can only be meant for a command that reads its environment
-    (``ARG UDUNITS2_XML_PATH=/usr/share/…`` for the build of a wheel).
+    Such an argument can only be meant for a command that reads its environment (``ARG
+    UDUNITS2_XML_PATH=/usr/share/…`` for the build of a wheel).
     """
     texts = "\n".join(_whole(step) for step in plan)
     expanded = _references(texts)
@@ -263,9 +259,9 @@ def _read_by_downloads(
 ) -> dict[str, ArgumentUse]:
     """The arguments by which a downloaded script may be told what to install.
 
-    Such an argument is a version by its name, and nothing in the Dockerfile
-    expands it (``silent``): it is there for a program that reads its
-    environment (``NXF_VER`` for Nextflow's script, ``RUSTUP_TOOLCHAIN``).
+    The name of such an argument says that its value is a version, and nothing in the Dockerfile
+    expands the argument (``silent``): a program must read it from its environment (``NXF_VER`` for
+    Nextflow's script, ``RUSTUP_TOOLCHAIN``).
     """
     found: dict[str, ArgumentUse] = {}
     for step in ground.steps:
@@ -423,12 +419,12 @@ def _at_or_above(source: str, path: str) -> bool:
 def until_last_install(step: PlannedStep, installs: Callable[[PlannedStep], bool]) -> str:
     """The text of an environment step up to its last install command.
 
-    ``installs`` says of a step with a part of the text whether it installs.
-    The whole text where no part of it does by itself.
+    ``installs`` says whether a step with only a part of the text installs. The result is the whole
+    text where no single part does.
     """
     whole = _whole(step)
     if step.instruction.heredocs and not heredoc_mark(step.instruction.value):
-        return whole  # A command of the RUN reads the heredoc, perhaps the one that installs.
+        return whole  # A command of the RUN reads the heredoc, perhaps the install command.
     between = list(_between_commands(whole))
     ends = [start for start, _ in between] + [len(whole)]
     starts = [0, *(end for _, end in between)]
@@ -441,7 +437,7 @@ def until_last_install(step: PlannedStep, installs: Callable[[PlannedStep], bool
 
 
 _CLOSING = regex(r"\s*(?:done|fi|esac|\})\b[^;&|\n]*")
-"""The end of a loop or condition, with what it is fed (``done < packages.txt``)."""
+"""The end of a loop or condition, with its redirections (``done < packages.txt``)."""
 
 _SHELL_TEXT = regex(r"\b(?:ba|da|z|k|a)?sh\s(?:.*\s)?-\w*c\s+\Z")
 

@@ -55,11 +55,10 @@ def matches(
 ) -> Match:
     """Hold an environment against a file; differences are sorted by manager and name.
 
-    A requirement of the pip part is satisfied by a distribution of any
-    origin, as pip itself sees it. Its marker is evaluated for the Python of
-    the environment and the image's ``platform``, never for those of this
-    process; where it depends on more than is known of them, the line is
-    unverified unless it is satisfied.
+    A requirement of the pip part is satisfied by a distribution of any origin, as pip itself sees
+    it. A marker is evaluated for the environment's Python and the image's ``platform``, never for
+    this process. Where a marker depends on anything else, its line counts as unverified unless it
+    is satisfied.
     """
     machine = Machine.of(environment, platform)
     requirements = requirements.on(machine)
@@ -104,10 +103,10 @@ def _extras(
     conda: Collection[str],
     pip: Collection[str],
 ) -> Iterator[Difference]:
-    """The installed packages that a file which lists everything does not list.
+    """The installed packages that are missing from a file which lists everything.
 
-    A file that leaves out what its own packages depend on was written by hand
-    and lists what somebody wants, whatever its specs look like.
+    A file that leaves out the dependencies of its own packages was written by hand: it lists
+    wishes, not everything, whatever its specs look like.
     """
     extra = [
         package
@@ -132,12 +131,12 @@ def _extras(
 
 
 def _is_doubtful(specs: Sequence[MatchSpec], versions: Sequence[str]) -> bool:
-    """Whether specs accept some of the versions of which there are records, and not the others."""
+    """Whether specs accept some of the recorded versions and reject others."""
     return len({all(spec.matches(version) for spec in specs) for version in versions}) > 1
 
 
 def _fits(spec: MatchSpec, package: Package, requirements: Requirements) -> bool:
-    """Whether a package is what a spec asks for; pip's knows neither build nor channel."""
+    """Whether a package fits a spec; a package of pip's has neither build nor channel."""
     channel = "" if requirements.kind in ("explicit", "conda-lock") else package.channel
     return spec.matches(package.version, package.build, channel)
 
@@ -151,9 +150,10 @@ def _other_digest(package: Package, wanted: str | None) -> str:
 
 
 def _other_origin(package: Package | None, wanted: frozenset[str] | None) -> tuple[str, str] | None:
-    """The digest or commit that a lock has and the other one that the image records.
+    """The lock's digest or commit and the image's different one, None if they agree.
 
-    None where the image records none: pip does so only for what came from no index.
+    None also where the image records no origin: pip records one only for a distribution that did
+    not come from an index.
     """
     for kind in ("commit:", "sha256:") if package is not None and wanted else ():
         recorded = [item for item in package.digests if item.startswith(kind)]  # type: ignore[union-attr]
@@ -165,7 +165,7 @@ def _other_origin(package: Package | None, wanted: frozenset[str] | None) -> tup
 
 @dataclass(frozen=True)
 class _Judged:
-    """What came of the pip part: its names, how many lines decide, and those that do not."""
+    """The comparison of the pip part: names, the count of verified lines, and undecided lines."""
 
     names: frozenset[str]
     verified: int
@@ -234,7 +234,7 @@ def _requirement(line: str, source: str) -> Requirement:
 
 
 def _accepts(requirement: Requirement, version: str) -> bool:
-    """Whether a requirement accepts an installed version, which may be none of PEP 440."""
+    """Whether a requirement accepts an installed version, which need not follow PEP 440."""
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -256,7 +256,7 @@ def _found_text(package: Package) -> str:
 
 
 def compare_environments(one: Environment, other: Environment) -> tuple[Difference, ...]:
-    """How ``other`` differs from ``one``: ``missing`` is what only ``one`` has.
+    """How ``other`` differs from ``one``: ``missing`` packages are those that only ``one`` has.
 
     Their Pythons are compared too, as far as both versions are known.
     """
@@ -281,7 +281,7 @@ def compare_environments(one: Environment, other: Environment) -> tuple[Differen
 
 
 def _python_of(environment: Environment) -> str:
-    """The version of an environment's Python as its directory has it, "" if it is not known."""
+    """The version of a Python by the name of its directory in ``lib``, "" if it is not known."""
     names = {name for name in environment.interpreters if "." in name}
     return names.pop() if len(names) == 1 else ""
 

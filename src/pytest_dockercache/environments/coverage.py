@@ -1,4 +1,4 @@
-"""Which packages a manifest names, as far as its own text says it: is all there that is needed?"""
+"""The packages that a manifest's own text names: do they cover a project's needs?"""
 
 from __future__ import annotations
 

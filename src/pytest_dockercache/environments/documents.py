@@ -90,7 +90,7 @@ def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
 
 
 def table(document: Any, *keys: str) -> Mapping[str, Any]:
-    """The table at some keys, one below the other; an empty one where there is none."""
+    """The table below a path of keys; an empty table where there is none."""
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document if isinstance(document, dict) else {}
@@ -149,10 +149,10 @@ def _invalid(language: str, path: Path, place: str, problem: str) -> ConfigError
 
 
 def _expanded(value: Any, known: dict[int, int], within: tuple[int, ...]) -> int:
-    """How many values a value holds, each alias counted as what it stands for.
+    """How many values a value holds, with each alias counted as the value that it stands for.
 
-    An alias is the same object once more, so that counting takes no longer
-    than reading did; one that holds itself counts as too many.
+    An alias is the very object that it stands for, so that counting takes no longer than reading
+    did; a value that holds itself counts as too many.
     """
     if not isinstance(value, (dict, list)):
         return 1
@@ -168,7 +168,7 @@ def _expanded(value: Any, known: dict[int, int], within: tuple[int, ...]) -> int
 def _place(content: bytes | str, position: int, encoding: str) -> str:
     """Line and column of the ``position`` that PyYAML's reader stumbled at.
 
-    It counts characters, and bytes where ``encoding`` could not decode them.
+    ``position`` counts characters, or bytes where the content could not be decoded.
     """
     if isinstance(content, bytes):
         content = content.decode("utf-8" if encoding == "unicode" else "latin-1", "replace")

@@ -30,7 +30,7 @@ mkdir touch chmod chown systemctl service update-rc.d update-alternatives a2enmo
 ipykernel alias head tail cut sort man dpkg-divert locale-gen git-lfs crontab kubectl helm
 """
 _NO_INSTALLERS = frozenset(_OTHERWISE.split())
-"""Programs that such words are said to for other reasons; ``git lfs install`` sets hooks up."""
+"""Programs whose word "install" means something else: ``git lfs install`` sets hooks up."""
 
 _SCRIPT = regex(
     r"(.*[-_.])?(install|setup|bootstrap|deps|dependencies|requirements|provision)([-_.].*)?",
@@ -63,7 +63,7 @@ _VALUED = frozenset(_OPTIONS.split())
 """Options of other languages' managers that take the word behind them for a value."""
 
 _INSTALLERS = frozenset({"buildout", "docker-php-ext-install", "conda-devenv", "colcon", "rosdep"})
-"""Programs that do nothing else but install, or build what they bring."""
+"""Programs that only install, or build what they install."""
 
 _INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
     "jupyter": ("labextension install", "lab build"),
@@ -79,10 +79,9 @@ def looks_like_installation(
 ) -> bool:
     """Whether a command's words say that it installs.
 
-    ``downloaded`` are the names of the files that the same RUN has fetched:
-    whoever runs such a script installs what nobody here can see. ``fetching``
-    are the managers that have installed already: what they build then needs
-    nothing more (``go build`` after ``go mod download``).
+    ``downloaded`` are the names of the files that the RUN has fetched: a command that runs such a
+    script installs packages that cannot be known. ``fetching`` are the managers that have installed
+    already, whose builds then fetch nothing more (``go build`` after ``go mod download``).
     """
     if command.followed:
         return False
@@ -151,7 +150,7 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "task": ("Taskfile.yml", "Taskfile.yaml"),
     "rake": ("Rakefile", "rakefile"),
 }
-"""Programs that run tasks of a file, and where they look for it."""
+"""Task runners, and the files in which they look for their tasks."""
 
 _INSTALLS = regex(
     r"\b(pip3?|conda|mamba|micromamba|uv|poetry|pdm|pipenv|pixi|npm|yarn|pnpm|bundle|apt-get)"
@@ -164,9 +163,9 @@ _CALLS = regex(r"\b(run|call|check_call|check_output|system|popen|Popen|sudo|loc
 def starts_installation(command: Command, read: Callable[[str], str | None]) -> bool:
     """Whether a command runs a task, or a program in another language, that installs.
 
-    ``read`` gives the text of a file by its path in the container, None where
-    it is not known. Of a file of tasks only those count that the command
-    names, and what their first lines name.
+    ``read`` gives the text of a file by its path in the container, None where it is not known. Of a
+    file of tasks, only the tasks that the command names count, and those that their first lines
+    name.
     """
     run = module_run(command)
     called = [word.text for word in run.words]
@@ -192,7 +191,7 @@ def _program_installs(text: str) -> bool:
 
 
 _PACKAGES = regex(r"\b(renv::(restore|install)|install\.packages|pak::|BiocManager::install)\b")
-"""What installs in R, said in a program."""
+"""R's install functions, as a program calls them."""
 
 
 _OTHER_TASKS = regex(
@@ -202,7 +201,7 @@ _OTHER_TASKS = regex(
 
 
 def _task_installs(text: str, task: str, depth: int = 0) -> bool:
-    """Whether a task of a file of tasks says that it installs, or names another that does."""
+    """Whether a task in the text of a task file installs, or names another task that installs."""
     plain = re.escape(task).replace("\\-", "[-_]")
     head = re.compile(rf"([ \t]*)(?:def\s+|task\s+:?|@)?[\"']?{plain}\b[^\n]*\n?")
     for found in head.finditer(text):
@@ -259,7 +258,7 @@ def _is_install_of(
 
 
 def _is_script(run: Command, words: Sequence[str]) -> bool:
-    """Whether the command is a file that somebody wrote: a path, or an interpreter's argument."""
+    """Whether a command runs a script of the user's: a path, or an interpreter's argument."""
     program = run.words[0].text
     if re.search(r"\.(sh|bash|py|r|pl|rb|js|jl)\Z", program, re.IGNORECASE):
         return True
@@ -267,7 +266,7 @@ def _is_script(run: Command, words: Sequence[str]) -> bool:
 
 
 def runs_a_download(command: Command) -> bool:
-    """Whether a command runs a script as it is downloaded: ``curl … | sh``, ``bash <(curl …)``."""
+    """Whether a command runs a script right from its download: ``curl … | sh``."""
     reads_script = command.name in SHELLS or [word.text for word in command.words[1:]] == ["-"]
     return reads_script and any(
         feeder.name in ("curl", "wget", "fetch", "aria2c") for feeder in command.feeding

@@ -18,10 +18,9 @@ __all__ = ["Group", "directories_of", "group_files", "preferred", "representativ
 class Group:
     """Context files of one role that the same steps take.
 
-    ``lines`` are the first lines of the steps whose COPY, ADD or bind mount
-    takes them, from the context or out of another stage, in Dockerfile
-    order; ``paths`` are sorted; ``stands_on`` says whether an environment
-    step depends on one of these steps.
+    ``lines`` are the first lines of the steps whose COPY, ADD or bind mount takes these files, from
+    the context or out of another stage, in Dockerfile order; ``paths`` are sorted; ``stands_on``
+    says whether an environment step depends on one of these steps.
     """
 
     lines: tuple[int, ...]
@@ -97,9 +96,8 @@ def representative(
 ) -> str:
     """The file whose edit stands for an edit of any file of the group.
 
-    It is the program of CMD or ENTRYPOINT; else the file that git's history
-    changed most often (``changes`` counts commits by path); else the first
-    by :func:`preferred`.
+    That is the program of CMD or ENTRYPOINT; else the file with the most commits (``changes``
+    counts commits by path); else the first file by :func:`preferred`.
     """
     for path in group.paths:
         if path in programs:
@@ -122,10 +120,9 @@ def tops_of(
 ) -> list[str]:
     """The top directories of some paths, and the files at the root.
 
-    Those of the ``edited`` files first, then those with code, then the one
-    with the most files. Hidden ones only where there are no others. A file in
-    a directory stands for itself where it is one of those that the Dockerfile
-    names, ``named``.
+    Directories of the ``edited`` files come first, then directories with code, then the one with
+    the most files; hidden directories are left out unless there are only hidden ones. A file that
+    the Dockerfile names (``named``) stands for itself.
     """
     return [
         top if count > 1 or top in named or "/" not in top else f"{top.partition('/')[0]}/"

@@ -26,10 +26,10 @@ __all__ = ["FileRoles", "roles_of_files"]
 class FileRoles:
     """The roles of the files that environment steps stand on.
 
-    ``inputs`` maps a context path to how it is read, in a few words
-    (``line 4 reads it``, ``requirements.txt includes it``); ``needed`` to
-    the command that would not work without it; ``unsettled`` to why nobody
-    can say whether the install needs it. Every other file is source.
+    Each field maps context paths: ``inputs`` to how the install reads the file, in a few words
+    (``line 4 reads it``, ``requirements.txt includes it``); ``needed`` to the command that would
+    fail without the file; ``unsettled`` to the reason why nobody can say whether the install needs
+    the file. Every other file is source.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -50,14 +50,13 @@ def roles_of_files(
     environment_files: Mapping[str, str],
     read_text: ReadText,
 ) -> FileRoles:
-    """Tell what environment steps read, and what the steps below them need, from all other files.
+    """Tell the files that environment steps, or the steps below these, need from all other files.
 
-    ``views`` are the views of all steps of the plan; ``environment_files``
-    maps context paths to how they were found. A script that a RUN of its own
-    runs is needed if a shell runs it, for it may prepare the system that the
-    install stands on; a program in another language only where it has to do
-    with what the install reads. A script between two installs is unsettled:
-    only its owner knows whether the second needs it.
+    ``views`` are the views of all steps of the plan; ``environment_files`` maps context paths to
+    how they were found. A shell script that a RUN of its own runs is needed, for such a script may
+    prepare the system that the install stands on; a program in another language is needed only if
+    it has to do with a file that the install reads. A script between two installs is unsettled:
+    only its owner knows whether the second install needs it.
     """
     by_line = {view.step.line: view for view in views if view.step.instruction.keyword == "RUN"}
     present = _present(grounds, views)
@@ -95,7 +94,7 @@ def roles_of_files(
 def _anchors(
     grounds: Sequence[Ground], views: Sequence[StepView], inputs: Collection[str]
 ) -> Iterator[Use]:
-    """The files without which a COPY would fail where the wildcard beside them matches nothing.
+    """The files that keep a COPY from failing when the wildcard beside them matches nothing.
 
     ``COPY environment.yml* noop.txt /tmp/`` takes a manifest that may be
     missing; the other file is there so that the COPY takes one at all.
@@ -159,11 +158,10 @@ def _inputs(
 def _looked_for(
     ground: Ground, views: Sequence[StepView], told: Mapping[int, EnvironmentCommand]
 ) -> Iterator[tuple[str, str]]:
-    """The files that lie where installers, TLS and git look by themselves, and how they do.
+    """The files that lie where installers, TLS and git look unasked, each with how they find it.
 
-    That is a place of the system or of a home directory, one that a
-    variable of an installer names (``PIP_CERT``, ``CONDARC``), or a directory of
-    wheels (``--find-links``).
+    Such a place is one of the system or of a home directory, one that a variable of an installer
+    names (``PIP_CERT``, ``CONDARC``), or a directory of wheels (``--find-links``).
     """
     houses = [
         (house, step.line)
@@ -201,7 +199,7 @@ _SETTINGS = regex(
 
 
 def _builds_project(command: EnvironmentCommand) -> bool:
-    """Whether the project itself is built by an environment step, with what its metadata names."""
+    """Whether an environment step builds the project, and so reads the files of its metadata."""
     return any(
         (item.project or item.with_project) and not item.without_project
         for item in command.installations
@@ -220,11 +218,11 @@ _PROGRAMS = regex(r"python[0-9.]*|pypy[0-9.]*|node|nodejs|ruby|perl|php|Rscript|
 def _of_the_system(
     uses: Sequence[Use], text: str, inputs: Collection[str], read_text: ReadText
 ) -> Iterator[Use]:
-    """The uses of a RUN that installs nothing, without those of a program that is just run there.
+    """The uses of a RUN that installs nothing, without programs that do not prepare an install.
 
-    A program is one in a language other than the shell's. It stays if it, or
-    the RUN, names a file that the install reads, or what prepares a system.
-    Code that a command only reads is compiled there: it is source.
+    A program is a script in a language other than the shell's. Its use counts if the program or the
+    RUN names a file that the install reads, or a command that prepares a system. Code that a
+    command only reads is compiled there, and is source.
     """
     for use in uses:
         if not use.runs and is_source_code(use.path):
@@ -248,6 +246,6 @@ def _install_above(ground: Ground, line: int, told: Mapping[int, EnvironmentComm
 
 
 def _stands_above(path: str, line: int, by_line: Mapping[int, StepView]) -> bool:
-    """Whether the install of ``line`` stands on the file as well."""
+    """Whether the file is already there when the install at ``line`` starts."""
     view = by_line.get(line)
     return view is not None and path in view.before.present

@@ -1,4 +1,4 @@
-"""Which context files are environment files, and which steps read them."""
+"""The environment files of a context, and the steps that read them."""
 
 from __future__ import annotations
 
@@ -51,18 +51,17 @@ def environment_files(
     is_of_others: Callable[[str], bool] = lambda name: False,
     followed: Followed | None = None,
 ) -> tuple[EnvironmentFile, ...]:
-    """The context files that the environment steps read, or ought to read.
+    """The manifests in the context that the environment steps read, or ought to read.
 
-    ``named`` (from ``--dockercache-environment``) come first and must exist.
-    Then each manifest that a command reads, followed from the container back
-    through COPY, ADD, bind mounts and ``COPY --from=STAGE`` to the context.
-    Where no command reads a manifest, and a manager installs packages by
-    name although its conventional manifest lies in the directory of the
-    Dockerfile (``beside``, relative to the context), that manifest is one too:
-    it and the image drift apart. A manifest elsewhere is somebody else's, and
-    so is one of which ``is_of_others`` says that another Dockerfile names it.
-    ``context`` and ``ignore`` are used in messages; ``followed`` is what
-    :func:`follow_files` says of the plan, where that was asked already.
+    The ``named`` files (from ``--dockercache-environment``) come first and must exist. Then comes
+    each manifest that a command reads, followed from the container back through COPY, ADD, bind
+    mounts and ``COPY --from=STAGE`` to the context. Where no command reads a manifest, and a
+    manager installs packages by name although its conventional manifest lies in the directory of
+    the Dockerfile (``beside``, relative to the context), that manifest counts too: manifest and
+    image drift apart. A manifest in any other directory belongs to somebody else, and so does one
+    that another Dockerfile names (``is_of_others``). ``context`` and ``ignore`` are used in
+    messages; ``followed`` is the result of :func:`follow_files` for the plan, if the caller has it
+    already.
 
     Raises ConfigError for a file that is named, or copied for a command to
     read, but is not in the context.
@@ -145,7 +144,7 @@ def _named_file(path: str, known: Mapping[str, ContextEntry], context: Path | No
 
 
 def _origins(view: StepView, manifest: str) -> tuple[str, ...]:
-    """The context files behind a container path, or behind those that its wildcard matches."""
+    """The context files behind a container path, or behind the paths that its wildcard matches."""
     place = posixpath.normpath(manifest)
     origin = view.own.at.get(place) or view.before.at.get(place)
     if origin is not None:
@@ -163,7 +162,7 @@ def _origins(view: StepView, manifest: str) -> tuple[str, ...]:
 def _namesakes(view: StepView, manifest: str) -> tuple[str, ...]:
     """The one visible context file with the manifest's name: a RUN may have moved it.
 
-    Of a name with wildcards (``find -name 'requirements*.txt' -exec …``) all that match.
+    For a name with wildcards (``find -name 'requirements*.txt' -exec …``) every matching file.
     """
     name = posixpath.basename(manifest)
     visible = view.own.present | view.before.present

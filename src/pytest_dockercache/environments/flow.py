@@ -1,4 +1,4 @@
-"""Which context files each step sees: the files of the context, followed through the stages."""
+"""The context files that each step sees, followed through the stages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ __all__ = ["ContainerFiles", "Files", "Followed", "StepView", "follow_files"]
 
 @dataclass
 class Files:
-    """Which context files a filesystem holds: by container path, and in any layer at all."""
+    """The context files of a filesystem.
+
+    ``at`` maps container paths to context paths; ``present`` has the files of every layer.
+    """
 
     at: dict[str, str] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
@@ -54,8 +57,7 @@ class ContainerFiles:
     def read(self, plan: Sequence[PlannedStep], position: int, place: str) -> str | None:
         """The text of the file at a container path, as the step at ``position`` finds it.
 
-        None for a file that does not come from the context, and for one that
-        is no text.
+        None for a file that does not come from the context, and for a file that is no text.
         """
         if plan[position].instruction.keyword != "RUN":
             return None
@@ -63,7 +65,7 @@ class ContainerFiles:
         return _heredoc(plan, position, place) if path is None else self.text(path)
 
     def followed(self, plan: Sequence[PlannedStep]) -> Followed:
-        """What :func:`follow_files` says of a plan; asked once for each."""
+        """The result of :func:`follow_files` for a plan, computed once per plan."""
         known = next((known for followed, known in self._followed if followed is plan), None)
         if known is None:
             known = follow_files(plan, {entry.path: entry for entry in self.entries()})
@@ -107,7 +109,7 @@ def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry
         for transfer in step.transfers:
             _bring(transfer, context, ends, listed, own)
         views[position] = StepView(step, state, own)
-        # Steps share what they see, so a step that changes it makes a new one.
+        # Steps share one Files value, so a step that changes files makes a new value.
         if any(transfer.kind != "bind" for transfer in step.transfers):
             state = Files({**state.at, **own.at}, state.present | own.present)
         if step.instruction.keyword == "RUN" and state.at:
@@ -117,7 +119,7 @@ def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry
 
 
 def _after_moves(step: PlannedStep, state: Files, own: Files) -> Files:
-    """What a filesystem holds when the commands of a RUN have placed files elsewhere."""
+    """The files of a filesystem after a RUN whose commands copied or moved some of them."""
     at = state.at
     for command in step_commands(step, runner_of):
         if command.name in _PLACING:
@@ -132,8 +134,8 @@ _PLACING = frozenset({"cp", "mv", "ln", "install", "rsync"})
 def relocated(command: Command, at: Mapping[str, str]) -> dict[str, str]:
     """The new container paths that ``cp``, ``mv``, ``ln`` or ``install`` gives to context files.
 
-    ``at`` maps container paths to context paths. Only plain paths are
-    followed: what a wildcard or a variable moves keeps its old place.
+    ``at`` maps container paths to context paths. Only plain paths are followed: a file that a
+    wildcard or a variable moves keeps its old path.
     """
     if command.name not in _PLACING:
         return {}
@@ -156,7 +158,7 @@ def _is_directory(place: str, at: Mapping[str, str]) -> bool:
 
 
 def _at_or_below(place: str, at: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The context files at a container path, or below it where it is a directory."""
+    """The context file at a container path, or all below the path if it is a directory."""
     if place in at:
         yield place, at[place]
         return
@@ -205,7 +207,7 @@ def _bring(
 
 
 def _as_entries(places: Iterable[str]) -> Listing:
-    """What a stage holds as entries: a selection asks them for nothing but their kind."""
+    """The files of a stage as context entries; a selection reads only the kind of each."""
     file, directory = (ContextEntry("", kind, 0, 0, 0, 0, 0) for kind in ("file", "dir"))
     entries = {place[1:]: file for place in places}
     parents: set[str] = set()

@@ -16,10 +16,9 @@ __all__ = ["Ground", "grounds_of"]
 class Ground:
     """The steps that one environment step stands on.
 
-    ``chain`` are the steps that it runs on top of, in Dockerfile order, the
-    environment step itself last; ``apart`` the steps of other stages that a
-    step of the chain copies or mounts from, and of the stages that those
-    stages are made of.
+    ``chain`` are the steps below which it runs, in Dockerfile order, and the environment step
+    itself as the last; ``apart`` are the steps of all other stages that the chain copies or mounts
+    from, directly or through further stages.
     """
 
     chain: tuple[PlannedStep, ...]

@@ -1,4 +1,4 @@
-"""Which context files an installation reads: manifests, and everything that these bring in."""
+"""The context files that an installation reads: manifests, and the files that these bring in."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LOCKED: Mapping[str, tuple[str, ...]] = {
     "mix.lock": ("mix.exs",),
     "renv.lock": (".Rprofile", "renv/activate.R", "renv/settings.json", "renv/settings.dcf"),
 }
-"""Lock files, by lower-case name, and what beside them they were made from."""
+"""Lock files by lower-case name, each with the files beside it that it was made from."""
 
 
 def belongs_to_manager(text: str) -> Callable[[str], bool] | None:
@@ -81,13 +81,12 @@ def included_files(
 ) -> Iterator[str]:
     """The context files that a manifest brings in, among those that are ``present``.
 
-    Includes of requirement files and of the pip section of a conda file
-    (``-r``, ``-c``, ``-e``, local paths), path dependencies of
-    ``pyproject.toml``, workspace members' manifests, what a lock was made
-    from, hooks of ``package.json``. With ``builds_project`` also what the
-    project's metadata names: its readme, licences, version file. A directory
-    stands for every present file below it, except for the directory of the
-    manifest itself: what lies beside it is the project.
+    Includes of requirement files and of the pip section of a conda file (``-r``, ``-c``, ``-e``,
+    local paths), path dependencies of ``pyproject.toml``, workspace members' manifests, what a lock
+    was made from, hooks of ``package.json``. With ``builds_project`` the files that the project's
+    metadata names come too: readme, licences, version file. A directory stands for every present
+    file below it, except for the manifest's own directory: the files beside a manifest are the
+    project.
     """
     here = posixpath.dirname(path)
     beside = _Beside(here, present)
@@ -116,7 +115,7 @@ class _Beside:
         self.present = present
 
     def files(self, target: str) -> Iterator[str]:
-        """The file at ``target``; every file below it where it is another directory."""
+        """The file at ``target``, or every file below a directory other than the manifest's."""
         written = target.strip("\"'").removeprefix("file:").removeprefix("//")
         if written.startswith("/"):
             # A container path: the file of that name was copied there.
@@ -234,7 +233,7 @@ def _module_files(module: str) -> Iterator[str]:
 
 
 def _of_package(text: str, beside: _Beside) -> Iterator[str]:
-    """What ``package.json`` runs when it is installed, and its ``file:`` dependencies."""
+    """The files that the install hooks of ``package.json`` run, and its ``file:`` dependencies."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -273,7 +272,7 @@ def closure(
     *,
     builds_project: bool = False,
 ) -> dict[str, str | None]:
-    """Some manifests and everything that they bring in: each with the file that includes it.
+    """Manifests and all files that they bring in, each with the file that includes it.
 
     None stands beside a seed. Files that are not ``present`` are left out.
     """

@@ -16,11 +16,10 @@ __all__ = ["Interpreter", "interpreter"]
 class Interpreter:
     """The Python of a prefix.
 
-    ``version`` is ``3.10.4`` or ``3.10``, None if it is not known. ``sites``
-    are the directories (absolute) that it searches for packages, in its
-    order; ``inherited`` those of the Python that a venv with the system's
-    packages was made with. ``names`` are the names of the directories of
-    ``lib`` that are its own (``python3.10``, ``pypy3.10``).
+    ``version`` is ``3.10.4`` or ``3.10``, None if it is not known. ``sites`` are the absolute
+    directories that this Python searches for packages, in its order; ``inherited`` those of the
+    Python from which a venv with the system's packages was made. ``names`` are the names of this
+    Python's own directories in ``lib`` (``python3.10``, ``pypy3.10``).
     """
 
     version: str | None
@@ -78,7 +77,7 @@ def _version_in_bin(view: View, root: str) -> str | None:
         match[1] for name in names if (match := re.fullmatch(r"(?:python|pypy)(\d\.\d+)t?", name))
     }
     if len(found) > 1:
-        # Which of them is meant by "python"?
+        # The link "python" decides between several versions.
         there = view.resolve(f"{root}/bin/python") or view.resolve(f"{root}/bin/python3")
         if there is not None and (match := re.search(r"/(?:python|pypy)(\d\.\d+)t?$", there.name)):
             return match[1]
@@ -86,7 +85,7 @@ def _version_in_bin(view: View, root: str) -> str | None:
 
 
 def series(version: str) -> str:
-    """The first two numbers of a version: what the directories are named for."""
+    """The first two numbers of a version: the part that names its directory."""
     return ".".join(version.split(".")[:2])
 
 
@@ -95,13 +94,13 @@ def _sites(view: View, root: str, version: str | None) -> tuple[tuple[str, ...],
     kinds = ["dist-packages", "site-packages"]
     found: list[str] = []
     if root == "/usr" and version is not None:
-        # What the administrator installed, for Debian's Python and for Fedora's.
+        # Debian's and Fedora's Python also search the administrator's directories in /usr/local.
         debian = view.get("/usr/lib/python3/dist-packages") is not None
         taken = _version_in_bin(view, "/usr/local") == series(version)
         for directory, _ in _libraries(view, "/usr/local", version):
             found += [f"{directory}/{kind}" for kind in kinds[: 1 if debian or taken else 2]]
     if root == "/usr/local" and version is not None:
-        kinds = ["site-packages"]  # the others are Debian's
+        kinds = ["site-packages"]  # dist-packages are Debian's
     names: list[str] = []
     for directory, name in _libraries(view, root, version):
         there = [f"{directory}/{kind}" for kind in kinds if view.names(f"{directory}/{kind}")]

@@ -52,7 +52,7 @@ class Machine:
         return cls(tuple(f"{known}.{patch}" for patch in _PATCHES), values)
 
     def fulfils(self, marker: Marker | None) -> bool | None:
-        """Whether a requirement with this marker is meant; None where that is not known."""
+        """Whether a requirement with this marker applies; None where that is not known."""
         from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
         from packaging.version import InvalidVersion
 
@@ -63,8 +63,8 @@ class Machine:
             try:
                 found.add(bool(marker.evaluate(dict(values))))
             except InvalidVersion:
-                # A platform_release of "win32", say: before 26.0 packaging compares only
-                # versions, and there is no such machine.
+                # packaging before 26.0 compares only versions, and fails at a platform_release such
+                # as "win32", which no Linux machine has.
                 continue
             except (UndefinedComparison, UndefinedEnvironmentName):
                 return None

@@ -1,4 +1,4 @@
-"""conda's version order and match specs: the one grammar for all that names a conda package.
+"""conda's version order and match specs: the one grammar for every text that names a conda package.
 
 The grammar is written from conda's own rules (``conda.models.version``,
 ``conda.models.match_spec``) and held against py-rattler in the tests. The
@@ -79,7 +79,7 @@ def compare(one: str, other: str) -> int:
 
 
 def _starts_with(version: str, prefix: str) -> bool:
-    """Whether a version begins with another, component by component: 3.10 does not with 3.1."""
+    """Whether a version begins with another by components: 3.10 does not begin with 3.1."""
     whole, head = _split(version), _split(prefix)
     if head[1]:
         return _order(whole[0], head[0]) == 0 and _begins(whole[1], head[1])
@@ -113,7 +113,7 @@ class _Condition(NamedTuple):
 
 
 class _Any(NamedTuple):
-    """Alternatives: one of them has to fit."""
+    """Alternatives, of which at least one has to fit."""
 
     of: tuple[_Tree, ...]
 
@@ -130,10 +130,9 @@ _Tree = _Condition | _Any | _All
 def version_matches(spec: str, version: str) -> bool:
     """Whether a version satisfies the version part of a match spec.
 
-    ``,`` is "and", ``|`` is "or", ``,`` binds closer, parentheses group.
-    ``1.2`` is exact, ``1.2.*``, ``1.2*`` and ``=1.2`` are everything that
-    begins with 1.2: 3.1.* does not match 3.10. Raises ConfigError for a spec
-    or a version that cannot be read.
+    ``,`` is "and", ``|`` is "or"; ``,`` binds closer than ``|``, parentheses group. ``1.2`` is
+    exact; ``1.2.*``, ``1.2*`` and ``=1.2`` match every version that begins with 1.2 (3.1.* does not
+    match 3.10). Raises ConfigError for a spec or a version that cannot be read.
     """
     return _fits(_parse_versions(spec), version)
 
@@ -241,11 +240,11 @@ def _condition(part: str, spec: str) -> _Condition:
 
 @dataclass(frozen=True)
 class MatchSpec:
-    """A conda match spec: what it asks of a package's name, version, build and channel.
+    """A conda match spec: conditions on a package's name, version, build and channel.
 
-    ``version`` and ``build`` are "" where anything will do; ``text`` is the
-    spec as it was written. ``others`` are the conditions in brackets that the
-    records of an installed package do not answer (``license=BSD``).
+    ``version`` and ``build`` are "" where every one fits; ``text`` is the spec as it was written.
+    ``others`` are the conditions in brackets that an installed package's record cannot decide
+    (``license=BSD``).
     """
 
     name: str
@@ -257,18 +256,18 @@ class MatchSpec:
 
     @property
     def exact(self) -> bool:
-        """Whether it names one version and one build."""
+        """Whether the spec names one version and one build."""
         return bool(self.version and self.build) and not re.search(
             r"[<>!~|,*^()]", self.version + self.build
         )
 
     @property
     def plain(self) -> bool:
-        """Whether it names a version, or its beginning, and no range: ``numpy=1.26.4``."""
+        """Whether the spec names a version or its beginning, and no range: ``numpy=1.26.4``."""
         return re.fullmatch(r"[\w.!+]+?(\.\*)?", self.version) is not None
 
     def matches(self, version: str, build: str = "", channel: str = "") -> bool:
-        """Whether a package of this name fits; a channel that is not known fits."""
+        """Whether a package of this name fits; an unknown channel ("") fits."""
         if self.version and not _version_fits(self.version, version):
             return False
         if self.build and not _glob(self.build, build):
@@ -291,7 +290,7 @@ def _glob(pattern: str, text: str) -> bool:
 
 
 def same_channel(wanted: str, found: str) -> bool:
-    """Whether a channel's name and the URL or name in a record are the same channel."""
+    """Whether a channel's name and the URL or name in a record mean one channel."""
     return _channel(wanted) == _channel(found) or _channel(found).endswith("/" + _channel(wanted))
 
 
@@ -374,7 +373,7 @@ _BRACKET_ITEM = regex(r"\s*([\w-]+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|(\[[^\]]*\]|
 
 
 def _without_brackets(text: str, written: str) -> tuple[str, dict[str, str]]:
-    """A spec without its brackets, and what they say."""
+    """A spec without its brackets, and the keys and values in the brackets."""
     section = re.search(r"\[(.*)\]", text, re.DOTALL)
     if section is None:
         if "[" in text:

@@ -1,4 +1,4 @@
-"""A project's own metadata: its name, and what it depends on."""
+"""A project's own metadata: its name and its dependencies."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["OwnProject", "read_project"]
 
 @dataclass(frozen=True)
 class OwnProject:
-    """A project's ``name``, and the names of its ``dependencies``, None where nobody can tell.
+    """A project's ``name`` and the names of its ``dependencies``, None if they are not known.
 
-    Names are as indexes normalise them. ``optional`` says whether it may have
-    dependencies besides, which an extra or a group brings; ``extras`` are those
-    that are told by their names. ``certain`` are the dependencies that no marker
-    and no place of its own (a path, a workspace) makes doubtful.
+    Names are as indexes normalise them. ``optional`` says whether an extra or a group may bring
+    further dependencies; ``extras`` maps an extra's name to its dependencies. ``certain`` are the
+    dependencies that come from an index whatever the platform is: no marker, path or workspace
+    makes them doubtful.
     """
 
     name: str
@@ -87,7 +87,7 @@ def _of_pyproject(text: str, directory: str) -> OwnProject | None:
 def _certain(
     project: Mapping[str, Any], poetry: Mapping[str, Any], document: Mapping[str, Any]
 ) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
-    """What a project and its extras need from an index whatever the platform is."""
+    """The packages that a project and its extras need from an index on every platform."""
     local = frozenset(map(package_name, table(document, "tool", "uv", "sources")))
     if isinstance(project.get("dependencies"), list):
         extras = table(project, "optional-dependencies")

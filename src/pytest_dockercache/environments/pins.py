@@ -1,4 +1,4 @@
-"""Which Python the files of a project pin, and which environment a conda file is for."""
+"""The Python that a project's files pin, and the environment that a conda file names."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def request_files(
     entries: Iterable[ContextEntry],
     commands: Sequence[EnvironmentCommand],
 ) -> dict[str, tuple[int, ...]]:
-    """The context files that uv finds as ``.python-version``, with the lines of its steps.
+    """The ``.python-version`` files of the context that uv finds, with the lines of its steps.
 
-    uv looks into the directory in which it runs and into those above it.
+    uv looks in its working directory and in the directories above it.
     """
     lines = {command.line for command in commands if command.tool.split()[:1] == ["uv"]}
     if not lines:
@@ -146,7 +146,7 @@ _PYTHON = regex(r"(?:^\s*|::|/)python(?=[\s=<>!~\[(-]|$)", re.IGNORECASE)
 
 
 def _spec(text: str, path: Path, line: int | None) -> MatchSpec | None:
-    """The match spec if it is one of Python's; the others are not read here."""
+    """The match spec if it is a spec for ``python``, else None."""
     if not _PYTHON.search(text):
         return None
     try:
@@ -206,7 +206,7 @@ def _in_version_file(text: str) -> _Found:
 
 
 def _request(text: str) -> str | None:
-    """What uv or pyenv understand by a word, None for what names no version of Python.
+    """The version of Python that a word means to uv or pyenv, None for a word without a version.
 
     ``3.10``, ``>=3.10,<3.11``, ``cpython@3.10``, ``pypy3.10-7.3.12``,
     ``cpython-3.10.4-linux-x86_64-gnu``, ``3.13t``, ``cp310``.
@@ -229,7 +229,7 @@ def _in_json(text: str, path: Path) -> _Found:
 
 
 def _required(requires: Mapping[str, Any]) -> _Found:
-    """What Pipenv requires: the whole version goes before its beginning."""
+    """The Python that a Pipfile requires: ``python_full_version``, else ``python_version``."""
     for key in ("python_full_version", "python_version"):
         if isinstance(requires.get(key), str):
             yield requires[key], None
@@ -277,7 +277,7 @@ def _in_toml(document: Mapping[str, Any], name: str, wanted: str) -> _Found:
 
 
 def _in_pixi(document: Mapping[str, Any], wanted: str) -> _Found:
-    """Of pixi's default environment: its own tables, and those of its features."""
+    """The pins of pixi's default environment: its own tables, and those of its features."""
     default = table(document, "environments").get("default")
     features = default if isinstance(default, list) else table(default).get("features")
     named = [table(document, "feature", str(name)) for name in _list(features)]

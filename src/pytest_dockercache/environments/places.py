@@ -41,13 +41,13 @@ class Reader:
 
     @property
     def makes_environment(self) -> bool:
-        """Whether the step makes the environment anew, so that nothing was in it before."""
+        """Whether the step creates the environment, so that the environment was empty before."""
         return re.search(r"\bcreate\b", self.step.instruction.text) is not None
 
 
 @dataclass(frozen=True)
 class Readers:
-    """Which commands install from a context file, and which files only limit versions.
+    """The commands that install from each context file, and the files that only limit versions.
 
     ``by_name`` is the one command that installs packages by their names
     (``conda install NAME…``); None if there are several such commands, or none.
@@ -114,10 +114,10 @@ def find_readers(
 def _with_project_halves(
     steps: Sequence[PlannedStep], commands: Sequence[EnvironmentCommand]
 ) -> Iterator[EnvironmentCommand]:
-    """Commands in the order of their steps, with those too that add the project to an environment.
+    """Commands in the order of their steps, including those that only add the project.
 
-    ``uv sync`` after ``uv sync --no-install-project`` is no environment step, but
-    has the last word on what of the lock is installed.
+    ``uv sync`` after ``uv sync --no-install-project`` is no environment step, but decides which
+    packages of the lock are installed in the end.
     """
     by_line = {command.line: command for command in commands}
     for step in steps:
@@ -138,9 +138,9 @@ def named_prefixes(
 ) -> Mapping[str, frozenset[str]]:
     """The prefixes in the image of the environments that files describe, by context path.
 
-    ``names`` are the environments that the files themselves name, "" for one that names none.
-    Only of files for which the commands that install from them, or the files
-    themselves, say it; without a prefix where that environment is not in the image.
+    ``names`` maps each file to the environment that it names, "" if it names none. The result has
+    only files whose environment a command or the file itself names; its set of prefixes is empty
+    where that environment is not in the image.
     """
     found: dict[str, frozenset[str]] = {}
     for path, name in names.items():
@@ -156,7 +156,7 @@ def named_prefixes(
 def _named_places(
     readers: Readers, view: View, env: Mapping[str, str], reader: Reader | None, name: str
 ) -> Sequence[str] | None:
-    """:func:`places` where something names the environment and it is certain, else None."""
+    """The prefixes of :func:`places` for a named environment, None if they are uncertain."""
     if not name and (reader is None or _word(reader.installation, name) is None):
         return None
     try:
@@ -172,7 +172,7 @@ def _word(installation: Installation, name: str) -> Word | None:
 
 
 def _is_indirect(installation: Installation) -> bool:
-    """Whether another command installs what this one makes of a file."""
+    """Whether the command only prepares for another: it exports requirements or makes wheels."""
     return installation.exports or installation.wheels
 
 
@@ -206,7 +206,7 @@ def places(
     every = every_prefix(view)
     users = [prefix for prefix in every if prefix.endswith("/.local")]
     if (word is None or word.text == "/usr/local") and users and not item.specs:
-        # pip falls back to it where it may not write to the environment in use.
+        # pip falls back to the user's directory where it may not write to the environment in use.
         raise Unverifiable(f"line {reader.line} may install into {users[0]}, or beside it")
     if word is None:
         return _default_places(readers, view, env, reader)
@@ -238,7 +238,8 @@ def _default_places(
     if tool.startswith("pip"):
         then = {"PATH": then.get("PATH", "")}
     active = then.get("CONDA_PREFIX") or then.get("CONDA_DEFAULT_ENV")
-    # Whatever is first on PATH: conda's default is the environment that conda runs from.
+    # Without an active environment, conda installs into the one that it runs from, whatever is
+    # first on PATH.
     default = "base" if tool in ("conda", "mamba") and not active else None
     own = tool_of(tool)
     makes_its_own = own is not None and own.environments.pattern != "(?!)"
@@ -256,7 +257,7 @@ def _variable(reader: Reader, name: str) -> str:
 
 
 def _made_by_the_tool(reader: Reader, view: View) -> str | None:
-    """The environment that a tool makes by itself for a project; None if it is not known which.
+    """The prefix of the environment that a tool makes for a project, None if it is not known.
 
     uv takes the directory ``.venv`` whatever is active. Poetry, PDM and Pipenv
     take an environment that is active (``VIRTUAL_ENV``) before their own.
@@ -295,7 +296,7 @@ def _made_by_the_tool(reader: Reader, view: View) -> str | None:
 
 
 def _environments(view: View) -> Sequence[str]:
-    """The prefixes of all environments, also of those that hold no package."""
+    """The prefixes of all environments, empty environments included."""
     configured = (display(path) for path, _ in view.codes() if path.endswith(b"/pyvenv.cfg"))
     return sorted({*every_prefix(view), *map(posixpath.dirname, configured)})
 
@@ -346,9 +347,9 @@ _SETS_VARIABLES = regex(
 def _variables_then(
     readers: Readers, step: PlannedStep, env: Mapping[str, str]
 ) -> tuple[Mapping[str, str], bool]:
-    """The image's variables that name an environment as they were in a step.
+    """The variables that name an environment, as they were in a step, and whether that is certain.
 
-    And whether that is certain: it is not where PATH was written anew since, or in the step.
+    The values are uncertain where PATH was written anew since the step, or in it.
     """
     texts = [step.instruction.text, *(document.body for document in step.instruction.heredocs)]
     if any(_SETS_VARIABLES.search(text) for text in texts):
@@ -425,9 +426,9 @@ def _installed_prefix(reader: Reader, word: Word | None) -> str:
 
 
 def _source(prefix: str, there: str, here: str) -> str | None:
-    """The path in the other stage of a prefix that ``there`` was copied to or into.
+    """The path in the other stage of a prefix that the copy of ``there`` to ``here`` made.
 
-    "" if it is not known, None if the prefix is not of that copy.
+    "" if the path is not known, None if the copy did not make the prefix.
     """
     rest = path_below(prefix, here)
     if rest is not None:
@@ -439,7 +440,7 @@ def _source(prefix: str, there: str, here: str) -> str | None:
 
 
 def _holds(there: str, wanted: str, target: str) -> bool:
-    """Whether a copied path holds an environment, or some of a directory of packages."""
+    """Whether a copied path holds a whole environment, or a part of a directory of packages."""
     if not wanted.startswith("/"):
         return False
     whole = bool(there) and path_below(wanted, there) is not None

@@ -1,4 +1,4 @@
-"""Which environment of an image is meant: by name, by prefix, or the one in use."""
+"""The environments of an image, found by name, by prefix, or as the one in use."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ def _python_prefixes(view: View) -> tuple[str, ...]:
 def find_prefix(view: View, name: str | None, env: Mapping[str, str]) -> str:
     """The prefix of an environment by name or absolute path; without either, the one in use.
 
-    The environment in use is the one that the image's ``CONDA_PREFIX`` or
-    ``CONDA_DEFAULT_ENV`` names, else the first environment whose ``bin`` is on
-    ``PATH``, base included, else the only one besides base. Raises
-    Unverifiable, naming the environments there are.
+    The environment in use is the one that the image's ``CONDA_PREFIX`` or ``CONDA_DEFAULT_ENV``
+    names, else the first environment whose ``bin`` is on ``PATH``, base included, else the only one
+    besides base. Raises Unverifiable, with the names of all environments, if none fits.
     """
     found = prefixes(view)
     roots = [prefix for prefix in found if not _is_named(prefix)]
@@ -93,7 +92,7 @@ def on_path(env: Mapping[str, str]) -> list[str]:
 def program_prefix(view: View, env: Mapping[str, str], *names: str) -> str | None:
     """The prefix of the first directory on PATH that has a program of one of these names.
 
-    None if there is none, or only one that is no ``bin``.
+    None if no directory has the program, or the first that has it is no ``bin``.
     """
     for directory in env.get("PATH", "").split(":"):
         for name in names if directory else ():

@@ -1,4 +1,4 @@
-"""Which context files the commands of a RUN run or read, scripts that they run included."""
+"""The context files that the commands of a RUN run or read, also through scripts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _DOES_NOT_READ = frozenset(_MENTIONING.split())
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", ".", "source"})
 _INTERPRETERS = regex(r"python[0-9.]*|pypy[0-9.]*|perl|ruby|node|nodejs|Rscript|php|julia|lua")
 _WALKS = frozenset({"cmake", "grep", "make", "run-parts", "tar"})
-"""Commands that look for files below a directory that they are given."""
+"""Commands that look for files below the directory of their argument."""
 
 _LOOKED_FOR: Mapping[str, tuple[str, ...]] = {
     "make": ("GNUmakefile", "makefile", "Makefile"),
@@ -78,10 +78,9 @@ _LONGEST = 2000
 def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
     """The context files that the commands of a RUN run or read, in the order of the commands.
 
-    Scripts of the context that a command runs are read as the RUN is:
-    what they run and source counts too. A word that only the running
-    container knows is taken for the file of its name beside the script
-    (``. "$(dirname "$0")/lib.sh"``).
+    Scripts of the context that a command runs are read like the RUN itself: files that a script
+    runs or sources count too. A path that only the running container knows is taken for the file of
+    that base name beside the script (``. "$(dirname "$0")/lib.sh"``).
     """
     at = {**view.before.at, **view.own.at}
     if not at:
@@ -98,7 +97,7 @@ def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
 
 
 _Found = Iterator[tuple[str, "str | None", bool]]
-"""Context path of a file, context path of the script that names it, whether it is run."""
+"""Context path of a file, context path of the script that names it, and whether the file is run."""
 
 
 @dataclass
@@ -111,7 +110,7 @@ class _Reader:
     followed: set[str] = field(default_factory=set)
 
     def of_command(self, command: Command, script: str | None, depth: int) -> _Found:
-        """What a command needs; the files that it copies or moves are followed afterwards."""
+        """The files that a command needs; files that it copies or moves are followed afterwards."""
         for feeder in command.feeding:
             yield from self.of_command(feeder, script, depth)
         if command.words:
@@ -166,7 +165,7 @@ class _Reader:
         for word in command.words[1:]:
             if word.text.startswith("-"):
                 _, equals, value = word.text.partition("=")
-                # No shell expands ``--strip=*``: that is a pattern of the program's own.
+                # No shell expands ``--strip=*``: the program itself reads the pattern.
                 if equals and not _WILDCARD.search(value):
                     yield from self._word(command, Word(value, word.known), script, depth)
             else:
@@ -254,10 +253,10 @@ _WILDCARD = regex(r"[*?\[]")
 
 
 def _expands(pattern: str, place: str, inside: bool) -> bool:
-    """Whether a shell's wildcard stands for a file, or ``inside`` for a directory that holds it.
+    """Whether a shell's wildcard matches a file, or with ``inside`` a directory above the file.
 
-    ``*`` matches no slash, and no dot at the beginning of a name; ``**`` is
-    taken as bash takes it with ``globstar``.
+    ``*`` matches no slash, and no dot at the beginning of a name; ``**`` means what it means to
+    bash with ``globstar``.
     """
     if "**" in pattern:
         return fnmatchcase(place, pattern)

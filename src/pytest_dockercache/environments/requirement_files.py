@@ -25,8 +25,8 @@ _DEEPEST_INCLUSION = 20
 class RequirementLines:
     """The requests of requirement lines.
 
-    ``pip`` are lines as PEP 508 has them, ``unverified`` those that installed
-    metadata cannot confirm, ``hashes`` the digests of ``--hash`` by normalised name.
+    ``pip`` are requirements of PEP 508, ``unverified`` the lines that installed metadata cannot
+    confirm, ``hashes`` the digests of ``--hash`` by normalised name.
     """
 
     pip: tuple[str, ...] = ()
@@ -165,7 +165,7 @@ class _Reading:
 
 
 def _of_wheel(text: str) -> str | None:
-    """The requirement that a line with a wheel's URL or path amounts to, None for any other.
+    """The requirement that a line with a wheel's URL or path amounts to, None for any other line.
 
     A wheel's name and version are those of its metadata: pip installs no other.
     """
@@ -201,7 +201,7 @@ _PLACE = regex(r"[\w+]+://|file:|\.{1,2}(?:/|\[|$)|[^\s;@]*/|.*\.(?:whl|tar\.gz|
 
 
 def _is_place(text: str) -> bool:
-    """Whether a line names a URL, a directory or an archive, and no package."""
+    """Whether a line names a URL, a directory or an archive instead of a package."""
     place = re.split(r"\s+;|\s+@\s", text)[0].strip()
     return " @ " not in text and _PLACE.match(re.sub(r"\[[^\]/]*\]$", "", place)) is not None
 
@@ -218,7 +218,7 @@ _BRINGS_NOTHING = regex(
 
 
 def joined_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines with those joined that a backslash continues; a comment ends what it is joined to."""
+    """Join each line that ends in a backslash to the next; a comment ends a joined line."""
     pending: list[str] = []
     for line in lines:
         is_comment = re.match(r"\s*#", line) is not None

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["Requirements", "in_turn", "parse_requirements", "read_requirements"]
 
 Kind = Literal["environment", "export", "explicit", "conda-lock", "pip", "lock"]
-"""The form of a file: ``environment`` and ``pip`` are satisfied, the others are equalled."""
+"""The form of a file: images satisfy ``environment`` and ``pip``, and equal the other forms."""
 
 
 @dataclass(frozen=True)
 class Requirements:
     """The requests of a file.
 
-    ``conda`` are match specs, ``pip`` requirement lines as PEP 508 has them,
-    ``unverified`` the entries that installed metadata cannot confirm (URLs,
-    local projects, option lines). A lock (``exact``) also says that nothing
-    else is installed: ``optional`` names the packages that it allows and
-    does not demand; ``managers`` are the package managers it speaks for.
+    ``conda`` are match specs, ``pip`` requirement lines as PEP 508 has them, ``unverified`` the
+    entries that installed metadata cannot confirm (URLs, local projects, option lines). A lock
+    (``exact``) also says that nothing else is installed: ``optional`` names the packages that the
+    lock allows without demanding them; ``managers`` are the package managers whose packages the
+    file lists.
 
-    ``digests`` are those of conda's packages, ``alternatives`` the digests and
-    commits of which a distribution of pip has one, by name. ``removes`` says
-    whether the command uninstalls what the file does not have, None where the
-    file's form decides. ``choose`` is there for a lock of which the image's
-    Python decides what is installed: it makes the requirements for one.
+    ``digests`` are those of conda's packages; ``alternatives`` are, by the name of a distribution
+    of pip's, the digests and commits of which it has one. ``removes`` says whether the command
+    uninstalls packages that the file does not have, None where the file's form decides. ``choose``
+    makes the requirements for a given Python, for a lock whose packages depend on the image's
+    Python.
     """
 
     source: str
@@ -65,7 +65,7 @@ class Requirements:
 
     @property
     def exact(self) -> bool:
-        """Whether packages that the file does not name are too many."""
+        """Whether an installed package that the file does not name is an error."""
         if self.removes is not None:
             return self.removes
         return self.kind in ("export", "explicit", "conda-lock")
@@ -83,7 +83,7 @@ class Requirements:
 def in_turn(wanted: Sequence[Requirements]) -> Requirements:
     """The result of several commands that install into one environment, the last command last.
 
-    A command that uninstalls what its file does not have undoes those before.
+    A command that uninstalls all packages that its file does not have undoes the earlier commands.
     """
     if len(wanted) == 1:
         return wanted[0]
@@ -99,7 +99,7 @@ def in_turn(wanted: Sequence[Requirements]) -> Requirements:
 
 
 def _added(before: Requirements, item: Requirements) -> Requirements:
-    """The requirements after a command has added to those of an earlier command."""
+    """The requirements of two commands, the second of which only adds to the first."""
     pip = {line.partition(";")[0].strip(): line for line in (*before.pip, *item.pip)}
     return replace(
         before,
@@ -124,11 +124,10 @@ def read_requirements(
     """Read ``environment.yml``, the output of ``conda env export``, an ``@EXPLICIT`` list, a lock,
     or a plain list: requirements of pip, with ``specs`` conda's match specs.
 
-    ``platform`` is the image's: some locks have one list for each.
-    ``selection`` is the part of a lock that a command installs. ``context`` is
-    the build context, which included files must not leave, ``variables`` those
-    of the step that reads the file. Raises ConfigError with the position for
-    what cannot be read, Unverifiable where a file that it includes is missing.
+    ``platform`` is the image's: some locks have one list per platform. ``selection`` is the part of
+    a lock that a command installs. ``context`` is the build context, which included files must not
+    leave; ``variables`` are those of the step that reads the file. Raises ConfigError, with the
+    position, for a text that cannot be read, and Unverifiable where an included file is missing.
     """
     return parse_requirements(
         file_text(path),
@@ -151,7 +150,7 @@ def parse_requirements(
     context: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Requirements:
-    """The same for text; ``path`` names it, and is where ``-r`` lines of its pip part start."""
+    """Read a text as :func:`read_requirements` does; ``-r`` lines are relative to ``path``."""
     from . import locks
     from .locks import conda_lock, pixi
 

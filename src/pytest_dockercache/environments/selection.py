@@ -1,4 +1,4 @@
-"""Which part of a lock a command installs: groups, extras, members, as its command line says."""
+"""The part of a lock that a command installs: groups, extras and members, by its command line."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ chosen."""
 class Selection:
     """The part of a lock that one command installs.
 
-    ``groups`` and ``extras`` are asked for besides what the tool installs
-    unasked, ``only`` instead of it; ``without`` and ``without_extras`` never.
-    ``default_groups`` is False when the groups that the tool installs unasked
-    are left out, ``default`` when the project's own dependencies are. ``dev``
-    is None unless the command says either. ``project``, ``members``,
-    ``local`` and ``left_out`` (names) are what of the lock is not installed
-    although it is chosen. ``packages`` are the members of a workspace that
-    stand for the project. ``environment`` is pixi's. ``removes`` is what the
-    command uninstalls. ``tool`` is set where its groups mean something of their
-    own in a lock that others read too (``pdm``). ``unknown`` holds words that only the running
-    container knows: with any, the part of the lock is not known.
+    ``groups`` and ``extras`` are installed besides the tool's default groups, ``only`` instead of
+    them; ``without`` and ``without_extras`` are left out. ``default_groups`` is False when the
+    default groups are left out, ``default`` when the project's own dependencies are. ``dev`` is
+    None unless the command line asks for development dependencies or excludes them. ``project``,
+    ``members`` and ``local`` say whether the project, the workspace's members and local packages
+    are installed; packages in ``left_out`` are not. ``packages`` are the members of a workspace
+    that stand for the project. ``environment`` is pixi's. ``removes`` says which packages the
+    command uninstalls. ``tool`` is set if a tool reads the groups of a shared lock format in its
+    own way (``pdm``). ``unknown`` holds words that only the running container knows: with any of
+    them, the part of the lock is not known.
     """
 
     groups: tuple[str, ...] = ()
@@ -72,7 +71,7 @@ class Options(Protocol):
         """The values of the options of these names, in the order of the command line."""
 
     def has(self, *names: str) -> bool:
-        """Whether any of these options is there."""
+        """Whether the command line has any of these options."""
 
 
 class _Words:
@@ -94,7 +93,7 @@ class _Words:
         )
 
     def is_set(self, *flags: str, variable: str = "") -> bool:
-        """Whether a flag is given, or its variable is true."""
+        """Whether the command line has a flag, or the flag's variable is true."""
         return self.options.has(*flags) or _is_true(self.variables.get(variable, ""))
 
 
@@ -196,8 +195,8 @@ def pixi_selection(options: Options, variables: Mapping[str, str]) -> Selection:
 def conda_lock_selection(options: Options, micromamba: bool) -> Selection:
     """The categories of ``conda-lock.yml`` that a command installs.
 
-    ``conda-lock install`` takes ``main`` and ``dev`` unless it is told not to;
-    ``micromamba`` names them all with ``--category`` and takes ``main`` alone without.
+    ``conda-lock install`` takes ``main`` and ``dev`` unless it is told not to; ``micromamba`` takes
+    those of ``--category``, or only ``main`` without that option.
     """
     words = _Words(options, {})
     return Selection(
@@ -211,9 +210,9 @@ def conda_lock_selection(options: Options, micromamba: bool) -> Selection:
 def pip_selection(options: Options, variables: Mapping[str, str], *, sync: bool) -> Selection:
     """The part of a ``pylock.toml`` that ``uv pip`` installs.
 
-    ``sync`` is whether the command uninstalls what its files do not have
-    (``uv pip sync``). pip itself has no words for it: its ``--group`` means
-    those of ``pyproject.toml``.
+    ``sync`` says whether the command uninstalls packages that its files do not have (``uv pip
+    sync``). pip itself has no option for a part of ``pylock.toml``: its ``--group`` means the
+    groups of ``pyproject.toml``.
     """
     words = _Words(options, variables)
     groups = [group for group in words.of("--group") if ":" not in group]

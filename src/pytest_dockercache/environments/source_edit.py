@@ -25,7 +25,7 @@ __all__ = ["Choice", "named_source", "program_of"]
 
 @dataclass(frozen=True)
 class Choice:
-    """The file that the source edit changes, and why this one, in a few words for the header."""
+    """The file that the source edit changes, with the reason for this choice in a few words."""
 
     path: str
     why: str

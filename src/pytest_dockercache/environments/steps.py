@@ -1,15 +1,14 @@
 """The role of a step: above all, which RUNs install the environment and what they read.
 
-An *environment step* is a RUN that installs dependencies: from a manifest, by
-name, or from wheels that another step prepared. A RUN that installs only tools
-(``pip install -U pip``) is one of its own. A RUN that installs only the
-project itself is none: ``pip install --no-deps .``, ``pip install .`` below a
-step that installed its dependencies from a manifest, ``uv sync`` after one
-with ``--no-install-project``, ``poetry install`` after ``--no-root``. Where
-nothing above it did that, ``pip install .`` brings all dependencies, and is an
-environment step. Locking, cleaning, configuring, uninstalling and a dry run
-are no installations; ``pip wheel`` and ``pip download`` of dependencies count,
-as the costly half of one that is split over two steps.
+An *environment step* is a RUN that installs dependencies: from a manifest, by name, or from wheels
+that another step prepared. A RUN that installs only tools (``pip install -U pip``) is an
+environment step of a kind of its own (``tools_only``). A RUN that installs only the project itself
+is none: ``pip install --no-deps .``, ``pip install .`` below a step that installed its dependencies
+from a manifest, ``uv sync`` after one with ``--no-install-project``, ``poetry install`` after
+``--no-root``. Where no step above installed the dependencies, ``pip install .`` brings all of them,
+and is an environment step. Locking, cleaning, configuring, uninstalling and a dry run are no
+installations; ``pip wheel`` and ``pip download`` of dependencies count, as the costly half of an
+installation that is split over two steps.
 """
 
 from __future__ import annotations
@@ -45,18 +44,16 @@ __all__ = [
 class EnvironmentCommand:
     """The installation that makes a RUN an environment step.
 
-    ``tool`` is the first installer in it (``conda``, ``micromamba``, ``pip``,
-    ``uv``, …), or the first command of a step that only the user's pattern
-    names; ``line`` the first line of the instruction, 1-based. ``manifests``
-    are absolute paths in the container that it reads: those it is given, else
-    the candidates that the tool looks for by itself (``pyproject.toml`` and
-    ``uv.lock``); they may hold wildcards. ``named`` is True when packages are
-    given by name only. ``unresolved`` holds manifest arguments whose path only
-    the running container knows. ``without_project`` is True for the dependency
-    half of a split installation (``uv sync --no-install-project``), and
-    ``tools_only`` for one that brings nothing that a project depends on.
-    ``installations`` are the commands one by one, with the files and the
-    environment of each.
+    ``tool`` is the first installer of the RUN (``conda``, ``micromamba``, ``pip``, ``uv``, …), or
+    the first command of a step that only the user's pattern names; ``line`` is the first line of
+    the instruction, 1-based. ``manifests`` are the absolute container paths of the files that the
+    RUN reads: those on its command line, else the candidates that the tool looks for by itself
+    (``pyproject.toml`` and ``uv.lock``); the paths may hold wildcards. ``named`` is True when
+    packages are given by name only. ``unresolved`` holds manifest arguments whose path only the
+    running container knows. ``without_project`` is True for the dependency half of a split
+    installation (``uv sync --no-install-project``), and ``tools_only`` for an installation that
+    brings nothing that a project depends on. ``installations`` are the commands one by one, with
+    the files and the environment of each.
     """
 
     tool: str
@@ -74,13 +71,12 @@ def environment_commands(
     pattern: str | None = None,
     files: ContainerFiles | None = None,
 ) -> tuple[EnvironmentCommand | None, ...]:
-    """The installation of each step of a plan, in its order; None for other than environment steps.
+    """The installation of each step of a plan, in order; None for one that is no environment step.
 
-    ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN
-    whose text it finds is an environment step besides those recognised.
-    With ``files`` the scripts that a RUN starts are read as the RUN is, and
-    the metadata of projects tell what installing them brings. Raises
-    ConfigError for a pattern that is not a regular expression.
+    ``pattern`` (``--dockercache-env-step``) is a regular expression; a RUN in whose text it is
+    found is an environment step too. With ``files``, the scripts that a RUN starts are read like
+    the RUN itself, and the metadata of projects tell which packages their installation brings.
+    Raises ConfigError for a pattern that is not a regular expression.
     """
     return tuple(found.command for found in _judged(steps, pattern, files))
 
@@ -90,12 +86,11 @@ def unrecognised_installs(
     pattern: str | None = None,
     files: ContainerFiles | None = None,
 ) -> tuple[Unrecognised, ...]:
-    """The RUNs whose words install something, and that are no environment steps.
+    """The RUNs that seem to install something but are no environment steps.
 
-    Nobody here can tell what they bring: another language's manager
-    (``npm ci``), a script that cannot be read, ``pip install .`` of a project
-    whose dependencies may be there already, or of one that needs what no
-    manifest above it names. The arguments are those of
+    What such a RUN installs is not known: it runs another language's manager (``npm ci``), a script
+    that cannot be read, or ``pip install .`` of a project whose dependencies may be there already,
+    or that needs packages which no manifest above the RUN names. The arguments are those of
     :func:`environment_commands`.
     """
     found = _judged(steps, pattern, files)
@@ -230,7 +225,7 @@ class _Run:
         return names
 
     def judged(self, pattern: Pattern | None, above: Above) -> tuple[_Judged, Above]:
-        """What the RUN is, and what is installed after it."""
+        """The judgement on the RUN, and the installations after it."""
         step = self.step
         ran = tuple(step_commands(step, runner_of, self.read))
         fetched = tuple(name for command in ran for name in downloads(command))

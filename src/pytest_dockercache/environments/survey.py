@@ -1,7 +1,7 @@
-"""All files of a build context under one view: what they are, who takes them, which stand for all.
+"""All files of a build context: their roles, the steps that take them, and which stand for others.
 
-The survey asks no builder. It says which edits could matter to the
-environment; the checks make these edits and ask.
+The survey asks no builder. The survey says which edits could matter to the environment; the checks
+make these edits and ask a builder.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Survey:
 
     @cached_property
     def arguments(self) -> Arguments:
-        """The build arguments by what they can be to the environment."""
+        """The build arguments, by how the environment may depend on them."""
         lines = {command.line for command in self.commands}
         installing = {
             step.line: until_last_install(step, self._installs)

@@ -1,4 +1,4 @@
-"""Locks: which packages of one a command installs, for the Python and the platform of an image."""
+"""Locks: the packages that a command installs from a lock, given an image's Python and platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Common parts of locks: pinned packages, conditions, and a walk over who needs whom."""
+"""Common parts of locks: pinned packages, conditions, and a walk over the graph of dependencies."""
 
 from __future__ import annotations
 
@@ -48,12 +48,11 @@ _Node = TypeVar("_Node", bound=Hashable)
 class Pin:
     """A package as a lock has it.
 
-    ``version`` is "" where the lock does not say it (a local project).
-    ``doubt`` is the marker that could not be decided and on which the package
-    depends, "" for a package that is certainly chosen. ``digests`` are those
-    that its archive may have (``sha256:…``) or the one commit that it comes
-    from (``commit:…``). ``direct`` names where it comes from if that is no
-    index, and installed metadata may not confirm it.
+    ``version`` is "" where the lock does not say it (a local project). ``doubt`` is the undecided
+    marker on which the package depends, "" for a package that is certainly chosen. ``digests`` are
+    the allowed digests of its archive (``sha256:…``) or the one commit that it comes from
+    (``commit:…``). ``direct`` names the origin of a package that comes from no index and whose
+    installed metadata may not confirm that origin.
     """
 
     name: str
@@ -95,11 +94,11 @@ def requirements_of(
 
 
 def chosen(marker: str, active: Mapping[str, Collection[str]]) -> str:
-    """A marker with the variables replaced that a selection decides.
+    """A marker whose variables that a selection decides are replaced by their values.
 
-    ``active`` holds the names that are chosen, for each of such variables as
-    ``extra``, ``extras`` and ``dependency_groups``: ``extra == 'gpu'`` and
-    ``'gpu' in extras`` are true if ``gpu`` is among them.
+    ``active`` holds the chosen names for each of the variables ``extra``, ``extras`` and
+    ``dependency_groups``: ``extra == 'gpu'`` and ``'gpu' in extras`` are true if ``gpu`` is among
+    them.
     """
 
     def decided(found: re.Match[str]) -> str:
@@ -140,7 +139,7 @@ def reached(
     edges: Callable[[_Node], Iterable[tuple[_Node, str]]],
     applies: Applies,
 ) -> dict[_Node, str]:
-    """Everything that is needed from some roots, with the doubt about it.
+    """Everything that is reachable from some roots, each node with its doubt.
 
     Roots and edges come with the marker under which they count. A node's doubt
     is "" if some way to it is certain, else the marker that could not be

@@ -39,10 +39,10 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What ``pdm sync`` installs of a lock; ``projects`` are those around it.
+    """The packages that ``pdm sync`` installs from a lock; ``projects`` reads its surroundings.
 
-    Raises ConfigError for a document that is no such lock, Unverifiable for
-    one that does not have what ``pyproject.toml`` asks for.
+    Raises ConfigError for a document that is no lock of PDM's, Unverifiable for a lock that lacks a
+    package that ``pyproject.toml`` asks for.
     """
     project = projects(".")
     packages = listed(document, "package", source)
@@ -78,7 +78,7 @@ def _by_groups(
 
 
 class _Node(NamedTuple):
-    """A package by its name and the extras of it that are meant."""
+    """A package by its name, with its chosen extras."""
 
     name: str
     extras: frozenset[str]
@@ -98,10 +98,9 @@ class _Graph:
     source: str
 
     def pins(self, groups: frozenset[str], applies: Applies) -> list[Pin]:
-        """What a walk from the dependencies of some groups comes to.
+        """The packages that a walk from the dependencies of some groups reaches.
 
-        Raises Unverifiable where the lock does not have a package, or has it
-        in several versions.
+        Raises Unverifiable where the lock lacks a package, or has several versions of it.
         """
         found = reached(self._targets(self._lines(groups)), self._edges, applies)
         pins = []

@@ -21,7 +21,7 @@ _SECTIONS = {"packages": "default", "dev-packages": "develop"}
 
 
 def load(text: str, path: Path) -> Mapping[str, Any]:
-    """The document of a lock. Raises ConfigError for a text that is no such lock."""
+    """The document of a lock. Raises ConfigError for a text that is no ``Pipfile.lock``."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -34,7 +34,7 @@ def load(text: str, path: Path) -> Mapping[str, Any]:
 def resolve(
     document: Mapping[str, Any], selection: Selection, applies: Applies, source: str
 ) -> Requirements:
-    """What ``pipenv sync`` or ``pipenv install`` installs of a lock."""
+    """The packages that ``pipenv sync`` or ``pipenv install`` installs from a lock."""
     pins, every = [], {*_KEPT}
     sections = _sections(document, selection)
     for section, packages in document.items():
@@ -70,7 +70,7 @@ def _sections(document: Mapping[str, Any], selection: Selection) -> frozenset[st
 
 def _pin(name: str, fields: Mapping[str, Any], doubt: str) -> Pin:
     version = text_of(fields, "version").removeprefix("===").removeprefix("==")
-    # An entry that is no pin ("*") is left to whatever is there.
+    # An entry that pins no single version ("*", ">=2") says nothing about the installed one.
     exact = "" if version[:1] in ("", "*", ">", "<", "~", "!") else version
     for key in ("git", "path", "file", "url"):
         if isinstance(fields.get(key), str):

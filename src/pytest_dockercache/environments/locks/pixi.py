@@ -19,16 +19,16 @@ from .graph import text_of
 __all__ = ["DEFAULT", "resolve"]
 
 DEFAULT = Selection(environment="default", removes="unselected")
-"""What ``pixi install`` installs without further words."""
+"""The selection of a bare ``pixi install``."""
 
 
 def resolve(
     document: Mapping[str, Any], selection: Selection, platform: str, source: str
 ) -> Requirements:
-    """What ``pixi install`` installs of a lock into one environment.
+    """The packages that ``pixi install`` installs from a lock into one environment.
 
-    Raises ConfigError for an environment or a platform that the lock does not
-    have, and for a document that is no such lock.
+    Raises ConfigError for an environment or a platform that the lock does not have, and for a
+    document that is no ``pixi.lock``.
     """
     name = selection.environment or "default"
     if name == EVERYTHING:

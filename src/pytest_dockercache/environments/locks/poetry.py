@@ -43,10 +43,10 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What ``poetry install`` installs of a lock; ``projects`` are those around it.
+    """The packages that ``poetry install`` takes from a lock; ``projects`` reads its surroundings.
 
-    Raises ConfigError for a document that is no such lock, Unverifiable where
-    too little is known to say which packages the command means.
+    Raises ConfigError for a document that is no lock of Poetry's, Unverifiable where too little is
+    known to say which packages the command means.
     """
     project = projects(".")
     packages = listed(document, "package", source)
@@ -79,7 +79,7 @@ def _root(project: Mapping[str, Any], selection: Selection) -> Pin | None:
 
 
 def _plain(version: str) -> str:
-    """A version that metadata repeats as it is; "" for one that a plugin replaces (0.0.0)."""
+    """A version as metadata repeats it; "" for a placeholder that a plugin replaces (0.0.0)."""
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -141,7 +141,7 @@ def _by_groups(
 
 
 def _marker(package: Mapping[str, Any], groups: frozenset[str], extras: frozenset[str]) -> str:
-    """When a package is installed for these groups: one marker for all, or one for each."""
+    """The marker under which a package is installed for these groups and extras."""
     listed_groups = package.get("groups")
     own = [str(group) for group in listed_groups] if isinstance(listed_groups, list) else []
     markers = package.get("markers")
@@ -251,7 +251,7 @@ def _holds(applies: Applies, marker: str) -> bool | None:
 def _fitting(
     numbers: Sequence[int], packages: Sequence[Mapping[str, Any]], dependency: _Dependency
 ) -> Sequence[int]:
-    """Of several versions of a package, those that a dependency allows."""
+    """The versions of a package that a dependency allows, where the lock has several."""
     if len(numbers) < 2 or not dependency.allowed:
         return numbers
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -281,7 +281,7 @@ def _with_extras(
 
 
 def _dependencies(name: str, value: Any) -> Iterator[_Dependency]:
-    """One entry of a table of dependencies: a version, a table, or a list of tables."""
+    """The dependencies of one entry of a table: a version, a table, or a list of tables."""
     for item in value if isinstance(value, list) else [value]:
         fields = item if isinstance(item, dict) else {"version": item}
         extras = fields.get("extras")
@@ -298,7 +298,7 @@ def _dependencies(name: str, value: Any) -> Iterator[_Dependency]:
 def _project_dependencies(
     project: Mapping[str, Any], groups: frozenset[str], extras: frozenset[str]
 ) -> list[_Dependency]:
-    """What ``pyproject.toml`` asks for in these groups and extras."""
+    """The dependencies that ``pyproject.toml`` has for these groups and extras."""
     poetry = table(project, "tool", "poetry")
     found: list[_Dependency] = []
     if "main" in groups:

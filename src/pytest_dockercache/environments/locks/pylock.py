@@ -74,9 +74,9 @@ def _wanted(names: tuple[str, ...], declared: Iterable[str]) -> frozenset[str]:
 
 
 def _groups(document: Mapping[str, Any], selection: Selection) -> frozenset[str]:
-    """The groups that are asked for, in the place of the default ones.
+    """The groups that the command asks for; without any, the default groups.
 
-    So it is with packaging's ``Pylock.select`` (26.0) and with uv 0.13.
+    packaging's ``Pylock.select`` (26.0) and uv 0.13 choose alike.
     """
     if selection.groups:
         return _wanted(selection.groups, _names(document, "dependency-groups"))

@@ -36,7 +36,7 @@ uv 0.9, ``crates/uv-installer/src/plan.rs``: ``is_seed_package``.
 
 
 class _Node(NamedTuple):
-    """A package by its place in the lock, and one of its extras or "" for itself."""
+    """A package by its position in the lock, and one of its extras, "" for the package itself."""
 
     package: int
     extra: str = ""
@@ -49,10 +49,10 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What ``uv sync`` installs of a lock; ``projects`` are the projects of the workspace.
+    """The packages that ``uv sync`` installs from a lock; ``projects`` reads the workspace.
 
-    Raises ConfigError for a document that is no such lock, Unverifiable where
-    the lock does not say what the command means.
+    Raises ConfigError for a document that is no ``uv.lock``, Unverifiable where the lock does not
+    say which packages the command means.
     """
     if document.get("version") != 1:
         raise unknown_version(source, document.get("version"))
@@ -139,9 +139,9 @@ class _Lock:
     def _default_groups(
         self, projects: Projects, selection: Selection, roots: Sequence[int]
     ) -> tuple[str, ...]:
-        """What ``default-groups`` says, in the lock or in ``pyproject.toml``; else ``dev``.
+        """The groups of ``default-groups``, in the lock or in ``pyproject.toml``; else ``dev``.
 
-        It is that of the one package that is named, else that of the workspace's root.
+        The setting is that of the one package that the command names, else of the workspace's root.
         """
         owner: Mapping[str, Any] = self.manifest
         place = "."
@@ -190,11 +190,11 @@ class _Lock:
         extras: frozenset[str],
         applies: Applies,
     ) -> dict[_Node, str]:
-        """The packages and extras that are needed, with the doubt about each.
+        """The needed packages and extras, each with its doubt.
 
-        Packages that conflict are told apart by markers that name the extras
-        and groups of the projects (``extra == 'extra-4-demo-gpu'``). Extras of
-        other members become active on the way, so that it is gone again.
+        Packages that conflict are told apart by markers that name the extras and groups of the
+        projects (``extra == 'extra-4-demo-gpu'``). A walk that reaches further extras or members
+        makes them active, and is repeated with them.
         """
         active = {
             _conflict("extra", self._name(number), extra) for number in roots for extra in extras
@@ -266,7 +266,7 @@ class _Lock:
                     yield _Node(number, normalised(str(extra))), condition
 
     def _candidates(self, entry: Mapping[str, Any]) -> tuple[int, ...]:
-        """The packages that a dependency may mean: one, where uv writes version and source."""
+        """The packages that a dependency may mean: one, if uv has written version and source."""
         found = self.by_name.get(normalised(text_of(entry, "name")), ())
         for key in ("version", "source"):
             if key in entry:
@@ -285,7 +285,7 @@ class _Lock:
         return "virtual" in table(self.packages[number], "source")
 
     def is_left_out(self, number: int, selection: Selection, roots: Sequence[int]) -> bool:
-        """Whether a package is not installed although it is chosen."""
+        """Whether the command leaves out a package that is chosen."""
         package, name = self.packages[number], self._name(number)
         if name in {normalised(item) for item in selection.left_out}:
             return True
@@ -318,10 +318,10 @@ def _decided(applies: Applies, active: frozenset[str], marker: str) -> bool | No
 
 
 def _conflict(kind: str, package: str, name: str) -> str:
-    """How markers of a lock name an extra or a group that excludes another.
+    """The name that markers of a lock give to an extra or a group that excludes another.
 
-    uv 0.9, ``crates/uv-resolver/src/universal_marker.rs``: the length tells the
-    package's name from the other's, both may hold dashes.
+    uv 0.9, ``crates/uv-resolver/src/universal_marker.rs``: the length separates the package's name
+    from the extra's or group's, as both may hold dashes.
     """
     return f"{kind}-{len(package)}-{package}-{name}"
 

@@ -1,4 +1,4 @@
-"""One module for each package manager, and the table that everybody else asks."""
+"""One module for each package manager, and the table through which all other code asks."""
 
 from __future__ import annotations
 

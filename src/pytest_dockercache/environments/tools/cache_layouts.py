@@ -27,7 +27,7 @@ _PLATFORM = r"(?:noarch|(?:linux|osx|win|freebsd|zos|emscripten|wasi)-\w+)"
 _PACKAGE = r"[^/]+-[^/-]+-[^/-]+"
 """name-version-build"""
 
-# libmamba 2.6 (mamba-org/mamba#4163) lays packages out by where they come from:
+# libmamba 2.6 (mamba-org/mamba#4163) lays packages out by the URL that they come from:
 # pkgs/https/conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py310h_0.conda. The URL of a
 # channel may have a part "pkgs" too: repo.anaconda.com/pkgs/main.
 _FROM_URL = rf"(?:https?|file|ftp|oci|s3)/(?:[^/]+/)+?{_PLATFORM}"

@@ -29,41 +29,36 @@ __all__ = [
 ]
 
 Paths = tuple[tuple[str, ...], tuple[str, ...]]
-"""Absolute paths, and the texts of those that only the running container knows."""
+"""Absolute paths, and the texts of paths that only the running container knows."""
 
 
 @dataclass(frozen=True)
 class Installation:
     """The installation of one command.
 
-    ``manifests`` are the absolute paths that it reads, ``unresolved`` those
-    that only the running container knows, ``named`` whether packages are given
-    by name too, and ``packages`` their names, as indexes normalise them.
-    ``project`` is True when it installs nothing but local projects and
-    archives: ``projects``, by absolute path, or as written where only the
-    container knows the path; ``extras`` are those that are asked of these.
-    ``with_project`` is True when it installs the dependencies and the
-    project, ``without_project`` when it was told to leave the project out,
-    ``without_dependencies`` when it was told to leave these out; ``exports``
-    when it installs nothing but writes a list of requirements out of a lock
-    file; ``implied`` when it is what a command does beside its work where the
-    environment is not there yet (``pixi run``); ``apart`` when each package
-    gets an environment of its own (``pipx``).
+    ``manifests`` are the absolute paths of the files that the command reads, ``unresolved`` the
+    paths that only the running container knows; ``named`` is True when packages are given by name
+    too, and ``packages`` are their names, as indexes normalise them. ``project`` is True when the
+    command installs only local projects and archives: ``projects``, by absolute path, or as written
+    where only the container knows the path; ``extras`` are the extras of these projects.
+    ``with_project`` is True when the command installs the dependencies and the project,
+    ``without_project`` when its options leave the project out, ``without_dependencies`` when they
+    leave the dependencies out. ``exports`` is True when the command installs nothing but writes a
+    list of requirements from a lock file; ``implied`` when the command installs on the way to its
+    own work (``pixi run``); ``apart`` when each package gets an environment of its own (``pipx``).
 
-    ``selects`` are the options that add to what is installed by default
-    (``--extra x``), ``leaves`` those that take away (``--no-dev``).
+    ``selects`` are the options that add to the default packages (``--extra x``), ``leaves`` those
+    that take packages away (``--no-dev``).
 
-    ``constraints`` are those of the files, resolved or not, that only limit
-    versions. ``environment`` is the one that the command's own arguments name,
-    by name or absolute prefix; ``active`` the one that it runs in as far as
-    the Dockerfile says so (``conda run``, ``activate``, the path of ``pip``).
-    Of either a word that is not ``known`` is one that only the running
-    container knows. ``target`` is where packages go that are installed into
-    no environment (``--target``, ``--prefix``, ``--root``, ``--user``);
-    ``wheels`` whether they are only made or downloaded, into the directory
-    ``wheel_dir``; ``wheelhouses`` the directories that ``--find-links`` names;
-    ``specs`` whether the lines of a plain list are conda's match specs;
-    ``selection`` the part of a lock that is installed.
+    ``constraints`` are the files, resolved or not, that only limit versions. ``environment`` is the
+    environment that the command's own arguments name, by name or absolute prefix; ``active`` the
+    environment in which the command runs, as far as the Dockerfile says so (``conda run``,
+    ``activate``, the path of ``pip``); either word may be one that only the running container knows
+    (not ``known``). ``target`` is the directory of packages that go into no environment
+    (``--target``, ``--prefix``, ``--root``, ``--user``). ``wheels`` is True when wheels are only
+    made or downloaded, into the directory ``wheel_dir``; ``wheelhouses`` are the directories of
+    ``--find-links``; ``specs`` says whether the lines of a plain list are conda's match specs;
+    ``selection`` is the part of a lock that is installed.
     """
 
     tool: str
@@ -150,7 +145,7 @@ def arguments(words: Sequence[Word], valued: str) -> Arguments:
 
 
 def read_files(directory: str | None, files: Sequence[Word]) -> Paths:
-    """Absolute paths of the local files among ``files``, and the texts of unresolvable ones."""
+    """Absolute paths of the local files among ``files``, and the texts of unresolvable paths."""
     manifests, unresolved = [], []
     for word in files:
         if re.match(r"(?!file:)[a-z][a-z0-9+.-]*://", word.text):
@@ -273,7 +268,7 @@ _ARCHIVE = regex(r".*\.(whl|zip|tar\.gz|tar\.bz2|conda)|.*[*?\[].*")
 
 
 def is_archive(path: str) -> bool:
-    """Whether a local path is that of a built package, or of whatever a wildcard matches."""
+    """Whether a local path is a built package, or a wildcard for built packages."""
     return _ARCHIVE.fullmatch(path) is not None
 
 
@@ -282,7 +277,7 @@ def is_true(text: str) -> bool:
 
 
 def moved(directory: str | None, given: Arguments, *options: str) -> str | None:
-    """The directory that options such as ``--project`` lead to, None if it is not known."""
+    """The working directory after options such as ``--project``, None if it is not known."""
     for word in given.values(*options):
         directory = known_text(joined_path(directory, word))
     return directory

@@ -1,4 +1,4 @@
-"""conda, mamba, micromamba, conda-lock and anaconda-project: what they read and keep."""
+"""conda, mamba, micromamba, conda-lock and anaconda-project: files they read, and caches."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _VARIABLES = {
     "brew": r"HOMEBREW_\w+",
     "tox": r"(TOX|NOX)_\w+|FORCE_PYTHON",
 }
-"""Variables that these managers, and what they run at an installation, read by themselves."""
+"""Variables that these managers, and the programs that they run to install, read by themselves."""
 
 
 def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: str = "") -> Tool:

@@ -1,4 +1,4 @@
-"""Hatch: which files its commands read."""
+"""Hatch: the files that its commands read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDM: which files its commands read, and what it keeps."""
+"""PDM: the files that its commands read, and its caches."""
 
 from __future__ import annotations
 

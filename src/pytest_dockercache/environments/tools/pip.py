@@ -1,4 +1,4 @@
-"""pip and pip-tools: which files their commands read, and what they keep."""
+"""pip and pip-tools: the files that their commands read, and their caches."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _setup(command: Command, step: PlannedStep) -> Installation | None:
 def only(
     constraints: Sequence[Word], others: Sequence[Word], directory: str | None
 ) -> tuple[str, ...]:
-    """Paths and unresolvable texts of constraints, without those of the files required too."""
+    """Paths and unresolvable texts of constraints, without files that are also requirements."""
     limiting, required = (sum(read_files(directory, words), ()) for words in (constraints, others))
     return tuple(path for path in limiting if path not in required)
 
@@ -168,7 +168,7 @@ def target(given: Arguments, environment: Mapping[str, str]) -> str:
 def interpreter(
     tool: str, directory: str | None, given: Arguments, environment: Mapping[str, str]
 ) -> Word | None:
-    """The environment that ``--python`` names by a path, or the one that uv finds by variable."""
+    """The environment that ``--python`` names by a path, or that a variable names for uv."""
     names = ("-p", "--python") if tool == "uv" else ("--python",)
     words = [*given.values(*names)]
     if not words and tool == "pip" and (python := environment.get("PIP_PYTHON")):
@@ -196,7 +196,7 @@ def _pip_sync(command: Command, step: PlannedStep) -> Installation | None:
         files = read_files(command.directory, given.words)
     else:
         files = conventional_files(command.directory, "requirements.txt")
-    # It also leaves pip-tools and what that needs, which nothing of the image tells apart.
+    # pip-sync also keeps pip-tools and its dependencies, which an image does not tell from others.
     return Installation("pip-sync", *files, selection=Selection())
 
 

@@ -1,4 +1,4 @@
-"""Pipenv: which files its commands read, and what it keeps."""
+"""Pipenv: the files that its commands read, and its caches."""
 
 from __future__ import annotations
 

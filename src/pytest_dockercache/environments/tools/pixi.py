@@ -1,4 +1,4 @@
-"""Pixi: which files its commands read, and what it keeps."""
+"""Pixi: the files that its commands read, and its caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poetry: which files its commands read, and what it keeps."""
+"""Poetry: the files that its commands read, and its caches."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
         return Installation("poetry", named=True, packages=names, apart=True)
     if action == "export":
         chosen = poetry_selection(given, {}, action)
-        # The plugin leaves out every group but main unless it is told to take it.
+        # Poetry's export plugin takes only the group main, unless the command line asks for others.
         if not chosen.only and not chosen.groups:
             chosen = replace(chosen, only=("main",))
         elif not chosen.only and EVERYTHING not in chosen.groups:

@@ -1,4 +1,4 @@
-"""Rye: which files its commands read."""
+"""Rye: the files that its commands read."""
 
 from __future__ import annotations
 

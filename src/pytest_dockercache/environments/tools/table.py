@@ -48,29 +48,26 @@ def _reads_nothing(command: Command, step: PlannedStep) -> Installation | None:
 
 @dataclass(frozen=True)
 class Tool:
-    """Everything that is known of one package manager.
+    """All facts about one package manager.
 
-    ``programs`` matches the whole names of its commands. ``reads`` takes a
-    command of such a name apart; its answer is None for a command that
-    installs nothing. ``installs`` are the subcommands that install, of a tool
-    whose command lines nobody takes apart (``npm ci``); "" is the bare command.
-    ``builds`` are those that install only what is not there yet, on the way to
-    something else (``go build``).
+    ``programs`` matches the whole names of its commands. ``reads`` parses one of its commands; the
+    answer is None for a command that installs nothing. ``installs`` are the installing subcommands
+    of a tool whose command lines are not parsed (``npm ci``); "" is the bare command. ``builds``
+    are the subcommands that install missing packages on the way to something else (``go build``).
 
-    ``conventional`` are the manifests that it looks for by itself, the first
-    one first. ``manifests`` matches the whole lower-case base names of all its
-    manifests, locks and configuration files, ``kept`` the whole lower-case
-    context paths of further files that belong to it; ``comments`` maps patterns,
-    searched for in a lower-case path, to what a one-line comment of such a
-    file begins with, and ``comparable`` says whether a file is of a form that
-    the packages of an image can be held against.
+    ``conventional`` are the manifests that the manager looks for by itself, in its order.
+    ``manifests`` matches the whole lower-case base names of all its manifests, locks and
+    configuration files, ``kept`` the whole lower-case context paths of its other files;
+    ``comments`` maps patterns, searched for in a lower-case path, to the beginning of a one-line
+    comment in such a file; ``comparable`` says whether the packages of an image can be held against
+    a file.
 
-    ``variables`` matches environment variables that it reads; ``foreign`` is True
-    for the manager of another language, which Python's know nothing of; ``places``
-    paths that it installs into; ``environments`` the whole prefixes of the
-    environments that it makes by itself; ``caches`` gives what its caches look
-    like in an image, asked only when an image is looked into. ``runner`` is how it runs a command
-    in an environment of its own (``conda run``).
+    ``variables`` matches the environment variables that the manager reads; ``foreign`` is True for
+    the manager of a language other than Python; ``places`` matches paths into which the manager
+    installs, ``environments`` the whole prefixes of the environments that it makes by itself.
+    ``caches`` gives the layouts of its caches in an image, and is called only when an image is
+    inspected. ``runner`` says how the manager runs a command in an environment of its own (``conda
+    run``).
     """
 
     name: str
@@ -95,7 +92,7 @@ _TABLE: dict[str, Tool] = {}
 
 
 def register(tool: Tool) -> None:
-    """Add a package manager to the table, in place of one of the same name."""
+    """Add a package manager to the table; a manager of that name is replaced."""
     _TABLE[tool.name] = tool
 
 
@@ -147,7 +144,7 @@ def comment_syntax_of(path: str) -> CommentSyntax | None:
 
 
 def is_comparable(path: Path) -> bool:
-    """Whether a file is of a form that the packages of an image can be held against."""
+    """Whether the packages of an image can be held against a file."""
     return any(tool.comparable(path) for tool in tools())
 
 
@@ -165,8 +162,8 @@ system read them."""
 def reads_variable(name: str, text: str | None = None) -> bool:
     """Whether an installer may read a variable of this name from its environment by itself.
 
-    ``text`` are the commands in question: what the manager of another
-    language reads counts only where one of them is its own.
+    ``text`` are the commands in question: the variables of another language's manager count only if
+    one of these commands is that manager's.
     """
     if _ANY_INSTALLER.fullmatch(name):
         return True
@@ -179,15 +176,15 @@ _ANY_PLACE = regex(r"envs?\b|site-packages|/lib/python|\.local\b")
 
 
 def is_installed_place(path: str) -> bool:
-    """Whether a path in a container is plainly one that packages are installed into."""
+    """Whether a path in a container is plainly a directory into which packages are installed."""
     return _ANY_PLACE.search(path) is not None or any(tool.places.search(path) for tool in tools())
 
 
 def caches() -> tuple[CacheKind, ...]:
     """The layouts of the caches of all package managers.
 
-    A manager that was registered later comes first: it may use the layout of
-    one that it stands on (pipenv that of pip), and tells it by more.
+    A manager that was registered later comes first: its layout may be that of a manager on which it
+    stands (pipenv on pip) with further marks.
     """
     return tuple(kind for tool in reversed(tools()) for kind in tool.caches())
 

@@ -1,4 +1,4 @@
-"""uv: which files its commands read, and what it keeps."""
+"""uv: the files that its commands read, and its caches."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _run(
 
 
 def _run_selection(given: Arguments, environment: Mapping[str, str]) -> Selection:
-    """``uv run`` uninstalls nothing unless it is told to be exact."""
+    """The selection of ``uv run``, which uninstalls nothing without ``--exact``."""
     selection = uv_selection(given, environment)
     return selection if given.has("--exact") else replace(selection, removes="")
 
