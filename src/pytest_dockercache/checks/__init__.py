@@ -1,8 +1,8 @@
 """The properties of an image's build: one module each, in the order in which they are judged.
 
-A check's ``judge`` returns a :class:`Verdict` when the property holds. It
-raises CacheAssertionError when it does not, Unverifiable when that cannot be
-known, and any other DockerCacheError when the judging itself went wrong.
+A check's ``judge`` returns a :class:`Verdict` when the property holds. ``judge`` raises
+CacheAssertionError when the property does not hold, Unverifiable when nobody can know, and any
+other DockerCacheError when the judging itself went wrong.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["CHECKS", "Check", "CheckSettings", "Judged", "Verdict"]
 
 
 def _of(module: str, *, settings: bool = False) -> Judge:
-    """The ``judge`` of a module beside this one, imported when it is first called.
+    """The ``judge`` of a module beside this one; the module is imported at the first call.
 
-    A run that looks into no image need not import what reads images. With
-    ``settings`` the module's ``judge`` takes the user's demands too.
+    So a run that inspects no image does not import the readers of images. With ``settings``, the
+    module's ``judge`` takes the user's demands too.
     """
 
     def judge(subject: Judged, demands: CheckSettings = DEFAULTS, /) -> Verdict:

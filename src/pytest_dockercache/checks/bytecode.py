@@ -69,12 +69,12 @@ def _offer(
     found: Sequence[Bytecode],
     programs: Sequence[Bytecode],
 ) -> Fix | None:
-    """A patch that deletes the bytecode where it is written, by line and place."""
-    from ..fixing import Waste, without_pyc  # Only a failure needs them.
+    """A patch that deletes the bytecode in the instruction that writes it."""
+    from ..fixing import Waste, without_pyc  # Only a failure needs fixes.
 
     lines = [contents.line(item.layer) for item in found]
     if programs or None in lines:
-        return None  # Some of it is the program itself, and find would not know which.
+        return None  # Some bytecode is the program itself, and find cannot tell which.
     places: dict[int, list[str]] = {}
     for line, item in zip(lines, found, strict=True):
         places.setdefault(line or 0, []).append(item.path)
@@ -82,7 +82,8 @@ def _offer(
     return without_pyc(project, waste)
 
 
-# --- who asked for it -------------------------------------------------------------------------
+# --- the instruction that asks for bytecode
+# -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,11 @@ _COMMAND = regex(r"(?<![\w.-])(compileall|py_compile|--compile-bytecode|--compil
 
 
 def _request(steps: Sequence[PlannedStep], worst: Bytecode, line: int | None) -> _Request | None:
-    """What asks for the bytecode of a layer: its own RUN, that of the stage that it is copied
-    from, or a variable above either. The nearest one counts."""
+    """The words that ask for a layer's bytecode, None if there are none.
+
+    Such words stand in the layer's own RUN, in a RUN of the stage that the layer is copied from, or
+    in a variable that is set above either; the nearest words count.
+    """
     origin = origin_of(steps, line, worst.path, _may_compile)
     makers = origin.makers or ((line,) if line is not None else ())
     for maker in makers:
@@ -144,7 +148,7 @@ def _may_compile(step: PlannedStep) -> bool:
 
 
 def _outermost(places: Sequence[str]) -> list[str]:
-    """Places without those that lie below another one."""
+    """Places without the places that lie below another one."""
     return [
         place
         for place in dict.fromkeys(places)
@@ -218,7 +222,7 @@ def _fix(
 
 
 def _deletion(path: str, programs: Sequence[Bytecode]) -> str:
-    """A command that deletes bytecode below a path, and no program that is there only as such."""
+    """A command that deletes bytecode below a path, but no program that exists only as bytecode."""
     if any(item.path == path or item.path.startswith(path + "/") for item in programs):
         return f"find {path} -depth -name __pycache__ -exec rm -r {{}} +"
     return f"find {path} -name '*.pyc' -delete"

@@ -1,4 +1,4 @@
-"""What an image holds, with the Dockerfile line of every layer that the project adds."""
+"""The contents of an image, with the Dockerfile line of every layer that the project adds."""
 
 from __future__ import annotations
 
@@ -32,8 +32,12 @@ class Contents:
 
     @cached_property
     def judged(self) -> frozenset[int]:
-        """The layers that the checks hold to account: those that the Dockerfile adds, or all
-        with ``dockercache_base_layers = check``. Raises Unverifiable."""
+        """The layers that the checks judge.
+
+        Only layers that the Dockerfile adds are judged, or all with
+        ``dockercache_base_layers = check``. Raises Unverifiable where the base image's layers are
+        not known.
+        """
         if self.check_base:
             return frozenset(range(len(self.layers.layers)))
         if self.lines is None:
@@ -41,7 +45,7 @@ class Contents:
         return self.lines.own
 
     def line(self, layer: int) -> int | None:
-        """The Dockerfile line that made a layer, None in the base image and where it is unknown."""
+        """The Dockerfile line that made a layer, None for a base image's or an unknown layer."""
         return None if self.lines is None else self.lines.line(layer)
 
     def is_own(self, layer: int) -> bool:

@@ -24,11 +24,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Probe:
-    """One path that changes by itself: what a message calls it, and the edit that changes it.
+    """One path that changes by itself: its name in a message, and the edit that changes it.
 
-    ``takers`` are the lines of the steps that take the edited path; ``naming``
-    are the lines of the steps that name the path itself, because somebody
-    wants it in the image.
+    ``takers`` are the lines of the steps that take the edited path; ``naming`` are the lines of the
+    steps that name the path itself, because the user wants the path in the image.
     """
 
     name: str
@@ -43,13 +42,12 @@ class Probe:
 
 
 def probes(project: Project) -> tuple[Probe, ...]:
-    """The changes that must not matter: three, and those of what the Dockerfile names in ``.git``.
+    """The changes that must not matter: of three kinds of path, and of paths named in ``.git``.
 
-    A ``.git`` file (of a worktree or a submodule) is changed in place; in a
-    directory a new file appears, which changes it for certain. A link is
-    left out: a build sees its text, which nothing changes. So is a directory
-    that does not exist yet and is let in without what it will hold
-    (``**/*.pyc``): that it appears is seen once, and no change after it.
+    A ``.git`` file (of a worktree or a submodule) is changed in place; a directory gets a new file,
+    which changes the directory for certain. A link is left out: a build sees the link's text, which
+    never changes. So is a directory that does not exist yet and whose future contents are ignored
+    (``**/*.pyc``): a builder sees the new directory once, and no change after that.
     """
     context = project.spec.context
     found: list[Probe] = []
@@ -69,7 +67,7 @@ def probes(project: Project) -> tuple[Probe, ...]:
 
 
 def judge(subject: Subject) -> Verdict:
-    """Change all of them at once in the staged copy and build again until one is to blame."""
+    """Change all probes at once in the staged copy, and build again until one probe is to blame."""
     first = subject.first()
     project = subject.project
     tried = probes(project)
@@ -114,14 +112,14 @@ def _stop(project: Project, tried: Sequence[Probe]) -> Stop:
 
 
 def _follows(step: Step, lines: Collection[int]) -> bool:
-    """Whether a step missed only because one of these lines, which it copies from, did."""
+    """Whether a step missed only because a step at one of these lines missed."""
     return step.reason is not None and step.reason.line in lines
 
 
 def _asked_for(
     tried: Sequence[Probe], step: Step, roots: Sequence[Step]
 ) -> tuple[list[Probe], Step]:
-    """What was asked for by name, and by which step, so that an environment step ran again."""
+    """The probes that a step takes by name and that rerun an environment step, and that step."""
     lines = {step.line, step.reason.line if step.reason is not None else None}
     for root in roots:
         if root.line in lines:
@@ -154,7 +152,7 @@ def _let_in(
 def _asked_too_early(
     subject: Subject, step: Step, guilty: Sequence[Probe], by: Step
 ) -> CacheAssertionError:
-    """A path is wanted in the image, and every change of it installs everything again."""
+    """The failure of a wanted path whose every change installs everything again."""
     listed = _listed([probe.name for probe in guilty])
     rows = [step_row(by, f"takes {listed}")]
     if step.line != by.line:
@@ -213,7 +211,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown if more <= 1 else f"{shown} and {more} more"
 
 
-# -- who takes what
+# -- the steps that take a path
 
 
 def _context_transfers(project: Project) -> Iterator[tuple[PlannedStep, Transfer]]:
@@ -224,7 +222,7 @@ def _context_transfers(project: Project) -> Iterator[tuple[PlannedStep, Transfer
 
 
 def _with_lines(project: Project, found: Sequence[Probe]) -> tuple[Probe, ...]:
-    """The probes with the steps that take them: what a build sees after all their edits."""
+    """The probes with the steps that take their paths after all edits."""
     tree = project.snapshot.after(project.spec, [probe.edit for probe in found]).tree
     entries = tuple(tree.entries.values())
     takers: dict[str, set[int]] = {}
@@ -246,7 +244,7 @@ def _with_lines(project: Project, found: Sequence[Probe]) -> tuple[Probe, ...]:
     for probe in found:
         path = probe.edit.path or ""
         asked = frozenset(naming.get(path, ()))
-        # The whole directory is tried as well: a step that takes it is blamed for that.
+        # The whole directory is a probe too: a step that takes the directory is blamed there.
         taken_by = asked if path in inner else frozenset(takers.get(path, ()))
         if taken_by - asked or not asked or _may_carry_the_environment(project, asked):
             judged.append(Probe(probe.name, probe.edit, taken_by, asked))
@@ -278,7 +276,7 @@ def _sources(transfer: Transfer) -> Iterator[str]:
 
 
 def _names(transfer: Transfer, name: str) -> bool:
-    """Whether a source is this path, or lies below it."""
+    """Whether a source of a transfer is this path, or lies below the path."""
     bare = name.rstrip("/")
     return any(path == bare or path.startswith(f"{bare}/") for path in _sources(transfer))
 

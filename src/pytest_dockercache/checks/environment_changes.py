@@ -34,7 +34,7 @@ def judge(subject: Subject) -> Verdict:
 
 
 def _included(project: Project) -> Iterator[EnvironmentFile]:
-    """Included files: one file of each group that no environment file stands for.
+    """One included file of each group of files that no environment file stands for.
 
     Files that the same steps take have the same effect on every key.
     """
@@ -82,9 +82,9 @@ def _judge_file(subject: Subject, file: EnvironmentFile) -> None:
 
 
 def _require_not_made_of(project: Project, build: Build, file: EnvironmentFile) -> None:
-    """Raise Unverifiable where another stage makes of the file what the environment stands on.
+    """Raise Unverifiable where another stage turns the file into an input of the environment.
 
-    What its commands make of a comment is not known: ``poetry export`` drops it.
+    That stage's commands may drop a comment in the file, as ``poetry export`` does.
     """
     again = {step.line for step in build.steps if is_rebuilt(step)}
     for ground in project.survey.grounds:

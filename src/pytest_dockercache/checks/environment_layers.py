@@ -103,7 +103,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _unrecognised_below_source(project: Project) -> Iterator[Unrecognised]:
-    """The RUNs that look like installations, are not known as such, and stand on source files."""
+    """The RUNs on source files that look like installations but are not recognised."""
     suspects = {found.step.line: found for found in project.unrecognised}
     for ground in grounds_of(project.steps, set(suspects)):
         said = "\n".join(
@@ -173,10 +173,9 @@ def _rebuilt_by_source(
 def _require_survived(subject: Subject, build: Build, edit: Edit) -> None:
     """Raise Unverifiable where a command of another stage may have lost the edit on its way.
 
-    A stage that was made again hands on what it makes. If an environment step
-    stands on that and it came out as before, either it has nothing to do with
-    the edited file, or a comment does not show in it: a minifier and a
-    compiler drop comments, and would not drop code.
+    A stage that was made again hands on its result. If an environment step stands on that result
+    and the result came out as before, either the result has nothing to do with the edited file, or
+    it does not show a comment: a minifier and a compiler drop comments, and would not drop code.
     """
     project = subject.project
     again = {step.line for step in build.steps if is_rebuilt(step)}
@@ -205,7 +204,7 @@ def _taken_from_stages(
 
 
 def _commands_of(project: Project, stage: int) -> list[PlannedStep]:
-    """The RUN steps of a stage, and of those that it is made of."""
+    """The RUN steps of a stage, and of the stages that it is made of."""
     stages = contributing_stages(project.steps, [stage])
     return [
         step
@@ -217,8 +216,8 @@ def _commands_of(project: Project, stage: int) -> list[PlannedStep]:
 def _is_apart(project: Project, made: PlannedStep, sources: Sequence[str]) -> bool:
     """Whether a RUN plainly has no part in these paths of its stage.
 
-    Another command of that stage names them, or installs what lies in such
-    places; and this one neither names them nor works in or above them.
+    Another RUN of that stage names the paths, or installs into them, and this RUN neither names
+    them nor works in or above them.
     """
     others = [
         step

@@ -31,14 +31,12 @@ __all__ = ["installed", "judge", "judge_requirements", "judge_same", "readers_of
 
 
 def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
-    """Hold what the image's layers record as installed against every environment file.
+    """Hold the packages that the image's layers record against every environment file.
 
-    ``environment.yml``, requirement files and lists of match specs are
-    satisfied; the output of ``conda env export``, an explicit list and
-    locks are equalled. A file is held against the environment
-    that the commands name which install from it. Constraints, and files from
-    which only stages install that the image has no environment of, do not
-    describe the image.
+    An image has to satisfy ``environment.yml``, requirement files and lists of match specs, and to
+    equal the output of ``conda env export``, an explicit list and locks. A file is held against the
+    environment that its install commands name. Two kinds of file do not describe the image:
+    constraints, and files from which only stages install whose environments are not in the image.
     """
     image = subject.image()  # first, because files that are missing make the build fail
     files = subject.project.environment_files
@@ -103,7 +101,7 @@ def _can_compare(subject: Judged, path: str, readers: Readers) -> bool:
 
 
 def readers_of(project: Project) -> Readers:
-    """Which commands of a project install from which of its files."""
+    """The commands of a project that install from each of its environment files."""
     return find_readers(
         project.steps,
         project.final_stage,
@@ -193,7 +191,7 @@ def _wanted(subject: Judged, contents: Contents, path: str, reader: Reader | Non
 def _later_files(
     contents: Contents, known: Readers, path: str, prefix: str, line: int | None
 ) -> tuple[str, ...]:
-    """Other files from which later steps install into an environment too."""
+    """The other files from which later steps install into the environment at ``prefix``."""
     found = []
     for other, readers in known.manifests.items():
         beside = posixpath.dirname(other) == posixpath.dirname(path)
@@ -210,7 +208,7 @@ def _later_files(
 
 
 def installed(contents: Contents, name: str | None) -> Environment:
-    """The packages of an environment of the image, by name or prefix, or of the one in use."""
+    """The packages of an image's environment: by name or prefix, or of the one in use."""
     view = contents.layers.view
     return environment(view, find_prefix(view, name, contents.layers.config.env))
 
@@ -239,11 +237,10 @@ def _without_earlier(
     outcome: Match,
     reader: Reader | None,
 ) -> Match:
-    """The differences, without the packages that were there before the command installed.
+    """The comparison without the packages that were installed before the command.
 
-    A list that is installed into an environment which had packages before
-    takes none of them away. Raises Unverifiable where it is not known whether
-    there were some.
+    A command that installs a list into a filled environment removes none of its packages. Raises
+    Unverifiable where it is not known whether the environment had packages.
     """
     extra = [item for item in outcome.differences if item.kind == "extra"]
     if reader is None or not extra or reader.makes_environment:
@@ -273,8 +270,8 @@ def _held(
 ) -> Match:
     """The outcome of holding an environment against a file, which line ``line`` installs.
 
-    Raises CacheAssertionError where they differ, and Unverifiable where
-    nothing that the file asks for could be verified.
+    Raises CacheAssertionError where environment and file differ, and Unverifiable where none of the
+    file's requests could be verified.
     """
     if outcome.holds:
         _require_read(packages.unread)

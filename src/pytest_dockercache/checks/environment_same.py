@@ -15,7 +15,7 @@ __all__ = ["judge"]
 
 
 def judge(subject: Judged, settings: CheckSettings) -> Verdict:
-    """Hold the packages of the environment in use against those of the other image's.
+    """Hold the packages of the environment in use against those of the other image.
 
     Raises ConfigError if no image to compare with is named.
     """

@@ -14,7 +14,7 @@ __all__ = ["naming_invalid_files"]
 
 
 def naming_invalid_files(check: Check) -> Check:
-    """The same check, whose failed build begins with the environment file that cannot be read."""
+    """The check, with a failed build told from the environment file that cannot be read."""
     return replace(check, judge=_named(check))
 
 
@@ -29,7 +29,7 @@ def _named(check: Check) -> Judge:
 
 
 def _over_a_file(subject: Judged, problem: BuildFailed) -> BuildFailed:
-    """The failure, with an environment file of the failed step that no tool can read said first.
+    """The failure, told from an environment file of the failed step that no tool can read.
 
     The log of an installer that meets such a file is long, and seldom names the place.
     """

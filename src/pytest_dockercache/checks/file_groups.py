@@ -1,4 +1,4 @@
-"""Which context files reinstall the environment: what a check found out, for the reports."""
+"""The context files that reinstall the environment, as a check found out, for the reports."""
 
 from __future__ import annotations
 

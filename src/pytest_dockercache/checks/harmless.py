@@ -1,8 +1,8 @@
-"""One build for every edit that must not matter to the environment, and what it shows.
+"""One build for all edits that must not matter to the environment, and its findings.
 
-A source edit and another value of an unrelated build argument are the same
-question to a builder. All that are expected to leave the environment alone
-are made in one build; what is expected to reinstall it gets a build of its own.
+To a builder, a source edit and another value of an unrelated build argument are one and the same
+question. All edits that are expected to leave the environment alone are made in one build; an edit
+that is expected to reinstall the environment gets a build of its own.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from .verdict import environment_steps, require_known, root_of
 __all__ = ["Trials", "Tried", "files_of", "trials_of", "tried_alone", "tried_together"]
 
 MOST_BUILDS = 12
-"""How many edits of one kind get a build of their own; the others are said not to be tried."""
+"""How many edits of one kind get a build of their own; a message names the untried edits."""
 
 
 @dataclass(frozen=True)
 class Trials:
-    """The edits that must leave the environment alone, and what they stand for.
+    """The edits that must leave the environment alone, each with the files that it stands for.
 
-    ``files`` maps the edit of a representative to its group, ``arguments``
-    the change of a build argument to the first lines of the environment
-    steps that it must not matter to. ``together`` are the edits that are made
-    in one build, the others get one each. ``unreached`` are arguments that
-    no step up to the environment can see.
+    ``files`` maps the edit of a representative to its group, ``arguments`` the change of a build
+    argument to the first lines of the environment steps that must not notice it. ``together`` are
+    the edits that share one build; each other edit gets a build of its own. ``unreached`` are
+    arguments that no step up to the environment can see.
     """
 
     files: Mapping[Edit, Group] = field(default_factory=dict)
@@ -44,12 +43,12 @@ class Trials:
     unreached: tuple[str, ...] = ()
 
     def apart(self, edits: Mapping[Edit, object]) -> tuple[Edit, ...]:
-        """Those of ``edits`` that get a build of their own."""
+        """The members of ``edits`` that get a build of their own."""
         return tuple(edit for edit in edits if edit not in self.together)
 
 
 def trials_of(project: Project) -> Trials:
-    """Which edits to make, as far as the project says it without a build.
+    """The edits to make, as far as the project tells them without a build.
 
     ``--dockercache-edit`` names the only file to judge.
     """
@@ -85,9 +84,9 @@ def trials_of(project: Project) -> Trials:
 class Tried:
     """The environment steps in question after one build with some edits.
 
-    ``rebuilt`` are those that ran again; ``itself`` is the step at the root
-    of it that brings something else at every build, whatever was edited.
-    ``failed`` is why the image does not build after the edits, None if it does.
+    ``rebuilt`` are the steps that ran again; ``itself`` is the step at their root if its result
+    differs at every build, whatever was edited. ``failed`` says why the image does not build after
+    the edits, None if it builds.
     """
 
     edits: tuple[Edit, ...]
@@ -98,10 +97,11 @@ class Tried:
 
 
 def tried_together(subject: Subject, trials: Trials) -> tuple[Tried, ...]:
-    """Make the edits that are expected to be harmless; several builds only to name the guilty.
+    """Make the edits that are expected to be harmless, in one build unless some are guilty.
 
-    Empty where there are no such edits. Raises Unverifiable where the edits
-    reinstall together and none does alone, and what a build raises.
+    Several builds are made only to name the guilty edits. The result is empty where there are no
+    edits. Raises Unverifiable where the edits reinstall together and none does alone, and the
+    errors of a build.
     """
     if not trials.together:
         return ()
@@ -121,7 +121,7 @@ def tried_together(subject: Subject, trials: Trials) -> tuple[Tried, ...]:
 def tried_alone(
     subject: Subject, edits: Sequence[Edit], lines: Sequence[int] | None = None
 ) -> Iterator[Tried]:
-    """A build for each of these edits; ``lines`` are those of the environment steps in question."""
+    """A build for each of these edits; ``lines`` are the environment steps in question."""
     for edit in edits[:MOST_BUILDS]:
         yield _tried(subject, (edit,), lines)
 

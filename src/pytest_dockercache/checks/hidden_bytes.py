@@ -1,4 +1,4 @@
-"""``no-hidden-bytes``: later layers delete or replace little of what earlier ones carry."""
+"""``no-hidden-bytes``: later layers delete or replace few bytes of earlier layers."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _fix(contents: Contents, worst: HiddenBytes) -> str:
 
 
 def _only_deletes(step: PlannedStep) -> bool:
-    """Whether a RUN does nothing but delete."""
+    """Whether all commands of a RUN only delete."""
     commands = list(step_commands(step))
     return bool(commands) and all(
         command.name in _DELETING

@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
-    """Add up the bytes of all layers, the base image's too: that is what is pushed and pulled."""
+    """Add up the bytes of all layers, the base image's too: a push or pull moves all of them."""
     return judge_contents(subject, contents_of(subject, subject.image(), settings), settings)
 
 

@@ -17,7 +17,7 @@ class Judged(Protocol):
 
     @property
     def spec(self) -> BuildSpec:
-        """What was built, or the Dockerfile and context that stand beside the image."""
+        """The Dockerfile and the context of the build, or those beside a given image."""
 
     @property
     def settings(self) -> Settings:
@@ -37,7 +37,7 @@ class Judged(Protocol):
 
     @property
     def predicts(self) -> bool:
-        """Whether verdicts are predictions, because there is no image to look into."""
+        """Whether verdicts are predictions, because no image is built."""
 
     @property
     def judge_row(self) -> str:
@@ -49,7 +49,7 @@ class Judged(Protocol):
 
     @property
     def has_dockerfile(self) -> bool:
-        """Whether there is a Dockerfile whose lines the layers may be matched to."""
+        """Whether the image has a Dockerfile to whose lines its layers may be matched."""
 
     @property
     def base_image(self) -> str | None:

@@ -16,7 +16,7 @@ __all__ = ["judge"]
 
 
 def judge(subject: Subject) -> Verdict:
-    """Change the arguments that must not matter; those that reinstall have a build each."""
+    """Change the arguments that must not matter; one that may reinstall gets its own build."""
     environment_steps(subject.first().steps)
     project = subject.project
     trials = trials_of(project)

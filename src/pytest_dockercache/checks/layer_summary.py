@@ -1,4 +1,4 @@
-"""What each layer of an image weighs and wastes: for the terminal table and the JSON report."""
+"""The size and the waste of each layer of an image, for the table and the JSON report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PlaceKind = Literal["files", "package-cache", "bytecode", "hidden"]
 
 @dataclass(frozen=True)
 class Place:
-    """Bytes of a layer that lie in one directory of the image, and what they are."""
+    """The bytes of a layer in one directory of the image, with their kind."""
 
     path: str
     bytes: int
@@ -38,11 +38,11 @@ class Place:
 class LayerSummary:
     """One layer.
 
-    Sizes are bytes; ``line`` is None for the base image's layers and where it
-    is unknown; ``base`` is None where nobody knows; ``hidden_bytes`` are the
-    bytes of this layer that the layers of ``hidden_by`` (Dockerfile lines)
-    hide. ``places`` says where the bytes of a layer of the Dockerfile's own
-    lie; it is empty for the base image's.
+    Sizes are bytes. ``line`` is the Dockerfile line, None for the base image's layers and where the
+    line is unknown; ``base`` says whether the layer is the base image's, None if unknown.
+    ``hidden_bytes`` are the bytes of this layer that the layers of ``hidden_by`` (Dockerfile lines)
+    hide. ``places`` says where the bytes of one of the Dockerfile's own layers lie, and is empty
+    for the base image's layers.
     """
 
     line: int | None
@@ -114,7 +114,7 @@ def summarise(contents: Contents) -> tuple[LayerSummary, ...]:
 
 
 def _together(places: Sequence[Place]) -> tuple[Place, ...]:
-    """The heaviest places of waste; of each kind, the others as one."""
+    """The heaviest places of waste, and one sum for each kind of all other places."""
     kept = sorted((place for place in places if place.bytes), key=lambda place: -place.bytes)
     named, rest = kept[:_MOST_WASTES], kept[_MOST_WASTES:]
     others: dict[PlaceKind, int] = {}

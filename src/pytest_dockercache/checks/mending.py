@@ -18,9 +18,9 @@ _AS_IF_TRIED = regex(r"(move|join|append|drop|add|COPY)\b")
 def mended(
     subject: Judged, offer: Callable[[Project], Fix | None], otherwise: str | None = None
 ) -> Fix | None:
-    """What ``offer`` makes of the project; its words, or ``otherwise``, where it has no patch.
+    """The fix that ``offer`` makes for the project; without a patch, in the words of ``otherwise``.
 
-    ``otherwise`` are the check's own words: they say what is to be reached.
+    ``otherwise`` is the check's own sentence about what has to be reached.
     """
     found = offer(subject.project)
     if found is not None and found.patch is not None:

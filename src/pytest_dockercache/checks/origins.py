@@ -1,4 +1,4 @@
-"""Which line makes the files that a layer holds: also behind a COPY, in another stage."""
+"""The Dockerfile line that makes a layer's files, also in another stage behind a COPY."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ __all__ = ["Origin", "ending_run", "origin_of"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the files of one layer come from.
+    """The origin of the files of one layer.
 
-    ``kind`` is ``run`` where the layer's own RUN makes them, ``stage`` where
-    its COPY takes them from another stage, ``image`` from another image,
-    ``context`` from the build context; ``unknown`` where no Dockerfile says.
-    ``line`` is the layer's own line. ``stage`` names the other stage or image,
-    ``path`` is where the files lie there; ``makers`` are the lines of the RUNs
-    that can have made them.
+    ``kind`` is ``run`` where the layer's own RUN makes them, ``stage`` where its COPY takes them
+    from another stage, ``image`` from another image, ``context`` from the build context;
+    ``unknown`` where no Dockerfile line is known. ``line`` is the layer's own line. ``stage`` names
+    the other stage or image, ``path`` is the place of the files there; ``makers`` are the lines of
+    the RUNs that can have made the files.
     """
 
     kind: Literal["run", "stage", "image", "context", "unknown"] = "unknown"
@@ -103,5 +102,5 @@ def _makers(
 
 
 def ending_run(line: int | None, command: str) -> str:
-    """What to do about files that a RUN leaves behind, for a fix."""
+    """The text of a fix for files that a RUN leaves behind."""
     return f'let the RUN in line {line} end with "{command}": a later RUN frees nothing'

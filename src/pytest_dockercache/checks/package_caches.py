@@ -146,7 +146,7 @@ def _lines(lines: Sequence[int]) -> str:
 
 
 def _rows(contents: Contents, failing: Sequence[PackageCache]) -> list[Row]:
-    """One row for each layer, part and place; unpacked packages are added up."""
+    """One row for each layer, part of a cache and place, with the sum of its bytes."""
     sums: dict[tuple[int, str, str], list[PackageCache]] = {}
     for item in failing:
         sums.setdefault((item.layer, item.title, item.place), []).append(item)

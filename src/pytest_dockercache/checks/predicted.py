@@ -13,10 +13,10 @@ __all__ = ["marking_predictions", "no_image"]
 
 
 def marking_predictions(check: Check) -> Check:
-    """The same check, whose verdict says that it is predicted where the engine only predicts.
+    """The check, with its verdicts marked as predicted where the engine only predicts.
 
-    A check that looks into an image is then Unverifiable. A failure carries
-    the mark already (:func:`.verdict.broken`).
+    With such an engine, a check that looks into an image is Unverifiable. A failure carries the
+    mark already (:func:`.verdict.broken`).
     """
     return replace(check, judge=_marked(check))
 

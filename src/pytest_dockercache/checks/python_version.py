@@ -45,12 +45,11 @@ _NAME_THE_VERSION = "name the version with --dockercache-python=3.10"
 class Python:
     """The Python that an image runs.
 
-    ``version`` is what it reports, for an image in a file what conda records
-    (``ran`` is False). ``prefix`` is its conda environment, and ``recorded``
-    the version in that environment's records; None where there are none.
-    ``named`` is True where the ENTRYPOINT, the CMD or the SHELL names the
-    environment, False where it comes first on PATH. ``doubt`` says why it may
-    not be the one that the image's program runs.
+    ``version`` is the version that this Python reports; for an image in a file, the version that
+    conda records (``ran`` is False). ``prefix`` is its conda environment and ``recorded`` the
+    version in that environment's records; both are None without records. ``named`` is True where
+    the ENTRYPOINT, the CMD or the SHELL names the environment, False where the environment comes
+    first on PATH. ``doubt`` says why the image's program may run another Python.
     """
 
     version: str
@@ -132,10 +131,10 @@ def _listed(wanted: Sequence[Pin]) -> str:
 
 
 def _python(subject: Judged, image: str) -> Python:
-    """Run an image's Python; of an image in a file, take what conda records.
+    """Run an image's Python; for an image in a file, read conda's records.
 
-    Raises CacheAssertionError if there is no python to run, Unverifiable if a
-    file has no record of it.
+    Raises CacheAssertionError if the image has no python to run, Unverifiable if an image in a file
+    has no record of a Python.
     """
     if is_file_reference(image):
         return _python_of_file(contents_of(subject, image))
@@ -188,10 +187,9 @@ def pins(
 ) -> tuple[Pin, ...]:
     """The wanted versions: ``--dockercache-python``, else every pin of the environment files.
 
-    Among these is a ``.python-version`` that uv finds where it installs. Files
-    that ``--dockercache-environment`` names leave out the others. A pin for
-    another platform than the image's is none. Raises DoesNotApply if there is
-    no pin.
+    A ``.python-version`` that uv finds where it installs counts as such a file. If
+    ``--dockercache-environment`` names files, only these count. A pin for a platform other than the
+    image's is left out. Raises DoesNotApply if there is no pin.
     """
     if settings.python:
         return (Pin(settings.python, "--dockercache-python"),)
@@ -226,12 +224,12 @@ def _pinning_files(project: Project) -> tuple[str, ...]:
 
 
 def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> tuple[Pin, ...]:
-    """Which of several files' pins are for the Python that runs; all pins of a file count.
+    """The pins, of several files, that are for the Python that runs; all pins of a file count.
 
-    Those of the file which describes its environment, else of files whose
-    environment is not known; among these, of files that the final stage reads
-    before those of the other stages that the build needs. Raises Unverifiable
-    where files of several projects are left that judge the version differently.
+    The file that describes this Python's environment counts, else all files whose environment is
+    not known; files that the final stage reads go before files of other stages that the build
+    needs. Raises Unverifiable where files of several projects remain that judge the version
+    differently.
     """
     origins = list(dict.fromkeys(pin.origin for pin in wanted))
     if len(origins) == 1:
@@ -267,9 +265,10 @@ def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> t
 
 
 def _project_of(path: str) -> str:
-    """What the files have in common that describe one project: its directory.
+    """The key of the project that a file describes: the directory of a project file.
 
-    An environment file, or a list of requirements, describes an environment for itself.
+    Any other file (an environment file, a list of requirements) describes an environment by itself,
+    and is its own key.
     """
     directory, name = posixpath.split(path)
     return directory if _PROJECT_FILE.fullmatch(name) else path
@@ -282,8 +281,11 @@ _PROJECT_FILE = regex(
 
 
 def _rank(project: Project, lines: Sequence[int]) -> int:
-    """How near to the image a file is read: 0 in its stage and those it is built FROM, 1 in
-    stages that it takes something of, 2 nowhere in them."""
+    """How near to the image some lines are, for the lines that read a file.
+
+    0 in the final stage and the stages that it is built FROM, 1 in stages that it copies from, 2 in
+    all others.
+    """
     stages = {step.line: step.stage.index for step in project.steps}
     held = [
         paths_in_final_stage(project.steps, stages[line], project.final_stage) for line in lines
@@ -291,18 +293,17 @@ def _rank(project: Project, lines: Sequence[int]) -> int:
     return min((0 if ("/", "/") in pairs else 1 if pairs else 2 for pairs in held), default=2)
 
 
-# --- which version is there ---------------------------------------------------------------------
+# --- the version in the image ---------------------------------------------------------------------
 
 
 def recorded_python(
     contents: Contents, through: Sequence[str] = (), path: str = ""
 ) -> Python | None:
-    """The Python that runs, as far as conda's records know it; None if they do not.
+    """The Python that runs, by conda's records; None if they do not have it.
 
-    It is that of the environment in which ``path`` lies, else of the one which
-    the wrapper ``through`` names (see :func:`.running_python.wrapper`), else of
-    the one that comes first on the image's PATH. Raises Unverifiable if the
-    image has no environment of that name.
+    The environment is the one in which ``path`` lies, else the one that the wrapper ``through``
+    names (see :func:`.running_python.wrapper`), else the first on the image's PATH. Raises
+    Unverifiable if the image has no environment of that name.
     """
     view = contents.layers.view
     env = contents.layers.config.env

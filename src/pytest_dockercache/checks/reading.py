@@ -33,8 +33,10 @@ _SOURCES_FOR_STRANGERS = tuple(source for source in DEFAULT_SOURCES if source !=
 """An image that we did not build may be anybody's: none of its programs is run to read it."""
 
 _known: dict[tuple[str | None, ...], Contents | DockerCacheError] = {}
-"""The images that were read, and the errors of those that could not be: a broken archive is not
-read again for the next check."""
+"""The images that were read, and the errors of unreadable ones.
+
+A broken archive is not read again for the next check.
+"""
 
 
 def contents_of(subject: Judged, image: str, settings: CheckSettings = DEFAULTS) -> Contents:
@@ -103,7 +105,7 @@ def open_layers(subject: Judged, image: str, *, built_here: bool) -> ImageLayers
 
 
 def _lines(subject: Judged, image: str, layers: ImageLayers) -> LayerLines:
-    """Which layers the Dockerfile adds. Raises Unverifiable."""
+    """The layers that the Dockerfile adds. Raises Unverifiable where they are not known."""
     if subject.built_here:
         return _lines_of_dockerfile(subject.project_of(image), layers)
     if subject.base_image is not None:

@@ -1,4 +1,4 @@
-"""The failure "env layer was rebuilt": what it costs, its root cause, and what to separate."""
+"""The failure "env layer was rebuilt": its cost, its root cause, and the files to separate."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _fix(subject: Subject, guilty: Sequence[Tried], separation: str) -> Fix:
 
 
 def rebuilt_by_itself(subject: Subject, tried: Tried, root: Step) -> CacheAssertionError:
-    """The failure of a step that takes something else at every build, whatever was edited."""
+    """The failure of a step whose input differs at every build, whatever was edited."""
     step = tried.rebuilt[0]
     others = [other for other in tried.rebuilt if other.line != root.line]
     return broken(
@@ -116,7 +116,7 @@ def _arguments(edits: Sequence[Edit]) -> str:
 
 
 def _rows(subject: Subject, guilty: Sequence[Tried]) -> list[Row]:
-    """The lines at the roots, those between that brought the edit, and the environment steps."""
+    """The rows of the root steps, of the steps that passed the edit on, and of the environment."""
     rows: dict[int, Row] = {}
     for one in guilty:
         roots = {step.line: root_of(one.build, step) for step in one.rebuilt}

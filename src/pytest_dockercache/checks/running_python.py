@@ -1,4 +1,4 @@
-"""Which Python an image runs: what to ask, through what, and what the answers mean."""
+"""The Python that an image runs: the question, the wrapper to ask through, and the answers."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _PROJECT_RUNNERS = ("uv", "poetry", "pdm", "pipenv", "pixi", "hatch", "rye")
 class Start:
     """How an image starts its program.
 
-    ``through`` are the words of ENTRYPOINT and CMD that only prepare an
-    environment, ``application`` are those behind them; ``entrypoint`` is the
-    whole ENTRYPOINT, ``shell`` the SHELL; ``bash_env`` says whether a BASH_ENV
-    is set, which bash reads before it starts anything.
+    ``through`` are the words of ENTRYPOINT and CMD that only prepare an environment,
+    ``application`` are the words behind those; ``entrypoint`` is the whole ENTRYPOINT, ``shell``
+    the SHELL; ``bash_env`` says whether a BASH_ENV is set, which bash reads before it starts
+    anything.
     """
 
     through: tuple[str, ...]
@@ -80,7 +80,7 @@ def start_of(config: Mapping[str, object]) -> Start:
 
 
 def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command of a shell form (``CMD conda run -n app python main.py``) if it has just one."""
+    """The single command of a shell form (``CMD conda run -n app python main.py``)."""
     is_shell = len(words) == 3 and SHELL.fullmatch(words[0]) and words[1] == "-c"
     if not is_shell or re.search(r"[;&|$<>()`\n*?\\]", words[2]):
         return words
@@ -94,9 +94,8 @@ def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:
 def wrapper(entrypoint: Sequence[str]) -> tuple[str, ...]:
     """The part of an entry point that only prepares an environment; empty if it is an application.
 
-    ``["tini", "--"]``, ``["conda", "run", "-n", "app"]`` and
-    ``["/usr/local/bin/_entrypoint.sh"]`` are such; what follows the wrapper's
-    own words is the application and left out.
+    ``["tini", "--"]``, ``["conda", "run", "-n", "app"]`` and ``["/usr/local/bin/_entrypoint.sh"]``
+    are wrappers; the words behind the wrapper's own are the application and left out.
     """
     return tuple(entrypoint[: len(entrypoint) + 1 - len(_started(entrypoint).words)])
 
@@ -129,12 +128,11 @@ def _started(entrypoint: Sequence[str]) -> Command:
 
 @dataclass(frozen=True)
 class Answer:
-    """The version that is reported.
+    """The version that a Python reports.
 
-    ``through`` is the wrapper through which it was asked, None where a shell
-    or a script ran it, which may set a PATH of its own; ``path`` the absolute
-    path of the Python, "" for the one on PATH. ``doubt`` says why another
-    Python may be the one that the program runs.
+    ``through`` is the wrapper through which the Python was asked, None where a shell or a script
+    ran it, which may set a PATH of its own; ``path`` is the absolute path of the Python, "" for the
+    one on PATH. ``doubt`` says why another Python may be the one that the program runs.
     """
 
     version: str
@@ -160,7 +158,7 @@ def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) ->
         python = interpreter[1]
     tried: list[str] = []
     doubt = ""
-    # Whatever a shell prepares, a program's first line may name its Python.
+    # The first line of a program may name its Python, whatever a shell prepares.
     named = interpreter is not None and python.startswith("/")
     other = None if named else _asked_otherwise(start, program)
     if other is not None:
@@ -263,7 +261,7 @@ def _may_be_script(held: Contents, path: str) -> bool:
 
 
 def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | None:
-    """The path of the program that CMD or ENTRYPOINT name without one: it may be a script."""
+    """The path of a program that CMD or ENTRYPOINT give by name: the program may be a script."""
     name = start.application[0] if start.application and not start.through else ""
     if not re.fullmatch(r"[\w.+-]+", name) or start.python != "python" or name == "python":
         return None
@@ -279,10 +277,10 @@ def _on_path(start: Start, contents: Callable[[], Contents | None]) -> str | Non
 
 
 def _reported(subject: Judged, image: str, words: tuple[str, ...], tried: list[str]) -> str | None:
-    """The version that a command reports, None if it reports none; ``tried`` then has a row more.
+    """The version that a command reports, None if it reports none and is added to ``tried``.
 
-    Success without a word is no answer: it is asked for again. Raises
-    Unverifiable if the second answer is lost too.
+    Success without output is no answer: the command is run again. Raises Unverifiable if the second
+    answer is empty too.
     """
     for _ in range(2):
         result = _run(subject, image, words)
@@ -301,9 +299,10 @@ def _run(subject: Judged, image: str, words: tuple[str, ...]) -> Execution:
 
 
 def _content(subject: Judged, image: str, path: str, reader: str = "") -> str:
-    """The text of a script of the image, "" if it is none or cannot be read.
+    """The text of a script in the image, "" for a file that is no script or cannot be read.
 
-    A shell that is given the script as its ``reader`` counts, whatever the first line says.
+    Where a shell is given the file as its argument, ``reader`` is that shell, whatever the first
+    line says.
     """
     result = _run(subject, image, ("cat", path))
     if reader and result.code == 0:
@@ -312,7 +311,7 @@ def _content(subject: Judged, image: str, path: str, reader: str = "") -> str:
 
 
 def _hands_over(script: str) -> bool:
-    """Whether a script ends with running the command that it is given."""
+    """Whether a script ends by running the command in its arguments."""
     lines = [line.strip() for line in script.splitlines()]
     code = [line for line in lines if line and not line.startswith("#")]
     last = re.fullmatch(r'(?:exec\s+((?:[\w./-]+\s+)*))?"\$@";?', code[-1]) if code else None
@@ -329,7 +328,7 @@ _NONE = (
 
 
 def _why_not(contents: Contents | None, python: str) -> tuple[str, str]:
-    """Why no Python runs, and what to do: one that cannot run is told from none."""
+    """Why no Python runs, and the fix; a Python that cannot run is told from a missing one."""
     if contents is None:
         return _NONE
     view, env = contents.layers.view, contents.layers.config.env

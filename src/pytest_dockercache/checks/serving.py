@@ -1,4 +1,4 @@
-"""Starts an image as it is and asks it over HTTP: does the server that it is made for answer?"""
+"""Starts an image as it is, and asks its server over HTTP for an answer."""
 
 from __future__ import annotations
 

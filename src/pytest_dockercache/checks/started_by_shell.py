@@ -1,7 +1,7 @@
-"""What a shell does before the program that it starts: ``conda activate app && python main.py``.
+"""The preparation by a shell that starts a program: ``conda activate app && python main.py``.
 
-The Python of such a program is asked for by the same shell, after the same preparation and
-nothing else of it: a program that migrates a database is not run.
+The Python of such a program is asked through the same shell after the same preparation, and no
+other part of the script runs: a program that migrates a database is not started.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ PYTHON = regex(r"python(\d+(\.\d+)?)?")
 
 @dataclass(frozen=True)
 class ShellStart:
-    """How a shell comes to start a program.
+    """The way in which a shell starts a program.
 
-    ``question`` are the words with which the same shell, prepared in the same
-    way, reports the version of Python; ``python`` is that Python's name or
-    path. ``is_plain`` is True where the shell prepares nothing, so that it
-    need not be asked; ``doubt`` names the part of the script that was not
-    followed, "" if all of it was. ``program`` is the program that is started
-    where no Python is named.
+    ``question`` are the words with which the same shell, prepared in the same way, reports the
+    version of Python; ``python`` is that Python's name or path. ``is_plain`` is True where the
+    shell prepares nothing, so that the question needs no shell; ``doubt`` names the part of the
+    script that was not followed, "" if all was followed. ``program`` is the program that the shell
+    starts where it names no Python.
     """
 
     question: tuple[str, ...]
@@ -41,9 +40,9 @@ class ShellStart:
 
 
 def started_by_shell(words: Sequence[str], *, prepared: bool = False) -> ShellStart | None:
-    """What ``bash -lc "…"`` starts, None for words that begin with no shell and its ``-c``.
+    """The start in ``bash -lc "…"``, None for words that do not begin with a shell and its ``-c``.
 
-    ``prepared`` is True where the shell reads a file of its own first (BASH_ENV).
+    ``prepared`` is True where the shell first reads the file of BASH_ENV.
     """
     if not words or not SHELL.fullmatch(words[0]):
         return None
@@ -64,7 +63,7 @@ def started_by_shell(words: Sequence[str], *, prepared: bool = False) -> ShellSt
 
 
 def started_by_script(text: str) -> ShellStart | None:
-    """What a shell script starts, None for another program's text."""
+    """The start in a shell script, None for the text of another program."""
     found = re.match(r"#!\s*(?:/usr/bin/env\s+)?(\S+)", text)
     if found is None or not SHELL.fullmatch(found[1]):
         return None
@@ -122,7 +121,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_program(piece: str) -> bool:
-    """Whether what begins with an assignment runs a program: ``PATH=/e/bin:$PATH python a.py``."""
+    """Whether a program follows the assignments of a command: ``PATH=/e/bin:$PATH python a.py``."""
     assigned = _ASSIGNED.match(piece + " ")
     return assigned is not None and bool(assigned[0].strip()) and assigned.end() < len(piece)
 

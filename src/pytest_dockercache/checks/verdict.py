@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """A property holds: what was seen, and what goes into the test report as properties."""
+    """A property that holds: its message, and the properties for the test report."""
 
     message: str = ""
     line: int | None = None
@@ -53,9 +53,8 @@ class Judge(Protocol):
 class Check:
     """One property: its ID, how it is judged, when it applies, and what it needs.
 
-    A check that ``needs`` the ``"image"`` looks into it, and judges an image
-    that was built before as well; one that needs ``"builds"`` judges a
-    ``Subject`` only.
+    A check that ``needs`` the ``"image"`` looks into the image, and can judge one that was built
+    before; a check that needs ``"builds"`` judges only a ``Subject``.
     """
 
     id: str

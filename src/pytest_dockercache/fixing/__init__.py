@@ -1,4 +1,4 @@
-"""From a failure to a change that was tried: what moves, what stands between, and the patch."""
+"""From a failure to a tried change: the steps that move, the obstacles, and the patch."""
 
 from __future__ import annotations
 

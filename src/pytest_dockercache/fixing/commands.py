@@ -1,8 +1,8 @@
-"""What the commands of a RUN read and write.
+"""The files that the commands of a RUN read and write.
 
-Commands are known by name: a table says what each does with the paths among
-its words. A command that no table knows may read and write anything, and is
-then *unknown*: nothing that it could touch may pass it.
+Commands are known by name: a table says what each command does with the paths among its words. A
+command that no table knows may read and write anything, and is *unknown*: no step whose files the
+command could touch may move across it.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ _SETTINGS = regex(
 
 
 def is_settings(path: str) -> bool:
-    """Whether an installer or a system tool may read a path without being told of it."""
+    """Whether an installer or a system tool may read a path that no command line names."""
     return bool(_SETTINGS.match(path))
 
 
 @dataclass
 class _Reader:
-    """What the commands of one RUN have in common."""
+    """The surroundings that all commands of one RUN share."""
 
     site: Site
     position: int
@@ -133,7 +133,7 @@ class _Reader:
         return place in self.site.visible(self.position)
 
     def holds(self, place: str) -> bool:
-        """Whether a context file lies at a container path or below it."""
+        """Whether a context file lies at or below a container path."""
         prefix = place.rstrip("/") + "/"
         visible = self.site.visible(self.position)
         return place in visible or any(other.startswith(prefix) for other in visible)
@@ -170,7 +170,7 @@ _SHOWS_VARIABLES = regex(
 
 
 def _mentioned(reader: _Reader, ran: Iterable[Command], texts: Iterable[str]) -> Effects:
-    """The files of the context that the words of a RUN name, in whatever option or program.
+    """The context files that the words of a RUN name, in any option of any program.
 
     A variable that installers read by themselves names files too (``PIP_CONFIG_FILE``).
     """
@@ -195,7 +195,7 @@ _WORDS = regex(r"[^\s'\"=:;,|&()<>`$@{}]+")
 
 
 def _without_own_mounts(total: Effects, mounted: Mapping[str, str]) -> Effects:
-    """What a RUN mounts itself no step above it brings."""
+    """The effects without reads of files that the RUN mounts itself: no step above brings these."""
     if not mounted:
         return total
     reads = replace(total.reads, files=total.reads.files - mounted.keys())
@@ -203,7 +203,7 @@ def _without_own_mounts(total: Effects, mounted: Mapping[str, str]) -> Effects:
 
 
 def _with_settings(total: Effects) -> Effects:
-    """What is written where installers look by themselves is the system's."""
+    """The effects; a written file that installers read unasked counts as one of the system."""
     if any(map(is_settings, (*total.writes.files, *total.writes.trees))):
         return replace(total, writes=total.writes | _SYSTEM_FILES)
     return total
@@ -222,7 +222,7 @@ _OUTPUT = regex(r"(?:[0-9]|&)?>>?\|?\s*(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|()<>]+)")
 
 
 def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effects:
-    """What ``>`` writes, wherever it stands in a script."""
+    """The files that ``>`` writes anywhere in a script."""
     trees: set[str] = set()
     moves = re.search(r"(?:^|[;&|\s(])(?:cd|pushd)\s", text) is not None
     for found in _OUTPUT.finditer(re.sub(r"\d*>&\d|2>&1", " ", text)):
@@ -242,7 +242,7 @@ def _opaque(reader: _Reader, command: str) -> str:
 
 
 def command_effects(reader: _Reader, command: Command) -> Effects:
-    """The effects of one command of a RUN, of what feeds it and of the program that it is."""
+    """The effects of one command of a RUN, with its feeding commands and its program file."""
     total = _own_effects(reader, command)
     if command.stdin is not None:
         paths, problem = _paths(command, [command.stdin])
@@ -280,7 +280,7 @@ def _own_effects(reader: _Reader, command: Command) -> Effects:
 
 
 def _expanded(command: Command) -> Effects:
-    """What the shell reads to make the words of a command: ``echo *``."""
+    """The trees that the shell reads to expand the words of a command: ``echo *``."""
     wild = [word for word in command.words[1:] if re.search(r"\*|\[.*\]", word.text)]
     paths, _ = _paths(command, [word for word in wild if not re.search(r"\s", word.text)])
     return Effects(reads=Paths(trees=frozenset(paths)))
@@ -319,7 +319,7 @@ def _done_by(reader: _Reader, command: Command) -> Effects:
 
 
 def _paths(command: Command, words: Iterable[Word]) -> tuple[set[str], str]:
-    """The paths among some words, as trees; and what is wrong with one that is not known."""
+    """The paths among some words, as trees; and the problem with a path that is not known."""
     found: set[str] = set()
     for word in words:
         text = word.text
@@ -390,14 +390,14 @@ def _above(paths: Iterable[str]) -> frozenset[str]:
 
 
 def _puts_files(command: Command) -> bool:
-    """Whether a command makes its paths, in directories that must be there."""
+    """Whether a command creates its paths in directories that must exist."""
     if command.name == "mkdir":
         return not any(re.match(r"-\w*p|--parents", word.text) for word in command.words[1:])
     return command.name in ("touch", "tee", "mv", "dd", "truncate", "cp", "ln")
 
 
 def _placed(target: Iterable[str], named: Sequence[Word]) -> Iterator[str]:
-    """Where files go that are copied to a target: below it, where it is plainly a directory."""
+    """The paths of files copied to a target: below the target where it is plainly a directory."""
     written, sources = named[-1].text, named[:-1]
     plain = all(word.known and not has_wildcard(word.text) for word in sources)
     for place in target:
@@ -649,7 +649,7 @@ _SHEBANG = regex(r"#!\s*\S*?(?:env\s+)?(\w*sh)\b|(?!#!)")
 
 
 def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects:
-    """A shell script: what its own commands do, if it is a file of the context."""
+    """The effects of a shell script's own commands, if the script is a file of the context."""
     named = [word for word in words if not word.text.startswith("-")]
     line = reader.step.line
     if not named:

@@ -1,7 +1,7 @@
-"""Fixes for what an image holds and should not: caches, bytecode, bytes that nobody sees.
+"""Fixes for the waste in an image: caches, bytecode, hidden bytes.
 
-A RUN has to remove the files that it leaves behind: a later one frees nothing.
-Files that a COPY brings have to be removed where they come from, or left out.
+A RUN has to remove the files that it leaves behind: a later RUN frees nothing. Files that a COPY
+brings have to be removed in the stage that they come from, or left out.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hid
 class Waste:
     """Files in the directory ``path`` of the layer of the instruction at ``line``.
 
-    ``kind`` is the tool whose cache it is (``conda``, ``pip``), ``bytecode``
-    for ``.pyc`` files. ``torn`` says that the bytes are copies that a change
-    of owner or mode has made of linked files.
+    ``kind`` is the tool to which a cache belongs (``conda``, ``pip``), ``bytecode`` for ``.pyc``
+    files. ``torn`` says that the bytes are copies of linked files, made by a change of owner or
+    mode.
     """
 
     line: int
@@ -171,7 +171,7 @@ _SHARED = frozenset(
 
 
 def _holds_more(site: Site, path: str) -> bool:
-    """Whether something else than a cache may lie in a directory."""
+    """Whether a directory may hold more than a cache."""
     if path.rstrip("/") in _SHARED or path == "/":
         return True
     for position, step in enumerate(site.steps):
@@ -186,7 +186,7 @@ def _holds_more(site: Site, path: str) -> bool:
 
 _NO_CACHE: Mapping[str, tuple[re.Pattern[str], str]] = {
     "pip": (regex(r"\bpip[0-9.]*\s+(?:install|wheel|download)\b"), "--no-cache-dir"),
-    # uv venv keeps what it asked the interpreter in the cache too.
+    # uv venv caches the interpreter's answers too.
     "uv": (
         regex(r"\buv\s+(?:pip\s+(?:install|sync)|sync|add|tool\s+install|venv|export)\b"),
         "--no-cache",
@@ -218,7 +218,7 @@ _CONDA = regex(
     r"((?:/[\w.-]+)*/?\b(?:micromamba|mamba|conda))\s+(?:-\S+\s+)*"
     r"(?:env|install|create|update|remove)\b"
 )
-"""The tool as a RUN calls it: what is called by its path may not be on the search path."""
+"""The tool as a RUN calls it, since a tool that is called by its path may not be on PATH."""
 
 
 def _removal(step: PlannedStep, waste: Sequence[Waste]) -> str:
@@ -252,7 +252,7 @@ def _with_command(draft: _Draft, line: int, command: str) -> _Draft:
 
 
 def _copied_waste(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
-    """Leave out a COPY that brings nothing else; else remove the waste in the stage it is from."""
+    """Leave out a COPY that brings only waste; else remove the waste in the stage of its files."""
     site, step = draft.site, draft.step(line)
     written = draft.origins.get(line) or line
     transfer = step.transfers[0] if step.transfers else None
@@ -580,7 +580,7 @@ def _owned_by(
 
 
 def _is_there(site: Site, copies: Sequence[int], owner: str, command: str, second: int) -> bool:
-    """Whether the owner's name can be looked up when the files are copied."""
+    """Whether the image knows the owner's name when the files are copied."""
     names = [name for name in owner.split(":") if name and not name.isdigit() and name != "root"]
     if command == "chmod" or not names:
         return True
@@ -616,7 +616,7 @@ def _directories(
 
 
 def _not_brought(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft:
-    """Bind-mount what only the deleting RUN reads; or delete it in the stage that it is from."""
+    """Bind-mount files that only the deleting RUN reads, or delete them in their own stage."""
     site = draft.site
     step = draft.step(first)
     transfer = step.transfers[0] if len(step.transfers) == 1 else None
@@ -729,7 +729,7 @@ def _mount_target(transfer: Transfer, destination: str) -> str | None:
 def _deleted_there(
     draft: _Draft, first: int, second: int, number: int, transfer: Transfer
 ) -> _Draft | None:
-    """Delete in the stage that a COPY takes from, if only that COPY takes from it."""
+    """Delete files in the stage that a COPY takes from, if no other COPY takes from that stage."""
     site = draft.site
     if not isinstance(transfer.origin, int):
         return None
@@ -768,7 +768,7 @@ def _deleted_there(
 
 
 def _mapped(segment: str, transfer: Transfer, workdir: str) -> str | None:
-    """A deletion with its paths as they are in the stage that the files come from."""
+    """A deletion command with the paths of the stage that the files come from."""
     if re.search(r"[$`\\]", segment):
         return None
     words = re.findall(r"\"[^\"]*\"|'[^']*'|\S+", segment)

@@ -1,9 +1,8 @@
-"""Which directories a step makes where they are missing, and whose they are.
+"""The missing directories that a step makes, and their owners.
 
-A COPY makes the directory that it copies into, and all above it, for the
-owner of its ``--chown``; a WORKDIR for the USER in force (BuildKit; the
-classic builder for root). Both leave one that is there as it is. (Observed on
-Engine 26.1.5.)
+A COPY makes the directory that it copies into, and all directories above, for the owner of its
+``--chown``; a WORKDIR makes its directory for the USER in force (BuildKit) or for root (the classic
+builder). Both leave an existing directory as it is. (Observed on Engine 26.1.5.)
 """
 
 from __future__ import annotations

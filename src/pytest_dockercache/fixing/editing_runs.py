@@ -13,7 +13,7 @@ __all__ = ["appended", "chain_at", "joined", "without_segment"]
 
 
 def chain_at(site: Site, line: int) -> Chain | None:
-    """The RUN at a line as a chain of commands, None if it is not plainly one."""
+    """The RUN at a line as a chain of commands, None for an instruction that is no plain chain."""
     step = next((item for item in site.steps if item.line == line), None)
     if step is None or step.instruction.keyword != "RUN":
         return None
@@ -36,7 +36,7 @@ def appended(site: Site, line: int, command: str) -> str | None:
     if not any(posixpath.basename(word) in SHELLS for word in step.shell):
         return None
     if re.search(r"\s#", body.rpartition("\n")[2]):
-        return None  # What follows a comment of the shell would be a part of it.
+        return None  # An appended command would be a part of the shell's comment.
     if re.search(r"(&&|\|\||[|&;(\\])\s*\Z", body) or re.search(r"(?m)^\s*#[^\n]*\Z", body):
         return None
     return f"{body} \\\n    && {command}"
@@ -73,6 +73,6 @@ def joined(site: Site, first: int, second: int) -> str | None:
 
 
 def without_segment(chain: Chain, number: int) -> str | None:
-    """The RUN without one of its commands; None if it was the only one."""
+    """The RUN without one of its commands, None if it has only this command."""
     rest = (*chain.segments[:number], *chain.segments[number + 1 :])
     return chain.text(rest) if rest else None

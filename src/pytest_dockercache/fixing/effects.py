@@ -1,4 +1,4 @@
-"""What a step reads, writes, uses and sets, as far as its words tell."""
+"""The effects of a step: what it reads, writes, uses and sets, as far as its words tell."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _copied(site: Site, position: int, uses: frozenset[str]) -> Effects:
 
 
 def _found_directory(site: Site, transfer: Transfer) -> set[str]:
-    """The destination of a file, where it is a directory only if an earlier step has made one."""
+    """The destination of a single file, if only an earlier step can have made it a directory."""
     destination = transfer.destination
     if destination.endswith("/") or len(transfer.sources) != 1:
         return set()
@@ -126,4 +126,4 @@ _INSTALLER_SETTINGS = regex(
     r"|\A/(etc/(apt|ssl|pki|passwd|group|environment|ld\.so\.conf\S*|profile\.d)|lib|usr/lib"
     r"|usr/local/lib|usr/local/share/ca-certificates|opt/conda)(/|\Z)"
 )
-"""Files that installers look for by themselves, and places that they install into."""
+"""Files that installers look for unasked, and directories that they install into."""

@@ -16,7 +16,7 @@ __all__ = ["Ignoring", "ignoring"]
 
 @dataclass(frozen=True)
 class Ignoring:
-    """An ignore file as it is (None: there is none) and as it should be, with its new lines."""
+    """An ignore file before (None if there is none) and after a fix, with the new lines."""
 
     path: Path
     before: str | None

@@ -25,17 +25,16 @@ _BESIDE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pixi.lock", ("pixi.toml", "pyproject.toml")),
     ("Pipfile.lock", ("Pipfile",)),
 )
-"""Files that a tool reads beside its lock, where they exist."""
+"""Files that a tool reads beside its lock if they exist."""
 
 
 @dataclass
 class Inputs:
     """The files behind some manifests.
 
-    ``files`` are container paths; ``projects`` pairs of a manifest and the
-    words in it that install a directory of the project (``-e .``);
-    ``unknown`` says what could not be read; ``workspace`` is the manifest at
-    the root of a workspace, whose members are projects of their own.
+    ``files`` are container paths; ``projects`` are pairs of a manifest and its words that install a
+    directory of the project (``-e .``); ``unknown`` says what could not be read; ``workspace`` is
+    the manifest at the root of a workspace, whose members are projects of their own.
     """
 
     files: frozenset[str] = frozenset()
@@ -45,10 +44,10 @@ class Inputs:
 
 
 def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], bool]) -> Inputs:
-    """Follow manifests through all that they include.
+    """Follow manifests through all files that they include.
 
-    ``present`` says whether a context file is known to lie at a container
-    path. A manifest that is not there is left out: tools look for several.
+    ``present`` says whether a context file is known to lie at a container path. A missing manifest
+    is left out, since a tool looks for several candidates.
     """
     found = Inputs()
     waiting = list(manifests)

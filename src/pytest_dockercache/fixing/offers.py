@@ -1,4 +1,4 @@
-"""The offer of a failing check: a patch that the model has tried, or what has to be separated.
+"""The offer of a failing check: a patch that the model has tried, or the files to separate.
 
 Every offer is made from the project as it is on disk; the user's tree is read
 and never written.
@@ -83,8 +83,8 @@ def without_what_changes_by_itself(
 ) -> Fix | None:
     """The change after which edits of these paths (``.git``) leave every step a hit.
 
-    Lines for the ignore file; a COPY of such a path by its name goes below
-    what installs.
+    The change adds lines to the ignore file, and moves a COPY that names such a path below the
+    installs.
     """
     site = _site(project)
     if site is None:
@@ -135,7 +135,7 @@ def _asks_git(command: Command) -> bool:
 
 
 def _holding_git(site: Site) -> set[int]:
-    """The positions of the steps that find the repository, or a part of it, or what copied it."""
+    """The positions of the steps that see a part of the repository, directly or through a stage."""
     stages: set[int] = set()
     found: set[int] = set()
     for position, step in enumerate(site.steps):
@@ -170,7 +170,7 @@ def _git_reader(site: Site) -> str | None:
         effects = effects_of(site, position)
         if any(map(_asks_git, step_commands(step, runner_of))):
             return f"line {step.line}"
-        # Only what is built of the project, or is not known, asks for more than it is told.
+        # Only an unknown command, or one that builds the project, reads more than its words say.
         if not effects.unknown and not effects.reads.trees:
             continue
         for path in set(visible.values()):
@@ -188,7 +188,7 @@ def _ignore_words(project: Project, made: Ignoring) -> str:
 
 
 def _is_named(site: Site, name: str) -> bool:
-    """Whether a COPY, an ADD or a mount takes a path of the context by its very name."""
+    """Whether a COPY, an ADD or a mount names a path of the context exactly."""
     return any(
         transfer.origin == "context" and os.path.normpath(source).lstrip("/") == name.rstrip("/")
         for step in site.steps
@@ -228,7 +228,7 @@ def _patch(project: Project, changes: Mapping[Path, tuple[str | None, str]]) -> 
     try:
         patch.encode("utf-8")
     except UnicodeEncodeError:
-        return None  # A report is text; the bytes of such a file could not be said in it.
+        return None  # A report is text, which cannot carry the bytes of such a file.
     return patch
 
 
@@ -260,7 +260,7 @@ def _offered(project: Project, change: Callable[[Site], Rewriting]) -> Fix | Non
 
 
 def _builds(site: Site) -> bool:
-    """Whether the model finds nothing that a builder would refuse."""
+    """Whether the model finds no error for which a builder would refuse the draft."""
     try:
         Comparison(site.snapshot, site.snapshot).run()
     except DockerCacheError:

@@ -1,4 +1,4 @@
-"""Moving what changes often below what installs: which steps move, and what is copied first."""
+"""Moving changing files below the installs: the steps that move, and the files copied first."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Obstacle", "Order", "sunk"]
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What stands in the way: the step that stays, the one that was to move, and why.
+    """An obstacle to a move: the step that stays, the step that was to move, and the conflict.
 
-    ``final`` says that to part the step that stays would not help.
+    ``final`` says that splitting the step that stays would not help.
     """
 
     stays: int
@@ -36,10 +36,9 @@ class Obstacle:
 class Order:
     """A Dockerfile with some blocks below others.
 
-    ``moved`` are the lines of the blocks in the Dockerfile before, ``below``
-    the line that they stand below now; ``copied`` pairs of the line above
-    which a new COPY stands and its text; ``origins`` the line that the
-    instruction at each new line had before, 0 for a new one.
+    ``moved`` are the old lines of the moved blocks, ``below`` is the line below which they stand
+    now; ``copied`` has pairs of a line and the text of a new COPY above that line; ``origins`` maps
+    each new line of an instruction to its old line, 0 for a new instruction.
     """
 
     text: str
@@ -51,7 +50,7 @@ class Order:
 
 @dataclass
 class _Plan:
-    """Which steps of one chain move below which."""
+    """The plan of a move: the steps of one chain that move, and the steps that stay."""
 
     site: Site
     chain: Sequence[int]
@@ -66,11 +65,11 @@ class _Plan:
 def sunk(
     site: Site, guilty: Iterable[int], last: int, edited: Collection[str] = ()
 ) -> Order | Obstacle:
-    """Move the guilty steps, and all that must go with them, below the step at ``last``.
+    """Move the guilty steps, and all steps that must go along, below the step at ``last``.
 
-    Positions in ``site.steps``. What a step that stays reads of a moving COPY
-    is copied directly above it, unless it is among the ``edited`` files: then
-    nothing would be won.
+    ``guilty`` and ``last`` are positions in ``site.steps``. A file of a moving COPY that a staying
+    step reads is copied directly above that step, unless the file is among the ``edited`` ones:
+    then nothing would be won.
     """
     chain = _chain(site, last)
     wanted = set(guilty)
@@ -88,10 +87,10 @@ def sunk(
 
 
 def _chain(site: Site, last: int) -> list[int]:
-    """The positions of the stage of ``last``, down to it.
+    """The positions of the steps of a stage, down to ``last``.
 
-    Not of the stages that it is built from: they are images of their own,
-    which somebody may build, and would be others.
+    Steps of the stages that it is built from are left out: these stages are images of their own,
+    which somebody may build and which a move would change.
     """
     index = site.steps[last].stage.index
     return [p for p, step in enumerate(site.steps) if step.stage.index == index and p <= last]
@@ -111,7 +110,7 @@ def _cut(step: PlannedStep) -> str:
 
 
 def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:
-    """One pass over the steps below the first that moves; True when nothing is left to decide."""
+    """One pass over the steps below the first moving step; True when all steps are decided."""
     site = plan.site
     plan.needs = {}
     plan.absolute = set()
@@ -133,7 +132,8 @@ def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:
                 plan.moving.add(position)
                 return False
             if mover not in guilty:
-                # It was to go along, and cannot: it stays, and is given what it reads.
+                # The mover was to go along and cannot: it stays, and the files that it reads are
+                # copied.
                 plan.moving.discard(mover)
                 plan.staying.add(mover)
                 return False
@@ -144,7 +144,7 @@ def _settled(plan: _Plan, guilty: frozenset[int]) -> bool | Obstacle:
 
 
 def _with_edited(plan: _Plan, mover: int, found: Conflict | None) -> Conflict | None:
-    """The conflict, with a file that is edited for the one that is read, if there is one."""
+    """The conflict, which names an edited file among the files that are read, if there is one."""
     if found is None or found.kind != "reads" or found.needs is None:
         return found
     own = plan.site.views[mover].own.at
@@ -207,7 +207,7 @@ def _has_workdir(plan: _Plan, position: int) -> bool:
 
 
 def _is_supplied(plan: _Plan, mover: int, position: int, found: Conflict) -> bool:
-    """Whether what the staying step reads of the moving COPY can be copied above it."""
+    """Whether a COPY above a staying step can bring it the files of the moving COPY."""
     if found.kind != "reads" or found.needs is None:
         return False
     step = plan.site.steps[mover]
@@ -228,7 +228,7 @@ def _is_supplied(plan: _Plan, mover: int, position: int, found: Conflict) -> boo
 
 
 def _is_whole(site: Site, mover: int, tree: str) -> bool:
-    """Whether a tree is all that a COPY brings: to copy it first would be no help."""
+    """Whether a tree is all that a COPY brings, so that copying the tree first would not help."""
     return any(
         posixpath.normpath(transfer.destination) == tree
         or posixpath.normpath(transfer.destination).startswith(tree.rstrip("/") + "/")
@@ -336,7 +336,7 @@ def _other_owner(plan: _Plan) -> Obstacle | None:
 
 
 def _last_writers(plan: _Plan, position: int) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
-    """What to copy for a step of each moving COPY: of a file that two bring, the later's."""
+    """The files to copy for a step, by moving COPY; a file that two bring is the later one's."""
     found: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
     taken: set[str] = set()
     for mover in sorted(plan.needs[position], reverse=True):

@@ -1,8 +1,7 @@
-"""Fixes for what installs again and need not: other orders, tried on the cache model.
+"""Fixes for needless reinstallations: other orders of steps, tried on the cache model.
 
-The model is asked which environment step misses and which step is the root of
-it; that step is moved, and the model is asked again, until every environment
-step hits.
+The model says which environment step misses and which step is the root of that miss; the root is
+moved, and the model is asked again, until every environment step hits.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Rewriting:
 
 @dataclass(frozen=True)
 class _Missed:
-    """An environment step that does not plainly hit, and the step that is the root of it."""
+    """An environment step that does not plainly hit, and the step at the root of its miss."""
 
     line: int
     root: int | None
@@ -50,10 +49,9 @@ class _Missed:
 class _Trial:
     """One draft of the Dockerfile; ``edits`` are the changes that must become harmless.
 
-    ``origins`` maps the first line of each instruction of the draft to its
-    line in the user's Dockerfile, 0 for a new instruction; ``done`` says what
-    has been changed so far; ``wanted`` are the user's lines of the environment
-    steps in question, None for all.
+    ``origins`` maps the first line of each instruction of the draft to its line in the user's
+    Dockerfile, 0 for a new instruction; ``done`` describes the changes so far; ``wanted`` are the
+    user's lines of the environment steps in question, None for all environment steps.
     """
 
     site: Site
@@ -301,7 +299,7 @@ def _installs_project(site: Site, position: int) -> bool:
 
 
 def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:
-    """Why no order helps, as a sentence: what has to be separated from what; "" if unknown."""
+    """A sentence that says what to separate, as no order of steps helps; "" if unknown."""
 
     def line(position: int) -> str:
         written = site.steps[position].line

@@ -1,4 +1,4 @@
-"""A Dockerfile in its context, as a draft: what its steps are and which files they see."""
+"""A Dockerfile in its context, as a draft: its steps, and the files that they see."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Site:
     env_step: str | None = None
 
     def rewritten(self, text: str) -> Site:
-        """The same project with another Dockerfile. Raises ConfigError for text without a FROM."""
+        """The project with another Dockerfile. Raises ConfigError for a text without a FROM."""
         dockerfile = parse_dockerfile(text, self.snapshot.dockerfile.path)
         return replace(self, text=text, snapshot=replace(self.snapshot, dockerfile=dockerfile))
 
@@ -92,7 +92,7 @@ class Site:
 
     @cached_property
     def memory(self) -> dict[Any, Any]:
-        """What is remembered of each step: its effects by its position, and more."""
+        """Results that were computed for each step, such as its effects by its position."""
         return {}
 
     @cached_property
@@ -100,7 +100,7 @@ class Site:
         return {}
 
     def file(self, context_path: str) -> str | None:
-        """The text of a context file; None if it is none, large, or cannot be read."""
+        """The text of a context file; None if the file is missing, large, or cannot be read."""
         if context_path not in self._texts:
             self._texts[context_path] = self._read(context_path)
         return self._texts[context_path]

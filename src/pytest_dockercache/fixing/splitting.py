@@ -1,4 +1,4 @@
-"""One RUN as two: the dependencies for themselves, and what needs the source for itself."""
+"""One RUN split into two: one for the dependencies, one for the commands that need the source."""
 
 from __future__ import annotations
 
@@ -143,9 +143,9 @@ _LASTING = regex(
 
 
 def _carried(first: Sequence[str], rest: Sequence[str]) -> tuple[str, ...] | None:
-    """What of the first commands has to be given again before the rest; None if that is no help.
+    """The first commands that have to be repeated before the rest; None if that does not help.
 
-    A value that a command makes may be another the second time.
+    The value of a command substitution may differ the second time.
     """
     found: list[str] = []
     for segment in first:
@@ -181,7 +181,7 @@ def splits(site: Site, line: int) -> Iterator[Split]:
     """Ways to part the RUN at ``line``, the best first."""
     step = next(item for item in site.steps if item.line == line)
     chain = chain_of(site.sheet.source(line), step.escape)
-    # What lies in a tmpfs is gone when its RUN ends.
+    # Files in a tmpfs are gone when their RUN ends.
     if chain is None or "type=tmpfs" in chain.head:
         return
     yield from _without_project(chain)
@@ -256,7 +256,7 @@ def _without_project(chain: Chain) -> Iterator[Split]:
 
 
 def _cleaning(rest: Sequence[str]) -> tuple[str, ...]:
-    """What of the second RUN cleans up after the first, and takes nothing that the second needs."""
+    """The commands of the second RUN that clean up after the first and remove nothing it needs."""
     found = [segment for segment in rest if _CLEANING.match(segment)]
     if any(re.search(r"\b(apt|apt-get|aptitude)\b.*\binstall\b", segment) for segment in rest):
         found = [segment for segment in found if "apt" not in segment]

@@ -1,4 +1,4 @@
-"""Whether two steps may change places, and what stands against it."""
+"""Whether two steps may change places, and the conflict that forbids the exchange."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MOST_FILES = 400
 class Conflict:
     """Why a later step cannot stand above an earlier one.
 
-    ``kind`` ``reads``: the later reads what the earlier writes, the files
-    ``needs``, if they are known one by one; ``writes``: both write, or the
-    later writes what the earlier reads; ``variable``, ``state``: the earlier
-    sets what the later uses; ``unknown``: what one of them touches is not
-    known. ``what`` names the thing.
+    ``kind`` is ``reads`` where the later step reads what the earlier writes (the files ``needs``,
+    if these are known one by one); ``writes`` where both write one file, or the later writes what
+    the earlier reads; ``variable`` or ``state`` where the earlier sets what the later uses;
+    ``unknown`` where the files of one step are not known. ``what`` names the file, variable or
+    setting.
     """
 
     kind: Literal["reads", "writes", "variable", "state", "unknown"]
@@ -67,7 +67,7 @@ def _by_paths(
     if second.projects:
         manifest, words = second.projects[0]
         return Conflict("reads", f"{manifest} ({words})", None)
-    # A user more is no other user: what is named was there already.
+    # An additional user changes no other user: the users that a step names existed before.
     written = second.writes.without(USERS)
     met = written.meeting(first.reads) or _shared(written, first.reads)
     if met:
@@ -84,9 +84,9 @@ def _shared(one: Paths, other: Paths) -> str:
 
 
 def _needed(written: Paths, read: Paths) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """What of the written is read: single files, and trees that are read whole.
+    """The written files that are read: single files, and trees that are read whole.
 
-    None for the files if something is read that cannot be copied by itself.
+    None stands for the files if the reader needs a place that cannot be copied by itself.
     """
     if _shared(written, read):
         return None, frozenset()
@@ -129,7 +129,7 @@ def _both_write(
 def _copies_the_same(
     site: Site, earlier: int, later: int, one: PlannedStep, other: PlannedStep
 ) -> bool:
-    """Whether two COPY of the context put the same files wherever both put one."""
+    """Whether two COPYs of the context agree on every file that both of them bring."""
     copies = ("COPY", "ADD")
     if one.instruction.keyword not in copies or other.instruction.keyword not in copies:
         return False
@@ -145,7 +145,7 @@ def _copies_the_same(
 
 
 def _touches(site: Site, position: int) -> bool:
-    """Whether a step touches files at all, so that one of unknown reach minds it."""
+    """Whether a step can touch files, so that an unknown step conflicts with it."""
     return site.steps[position].instruction.keyword in ("RUN", "COPY", "ADD", "ONBUILD", "VOLUME")
 
 

@@ -1,4 +1,4 @@
-"""What a step may touch: paths, variables, settings of its stage, and what stands for many."""
+"""The things that a step may touch: paths, variables, and settings of its stage."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ENVIRONMENT = "<the environment>"
 """Stands for what installers install into and read from."""
 
 USERS = "<the users>"
-"""Stands for the names in /etc/passwd and /etc/group: steps that read it need one that is there."""
+"""Stands for the names in /etc/passwd and /etc/group: a step that reads them needs a given name."""
 
 CHANGED_USERS = "<the changed users>"
-"""Stands for users that were there and are made others, or removed."""
+"""Stands for existing users that are changed or removed."""
 
 EVERYTHING = "*"
 """Stands for every variable, among the names that a step uses."""
@@ -36,7 +36,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True)
 class Paths:
-    """Container paths: single files, and trees with all that they hold."""
+    """Container paths: single files, and trees with everything below them."""
 
     files: frozenset[str] = frozenset()
     trees: frozenset[str] = frozenset()
@@ -75,15 +75,14 @@ def within(path: str, tree: str) -> bool:
 
 @dataclass(frozen=True)
 class Effects:
-    """What a step does to what other steps stand on.
+    """The effects of a step on the steps below it.
 
-    ``uses`` and ``sets`` are names of variables; ``state`` what of the
-    stage's settings it changes (``workdir``, ``user``, ``shell``, ``command``)
-    and ``minds`` which of them it depends on. ``unknown`` says why its reads
-    and writes are not known, "" when they are. ``projects`` are manifests and
-    the words in them that install the project itself; ``inputs`` are context
-    files (by container path) that an installation reads; ``directories`` those
-    that a RUN changes into, and which must be there.
+    ``uses`` and ``sets`` are names of variables; ``state`` are the settings of the stage that the
+    step changes (``workdir``, ``user``, ``shell``, ``command``), ``minds`` those that it depends
+    on. ``unknown`` says why its reads and writes are not known, "" when they are. ``projects`` are
+    pairs of a manifest and its words that install the project itself; ``inputs`` are context files
+    (by container path) that an installation reads; ``directories`` are the directories that a RUN
+    changes into, and which must exist.
     """
 
     reads: Paths = Paths()
