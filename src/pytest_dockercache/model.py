@@ -295,6 +295,8 @@ def on_one_line(text: str, width: int | None = None) -> str:
 
 _TEXT_WIDTH = 36
 """Columns of a row's middle: the instruction, cut where it is longer."""
+_LEAST_TEXT = 20, 30
+"""Columns that an instruction has however long the remark is: at 60 columns, and from 80 on."""
 
 PREDICTED = "predicted: "
 """How a verdict begins that no builder gave."""
@@ -305,20 +307,32 @@ class Row:
     """One line of a finding's evidence: a step or a layer, how it fared, and a remark.
 
     ``place`` is a line number, or ``base`` or ``#3`` for a layer without a line.
-    A row without a place is a remark alone, shown as it is written.
+    A row without a place is a remark alone, shown as it is written. ``columns``
+    is how much of ``text`` is shown.
     """
 
     note: str = ""
     place: str = ""
     text: str = ""
     status: str = ""
+    columns: int = _TEXT_WIDTH
 
     def __str__(self) -> str:
         if not self.place:
             return self.note
-        text = on_one_line(command_first(self.text), _TEXT_WIDTH)
+        text = on_one_line(self.named, self.columns)
+        return f"{self.place:>4}  {text:<{self.columns}} {self.remark}".rstrip()
+
+    @property
+    def named(self) -> str:
+        """The whole text on one line, what it does first."""
+        return on_one_line(command_first(self.text))
+
+    @property
+    def remark(self) -> str:
+        """What stands beside the text: status and note."""
         status = f"{self.status:<5} " if self.status else ""
-        return f"{self.place:>4}  {text:<{_TEXT_WIDTH}} {status}{self.note}".rstrip()
+        return f"{status}{self.note}"
 
 
 @dataclass(frozen=True)
@@ -380,6 +394,21 @@ class Finding:
     def said(self) -> str:
         """The verdict as people read it."""
         return as_said(self.verdict, predicted=self.predicted)
+
+    def within(self, width: int) -> Finding:
+        """The same facts for a terminal of ``width`` columns: rows show as much text as fits.
+
+        Remarks are never cut: a row whose remark is long may be wider.
+        """
+        named = [row for row in self.rows if row.place]
+        if not named:
+            return self
+        room = width - len("1234  ") - 1 - max(len(row.remark) for row in named)
+        narrow, usual = _LEAST_TEXT
+        least = max(narrow, min(usual, width - 50))
+        longest = max(_TEXT_WIDTH, *(len(row.named) for row in named))
+        columns = max(least, min(room, longest))
+        return replace(self, rows=tuple(replace(row, columns=columns) for row in self.rows))
 
     def with_texts(self, shown: Callable[[str], str]) -> Finding:
         """The same facts, each text as ``shown`` shows it."""

@@ -60,6 +60,16 @@ def test_a_failure_looks_the_same_from_a_worker(source_first: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_failure_uses_the_width_of_the_terminal(
+    source_first: Project, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    result = source_first.pytest("-n", workers, "-k", "env-layer-cached", process=True)
+    whole = "RUN conda env update -n base -f environment.yml && conda clean -afy"
+    assert result.has(f"{whole} MISS  94.1 s again on every source edit")
+
+
 def test_a_failure_is_located_at_the_guilty_line(source_first: Project) -> None:
     source_first.files["conftest.py"] = """
         import scripted_engine

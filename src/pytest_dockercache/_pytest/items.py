@@ -43,6 +43,10 @@ class Judging(Protocol):
 
     options: Options
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that shows what is judged."""
+
     def subject_of(self, target: Target) -> Subject | Inspection:
         """What judges a target. Raises ConfigError."""
 
@@ -159,7 +163,7 @@ class CheckItem(pytest.Item):
         """Raise the failure that the set-up phase found, if it found one."""
         ending = self.ending
         if ending is not None and ending.outcome == "failed":
-            raise CacheAssertionError(ending.shown)
+            raise CacheAssertionError(ending.shown.within(self.dockerfile.judging.width))
 
     @property
     def line(self) -> int | None:

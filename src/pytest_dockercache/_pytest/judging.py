@@ -84,6 +84,12 @@ class SessionJudge:
             return RelayedProgress(lambda: self.run, str(worker))
         return progress_for(self.config)
 
+    @cached_property
+    def width(self) -> int:
+        """Columns of the terminal that shows what is judged, also where a worker judges."""
+        told: object = getattr(self.config, "workerinput", {}).get(sharing.WIDTH)
+        return told if isinstance(told, int) else self.config.get_terminal_writer().fullwidth
+
     def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
         """What judges a spec; one in each process for each spec and engine."""
         settings = self.options.settings

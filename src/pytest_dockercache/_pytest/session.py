@@ -26,7 +26,7 @@ from .judging import SessionJudge
 from .outcomes import cut_our_frames, place_report, translated
 from .refusals import nothing_to_do
 from .session_report import INTERRUPTED, Written, session_report, write_reports
-from .sharing import tell_result, told_result
+from .sharing import WIDTH, tell_result, told_result
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -241,6 +241,7 @@ class ControllerPlugin(SessionPlugin):
     def pytest_configure_node(self, node: Any) -> None:
         """Hand the run to a worker, and show what workers build."""
         node.workerinput[_RUN] = self.judge.run.to_json()
+        node.workerinput[WIDTH] = self.judge.width
         if self._relay is None and self._config.get_verbosity() >= 0:
             from .relay import Relay
 

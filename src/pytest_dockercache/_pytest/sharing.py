@@ -18,6 +18,7 @@ from ..report import CheckResult
 from ..runs import Run, digest, read_json, write_json
 
 __all__ = [
+    "WIDTH",
     "known_engine",
     "known_specs",
     "tell_engine",
@@ -25,6 +26,9 @@ __all__ = [
     "tell_spec",
     "told_result",
 ]
+
+WIDTH = "dockercache_width"
+"""The key under which a worker is told how many columns the controller's terminal has."""
 
 _RESULT = "dockercache_result"
 """The attribute of a pytest report that carries what a check found, from a worker as well."""

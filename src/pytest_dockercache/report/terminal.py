@@ -48,6 +48,8 @@ _COLOURS: Mapping[State, Mapping[str, bool]] = {
 }
 _LINE, _STATUS, _SECONDS, _SIZE = 4, 11, 8, 8
 _WIDEST, _NARROWEST = 200, 60
+_STEP_IN_PROGRESS = 24
+"""Columns that the line about a running build leaves to its step, however long the rest is."""
 _KEYS: Mapping[State, str] = {
     "MISS": "the environment is installed again",
     "below": "stands below a step that ran, so it runs too; nobody waited for it",
@@ -69,7 +71,7 @@ def live_line(title: str, step: Step | None, seconds: float | None, width: int) 
         waited = " …" if seconds is None else f", {seconds:.0f} s"
         return shortened(presentable(f"  {title}"), width - len(waited)) + waited
     elapsed = "" if seconds is None else f"  {duration(seconds)}"
-    head = presentable(f"  {title}: line {step.line} ")
+    head = _head(title, step, width - len(elapsed))
     room = max(width - len(head) - len(elapsed), 8)
     return shortened(f"{head}{shortened(_named(step), room)}{elapsed}", width)
 
@@ -78,7 +80,14 @@ def started_line(title: str, step: Step | None, width: int = 80) -> str:
     """The line of a log when a step starts to execute, or when a build cannot begin (None)."""
     if step is None:
         return shortened(presentable(f"  {title}"), width)
-    return shortened(presentable(f"  {title}: line {step.line} ") + _named(step), width)
+    return shortened(_head(title, step, width) + _named(step), width)
+
+
+def _head(title: str, step: Step, width: int) -> str:
+    """What stands before a step's text: which build and line; the former is cut for the step."""
+    line = f": line {step.line} "
+    room = width - len("  ") - len(line) - min(len(_named(step)), _STEP_IN_PROGRESS)
+    return f"  {shortened(presentable(title), max(room, 12))}{line}"
 
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from pytest_dockercache.checks.layer_summary import LayerSummary
 from pytest_dockercache.model import Build, Edit, EngineInfo, Finding, Fix, Reason, Step
 from pytest_dockercache.report import CheckResult, Ending, ImageReport, SessionReport
 from pytest_dockercache.report.pages import page_of
-from pytest_dockercache.report.terminal import Line, engine_line, started_line, summary
+from pytest_dockercache.report.terminal import Line, engine_line, live_line, started_line, summary
 from pytest_dockercache.runs import Leftovers
 
 BUILDX = EngineInfo("buildx", "0.13.1", "26.1.5", "the buildx plugin answers", "default")
@@ -226,3 +226,17 @@ def test_the_engine_line_says_why_it_was_chosen() -> None:
     assert engine_line(BUILDX) == (
         "buildx 0.13.1, Docker Engine 26.1.5 (the buildx plugin answers)"
     )
+
+
+def test_a_build_after_many_edits_still_names_its_step() -> None:
+    edits = [Edit.create(f"packages/{name}/src/module.py") for name in ("one", "two", "three")]
+    title = "after " + ", ".join(map(str, edits))
+    step = replace(FIRST.steps[2], line=12)
+    assert started_line(title, step, 80) == (
+        "  after packages/one/src/module.py (new file)…: line 12 RUN conda env update -n…"
+    )
+    assert live_line(title, step, 3.21, 60) == (
+        "  after packages/o…: line 12 RUN conda env update -n…  3.2 s"
+    )
+    short = replace(step, text="COPY . .")
+    assert started_line(title, short, 60).endswith("…: line 12 COPY . .")
