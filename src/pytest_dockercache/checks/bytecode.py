@@ -160,12 +160,16 @@ def _counted(files: int) -> str:
     return "1 .pyc file" if files == 1 else f"{files} .pyc files"
 
 
+def _more(places: int) -> str:
+    return "1 more place" if places == 1 else f"{places} more places"
+
+
 def _listed(places: Sequence[str]) -> str:
     if len(places) == 1:
         return places[0]
     if len(places) == 2:
         return " and ".join(places)
-    return f"{places[0]}, {places[1]} and {len(places) - 2} more places"
+    return f"{places[0]}, {places[1]} and {_more(len(places) - 2)}"
 
 
 def _rows(contents: Contents, found: Sequence[Bytecode]) -> list[Row]:
@@ -176,7 +180,7 @@ def _rows(contents: Contents, found: Sequence[Bytecode]) -> list[Row]:
         if item.examples:
             rows.append(Row(f"{'':>6}e.g. {item.examples[0]}"))
     if len(found) > _SHOWN:
-        rows.append(Row(f"{'':>6}and {len(found) - _SHOWN} more places"))
+        rows.append(Row(f"{'':>6}and {_more(len(found) - _SHOWN)}"))
     return rows
 
 

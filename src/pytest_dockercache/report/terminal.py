@@ -129,8 +129,9 @@ def _baseline(found: Comparison, width: int) -> Iterator[Line]:
 
 
 def _pages(session: SessionReport) -> Iterator[Line]:
-    """Where to read about the checks that fail."""
-    for check in dict.fromkeys(item.id for item in blamed(session)):
+    """Where to read about the checks that fail; what stops a check is not about it."""
+    failed = (item for item in blamed(session) if item.check.ending.outcome == "failed")
+    for check in dict.fromkeys(item.id for item in failed):
         yield ((f"about {check}: {page_of(check)}", _PLAIN),)
 
 

@@ -44,6 +44,17 @@ def test_a_place_below_another_is_not_named_beside_it(tmp_path: Path) -> None:
     assert f"find /{SITE}" not in text
 
 
+@pytest.mark.parametrize(
+    ("many", "more"),
+    [(2, "in /a0 and /a1\n"), (3, "/a1 and 1 more place\n"), (4, "2 more places\n")],
+)
+def test_places_beyond_the_second_are_counted(tmp_path: Path, many: int, more: str) -> None:
+    project = subject(tmp_path, {"Dockerfile": DOCKERFILE})
+    members = tuple(part for number in range(many) for part in module(f"a{number}/main"))
+    with pytest.raises(CacheAssertionError, match=more):
+        bytecode.judge_contents(project, contents(members))
+
+
 def test_one_file_of_a_cache_is_one_file(tmp_path: Path) -> None:
     project = subject(tmp_path, {"Dockerfile": DOCKERFILE})
     found = add("var/tmp/pc/selfcheck/" + "0a" * 28 + ".json", b"12")

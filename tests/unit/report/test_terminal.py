@@ -125,6 +125,12 @@ def test_the_page_of_a_failing_check_is_named_once() -> None:
     ]
 
 
+def test_what_stops_a_check_is_not_about_it() -> None:
+    stopped = CheckResult("builds", "Dockerfile::builds", Ending("error", Finding("no daemon")))
+    lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, checks=(stopped,)),)))))
+    assert not [line for line in lines if line.startswith("about")]
+
+
 def test_a_rebuilt_environment_is_red_and_hits_are_green() -> None:
     hit = replace(AFTER, steps=(replace(FIRST.steps[1], status="hit"),))
     lines = list(summary(SessionReport(BUILDX, (IMAGE, replace(IMAGE, builds=(hit,))))))
