@@ -32,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The model itself is imported when it is first asked, not by everybody who reads a reason."""
+    """Import the model at its first use: most modules need only the reasons of this package."""
     if name in ("Forecast", "predict"):
         from . import forecast
 

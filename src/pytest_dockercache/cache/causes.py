@@ -1,4 +1,4 @@
-"""Why a predicted step misses: the one thing that changed, where, and how it reaches the step."""
+"""The cause of a predicted miss: the change, its place, and how the change reaches the step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cause(comparison: Comparison, prediction: Prediction) -> Reason | None:
 
 
 def doubt(comparison: Comparison, prediction: Prediction) -> str | None:
-    """What an unknown step depends on, in one sentence; None for the others."""
+    """One sentence on what an unknown step depends on; None for any other step."""
     if prediction.status != "unknown":
         return None
     root = prediction.root
@@ -77,7 +77,7 @@ def _dependence(comparison: Comparison, content: Content) -> str:
 
 
 def missed_line(comparison: Comparison, stage: int) -> int | None:
-    """The first line of a stage, or of those it is built from, that is not a hit."""
+    """The line of the first step of a stage, or of its parent stages, that is not a hit."""
     stages = stages_of(key.step for key in comparison.after_keys)
     chain = {item.index for item in stage_chain(stages, stage)}
     for item in comparison.predictions:
@@ -90,7 +90,7 @@ def missed_line(comparison: Comparison, stage: int) -> int | None:
 
 
 def _is_first(comparison: Comparison, prediction: Prediction) -> bool:
-    """Whether this is the first step that stands on a base that changed."""
+    """Whether a step is the first one on a base that changed."""
     assert prediction.root is not None
     first = _first(comparison, prediction.root)
     return first is None or first is prediction.step
@@ -134,11 +134,11 @@ def _stage_before(comparison: Comparison, from_: PlannedStep) -> PlannedStep | N
     return None
 
 
-# -- the step of the build before that this one was
+# -- the matching step of the earlier build
 
 
 def _nearest(comparison: Comparison, prediction: Prediction) -> Record | None:
-    """The record that this step would have been, had nothing changed."""
+    """The record that the step would have matched without a change."""
     key = prediction.key
     same = [
         record
@@ -178,7 +178,7 @@ def _unequal(old: Sequence[Facet], new: Sequence[Facet]) -> list[tuple[Facet, Fa
 def _itself(comparison: Comparison, old: Key, new: Key) -> Reason:
     """``--from=STAGE`` now is (or no longer is) the state that the step stands on.
 
-    BuildKit merges the two inputs where they are the same.
+    BuildKit merges two inputs that are one state.
     """
     pairs = zip(
         comparison.copies_itself(old), comparison.copies_itself(new), new.contents, strict=True
@@ -200,8 +200,8 @@ def _difference(comparison: Comparison, old: Key, new: Key) -> Reason:
     if old.step.instruction.text == new.step.instruction.text and (
         _documents(old.step.instruction) == _documents(new.step.instruction)
     ):
-        # The instructions are equal word for word: a value that they expand has changed, or
-        # the step below.
+        # The instructions are equal word for word, so an expanded value or the step below has
+        # changed.
         for was, now in unequal:
             return _around(comparison, old, new, was, now)
         if comparison.copies_itself(old) != comparison.copies_itself(new):
@@ -256,7 +256,7 @@ def _content(comparison: Comparison, old: Key, new: Key) -> Reason | None:
 
 
 def _telling(found: Sequence[Difference]) -> Sequence[Difference]:
-    """What to name: a directory's children say more than the directory, if any of them changed."""
+    """The differences to name: changed children of a directory say more than the directory."""
     return [
         item
         for item in found
@@ -358,7 +358,7 @@ def _setting(
 
 
 def _above(keys: Sequence[Key], step: PlannedStep) -> list[PlannedStep]:
-    """The steps above one in its stage, and in the stages that it is built from."""
+    """The steps above a step, in its stage and in the stages that it is built from."""
     stages = stages_of(key.step for key in keys)
     chain = {stage.index for stage in stage_chain(stages, step.stage.index)}
     found = []
@@ -450,7 +450,7 @@ def _variable(
 def _value_source(
     comparison: Comparison, now: PlannedStep, then: PlannedStep, name: str, through: str
 ) -> Reason | None:
-    """When the text of a declaration is the same: the variable in it that is not."""
+    """The reason in a variable of a declaration whose own text is unchanged."""
     text_now, text_then = _written(now, name), _written(then, name)
     if text_now != text_then or text_now is None:
         if now.instruction.keyword == "ARG" and text_now is None and text_then is None:

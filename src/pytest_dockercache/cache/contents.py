@@ -1,4 +1,4 @@
-"""What a COPY, an ADD or a bind mount takes from a context, and how two of them differ."""
+"""The files that a COPY, an ADD or a bind mount takes from a context, and their differences."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ What = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
 class Difference:
     """One context path in which two selections differ; ``detail`` says how, in a few words.
 
-    ``other`` is the old path of a renamed file. ``certain`` is False for what
-    a builder may overlook.
+    ``other`` is the old path of a renamed file. ``certain`` is False for a difference that a
+    builder may overlook.
     """
 
     path: str
@@ -36,11 +36,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Selection:
-    """What one source of one step selects: pairs of a name that enters the key, and a path.
+    """The selection of one source of one step.
 
-    ``roots`` are the tree's paths that the source names, links followed; ""
-    is the whole context. ``ordered`` is True for a wildcard, whose matches
-    count in the order of their paths, under their base names.
+    ``named`` are pairs of a name that enters the key, and a path; ``roots`` are the tree's paths
+    that the source names, with links followed ("" is the whole context). ``ordered`` is True for a
+    wildcard, whose matches enter the key in the order of their paths, under their base names.
     """
 
     tree: ContextTree
@@ -56,10 +56,10 @@ def select(
     dialect: Dialect,
     only: Collection[str] | None = None,
 ) -> Selection | None:
-    """What ``source`` selects, None if a path does not exist that must exist.
+    """The selection of ``source``, None if a path is missing that must exist.
 
-    A wildcard that matches nothing selects nothing. ``only`` names the paths
-    that are of interest; what a selection holds beside them may be left out.
+    A wildcard that matches nothing gives an empty selection. ``only`` names the paths of interest;
+    the selection may leave out all other paths.
     """
     if transfer.parents or transfer.exclude:
         return _filtered(tree, source, transfer)
@@ -76,8 +76,8 @@ def select(
         return _classic(tree, [root for _, root in roots])
     named: list[tuple[str, str]] = []
     for written, root in roots:
-        # A literal source's base name is part of the operation; of a match it
-        # is part of the content.
+        # A literal source's base name is part of the operation; a match's base name is part of the
+        # content.
         name = posixpath.basename(written) if pattern else ""
         inside = tree.below(root) if only is None else _among(only, root, tree)
         if not root:
@@ -91,7 +91,7 @@ def select(
 
 
 def _classic(tree: ContextTree, roots: list[str]) -> Selection:
-    """Full paths, and of every link what it leads to (builder/remotecontext/lazycontext.go)."""
+    """Full paths, with the target of every link (builder/remotecontext/lazycontext.go)."""
     named: dict[str, str] = {}
     for root in roots:
         for path in (root, *tree.below(root)) if root else tree.below(""):
@@ -160,7 +160,7 @@ def _above(path: str) -> list[str]:
 def is_untouched(
     before: ContextTree, source: str, after: ContextTree, there: str, transfer: Transfer
 ) -> bool:
-    """Whether two sources are equal for certain, without looking at every file of them."""
+    """Whether two sources are certainly equal, without a look at every file."""
     if before is after:
         return source == there
     if after.parent is not before or source != there or after.has_links or before.has_links:
@@ -177,9 +177,9 @@ def is_untouched(
 
 
 def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[Difference, ...]:
-    """In what two selections differ, as a cache key sees it; empty if they are equal."""
+    """The differences of two selections that a cache key counts; empty if they are equal."""
     if before.ordered or after.ordered:
-        # Two matches of a wildcard may have one base name, and change places.
+        # Two matches of a wildcard may have one base name, and may change places.
         if _in_order(before) == _in_order(after) and all(
             after.tree.differs(path, before.tree, there) is None
             for (_, there), (_, path) in zip(before.named, after.named, strict=True)
@@ -196,8 +196,8 @@ def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[
         there = old[name]
         what = after.tree.differs(path, before.tree, there)
         if what == "mode":
-            # A builder that still has the directory of the last transfer goes on
-            # with its mode; one that fetches the context anew sees the new one.
+            # A builder that still has the directory of the last transfer keeps its old mode; a
+            # builder that fetches the context anew sees the new mode.
             directory = after.tree.entries[path].kind == "dir"
             certain = not (dialect.incremental and directory and path == there)
             modes = f"{before.tree.entries[there].mode:04o} → {after.tree.entries[path].mode:04o}"

@@ -1,4 +1,4 @@
-"""Hits that an earlier build explains better than the edit: they are unknown, not hits.
+"""Hits that an earlier build may explain instead of the edit: such steps are unknown.
 
 An edit that carries the run's nonce makes a context that nobody built before.
 Deleting, renaming, changing a mode, a rule of an ignore file, or a value that
@@ -22,9 +22,9 @@ __all__ = ["can_be_repeated", "doubt_repeated_edits"]
 def can_be_repeated(edit: Edit) -> bool:
     """Whether an earlier build may have had the same edit, as far as cache keys can tell.
 
-    The text added to an ignore file is unique, but the files that the ignore
-    file keeps out are not. The same holds for an edit of the Dockerfile: this
-    function does not know the Dockerfile's path, its caller checks that.
+    The text added to an ignore file is unique, but the files that the ignore file keeps out are
+    not. An edit of the Dockerfile can be repeated too: this function does not know the Dockerfile's
+    path, so its caller checks that.
     """
     if edit.kind == "build-arg":
         return edit.text is not None
@@ -52,7 +52,7 @@ def doubt_repeated_edits(
         return build
     named = ", ".join(map(str, repeatable or build.edits))
     chmod = any(edit.kind == "chmod" for edit in repeatable)
-    # docs/cache-model.md: where BuildKit keeps a copy of the context, it may do so.
+    # docs/cache-model.md: BuildKit may overlook a mode where it keeps a copy of the context.
     overlooked = ", or the mode of a directory was overlooked" if chmod else ""
     planned = {step.line: step for step in steps}
     ancestors = stage_ancestors(steps)
@@ -97,7 +97,7 @@ def _depends(step: PlannedStep, edits: Sequence[Edit], rebased: Collection[int])
                 return True
             continue
         if edit.kind in UNIQUE_KINDS:
-            continue  # Of an ignore file: what it keeps out is not to be seen here.
+            continue  # An edit of an ignore file: the files that it keeps out are not known here.
         for path in edited_paths([edit]):
             for transfer in step.transfers:
                 if transfer.origin == "context" and (

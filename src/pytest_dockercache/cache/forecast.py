@@ -16,9 +16,9 @@ __all__ = ["Forecast", "predict"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the model says of one step.
+    """The model's prediction for one step.
 
-    ``reason`` is there for a miss; ``note`` says what an unknown one depends on.
+    A miss has a ``reason``; ``note`` says what an unknown step depends on.
     """
 
     step: PlannedStep

@@ -1,4 +1,4 @@
-"""What enters the cache key of a step: its operation, and what it takes from elsewhere.
+"""The parts of a step's cache key: its operation, and the files that it reads.
 
 The rules were read in BuildKit 0.13 and 0.25 (solver/llbsolver/ops,
 frontend/dockerfile/dockerfile2llb) and in moby's builder/dockerfile, and each
@@ -37,11 +37,11 @@ class Facet:
 
 @dataclass(frozen=True)
 class Content:
-    """Something that a step reads by its content.
+    """A source that a step reads by its content.
 
-    ``origin`` is ``"context"``, a stage's index, ``"remote"`` for a URL or a
-    git reference, or the name of an image or named context. ``source`` is the
-    path in it; ``transfer`` what it belongs to.
+    ``origin`` is ``"context"``, a stage's index, ``"remote"`` for a URL or a git reference, or the
+    name of an image or named context. ``source`` is the path in the origin; ``transfer`` is the
+    COPY, ADD or mount that takes it.
     """
 
     origin: int | str
@@ -105,7 +105,7 @@ _GIT_COMMIT = regex(r"#[0-9a-f]{40}(:|\Z)")
 
 @dataclass(frozen=True)
 class _Reading:
-    """One step, and what is needed to read it."""
+    """One step, with everything that reading its key needs."""
 
     step: PlannedStep
     escape: str
@@ -192,7 +192,7 @@ class _Reading:
         return (*shell, body)
 
     def _mounts(self) -> Value:
-        """Every mount without what it holds; the order does not matter."""
+        """Every mount without its contents; the order does not matter."""
         found: list[tuple[tuple[str, str], ...]] = []
         for mount in mounts(self.step.instruction):
             options = {
@@ -224,7 +224,7 @@ class _Reading:
         return tuple(sorted(found, key=repr))
 
     def _cache(self, options: Mapping[str, str], target: str) -> dict[str, str]:
-        """A cache mount of its own name is known by that it has one (BuildKit ≥ 0.13)."""
+        """A cache mount with an ID: the key holds only that there is one (BuildKit ≥ 0.13)."""
         chosen = {name: options.get(name, "") for name in ("uid", "gid", "mode")}
         if _clean(options.get("id", target)) != _clean(target):
             return {**chosen, "id": "custom"}
@@ -279,7 +279,7 @@ class _Reading:
         return (words[:-1], words[-1]) if words else ([], "")
 
     def _document(self, name: str) -> str:
-        """A heredoc's text as it is written to the file."""
+        """The text of a heredoc as the builder writes it to the file."""
         for item in self.step.instruction.heredocs:
             if item.name == name:
                 body = _chomped(item.body) if item.chomp else item.body
@@ -392,8 +392,11 @@ class _Reading:
         return tuple(found)
 
     def _argument_values(self) -> Value:
-        """The values of the declared arguments, sorted. An ENV of the same name hides one; its
-        value is then part of the step below, and does no harm here."""
+        """The values of the declared arguments, sorted.
+
+        An ENV of the same name hides an argument; that value is part of the step below already, and
+        harmless here.
+        """
         values = dict(self.step.environment)
         names = sorted(set(self.step.declared_args))
         return tuple((name, values[name]) for name in names if name in values)
@@ -401,9 +404,8 @@ class _Reading:
     def _has_arguments(self) -> bool:
         """Whether any argument has a value, proxies included.
 
-        The value of a proxy does not count, but that there is one does: the
-        command in the key then begins with ``|0`` (run on Docker Engine 26,
-        dispatchers.go, ``prependEnvOnCmd``).
+        The value of a proxy argument does not count, but its presence does: the command in the key
+        then begins with ``|0`` (run on Docker Engine 26, dispatchers.go, ``prependEnvOnCmd``).
         """
         names = {name for name, _ in self.step.environment}
         if any(name in names for name in self.step.declared_args):
@@ -428,7 +430,7 @@ def _is_on(value: str | None) -> bool:
 
 
 def _secret(options: Mapping[str, str]) -> dict[str, str]:
-    """A secret mount with what it is by default spelled out; only a variable has no file."""
+    """A secret mount with its defaults spelled out; only a variable has no file."""
     target = options.get("target", "")
     name = options.get("id", posixpath.basename(target))
     variable = options.get("env", "")

@@ -1,14 +1,12 @@
-"""Which steps of a build are reused when the project changed: hit, miss, or unknown.
+"""The prediction for each step after a change of the project: hit, miss, or unknown.
 
-The first snapshot stands for a build that was made; its steps are the
-records of the cache. A step of the second is a hit if a record has the same
-operation, stands on the same record, and everything that is read by content
-is equal (solver/edge.go in BuildKit). Both builds share one builder, nothing
-was pruned between them, and no other project supplied a record.
+The first snapshot stands for a finished build, whose steps are the records of the cache. A step of
+the second build is a hit if a record has an equal operation, stands on the same record, and reads
+equal content (solver/edge.go in BuildKit). The model assumes that both builds share one builder,
+that nothing was pruned between them, and that no other project supplied a record.
 
-A key that cannot be computed stays unknown: what a command made that ran
-again, what a URL holds today, what only a base image knows. Unknown is never
-turned into a hit.
+A key stays unknown where it depends on the output of a command that ran again, on the content of a
+URL, or on a setting that only the base image knows. Unknown is never turned into a hit.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ PredictedStatus = Literal["hit", "miss", "unknown"]
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A step of the build before, as the cache holds it; ``below`` is what it stands on."""
+    """A step of the earlier build in the cache; ``below`` is the node that it stands on."""
 
     key: Key
     below: Node
@@ -49,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Base:
-    """What a root file system starts with: an image, or nothing (``scratch``)."""
+    """The beginning of a root file system: an image, or nothing (``scratch``)."""
 
     token: str
 
@@ -59,7 +57,7 @@ Node = Record | Base
 
 @dataclass(frozen=True)
 class State:
-    """What a step of the build after stands on: how sure that is, and which records it may be."""
+    """The state below a step of the later build: its status, and the records that it may be."""
 
     status: PredictedStatus
     nodes: tuple[Node, ...]
@@ -70,9 +68,9 @@ class State:
 class Prediction:
     """The prediction for one step of the edited build.
 
-    ``runs`` is False for what the builder never hits or misses. ``root`` is
-    the step that a miss or an unknown one stands on, None if it is the first
-    of its chain. ``rivals`` are the records that came nearest.
+    ``runs`` is False for an instruction that the builder never hits or misses. ``root`` is the
+    earlier step whose miss or unknown status the step inherits, None if the step is itself the
+    first. ``rivals`` are the nearest records.
     """
 
     key: Key
@@ -143,7 +141,7 @@ class Comparison:
             chain.append((key, State("hit", (same[0],))))
 
     def _equal_here(self, one: Key, other: Key) -> bool:
-        """Whether two steps of the build before read the same content, for certain."""
+        """Whether two steps of the earlier build certainly read equal content."""
         if len(one.contents) != len(other.contents):
             return False
         if self.copies_itself(one) != self.copies_itself(other):
@@ -210,11 +208,11 @@ class Comparison:
     ) -> object:
         """The identity of the end of a chain among all vertices of the same build.
 
-        A number stands for what a step is made of: stages that copy from one
-        another several times would otherwise be described over and over.
+        A number stands for the inputs of a step: stages that copy from one another several times
+        would otherwise be described over and over.
         """
-        # What counts is the name of the image (two names are two inputs, run with
-        # BuildKit 0.13), not that both have the same layers.
+        # The name of the image counts, not its layers: two names are two inputs (run with BuildKit
+        # 0.13).
         end: object = chain[0][0].image if chain else None
         for key, _ in chain:
             if not key.runs:
@@ -295,7 +293,7 @@ class Comparison:
         return Prediction(key, "miss", rivals=rivals), State("miss", (), key.step)
 
     def _matched_by_content(self, key: Key, below: State) -> tuple[Prediction, State]:
-        """Match a step that is reused if what it stands on came out the same, made anew or not."""
+        """Match a step that is reused if the content below it is equal, made anew or not."""
         certain: list[Record] = []
         possible: list[Record] = []
         for record in self.records:
@@ -312,7 +310,7 @@ class Comparison:
         return Prediction(key, "miss", root=below.root), State("miss", (), below.root)
 
     def _same_root(self, old: Key, new: Key) -> Sameness:
-        """Whether two steps stand on file systems with the same content."""
+        """Whether two steps stand on file systems with equal content."""
         chain = self._new_chains[new.step.stage.index]
         same: Sameness = "different"
         for before in self._old_chains.values():
@@ -350,7 +348,7 @@ class Comparison:
     # -- content
 
     def same_content(self, old: Content, new: Content) -> Sameness:
-        """Whether a step of the build after reads what one of the build before read."""
+        """Whether a step of the later build reads content that an earlier step read."""
         place = (id(old), id(new))
         if place not in self._content:
             self._content[place] = self._compare(old, new)
@@ -378,7 +376,7 @@ class Comparison:
                 new,
             )
         if isinstance(old.origin, str) and isinstance(new.origin, str):
-            # The same image; a tag is taken to stand still.
+            # One image name means one image: a tag is assumed not to move between the builds.
             same = self._image(old.origin) == self._image(new.origin)
             return "equal" if same and old.source == new.source else "unknown"
         return "unknown"
@@ -396,7 +394,7 @@ class Comparison:
         wildcard = has_wildcard(old.source) and old.transfer.kind != "bind"
         related = after.parent is before and old.source == new.source
         if same_shape and related and not wildcard:
-            # Whatever no edit changed is equal, and need not be looked at.
+            # Files that no edit changed are equal, and need no comparison.
             left = select(before, old.source, old.transfer, self.dialect, after.changed)
             right = select(after, new.source, new.transfer, self.dialect, after.changed)
             if left is not None and right is not None and left.roots == right.roots:
@@ -416,10 +414,9 @@ class Comparison:
     ) -> Sameness:
         """Whether the files selected from a stage are the same in both builds.
 
-        Looks from the end of both stages for the last step that may have
-        touched it. A step that was reused made what it made before; a COPY of
-        equal files over equal files makes equal files; whatever else ran
-        again may have made anything.
+        The search goes from the end of both stages to the last step that may have touched the
+        files. A reused step has made equal files; a COPY of equal files over equal files makes
+        equal files; any other step that ran again may have made anything.
         """
         if new and old and new[-1][1].status == "hit":
             node = old[-1][1].nodes[0]
@@ -469,11 +466,11 @@ class Comparison:
         below = self._same_at(old[:-1], new[:-1], _needed(path, new_key))
         if new_key.step.instruction.keyword == "WORKDIR":
             return below
-        # This step may have written over what came out differently below it.
+        # This step may have overwritten the differing files of the steps below.
         return "unknown" if below == "different" else below
 
     def _seen_at(self, path: str, old: Content, new: Content, key: Key) -> Sameness:
-        """Whether a difference of what a COPY takes from the context is seen at ``path``."""
+        """Whether a difference in the context files of a COPY shows at ``path``."""
         if old.origin != "context" or new.origin != "context":
             return "unknown"
         found: Sameness = "equal"
@@ -535,7 +532,7 @@ def _missing(
 
 
 def select_exists(snapshot: Snapshot, content: Content, dialect: Dialect) -> bool:
-    """Whether a source names anything; on BuildKit, a wildcard may name nothing."""
+    """Whether a source names an existing path; on BuildKit, a wildcard may match nothing."""
     path = rooted(content.source)
     if snapshot.tree.resolve(path) is not None or content.transfer.parents:
         return True
@@ -548,7 +545,7 @@ def select_exists(snapshot: Snapshot, content: Content, dialect: Dialect) -> boo
 
 
 def same_operation(old: Sequence[Facet], new: Sequence[Facet]) -> Sameness:
-    """Whether two operations are one, as far as values that only a base knows let us say."""
+    """Whether two operations are equal; unknown where values that only a base knows decide."""
     if old == new:
         return "equal"
     if len(old) != len(new):
@@ -566,20 +563,20 @@ def same_operation(old: Sequence[Facet], new: Sequence[Facet]) -> Sameness:
 
 
 def same_value(old: Value | None, new: Value | None) -> Sameness:
-    """Compare two values; one that depends on the base is unknown unless the rest decides."""
+    """Compare two values; a value that depends on the base is unknown unless the rest decides."""
     if old == new:
         return "equal"
     if isinstance(old, str) and isinstance(new, str):
         if not is_unknown(old) and not is_unknown(new):
             return "different"
-        # Equal text around the difference, whatever the base makes of it.
+        # Equal text at both ends does not decide, whatever the base's value is.
         rests = without_common_ends(tokens(old), tokens(new))
         if not any(map(is_unknown, rests)):
             return "different"
         # No base image sets a value that this run invented for one build.
         return "different" if _unique_in(old) != _unique_in(new) else "unknown"
     if isinstance(old, tuple) and isinstance(new, tuple) and len(old) != len(new):
-        # Only a SHELL stands for any number of words; what it runs is the last one.
+        # Only an unknown SHELL stands for any number of words; the command is the last word.
         first_words = [word for words in (old, new) for word in words[:1]]
         shell = any(isinstance(word, str) and is_unknown(word) for word in first_words)
         possible = shell and same_value(old[-1:], new[-1:]) != "different"
@@ -615,10 +612,10 @@ def without_common_ends(one: list[str], other: list[str]) -> list[str]:
 
 
 def reads_root_by_content(key: Key, dialect: Dialect) -> bool:
-    """Whether a step's key holds the content that it stands on, not how that was made.
+    """Whether a step's key holds the content below it instead of the key of the step below.
 
-    On BuildKit a RUN with a secret or ssh mount, whether or not there is
-    anything to mount (observed with BuildKit 0.13 in Docker Engine 26.1.5).
+    On BuildKit, the key of a RUN with a secret or ssh mount does, whether or not the secret exists
+    (observed with BuildKit 0.13 in Docker Engine 26.1.5).
     """
     if dialect.name != "buildkit" or key.step.instruction.keyword != "RUN":
         return False
@@ -628,7 +625,7 @@ def reads_root_by_content(key: Key, dialect: Dialect) -> bool:
 
 def _mentions_base(value: Value | None) -> bool:
     if isinstance(value, tuple):
-        # A longer environment is another one, whatever its values are.
+        # Environments of different lengths differ, whatever the values are.
         return False
     return value is not None and is_unknown(value)
 
@@ -655,10 +652,10 @@ _ALIASES = {
     "/var/run": "/run",
     "/var/lock": "/run/lock",
 }
-"""Directories that distributions make links of; a COPY to one lands in the other."""
+"""Directories that are links in many distributions; a COPY to one lands in its target."""
 
 _LINKS = regex(r"(^|[^\w.-])(ln|link|cp|rsync|tar|unzip|mount)([^\w.-]|$)|symlink")
-"""Commands that may leave a link behind, so that a path is not what it seems."""
+"""Commands that may leave a link behind, so that a path may lead elsewhere."""
 
 
 def _path_of(content: Content) -> str:
@@ -684,14 +681,14 @@ def _real(path: str) -> str:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one path is the other, or above it."""
+    """Whether one of two paths is the other, or lies above it."""
     if "/" in (one, other):
         return True
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
 
 
 def _is_doubtful(path: str, chain: Sequence[Key], snapshot: Snapshot, dialect: Dialect) -> bool:
-    """Whether a link that some step may have left makes it unclear what the others touch."""
+    """Whether a link that a step may have left makes unclear which paths other steps touch."""
     hazards: list[str] = []
     for key in chain:
         instruction = key.step.instruction
@@ -739,7 +736,7 @@ def _links_left(key: Key, snapshot: Snapshot, dialect: Dialect) -> list[str]:
 
 
 def _touches(key: Key, path: str, snapshot: Snapshot, dialect: Dialect) -> bool:
-    """Whether a step may change what is at ``path`` or below it. FROM always does."""
+    """Whether a step may change a file at ``path`` or below it; the FROM of an image always may."""
     keyword = key.step.instruction.keyword
     if keyword == "FROM":
         return key.step.stage.parent is None
@@ -747,7 +744,7 @@ def _touches(key: Key, path: str, snapshot: Snapshot, dialect: Dialect) -> bool:
         return False
     if keyword == "WORKDIR":
         directory = _real(str(key.facet("directory")))
-        # Making a directory adds to those above it; what is in it stays.
+        # WORKDIR changes its directory and those above; the files in its directory stay.
         return path == directory or directory.startswith(path.rstrip("/") + "/")
     if keyword in ("COPY", "ADD"):
         return any(_overlap(path, target) for target in _targets(key, snapshot, dialect))
@@ -755,7 +752,7 @@ def _touches(key: Key, path: str, snapshot: Snapshot, dialect: Dialect) -> bool:
 
 
 def _targets(key: Key, snapshot: Snapshot, dialect: Dialect) -> list[str]:
-    """The paths that a COPY writes, as far up as they are known."""
+    """The paths that a COPY writes, or a directory above a path that is not known."""
     destinations = {transfer.destination for transfer in key.step.transfers}
     if any(is_unknown(item) for item in destinations):
         return ["/"]
@@ -798,7 +795,7 @@ def _written(
 
 
 def _covers(key: Key, path: str, snapshot: Snapshot) -> bool:
-    """Whether a COPY alone decides what is at ``path``: it writes that very file."""
+    """Whether a COPY alone decides the file at ``path``, because it writes that very file."""
     if key.step.instruction.keyword != "COPY" or len(key.contents) != 1:
         return False
     content = key.contents[0]

@@ -1,9 +1,8 @@
 """The root cause of every miss that a builder reported.
 
-The builder's verdict stands. The model's reason for the same edit counts where
-the model expected the same miss; where it did not, the edit itself is asked (a
-COPY that takes an edited file, a changed build argument), and the reason says
-that it is a guess, or that there is none.
+The builder's verdict stands. The model's reason for the edit counts where the model expected this
+miss. Elsewhere the reason comes from the edit itself (a COPY that takes an edited file, a changed
+build argument), and its text says that the reason is a guess, or that there is none.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ __all__ = [
 
 
 def is_rebuilt(step: Step) -> bool:
-    """Whether a step ran again, or had to because it stands below one that did.
+    """Whether a step ran again, or would have because it stands below a step that did.
 
-    A build that was stopped never reaches the steps below the first miss; a
-    step's root file system is matched by its key alone, never by content
-    (BuildKit 0.8 to 0.25 and the classic builder), so they would have missed.
+    A build that was stopped never reaches the steps below the first miss; a step's root file system
+    is matched by its key alone, never by content (BuildKit 0.8 to 0.25 and the classic builder), so
+    those steps would have missed.
     """
     if step.status == "miss":
         return True
@@ -42,7 +41,7 @@ def is_rebuilt(step: Step) -> bool:
 
 
 def stage_ancestors(steps: Sequence[PlannedStep]) -> Mapping[str, frozenset[str]]:
-    """For each stage, by label: itself and the stages that it is built FROM."""
+    """The labels of each stage's chain (the stage and those it is built FROM), by its label."""
     stages = stages_of(steps)
     return {
         stage.label: frozenset(item.label for item in stage_chain(stages, index))
@@ -98,7 +97,7 @@ def unexplained_misses(
 ) -> tuple[Step, ...]:
     """The misses of an explained build that neither the model nor the edit explains.
 
-    A step above which another such step stands is not among them.
+    Only the uppermost such step of a chain is among them.
     """
     roots = [
         step
@@ -141,7 +140,7 @@ def _agreed(expected: Forecast | None, own: Reason) -> Reason:
     if expected.status == "unknown":
         return own if own.kind != "unexplained" else replace(own, message=_came_out(expected))
     if expected.status == "hit":
-        # Two readings of the same edit that disagree: whatever is said is a guess.
+        # Model and builder disagree about the edit, so any reason is a guess.
         if own.kind == "unexplained":
             message = "the builder ran it again, and the model sees no change that it depends on"
         else:
@@ -177,7 +176,7 @@ def _root(
     steps: Sequence[PlannedStep],
 ) -> Reason:
     if planned is not None:
-        # A modification time is in no key: it is nobody's reason.
+        # A modification time is in no key, and so is never a reason.
         paths = edited_paths([edit for edit in edits if edit.kind != "touch"])
         for transfer in planned.transfers:
             if transfer.origin != "context":

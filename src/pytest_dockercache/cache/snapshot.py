@@ -36,15 +36,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Dialect:
-    """Which builder's rules apply.
+    """The builder whose rules apply.
 
-    ``engine`` is the major version of Docker Engine (26 carries BuildKit
-    0.13, 28 carries 0.25); ``links`` says that ``COPY --link`` makes a layer
-    of its own, as it does with the containerd image store and in
-    docker-container builders; on graph drivers it is a plain COPY.
-    ``incremental`` says that the context is sent as the CLI sends a
-    directory: only what seems to differ from the last time, and there a
-    directory's mode is not looked at (run with BuildKit 0.13 and 0.25).
+    ``engine`` is the major version of Docker Engine (26 carries BuildKit 0.13, 28 carries 0.25);
+    ``links`` says that ``COPY --link`` makes a layer of its own, as it does with the containerd
+    image store and in docker-container builders; on graph drivers it is a plain COPY.
+    ``incremental`` says that the context is sent as the CLI sends a directory: only entries that
+    seem to differ from the last transfer are sent, and the mode of a directory is not compared (run
+    with BuildKit 0.13 and 0.25).
     """
 
     name: Literal["buildkit", "classic"] = "buildkit"
@@ -63,12 +62,12 @@ _TOKEN = regex(f"{_UNKNOWN.pattern}|.", re.DOTALL)
 
 
 def is_unknown(text: str) -> bool:
-    """Whether a value contains something that only the base image knows."""
+    """Whether a value contains a placeholder for text that only the base image knows."""
     return _OPEN in text
 
 
 def _placeholder(base: str, name: str) -> str:
-    """What stands for a value of a base image; equal only for one and the same image."""
+    """The placeholder for a value of a base image; equal only for one and the same image."""
     return f"{_OPEN}{canonical_image(base)}|{name}{_CLOSE}"
 
 
@@ -106,11 +105,10 @@ def canonical_image(name: str) -> str:
 class Snapshot:
     """The state of a project that is built: Dockerfile, context, arguments, bases.
 
-    ``bases`` maps a base image, as the FROM names it after expansion, to what
-    is known of its configuration; ``identities`` to a text that is equal for
-    two names of the same image (its chain of diff IDs). Both may be empty: a
-    base of which nothing is known brings in unknown values, and two names are
-    then taken for two images.
+    ``bases`` maps a base image, as the FROM names it after expansion, to its known configuration;
+    ``identities`` maps it to a text that is equal for two names of one image (its chain of diff
+    IDs). Both may be empty: an unknown base brings in unknown values, and two names are then taken
+    for two images.
     """
 
     dockerfile: Dockerfile
@@ -130,7 +128,7 @@ class Snapshot:
         bases: Mapping[str, BaseImage] = {},
         identities: Mapping[str, str] = {},
     ) -> Snapshot:
-        """The project as it is on disk. Raises ConfigError for what cannot be read."""
+        """The project as it is on disk. Raises ConfigError for a file that cannot be read."""
         return cls(
             dockerfile or read_dockerfile(spec.dockerfile),
             ContextTree.read(spec.context, IgnoreRules.load(spec.context, spec.dockerfile)),
@@ -144,7 +142,7 @@ class Snapshot:
     def after(
         self, spec: BuildSpec, edits: Sequence[Edit], *, nonce: str = "predicted"
     ) -> Snapshot:
-        """The project after some edits; ``spec`` carries the build arguments that they give.
+        """The project after some edits; ``spec`` has the build arguments after these edits.
 
         Raises ConfigError for an edit that cannot be applied.
         """
@@ -159,7 +157,7 @@ class Snapshot:
         return replace(self, dockerfile=dockerfile, tree=tree, build_args=spec.build_args)
 
     def steps(self, dialect: Dialect, referenced: frozenset[str]) -> tuple[PlannedStep, ...]:
-        """The steps of this build, with placeholders for what only an unknown base knows.
+        """The steps of this build, with placeholders for values that only an unknown base has.
 
         ``referenced`` are the names for which a base might hold a value; they
         must be the same for all snapshots that are compared. Raises

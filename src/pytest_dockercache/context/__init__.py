@@ -1,4 +1,4 @@
-"""The build context: what it holds, what is ignored, what is copied; staging and editing a copy."""
+"""The build context: its entries, ignore rules, selections, and a staged, edited copy."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class CommentSyntax:
-    """What stands before and after a one-line comment."""
+    """The marks before and after a one-line comment."""
 
     before: str
     after: str = ""
@@ -152,7 +152,7 @@ def is_source_code(path: str) -> bool:
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether appending text would be nonsense: a NUL byte, and no UTF-16 mark that explains it."""
+    """Whether a file is binary: it has a NUL byte, and no UTF-16 mark that explains the byte."""
     return b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff"))
 
 
@@ -160,7 +160,7 @@ _ROWS = frozenset({"csv", "tsv", "tab", "psv"})
 
 
 def is_line_of_json(path: str) -> bool:
-    """Whether every line of the file is JSON, so that a blank line would not be."""
+    """Whether every line of the file is JSON, which a blank line is not."""
     return posixpath.basename(path).lower().rpartition(".")[2] in ("jsonl", "ndjson", "geojsonl")
 
 
@@ -174,9 +174,9 @@ def nonce_blanks(nonce: str, zero: str = " ", one: str = "\t") -> bytes:
 def nonce_line(path: str, head: bytes, nonce: str) -> str:
     """A line, without newline, that is unique to ``nonce`` and means nothing to the file's reader.
 
-    A comment where the format has one. Else blanks: JSON, among others,
-    allows white space after its end. In tables of rows a line of blanks would
-    be a row: there they are empty lines, which readers of tables pass over.
+    The line is a comment where the format has comments, else it has only blanks: JSON, among
+    others, allows white space after its end. In a table, a line of blanks would be a row: there the
+    nonce becomes empty lines, which readers of tables pass over.
     """
     syntax = comment_syntax(path, head)
     if syntax is not None:

@@ -24,7 +24,7 @@ _SMALL = 1 << 16
 
 
 def listing(directory: str, prefix: str, found: dict[str, os.stat_result]) -> None:
-    """Collect ``lstat`` of everything below a directory of our own, however it is protected."""
+    """Collect ``lstat`` of everything below a staged directory, whatever its permissions are."""
     try:
         with os.scandir(directory) as scan:
             items = list(scan)
@@ -44,7 +44,7 @@ def listing(directory: str, prefix: str, found: dict[str, os.stat_result]) -> No
 
 
 def remove(full: str) -> None:
-    """Remove a staged path, whatever it is."""
+    """Remove a staged file, link or directory."""
     if not os.path.isdir(full) or os.path.islink(full):
         os.unlink(full)
         return
@@ -135,7 +135,7 @@ def _copy_range(read: int, write: int, start: int, end: int) -> None:
             if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
             break
-        if not count:  # Also what some virtual file systems answer instead of an error.
+        if not count:  # Some virtual file systems copy nothing instead of raising an error.
             break
         start += count
     while start < end and (chunk := os.read(read, min(1 << 20, end - start))):

@@ -26,7 +26,7 @@ _Key = tuple[int, int, int, int, int]
 
 
 class Digests:
-    """Digests of context entries by what BuildKit's content hash counts.
+    """Digests of context entries, over the attributes that BuildKit's content hash counts.
 
     Kind, permission bits (setuid and sticky too), bytes, link text and device
     number count; mtime, inode and owner of a local context do not
@@ -51,7 +51,7 @@ class Digests:
                     }
 
     def digest(self, context: Path | str, entry: ContextEntry) -> str:
-        """The digest of one entry below ``context``, 32 hexadecimal digits; names are not in it.
+        """The digest of one entry below ``context``: 32 hexadecimal digits, without its name.
 
         Raises ConfigError for a file that cannot be read.
         """
@@ -75,10 +75,10 @@ class Digests:
         return {entry.path: self.digest(root, entry) for entry in entries}
 
     def save(self, keep: Iterable[str] | None = None) -> None:
-        """Remember what was read, atomically; ``keep`` names the paths that still exist.
+        """Save the digests atomically; ``keep`` names the paths that still exist.
 
-        A directory that cannot be written costs time, not correctness: it is
-        passed over.
+        A directory that cannot be written is passed over: without saved digests the next run is
+        slower, not wrong.
         """
         if self._file is None or not self._fresh:
             return

@@ -75,14 +75,13 @@ def normalised(edit: Edit, context: str) -> Edit:
 def addition(
     path: str, head: bytes, tail: bytes, text: str | None, nonce: str
 ) -> tuple[int, bytes]:
-    """What an append edit does at the end of a file: the bytes it takes away, and those it adds.
+    """How many bytes an append edit removes at the end of a file, and the bytes that it adds.
 
-    ``head`` and ``tail`` are the first and the last :data:`END` bytes of the
-    file, or more. The addition is ``text`` and what is unique to ``nonce``
-    and means nothing to the file's reader: a comment line, blanks where the
-    format has none, and for binary formats what their readers pass over. An
-    unterminated last line is completed first, in the file's own line ending:
-    ``python=3.10# x`` would be a new pin.
+    ``head`` and ``tail`` are the first and the last :data:`END` bytes of the file, or more. The
+    addition is ``text`` and bytes that are unique to ``nonce`` and mean nothing to the file's
+    reader: a comment line, blanks where the format has no comments, and for binary formats bytes
+    that their readers pass over. An unterminated last line is completed first, in the file's own
+    line ending: ``python=3.10# x`` would be a new pin.
     """
     if is_binary(head) or is_binary(tail):
         if text is not None:
@@ -127,7 +126,7 @@ def created(path: str, text: str | None, nonce: str) -> bytes:
 
 
 def changed_mode(edit: Edit, present: int) -> int:
-    """The permission bits that a chmod edit sets. Raises ConfigError if they are there already."""
+    """The permission bits that a chmod edit sets. Raises ConfigError if nothing changes."""
     mode = stat.S_IMODE(edit.mode or 0)
     if mode != (edit.mode or 0):
         raise ConfigError(
@@ -166,9 +165,9 @@ def apply_argument_edits(
 ) -> BuildSpec:
     """Return ``spec`` with the build arguments as the build-arg edits want them.
 
-    ``defaults`` maps an argument to the default its ARG gives. A value that
-    the edit leaves open is unique to ``nonce`` and of the same kind as the
-    value it replaces, so that ``RUN test $N -gt 0`` goes on working.
+    ``defaults`` maps an argument to the default its ARG gives. A value that the edit leaves open is
+    unique to ``nonce`` and of the kind of the value that it replaces, so that ``RUN test $N -gt 0``
+    goes on working.
     """
     values = {**defaults, **dict(spec.build_args)}
     changes: dict[str, str] = {}
@@ -185,16 +184,16 @@ def apply_argument_edits(
 _WORD = "dockercache"
 
 UNIQUE_WORD = regex(rf"{_WORD}[0-9a-f]{{12}}")
-"""A value that one build has for an argument without a value, and nothing else in the world."""
+"""A value that only one build gives to an argument that had no value."""
 
 
 def argument_value(current: str | None, nonce: str) -> str:
     """A value unlike ``current`` that a Dockerfile made for ``current`` can still digest.
 
-    Whole numbers stay numbers of at least as many digits, hexadecimal hashes
-    hashes of the same length, dates dates of the same form; text gets a
-    suffix; nothing becomes a word. ``true`` and ``false`` get a suffix too:
-    turned round they would be a value that an earlier run has built.
+    A whole number stays a number of at least as many digits, a hexadecimal hash a hash of equal
+    length, a date a date of equal form; text gets a suffix; an empty value becomes a word. ``true``
+    and ``false`` get a suffix too, because the opposite value may have been built by an earlier
+    run.
     """
     digest = hashlib.sha256(nonce.encode()).hexdigest()
     number = int(digest[:12], 16)

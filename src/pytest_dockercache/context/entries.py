@@ -1,4 +1,4 @@
-"""What lies in a build context: every entry that a build could see, without following links."""
+"""The entries of a build context that a build can see; links are not followed."""
 
 from __future__ import annotations
 

@@ -58,9 +58,9 @@ def has_wildcard(pattern: str) -> bool:
 class Piece:
     """One element of a pattern.
 
-    ``one`` matches one character that the regular expression ``test`` does,
-    ``many`` any number of them, ``directories`` nothing or what ends in a
-    slash (no line break in it, as in Go's regular expressions).
+    ``one`` matches one character that the regular expression ``test`` matches, ``many`` any number
+    of such characters, ``directories`` nothing or a text that ends in a slash (without a line
+    break, as in Go's regular expressions).
     """
 
     kind: Literal["one", "many", "directories"]
@@ -83,7 +83,7 @@ def literal(char: str) -> Piece:
 
 
 def compile_pieces(pieces: Sequence[Piece], flags: re.RegexFlag) -> Callable[[str], bool]:
-    """Whether a text as a whole matches the pieces, as a function.
+    """A function that says whether a whole text matches the pieces.
 
     Raises re.error for a ``test`` that is no regular expression.
     """
@@ -96,8 +96,8 @@ def compile_pieces(pieces: Sequence[Piece], flags: re.RegexFlag) -> Callable[[st
 def _is_easy(pieces: Sequence[Piece]) -> bool:
     """Whether a regular expression needs no more than two nested loops.
 
-    A name has at most 255 bytes, and two stars share it in few ways; so do
-    two ``**`` the directories of a path. Each further one multiplies them.
+    A name has at most 255 bytes, which two stars can share in few ways; so can two ``**`` the
+    directories of a path. Each further star multiplies the number of ways.
     """
     if sum(piece.kind == "directories" for piece in pieces) > 2:
         return False
@@ -132,7 +132,7 @@ class _Machine:
         return bool(reached >> len(self._kinds) & 1)
 
     def _entered(self, reached: int) -> int:
-        """These places, and those behind pieces that may match nothing."""
+        """These places, and the places behind pieces that may match nothing."""
         while True:
             more = reached | (reached & self._skippable) << 1
             if more == reached:
@@ -140,7 +140,7 @@ class _Machine:
             reached = more
 
     def _step(self, char: str) -> tuple[int, int]:
-        """The places that a character leaves as they are, and those that it leads on from."""
+        """The places at which a character stays, and the places that it leads on from."""
         stays = goes = 0
         for place, kind in enumerate(self._kinds):
             if kind == "directories":
@@ -155,10 +155,10 @@ class _Machine:
 
 @lru_cache(maxsize=1024)
 def compile_match(pattern: str) -> Callable[[str], bool]:
-    """Whether a path matches a ``filepath.Match`` pattern, as a function.
+    """A function that says whether a path matches a ``filepath.Match`` pattern.
 
-    ``*`` and ``?`` do not match ``/``; ``[^a]`` negates and ``[!a]`` does
-    not; ``**`` is nothing special. Raises BadPatternError where Go does.
+    ``*`` and ``?`` do not match ``/``; ``[^a]`` negates and ``[!a]`` does not; ``**`` has no
+    special meaning. Raises BadPatternError where Go does.
     """
     return compile_pieces(tuple(_pieces(pattern)), re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""Which context paths ``.dockerignore`` keeps out of a build, and by which line.
+"""The context paths that ``.dockerignore`` keeps out of a build, each with the deciding line.
 
 The rules are the rules of moby's ``patternmatcher`` as BuildKit's client
 (``fsutil``) applies them while it walks the context. ``docker.utils.build``'s
@@ -37,7 +37,7 @@ _WILDCARDS = frozenset("*[]?^\\")
 
 @dataclass(frozen=True)
 class IgnoreLine:
-    """One pattern of an ignore file: where it stands and what it says.
+    """One pattern of an ignore file, with its place and text.
 
     ``number`` is 1-based; ``text`` the line as written without surrounding
     blanks; ``pattern`` the cleaned pattern without ``!``; ``reinclude`` True
@@ -118,7 +118,7 @@ class IgnoreRules:
         return cls(source, tuple(lines))
 
     def says_the_same(self, other: IgnoreRules) -> bool:
-        """Whether both have the same lines, wherever they stand."""
+        """Whether both files have equal lines in equal order."""
         return [line.text for line in self.lines] == [line.text for line in other.lines]
 
     def excludes(self, path: str) -> bool:
@@ -133,10 +133,9 @@ class IgnoreRules:
     def match(self, path: str, parent: Matched | None) -> tuple[bool, Matched, int | None]:
         """One step of the walk: excluded or not, what matched, the deciding line's index.
 
-        ``parent`` is what the call for the parent directory returned, None at
-        the top. This is ``MatchesUsingParentResults``, with its quirk: a
-        pattern that could not change the parent's fate was not tried on it,
-        so it does not reach down from there.
+        ``parent`` is what the call for the parent directory returned, None at the top. This is
+        ``MatchesUsingParentResults``, with its quirk: a pattern that could not change the parent's
+        fate was not tried on the parent, and so does not match below it.
         """
         excluded = False
         decided: int | None = None
@@ -203,9 +202,9 @@ def _lone_mark(source: Path, number: int) -> ConfigError:
 class _Table:
     """The lines of an ignore file, by the way in which they are tried.
 
-    Most name one path, one name anywhere, or all below a directory: they are
-    looked up, so that a file of 100,000 lines takes no longer than one of
-    ten. ``patterns`` are the others.
+    Most lines name one path, one name anywhere, or everything below a directory: such lines are
+    looked up in tables, so that a file of 100,000 lines takes no longer than a file of ten.
+    ``patterns`` are all other lines.
     """
 
     def __init__(self, lines: Sequence[IgnoreLine]) -> None:
@@ -230,7 +229,7 @@ class _Table:
                 self.patterns[index] = _in_one_name(rest) or _expression(line, pieces)
 
     def known(self, path: str) -> Collection[int]:
-        """The lines that match ``path``, of those that are looked up."""
+        """The lines in the tables that match ``path``."""
         found = [*self._whole.get(path, ())]
         if self._ends:
             found += self._ends.get(path, ())
@@ -300,7 +299,7 @@ def _expression(line: IgnoreLine, pieces: Sequence[Piece]) -> Callable[[str], bo
 
 
 def _with_classes(pieces: Sequence[Piece]) -> list[Piece]:
-    """The pieces with each ``[…]`` as one; it ends where a regular expression ends it."""
+    """The pieces, with each ``[…]`` joined; it ends where a regular expression ends it."""
     joined: list[Piece] = []
     inside = ""
     for piece in pieces:

@@ -26,12 +26,11 @@ def walk_links(
     last: bool = True,
     target: Callable[[str, str], str] = anchored,
 ) -> tuple[str, bool]:
-    """Where ``path`` leads with links followed, and whether there is anything.
+    """The path to which ``path`` leads with links followed, and whether that path exists.
 
-    Without anything, the path is the one that would have to be there.
-    ``entry`` looks a context path up, ``target`` says where the link with
-    this text in this directory leads; ``last`` False keeps a link that the
-    path ends in.
+    For a broken link, the first path is the one that would have to exist. ``entry`` looks a context
+    path up; ``target(directory, text)`` says where a link with this text in this directory leads;
+    with ``last`` False, a link at the end of the path is not followed.
     """
     waiting = path.split("/")[::-1]
     here = ""

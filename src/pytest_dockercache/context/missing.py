@@ -25,12 +25,11 @@ _VERBS = {"copy": "copies", "add": "adds", "bind": "mounts"}
 class MissingSource:
     """A source of COPY, ADD or a bind mount that the build context does not hold.
 
-    ``source`` is what the step names, ``path`` what is not there: the same, or
-    what a link leads to. Both are relative to the context. ``excluded_by`` is
-    the line of the ignore file that keeps it out although it exists;
-    ``edited`` is True for a source that an edit has taken away, ``outside``
-    for a source that climbs out of the context (``../conf``), which builders
-    do not follow; ``alike`` is a path of the context that may be meant.
+    ``source`` is the path that the step names, ``path`` the missing path: the source itself, or the
+    target of a link. Both are relative to the context. ``excluded_by`` is the line of the ignore
+    file that keeps out an existing path; ``edited`` is True for a source that an edit has taken
+    away, ``outside`` for a source that climbs out of the context (``../conf``), which builders do
+    not follow; ``alike`` is a path of the context that may be meant.
     """
 
     source: str
@@ -43,7 +42,7 @@ class MissingSource:
     alike: str | None = None
 
     def verdict(self, where: str) -> str:
-        """Which path is missing, and which line takes it; ``where`` names the line."""
+        """The sentence that names the missing path and, as ``where``, the line that takes it."""
         taken = "it" if self.path == self.source else f"{self.source}, a link to it"
         takes = f"but {where} {_VERBS[self.transfer.kind]} {taken}"
         if self.excluded_by is not None:
@@ -55,7 +54,7 @@ class MissingSource:
         return f"{self.path} is not in the build context, {takes}"
 
     def fix(self, context: Path | None, better: BetterContext | None = None) -> str:
-        """What to do; ``better`` is a context that holds more of the sources."""
+        """The text of the fix; ``better`` is a context that holds more of the sources."""
         here = f" {context}" if context is not None else ""
         if self.excluded_by is not None:
             return f"add '!{self.path}' at the end of {self.excluded_by.file.name}"
@@ -83,11 +82,10 @@ def missing_sources(
     ignore: IgnoreRules | None = None,
     context: Path | None = None,
 ) -> Iterator[MissingSource]:
-    """The sources of a step that name nothing among ``entries``, what the ignore rules let in.
+    """The sources of a step that name nothing among ``entries``, the unignored files.
 
-    Wildcards are left out: builders differ on one that matches nothing. With
-    ``context`` and ``ignore`` a path that exists there and is kept out is
-    told from one that does not exist.
+    Wildcards are left out: builders differ on a wildcard that matches nothing. With ``context`` and
+    ``ignore``, an ignored path is told from a path that does not exist.
     """
     for transfer in step.transfers:
         if transfer.origin != "context" or transfer.parents:
@@ -114,10 +112,10 @@ def missing_sources(
 
 
 def is_there(context: Path, path: str) -> bool:
-    """Whether a directory holds something under exactly this name, links on the way followed.
+    """Whether a directory holds a path of exactly this spelling, links followed.
 
-    Some file systems find ``readme`` under ``README``, builders do not. A
-    directory that the user may not list (a database's) counts as not there.
+    Some file systems find ``README`` under the name ``readme``, builders do not. A directory that
+    the user may not list (a database's) counts as not there.
     """
     place = str(context)
     for part in path.split("/"):
@@ -131,7 +129,7 @@ def is_there(context: Path, path: str) -> bool:
 
 
 def alike(path: str, entries: Mapping[str, ContextEntry]) -> str | None:
-    """A file of the same name elsewhere, else one of nearly the same name."""
+    """A file of this base name elsewhere in the context, else a file of a similar path."""
     import difflib
 
     files = sorted(entry.path for entry in entries.values() if entry.kind != "dir")

@@ -1,8 +1,7 @@
-"""Bytes that may be added to a binary file so that its readers take it for the same file.
+"""Bytes that may be added to a binary file without changing it for its readers.
 
-A reader of most binary formats looks no further than the end that the format
-gives itself (PNG, JPEG, ELF, pickle, ``.npy``, SQLite): bytes after it do no
-harm. The formats here are the formats whose readers look at the end of the
+Most binary formats mark their own end (PNG, JPEG, ELF, pickle, ``.npy``, SQLite), and their readers
+ignore all bytes after that. This module knows the formats whose readers look at the end of the
 file.
 """
 
@@ -20,7 +19,7 @@ _ZIP_END = b"PK\x05\x06"
 
 
 def binary_addition(head: bytes, tail: bytes, filling: bytes) -> tuple[int, bytes]:
-    """How many bytes at a file's end to take away, and what to put there; ``filling`` is in it.
+    """How many bytes to remove at a file's end, and the bytes to add, which hold ``filling``.
 
     ``filling`` is white space, of 64 bytes. ``head`` and ``tail`` are the
     file's first and last bytes; they may overlap.

@@ -38,12 +38,11 @@ _LARGE = 8_000_000
 class Patch:
     """The difference that edits make.
 
-    ``changes`` maps every context path that is set anew to its entry, and
-    every path that is gone to None. ``contents`` holds what was written,
-    ``origins`` the path on disk, relative to the context, of what was
-    renamed. ``dockerfile`` are the bytes of the Dockerfile if an edit wrote
-    it, else None: this is the one answer to whether one did. ``ignore`` are
-    the ignore rules after the edits.
+    ``changes`` maps every new or changed context path to its entry, and every removed path to None.
+    ``contents`` holds the bytes of written files, ``origins`` the old path, relative to the
+    context, of each renamed file. ``dockerfile`` are the bytes of the Dockerfile if an edit wrote
+    it, else None: no other code decides whether an edit did. ``ignore`` are the ignore rules after
+    the edits.
     """
 
     changes: Mapping[str, ContextEntry | None]
@@ -61,11 +60,11 @@ class Patch:
 
 
 def patch(spec: BuildSpec, tree: ContextTree, edits: Sequence[Edit], *, nonce: str) -> Patch:
-    """What ``edits``, one after the other, make of ``tree``, the context of ``spec``.
+    """The difference that ``edits``, one after the other, make in the context of ``spec``.
 
-    ``nonce`` must be new for every build that should not find itself cached.
-    Edits of build arguments make nothing of a context. Raises ConfigError for
-    an edit that cannot be applied, and for an ignore file that Docker refuses.
+    ``nonce`` must be new for every build that should not find itself cached. Edits of build
+    arguments do not change a context. Raises ConfigError for an edit that cannot be applied, and
+    for an ignore file that Docker refuses.
     """
     draft = _Draft(spec, tree)
     for number, edit in enumerate(edits):
@@ -123,7 +122,7 @@ class _Draft:
     # -- looking
 
     def _below_root(self, full: str) -> str | None:
-        """A real path as a path of the context, None outside of it; "" is the context."""
+        """A real path as a path in the context, "" for the context itself, None for one outside."""
         if full == self.root:
             return ""
         base = self.root.rstrip("/") + "/"
@@ -132,7 +131,7 @@ class _Draft:
     def _resolved(self, written: str, *, whole: bool) -> str:
         """The path that an edit changes: links are followed, but not out of the context.
 
-        ``whole`` edits change a link, not what it leads to.
+        ``whole`` edits change a link itself, not the file that the link leads to.
         """
         path = editing.context_path(written, self.context)
 
@@ -163,14 +162,14 @@ class _Draft:
         )
 
     def _read_by_the_build(self) -> set[str]:
-        """Ignored files that a build reads all the same: the Dockerfile and the ignore file."""
+        """Files that a build reads even if they are ignored: Dockerfile and ignore file."""
         ignore_files = {path for _, path in self._ignore_files() if path is not None}
         return ignore_files | ({self.dockerfile_path} if self.dockerfile_path else set())
 
     def _ignore_files(self) -> Iterator[tuple[Path, str | None]]:
         """The files that may hold the ignore rules, the decisive one first.
 
-        Each with its path in the context, None for one that lies outside.
+        Each file comes with its path in the context, None for a file outside.
         """
         for written in (
             Path(os.path.abspath(f"{self.spec.dockerfile}.dockerignore")),
@@ -183,7 +182,7 @@ class _Draft:
                 yield written, walk_links(inside, self._entry, target=self._leads)[0]
 
     def _leads(self, directory: str, text: str) -> str:
-        """Where a link to an ignore file leads; the context itself if out of it."""
+        """The context path to which a link to an ignore file leads; "" if that is outside."""
         full = os.path.normpath(os.path.join(self.root, directory, text))
         return self._below_root(full) or ""
 

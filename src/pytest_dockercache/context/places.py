@@ -1,4 +1,4 @@
-"""Which directory can be the build context of a Dockerfile: the one that holds what it takes.
+"""The directory that can be a Dockerfile's build context: one that holds all its sources.
 
 ``docker build`` has no default context; people run it in the Dockerfile's
 directory (``docker build .``) or above it (``docker build -f
@@ -94,10 +94,10 @@ class BetterContext:
 def better_context(
     steps: Sequence[PlannedStep], dockerfile: Path, context: Path
 ) -> BetterContext | None:
-    """A directory that holds more of what a Dockerfile takes than ``context`` does; None if none.
+    """A directory that holds more of a Dockerfile's sources than ``context``, else None.
 
-    Looked at are the Dockerfile's directory, those above it in the same
-    repository (else a few levels), and the directories directly in them.
+    The candidates are the Dockerfile's directory, the directories above it in its repository
+    (without one, a few levels), and their direct subdirectories.
     """
     sources = taken_sources(steps)
     here = held(context, sources)

@@ -1,4 +1,4 @@
-"""Which context paths a COPY, an ADD or a bind mount takes."""
+"""The context paths that a COPY, an ADD or a bind mount takes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _REMOTE = regex(r"^(https?|git|ssh|ftp)://|^git@|\.git(#.*)?$")
 class Taken(NamedTuple):
     """One context path that a source selects.
 
-    ``source`` is the source as written, ``root`` the context path that it
-    names (a match of its wildcard, links followed), "" for the context;
-    ``path`` the selected path, ``root`` itself or below it.
+    ``source`` is the source as written, ``root`` the context path that it names (a match of its
+    wildcard, links followed), "" for the context; ``path`` is the selected path: ``root`` itself or
+    a path below it.
     """
 
     path: str
@@ -51,10 +51,10 @@ class Listing(dict[str, ContextEntry]):
         return sorted(self)
 
     def below(self, root: str) -> list[str]:
-        """The paths below a directory, sorted; all of them below ""."""
+        """The sorted paths below a directory; "" is the root of the context."""
         if not root:
             return self._paths
-        # "0" comes after "/": what begins with "root/" lies between the two.
+        # "0" follows "/" in ASCII, so the paths that begin with "root/" lie between the two.
         start, end = (bisect_left(self._paths, root + after) for after in "/0")
         return self._paths[start:end]
 
@@ -67,8 +67,8 @@ def rooted(source: str) -> str:
 def takes(transfer: Transfer, path: str, *, is_dir: bool = False) -> bool:
     """Whether ``transfer`` takes the context path ``path``, judged by its name alone.
 
-    ``is_dir`` says that the path is a directory. Links are not followed here
-    (:func:`taken_files` does). False for what does not come from the context.
+    ``is_dir`` says that the path is a directory. Links are not followed (:func:`taken_files` does).
+    False for a transfer that does not take from the context.
     """
     if transfer.origin != "context":
         return False
@@ -129,10 +129,10 @@ def taken_files(transfer: Transfer, entries: Iterable[ContextEntry]) -> tuple[st
 
 
 def container_paths(transfer: Transfer) -> Callable[[Taken], tuple[str, ...]]:
-    """Where what a transfer takes may lie in the container, item by item.
+    """A function that gives the container paths at which a taken item may lie.
 
-    More than one path when the destination is written without a trailing
-    slash: it names the file unless the image already has a directory there.
+    A destination without a trailing slash gives more than one path: it names the file unless the
+    image already has a directory there.
     """
     destination = posixpath.normpath(transfer.destination)
     inside = destination.rstrip("/")
@@ -140,7 +140,8 @@ def container_paths(transfer: Transfer) -> Callable[[Taken], tuple[str, ...]]:
     def of_directory(item: Taken) -> tuple[str, ...]:
         if not item.root_is_dir:
             return _of_file(transfer, destination, item)
-        # Both paths are clean: joining them anew costs 10 µs for each file of a context.
+        # Both paths are clean, and normalising their join would cost 10 µs for each file of a
+        # context.
         below = item.path[len(item.root) :].lstrip("/")
         return (f"{inside}/{below}" if below else destination,)
 

@@ -27,11 +27,10 @@ __all__ = ["StagedContext", "stage"]
 class StagedContext:
     """A context that is ready to be built.
 
-    ``root`` is the directory to hand to a builder as its context and
-    ``dockerfile`` the absolute path of the staged Dockerfile, with its ignore
-    file beside it. ``ignore`` holds the rules as they are after the edits;
-    a builder that does not apply them itself must (:func:`upload` does).
-    ``patch`` is what the edits made of the context, None without any.
+    ``root`` is the directory to hand to a builder as its context and ``dockerfile`` the absolute
+    path of the staged Dockerfile, with its ignore file beside it. ``ignore`` holds the rules after
+    the edits; code that sends the context to a builder has to apply them (:func:`upload` does).
+    ``patch`` is the difference that the edits made in the context, None without edits.
     """
 
     root: Path
@@ -54,19 +53,17 @@ class StagedContext:
 def stage(spec: BuildSpec, root: Path, edits: Sequence[Edit] = (), *, nonce: str) -> StagedContext:
     """Make or update the staged copy of ``spec``'s context below ``root``, and apply ``edits``.
 
-    ``root`` belongs to this function: the context is ``root/context``, beside
-    it lie a Dockerfile from outside the context and what is remembered about
-    mtimes. Only what differs from the user's tree is copied, so a call
-    without edits returns to the unedited state; modes, symbolic links,
-    ``user.*`` attributes and the mtimes of untouched files are the user's.
-    The caller holds a lock on ``root``.
+    ``root`` belongs to this function: the context is ``root/context``; beside it lie a Dockerfile
+    from outside the context and the memory of given mtimes. Only files that differ from the user's
+    tree are copied, and a call without edits returns to the unedited state; modes, symbolic links,
+    ``user.*`` attributes and the mtimes of untouched files are the user's. The caller holds a lock
+    on ``root``.
 
     ``nonce`` must be new for every build that should not find itself cached.
 
-    A file that an edit touched gets an mtime that no path below ``root`` ever
-    had, because BuildKit reads a file again only when size, mtime, mode or
-    link text differ (moby/buildkit's fsutil). So does a file of the user's
-    tree whose bytes changed while its mtime did not.
+    A file that an edit touched gets an mtime that no path below ``root`` ever had, because BuildKit
+    reads a file again only when size, mtime, mode or link text differ (moby/buildkit's fsutil). A
+    file of the user's tree whose bytes changed while its mtime did not gets such an mtime too.
 
     Raises ConfigError for an edit that cannot be applied, an unreadable file,
     a missing Dockerfile or an ignore file that Docker refuses.
@@ -76,7 +73,7 @@ def stage(spec: BuildSpec, root: Path, edits: Sequence[Edit] = (), *, nonce: str
 
 @dataclass
 class _Memory:
-    """What outlives one call: the last mtime given out, and the paths that edits left changed."""
+    """The memory between two calls: the last mtime given, and the paths that edits left changed."""
 
     file: Path
     clock: int = 0
@@ -166,7 +163,7 @@ class _Staging:
             os.chmod(self.home, 0o700)
 
     def _always(self) -> list[str]:
-        """Context paths that a build reads even when they are ignored: Dockerfile, ignore file."""
+        """Files that a build reads even if they are ignored: Dockerfile and ignore file."""
         paths = [".dockerignore"]
         if self.dockerfile_is_inside:
             name = self.dockerfile.relative_to(self.target).as_posix()
@@ -174,7 +171,7 @@ class _Staging:
         return paths
 
     def _want(self, path: str, wanted: dict[str, ContextEntry]) -> None:
-        """Add one file and the directories above it, although it is ignored."""
+        """Add one ignored file and the directories above it."""
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
@@ -347,7 +344,7 @@ class _Staging:
         os.utime(full, ns=(mtime, mtime), follow_symlinks=False)
 
     def _touch(self, full: str, *avoid: int) -> None:
-        """Give ``full`` a fresh mtime, also on a file system that keeps fewer digits of it."""
+        """Give ``full`` a fresh mtime, also where the file system stores fewer digits."""
         before = os.lstat(full).st_mtime_ns
         floor = self.memory.clock
         for step in (0, 10**3, 10**6, 10**9, 2 * 10**9):
@@ -360,7 +357,7 @@ class _Staging:
         raise ConfigError(f"{full}: the file system does not keep modification times")
 
     def _writable_parent(self, path: str) -> None:
-        """Open a directory without write permission for its owner while we work in it."""
+        """Make a directory writable for its owner while the staging works in it."""
         parent = os.path.dirname(path)
         while True:
             full = os.path.join(self.target, parent) if parent else self.target
@@ -384,7 +381,8 @@ class _Staging:
     # -- the patch
 
     def _write(self, made: Patch) -> None:
-        # Said before it is done: a process killed half-way leaves no edit behind unnoticed.
+        # The memory is saved before the edits are written, so that a killed process leaves no
+        # unknown edit.
         self.memory.edited.update(made.changes)
         self.memory.clock = max(self.memory.clock, time.time_ns())
         self.memory.save()

@@ -1,4 +1,4 @@
-"""Which files of a context people write: what git tracks, and what tools leave behind."""
+"""The files of a context that people write, by git's index and the names of tools' output."""
 
 from __future__ import annotations
 
@@ -61,10 +61,9 @@ _BUILT = frozenset({"build", "dist", "htmlcov", "target"})
 def tracked_files(context: Path) -> frozenset[str] | None:
     """The paths, relative to ``context``, of the files in it that git's index holds.
 
-    Those of submodules too. None if the index says nothing about the context:
-    it is in no repository, or in one that does not track any file of it (a
-    repository without a first ``git add``, a directory that it ignores); or
-    git is not installed, or does not trust the repository's owner.
+    Files of submodules count too. None if the index says nothing about the context: the context is
+    in no repository, its repository tracks no file of it (before a first ``git add``, or because
+    the directory is ignored), git is not installed, or git does not trust the repository's owner.
     """
     said = _git(context, "ls-files", "-z", "--recurse-submodules")
     if said is None:
@@ -116,11 +115,11 @@ def sources_among(
     environments: Collection[str] = (),
     tracked: Collection[str] | None = None,
 ) -> frozenset[str]:
-    """The context paths that do not lie where tools write and nobody edits.
+    """The context paths outside of directories that only tools write to.
 
-    ``environments`` are the :func:`virtual_environments` of the context,
-    ``tracked`` its :func:`tracked_files`: what git tracks below ``build`` or
-    ``dist`` was written by somebody. Each directory is looked at once.
+    ``environments`` are the :func:`virtual_environments` of the context, ``tracked`` its
+    :func:`tracked_files`: a tracked file below ``build`` or ``dist`` was written by a person. Each
+    directory is judged once.
     """
     left: dict[str, bool] = {}
     built: dict[str, bool] = {}

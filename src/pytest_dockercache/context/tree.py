@@ -1,8 +1,7 @@
-"""What a build sees of a context, as a value: on disk, or as edits would leave it.
+"""A build's view of a context as a value: as it is on disk, or after edits.
 
-Nothing is copied, and no file is read before two of equal size have to be
-told apart: hashing 10,000 files takes longer than all else that a prediction
-does.
+Nothing is copied, and a file is read only when two files of equal size have to be told apart:
+hashing 10,000 files takes longer than the rest of a prediction.
 """
 
 from __future__ import annotations
@@ -49,11 +48,10 @@ class _Memory:
 class ContextTree:
     """Every entry of a context that a build can see, as it is on disk or after edits.
 
-    ``entries`` is keyed by path, directories before their content and names
-    sorted, as a walk finds them. ``contents`` holds the bytes of files that
-    edits wrote, ``origins`` the path on disk (relative to ``root``) of those
-    that were renamed. ``changed`` names every path in which the tree may
-    differ from the one it was edited from, ``parent``.
+    ``entries`` is keyed by path, directories before their content and names sorted, as a walk finds
+    them. ``contents`` holds the bytes of files that edits wrote, ``origins`` the path on disk
+    (relative to ``root``) of renamed files. ``changed`` names every path in which the tree may
+    differ from ``parent``, the tree before the edits.
     """
 
     root: Path
@@ -116,7 +114,7 @@ class ContextTree:
         return self.memory.digests.digest(self.root, replace(entry, path=origin))
 
     def digests(self) -> dict[str, str]:
-        """The digests of all entries, by path; what was read is remembered for the next run."""
+        """The digests of all entries, by path; they are saved for the next run."""
         found = {path: self.digest(path) for path in self.entries}
         self.remember()
         return found
@@ -206,7 +204,7 @@ class ContextTree:
         )
 
     def _hidden(self, path: str) -> ContextEntry | None:
-        """An excluded directory, which appears as soon as something in it is let in."""
+        """An excluded directory, which appears as soon as a path in it is let in."""
         from .entries import entry_of
 
         try:
@@ -265,5 +263,5 @@ def _hollow(
 
 
 def new_entry(path: str, kind: Kind, size: int, mode: int) -> ContextEntry:
-    """An entry that no disk holds: one that an edit made."""
+    """An entry that an edit made and that is on no disk."""
     return ContextEntry(path, kind, size, mode, 0, 0, 0)

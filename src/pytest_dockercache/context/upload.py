@@ -30,24 +30,23 @@ _TYPES = {
 def upload(staged: StagedContext, *, classic: bool = False) -> Iterator[bytes]:
     """Yield the context as a tar, a megabyte at a time; equal contexts give equal bytes.
 
-    The Dockerfile comes first, under :attr:`StagedContext.dockerfile_name`,
-    also when the ignore rules exclude it; what else they exclude is left out
-    (the Engine does not apply them to an upload). Owner and group are 0, as
-    BuildKit's client makes them; with others no key would equal the key of a
-    local build (BuildKit 0.13). The format is GNU's: a first entry with a PAX
-    header is mistaken for a Dockerfile. Extended attributes travel in PAX
-    headers of later entries; a socket as the empty file that BuildKit's client
-    makes of it.
+    The Dockerfile comes first, under :attr:`StagedContext.dockerfile_name`, even when the ignore
+    rules exclude it; all other excluded files are left out, because the Engine does not apply the
+    rules to an upload. Owner and group are 0, as BuildKit's client sets them; with other owners no
+    key would equal that of a local build (BuildKit 0.13). The format is GNU's: the Engine mistakes
+    a first entry with a PAX header for a Dockerfile. Extended attributes travel in PAX headers of
+    later entries; a socket becomes an empty file, as in BuildKit's client.
 
-    ``classic`` sends ``.dockerignore`` even when it lists itself: the classic
-    daemon reads in it that it is to forget both files before it copies
-    anything (moby's ``removeDockerfile``), as the docker command relies on.
+    ``classic`` sends ``.dockerignore`` even when it lists itself: the classic daemon reads in that
+    file that it has to remove both files before it copies anything (moby's ``removeDockerfile``),
+    as the docker command does.
     """
     first = staged.dockerfile_name
     status = os.stat(staged.dockerfile)
     head = entry_of(first, status)
     if len(os.fsencode(first)) > 99:
-        # A long name is an entry of its own before the file's: begin with one that is not.
+        # A long name is an entry of its own before the file's, so the archive begins with a short
+        # one.
         yield _header(ContextEntry("./", "dir", 0, 0o755, 0, 0, 0))
     yield from _file(head, os.fspath(staged.dockerfile), first=True)
     rules = os.path.join(staged.root, ".dockerignore")

@@ -31,7 +31,7 @@ SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-"""What Go's ``unicode.IsSpace`` calls a space; ``str.isspace`` adds four control characters."""
+"""The spaces of Go's ``unicode.IsSpace``; ``str.isspace`` adds four control characters."""
 
 _SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 
@@ -44,13 +44,11 @@ class SubstitutionError(ValueError):
 class Lexer:
     """One set of rules for reading a word or a line.
 
-    ``escape`` is the Dockerfile's escape character. ``raw_quotes`` and
-    ``raw_escapes`` keep quotes and escapes in the result; ``quotes`` False
-    treats quotes as ordinary characters (heredoc bodies); ``keep_unset``
-    leaves a reference to an unset variable as it was written (the names of
-    RUN steps), instead of replacing it by nothing. ``unknown`` is put in
-    place of every reference to a variable that is not among those given, for
-    texts of which not all variables are known here.
+    ``escape`` is the Dockerfile's escape character. ``raw_quotes`` and ``raw_escapes`` keep quotes
+    and escapes in the result; ``quotes`` False treats quotes as ordinary characters (heredoc
+    bodies); ``keep_unset`` leaves a reference to an unset variable as it was written (the names of
+    RUN steps), instead of replacing it by nothing. ``unknown`` replaces every reference to a
+    variable that is not given, for a text whose variables are not all known.
     """
 
     escape: str = "\\"
@@ -77,7 +75,7 @@ class Lexer:
     def references(self, text: str) -> frozenset[str]:
         """Names of the variables that ``text`` refers to, whatever they are set to.
 
-        Text that cannot be lexed to its end names those found before the error.
+        For a text that cannot be lexed to its end, the names before the error are returned.
         """
         reading = _Reading(self, text, _Everything())
         with contextlib.suppress(SubstitutionError):
@@ -140,7 +138,7 @@ _PLAIN_REFERENCE = regex(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:
-    """A text with the plain references (``$NAME``, ``${NAME}``) that have a value replaced by it.
+    """A text with the plain references (``$NAME``, ``${NAME}``) replaced by known values.
 
     Other references stay as they are written: a shell may know more.
     """
@@ -395,7 +393,7 @@ class _Reading:
 
 
 def _trimmed(value: str, pattern: str, operator: str) -> str:
-    """``#`` and ``%`` remove the shortest match, doubled ones the longest."""
+    """The value without a match: ``#`` and ``%`` remove the shortest, doubled ones the longest."""
     greedy = pattern.startswith(operator)
     if greedy:
         pattern = pattern[1:]

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 WHITESPACE = regex(r"[\t\v\f\r ]+")
-"""What separates the words of an instruction."""
+"""The characters between the words of an instruction."""
 
 _HEREDOC = regex(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)\Z")
 _JSON_KEYWORDS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
@@ -53,8 +53,8 @@ def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
         word, position = _flag_word(text, position)
         if word == "--":
             return tuple(flags), text[position:].strip(SPACE)
-        # BuildKit reads flags byte by byte (parser/split_command.go): beyond ASCII
-        # it looks for another name than the one that is written.
+        # BuildKit reads flags byte by byte (parser/split_command.go), so that it looks up a
+        # different name for a flag beyond ASCII.
         word = word.encode("utf-8", "surrogatepass").decode("latin-1")
         name, equals, value = word[2:].partition("=")
         flags.append(Flag(name, value if equals else None))
@@ -72,7 +72,7 @@ def _flag_word(text: str, position: int) -> tuple[str, int]:
             quote = ""
         elif not quote and char in "'\"":
             quote = char
-        elif char == "\\":  # whatever the escape directive says (extractBuilderFlags)
+        elif char == "\\":  # the escape directive does not count here (extractBuilderFlags)
             word += text[position : position + 1]
             position += 1
         else:
@@ -98,7 +98,7 @@ def exec_form(keyword: str, value: str, path: Path, line: int) -> tuple[str, ...
 
 
 def json_strings(value: str) -> list[str] | None:
-    """The JSON array that ``value`` is; None when it is not JSON, as builders fall back to text."""
+    """The strings of a JSON array; None for text that is not JSON, which builders take as text."""
     value = value.lstrip(SPACE)
     if not value.startswith("["):
         return None

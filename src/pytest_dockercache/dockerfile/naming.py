@@ -1,4 +1,4 @@
-"""How BuildKit names the vertex of a step: ``[stage k/n] TEXT``.
+"""BuildKit's name for the vertex of a step: ``[stage k/n] TEXT``.
 
 * ``stage`` is the stage's name in lower case, ``stage-<index>`` without one,
   and left out with its blank when the Dockerfile has a single state

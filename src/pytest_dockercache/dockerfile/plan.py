@@ -1,4 +1,4 @@
-"""The steps of a build: what each instruction of a reachable stage starts with and brings in."""
+"""The steps of a build: the state that each instruction starts with, and its transfers."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True)
 class BaseImage:
-    """What a base image brings into the first step of a stage, from its configuration.
+    """The settings of a base image that the first step of a stage starts with.
 
-    ``environment`` in order; ``workdir`` absolute; ``shell`` the image's
-    SHELL, empty when it sets none; ``onbuild`` its trigger instructions.
+    ``environment`` is in the image's order; ``workdir`` is absolute; ``shell`` is the image's
+    SHELL, empty when it sets none; ``onbuild`` are its trigger instructions.
     """
 
     environment: tuple[tuple[str, str], ...] = ()
@@ -97,14 +97,13 @@ def plan(
 ) -> tuple[PlannedStep, ...]:
     """The steps that a build of ``target`` runs, in Dockerfile order, FROM and settings included.
 
-    BuildKit builds the stages that the target reaches; with ``all_stages``
-    every stage up to the target is listed, as the classic builder builds them.
-    ``classic`` (default: the value of ``all_stages``) chooses that builder's
-    rules for arguments: no predefined platform arguments, none handed on to
-    ``FROM stage``, ENV stronger than ARG. ``platform`` is the one asked for
-    (``linux/arm64``), None for this machine's. ``bases`` maps a base as
-    :attr:`Stage.base` has it to what is known of that image; a base that the
-    mapping does not have is taken for an image that sets nothing.
+    BuildKit builds the stages that the target reaches; with ``all_stages`` every stage up to the
+    target is listed, as the classic builder builds them. ``classic`` (default: the value of
+    ``all_stages``) chooses the classic builder's rules for arguments: there are no predefined
+    platform arguments, none is handed on to ``FROM stage``, and ENV is stronger than ARG.
+    ``platform`` is the requested platform (``linux/arm64``), None for this machine's. ``bases``
+    maps a base (:attr:`Stage.base`) to the known settings of that image; any other base is taken
+    for an image that sets nothing.
 
     ONBUILD triggers of a parent stage (and of a base in ``bases``) become
     steps of the stage built from it, at the line of its FROM.
@@ -315,8 +314,8 @@ def _after(
         path = expand(instruction.value, variables, escape)
         if path and not path.startswith("/"):
             path = _absolute(state.cwd, path)
-        # An absolute path is not cleaned: it is the current directory of later RUNs,
-        # and part of their cache key, as it is written.
+        # An absolute path is not cleaned: as written, the path is the current directory of later
+        # RUNs and part of their cache keys.
         return replace(state, cwd=path or state.cwd)
     if keyword == "SHELL" and instruction.exec_form:
         return replace(state, shell=instruction.exec_form)

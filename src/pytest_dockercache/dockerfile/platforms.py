@@ -14,7 +14,7 @@ MACHINES: Mapping[str, str] = {
     "riscv64": "riscv64",
     "s390x": "s390x",
 }
-"""What ``uname -m`` says on each architecture of 64 bits, by Docker's name of it."""
+"""The output of ``uname -m`` on each 64-bit architecture, by Docker's name of the architecture."""
 
 _ARCHITECTURES = {
     **{machine: architecture for architecture, machine in MACHINES.items()},
@@ -34,7 +34,7 @@ def default_platform() -> str:
 def platform_arguments(platform: str | None, target: str | None) -> dict[str, str]:
     """BuildKit's predefined arguments, for FROM, and for stages that declare them.
 
-    ``platform`` is the one asked for, None for this machine's.
+    ``platform`` is the requested platform, None for this machine's.
     """
     build = default_platform()
     arguments: dict[str, str] = {}

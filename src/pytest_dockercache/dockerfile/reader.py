@@ -1,12 +1,10 @@
 """Reading a Dockerfile's text into instructions, as BuildKit's own parser sees them.
 
-This is the one adapter over ``dockerfile-parse``. That library takes every
-line that starts like an instruction for an instruction: heredoc bodies, a
-comment in a continuation's blank line, text after a byte-order mark. So the
-lines are grouped into instructions here first, by BuildKit's rules, and the
-library sees each instruction on one line, at its own line number, and
-everything else blank. Flags, words and heredocs, which it does not know, are
-read here too.
+This is the one adapter over ``dockerfile-parse``. That library takes every line that starts like an
+instruction for an instruction: heredoc bodies, a comment in a continuation's blank line, text after
+a byte-order mark. So this module first groups the lines into instructions by BuildKit's rules; the
+library then sees each instruction on one line, at its own line number, and blank lines everywhere
+else. Flags, words and heredocs, which the library does not know, are read here too.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _DIRECTIVE = regex(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
 _SENTINEL = "\ue000"
 _BEGIN = "start it with FROM image, or name another file with --dockercache-dockerfile=PATH"
-"""What to do about a file that is no Dockerfile yet."""
+"""The fix for a file that is no Dockerfile yet."""
 
 _FOREIGN_BLANKS = [char for char in (*SPACE, *"\x1c\x1d\x1e\x1f") if char not in "\t\n\v\f\r "]
 _HIDE = {ord(char): 0xE001 + index for index, char in enumerate(_FOREIGN_BLANKS)}
@@ -45,9 +43,9 @@ _HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
 def read_dockerfile(path: Path) -> Dockerfile:
     """Read a Dockerfile from disk.
 
-    UTF-8, a byte-order mark is dropped; bytes that are not UTF-8 become U+FFFD,
-    which is what they are in a builder's own output. Raises ConfigError when
-    the file cannot be read, is empty, is binary, or has no FROM.
+    The file is read as UTF-8 without a byte-order mark; other bytes become U+FFFD, as in a
+    builder's own output. Raises ConfigError when the file cannot be read, is empty, is binary, or
+    has no FROM.
     """
     if path.is_dir():
         raise ConfigError(
@@ -82,14 +80,13 @@ def read_dockerfile(path: Path) -> Dockerfile:
 
 
 def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
-    """Read a Dockerfile's text; ``path`` is only what errors and the result call it.
+    """Read a Dockerfile's text; ``path`` is only its name in errors and in the result.
 
-    Stage bases are expanded with the Dockerfile's own defaults; :func:`plan`
-    expands them again with the build's arguments. An unknown instruction is
-    kept as it is: the builder, or the frontend of a ``# syntax=`` line, is the
-    judge of it. Raises ConfigError for text without a FROM, and for what no
-    builder can read: a heredoc without its end, a JSON form with other things
-    than strings, a wrong ``escape`` directive.
+    Stage bases are expanded with the Dockerfile's own defaults; :func:`plan` expands them again
+    with the build's arguments. An unknown instruction is kept: the builder, or the frontend of a
+    ``# syntax=`` line, has to judge it. Raises ConfigError for a text without a FROM, and for three
+    errors that no builder accepts: a heredoc without its end, a JSON form with values that are not
+    strings, and a wrong ``escape`` directive.
     """
     text = text.removeprefix(_BOM)
     if not text.strip():
@@ -237,7 +234,7 @@ def _instructions(logical: tuple[_Logical, ...], path: Path) -> Iterator[Instruc
         flags, value = split_flags(rest)
         if keyword == "ONBUILD":
             trigger, _, words = split_instruction(value)
-            exec_form(trigger.upper(), words, path, part.line)  # refused where it is written
+            exec_form(trigger.upper(), words, path, part.line)  # refuses a wrong trigger
         yield Instruction(
             keyword=keyword,
             line=part.line,
@@ -253,10 +250,9 @@ def _instructions(logical: tuple[_Logical, ...], path: Path) -> Iterator[Instruc
 def _keywords(logical: tuple[_Logical, ...]) -> list[tuple[str, str]]:
     """Keyword and the rest of every instruction, as ``dockerfile-parse`` splits them.
 
-    It is given one line an instruction, at the instruction's own line number,
-    closed by a sentinel so that an escape character at the end of a value is
-    not taken for a continuation, and with the blanks hidden that are blanks
-    for Python but not between the words of an instruction.
+    The library gets each instruction on one line at its own line number. A sentinel closes the
+    line, so that an escape character at the end of a value is not taken for a continuation;
+    characters that are blanks only for Python are hidden.
     """
     from dockerfile_parse import DockerfileParser
 

@@ -48,9 +48,9 @@ def with_base(dockerfile: Dockerfile, target: str | None, image: str) -> str:
 def with_instruction(dockerfile: Dockerfile, instruction: Instruction, text: str) -> str:
     """The Dockerfile's text with ``text`` in place of one instruction.
 
-    ``text`` stands at the instruction's first line; what is left of its old
-    lines becomes blank, so that every other instruction keeps its line
-    unless ``text`` has more lines than the old instruction.
+    ``text`` starts at the instruction's first line, and the rest of the old lines becomes blank, so
+    that every other instruction keeps its line unless ``text`` has more lines than the old
+    instruction.
     """
     lines = dockerfile.text.split("\n")
     end = "\r" if lines[instruction.line - 1].endswith("\r") else ""

@@ -1,8 +1,7 @@
 """A Dockerfile as blocks that can be moved, and the difference as a patch.
 
-A *block* is one instruction with its exact source lines and the comments
-directly above it. Whatever no edit names keeps its bytes: continuations,
-heredocs, blank lines, line endings.
+A *block* is one instruction with its exact source lines and the comments directly above it. A block
+that no edit names keeps its bytes: continuations, heredocs, blank lines, line endings.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ __all__ = ["Block", "Sheet", "applied", "patch_of", "sheet_of"]
 class Block:
     """One instruction as it is written.
 
-    ``lines`` carry their line ends; ``above`` are the blank lines and the
-    comments that stand apart above it and stay where they are when the block
-    moves; ``line`` is the 1-based first line of the instruction in the
-    Dockerfile that was read, 0 for a block that is new.
+    ``lines`` carry their line ends; ``above`` are the blank lines and the separate comments above
+    the block, which stay when the block moves; ``line`` is the 1-based first line of the
+    instruction in the Dockerfile that was read, 0 for a new block.
     """
 
     lines: tuple[str, ...]
@@ -72,7 +70,7 @@ class Sheet:
         raise KeyError(line)
 
     def without(self, lines: Iterable[int]) -> Sheet:
-        """The sheet without these blocks; what stands apart above them stays."""
+        """The sheet without these blocks; the separate comments above the blocks stay."""
         gone = set(lines)
         kept: list[Block] = []
         above: tuple[str, ...] = ()
@@ -85,18 +83,18 @@ class Sheet:
         return replace(self, blocks=tuple(kept), tail=_joined_gap(above, self.tail))
 
     def moved(self, lines: Iterable[int], *, below: int) -> Sheet:
-        """The sheet with these blocks directly below the one at ``below``, in their order."""
+        """The sheet with these blocks directly below the block at ``below``, in their order."""
         wanted = set(lines)
         moving = [replace(block, above=()) for block in self.blocks if block.line in wanted]
         rest = self.without(wanted)
         return rest._inserted(moving, rest._position(below) + 1)
 
     def with_text(self, texts: Sequence[str], *, above: int) -> Sheet:
-        """The sheet with new instructions directly above the one at ``above``."""
+        """The sheet with new instructions directly above the block at ``above``."""
         return self.with_blocks([self.new(text) for text in texts], above=above)
 
     def with_blocks(self, blocks: Sequence[Block], *, above: int) -> Sheet:
-        """The sheet with blocks directly above the one at ``above``, below its gap."""
+        """The sheet with blocks directly above the block at ``above``, below its gap."""
         position = self._position(above)
         if not blocks:
             return self
@@ -177,7 +175,7 @@ def _physical(text: str) -> list[str]:
 
 
 def _directive_lines(lines: Sequence[str]) -> int:
-    """How many lines at the top may be parser directives: they stay at the top."""
+    """How many lines at the top may be parser directives, which have to stay at the top."""
     count = 0
     for line in lines:
         bare = line.lstrip("\ufeff \t")
@@ -215,9 +213,9 @@ def _file_patch(path: str, before: str | None, after: str) -> str:
 
 
 def applied(patch: str, texts: Mapping[str, str | None]) -> dict[str, str]:
-    """The files of ``texts`` that a patch of :func:`patch_of` changes, as it leaves them.
+    """The new texts of the files that a patch of :func:`patch_of` changes.
 
-    ``texts`` gives each file as it is, None where there is none. Raises
+    ``texts`` gives the old text of each file, None for a file that does not exist. Raises
     ValueError where a hunk's lines are not found.
     """
     made: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Stages: where they begin, what they are built from, and which of them a target needs."""
+"""Stages: their beginnings, their bases, and the stages that a target needs."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def global_arguments(
     classic: bool = False,
     target: str | None = None,
 ) -> dict[str, str]:
-    """Values of the ARGs before the first FROM, and of BuildKit's predefined ones.
+    """The values of the ARGs before the first FROM, and of BuildKit's predefined arguments.
 
     A value from ``build_args`` wins over the default. The classic builder has
     no predefined platform arguments. Raises SubstitutionError for a default
@@ -214,7 +214,7 @@ def resolve_stage(dockerfile: Dockerfile, target: str | None) -> Stage:
 
 
 def copy_origin(stages: tuple[Stage, ...], instruction: Instruction, origin: str) -> int | str:
-    """What ``--from=origin`` means: a stage index, or the name of an image or named context."""
+    """The origin in ``--from=origin``: a stage index, or the name of an image or named context."""
     if instruction.keyword == "COPY" and re.fullmatch(r"[+-]?[0-9]+", origin):
         index = int(origin)
         return index if 0 <= index < len(stages) else origin
@@ -270,13 +270,12 @@ def reachable_stages(
 
 
 def stage_label(dockerfile: Dockerfile, stage: Stage) -> str:
-    """The word that names a stage in BuildKit's ``[stage k/n]``; "" when it leaves it out.
+    """The stage's label in BuildKit's ``[stage k/n]``; "" when BuildKit leaves the label out.
 
-    The name in lower case, else ``stage-<index>``. BuildKit leaves the name
-    out when the whole Dockerfile has a single state: one stage, no ``COPY
-    --from=image``, and no ``RUN --mount`` of any type, because a mount without
-    ``from`` counts as one from ``scratch`` (BuildKit 0.13 to 0.29,
-    ``dockerfile2llb/convert.go``).
+    The label is the name in lower case, else ``stage-<index>``. BuildKit leaves the name out when
+    the whole Dockerfile has a single state: one stage, no ``COPY --from=image``, and no
+    ``RUN --mount`` of any type, because a mount without ``from`` counts as one from ``scratch``
+    (BuildKit 0.13 to 0.29, ``dockerfile2llb/convert.go``).
     """
     if len(dockerfile.stages) == 1 and not _other_states(dockerfile.stages):
         return ""
@@ -314,7 +313,7 @@ def stage_chain(stages: Mapping[int, Stage], index: int | str) -> tuple[Stage, .
 
 
 def contributing_stages(steps: Sequence[PlannedStep], stages: Iterable[int]) -> frozenset[int]:
-    """Some stages, those that they are built FROM, and those that they copy or mount, in turn."""
+    """The given stages and all stages that they are built FROM, copy from or mount, in turn."""
     waiting = list(stages)
     reached: set[int] = set()
     while waiting:
@@ -338,10 +337,10 @@ def paths_in_final_stage(
 ) -> tuple[tuple[str, str], ...]:
     """Where files of ``stage`` end up: pairs (path in ``stage``, path in the final stage).
 
-    ``("/", "/")`` where ``stage`` is the final stage, or the final stage is
-    built FROM it; else what COPY ``--from`` brings, through stages in between
-    as well. The first path is "" where a wildcard leaves it open, the second
-    where a RUN mounts ``stage`` and may have taken any file from it.
+    The only pair is ``("/", "/")`` where ``stage`` is the final stage, or the final stage is built
+    FROM it; else the pairs are those of each COPY ``--from``, also through stages in between. The
+    first path is "" where a wildcard leaves it open, the second where a RUN mounts ``stage`` and
+    may have taken any file from it.
     """
     held: dict[int, tuple[tuple[str, str], ...]] = {stage: (("/", "/"),)}
     for step in steps:
@@ -374,8 +373,7 @@ def _taken(pairs: Sequence[tuple[str, str]], source: str, here: str) -> Iterator
 
 
 def path_below(path: str, directory: str) -> str | None:
-    """What follows ``directory`` in an absolute path: "" if they are equal, None if it is not
-    below it."""
+    """The rest of an absolute path below ``directory``: "" if equal, None if not below."""
     path, directory = "/" + path.strip("/"), "/" + directory.strip("/")
     if path == directory:
         return ""

@@ -1,4 +1,4 @@
-"""What a Dockerfile says: instructions, flags, heredocs, stages, and what a step transfers."""
+"""The parts of a Dockerfile: instructions, flags, heredocs, stages, steps and transfers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ class Heredoc:
 class Instruction:
     """One instruction as BuildKit's parser sees it.
 
-    ``keyword`` is upper case; ``line`` and ``end_line`` are 1-based and
-    inclusive (heredoc bodies included); ``text`` is the whole instruction on
-    one line, continuations joined as BuildKit joins them; ``value`` is what
-    follows keyword and flags; ``exec_form`` the JSON array form, if it is
-    one; ``stage`` the 0-based stage index, None before the first FROM.
+    ``keyword`` is upper case; ``line`` and ``end_line`` are 1-based and inclusive (heredoc bodies
+    included); ``text`` is the whole instruction on one line, continuations joined as BuildKit joins
+    them; ``value`` is the text after keyword and flags; ``exec_form`` the words of the JSON array
+    form, if the instruction has one; ``stage`` the 0-based stage index, None before the first FROM.
     """
 
     keyword: str
@@ -79,7 +78,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a COPY, ADD or ``RUN --mount=type=bind`` brings into a step.
+    """The files that a COPY, ADD or ``RUN --mount=type=bind`` brings into a step.
 
     ``sources`` are as written after expansion (relative to the context or
     stage root, wildcards kept; URLs and git references too), without heredoc
@@ -101,20 +100,18 @@ class Transfer:
 class PlannedStep:
     """One instruction of a reachable stage, as the builder will run it.
 
-    ``ordinal`` is BuildKit's k in ``[stage k/n]`` (1 is FROM), None for
-    instructions without a vertex (ENV, LABEL, …); ``expanded`` the text with
-    variables replaced as BuildKit's vertex name shows it; ``workdir`` and
-    ``environment`` (ENV and in-scope ARG values, in order) are those the step
-    starts with. ``declared_args`` are the names of the ARGs in scope.
+    ``ordinal`` is BuildKit's k in ``[stage k/n]`` (1 is FROM), None for instructions without a
+    vertex (ENV, LABEL, …); ``expanded`` the text with variables replaced as BuildKit's vertex name
+    shows it; ``workdir`` and ``environment`` (ENV and in-scope ARG values, in order) are those at
+    the start of the step. ``declared_args`` are the names of the ARGs in scope.
 
-    ``total`` is n in ``[stage k/n]`` and ``label`` the stage in it, "" when
-    BuildKit leaves it out; ``shell`` what runs a shell-form RUN; ``user`` the
-    USER in force. ``triggered`` marks an ONBUILD trigger of the base, whose
-    line is that of the FROM. ``known_base`` is False when the stage rests on
-    an image of whose environment, directory and shell nothing is known;
-    ``escape`` is the Dockerfile's escape character; ``cwd`` is the working
-    directory as a RUN gets it: ``WORKDIR /w/`` is cleaned in ``workdir`` and
-    not here, and counts as written in the cache key of later RUNs.
+    ``total`` is n in ``[stage k/n]`` and ``label`` the stage in it, "" when BuildKit leaves it out;
+    ``shell`` the words that run a shell-form RUN; ``user`` the USER in force. ``triggered`` marks
+    an ONBUILD trigger of the base, whose line is that of the FROM. ``known_base`` is False when the
+    stage rests on an image whose environment, directory and shell are not known. ``escape`` is the
+    Dockerfile's escape character. ``cwd`` is the working directory as a RUN gets it, and as it
+    counts in the cache key of later RUNs: ``WORKDIR /w/`` is cleaned in ``workdir`` but not in
+    ``cwd``.
     """
 
     instruction: Instruction

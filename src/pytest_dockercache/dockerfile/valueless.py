@@ -14,10 +14,10 @@ __all__ = ["ValuelessSource", "valueless_source"]
 
 @dataclass(frozen=True)
 class ValuelessSource:
-    """A COPY or ADD in ``line`` whose source an argument names that has no value.
+    """A COPY or ADD in ``line`` whose source names an argument without a value.
 
-    ``declared`` is the line of its ARG. A base image that sets a variable of
-    this name gives it a value all the same.
+    ``declared`` is the line of the argument's ARG. A base image that sets a variable of this name
+    still gives the argument a value.
     """
 
     name: str
@@ -32,7 +32,7 @@ class ValuelessSource:
 
     @property
     def fix(self) -> str:
-        """What to do about the missing value."""
+        """The text of the fix for the missing value."""
         return f"give it a value: --dockercache-build-arg={self.name}=VALUE"
 
 

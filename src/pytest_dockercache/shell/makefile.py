@@ -19,10 +19,10 @@ _DEEPEST = 5
 
 
 def with_included(makefile: str, read: Callable[[str], str | None], depth: int = 0) -> str:
-    """The text of a Makefile with the files that it includes in place of the lines that say so.
+    """The text of a Makefile, with included files in place of the ``include`` lines.
 
-    ``read`` gives the text of a file as the Makefile names it, None where it is
-    not known: a line whose files nobody knows stays.
+    ``read`` gives the text of a file by the name in the Makefile, None where it is not known: a
+    line with only unknown files stays.
     """
 
     def included(line: re.Match[str]) -> str:
@@ -33,11 +33,11 @@ def with_included(makefile: str, read: Callable[[str], str | None], depth: int =
 
 
 def recipe_of(makefile: str, targets: Sequence[str], variables: Mapping[str, str] = {}) -> str:
-    """The recipes of some targets and of what they depend on, as one shell script.
+    """The recipes of some targets and of their prerequisites, as one shell script.
 
-    No target means the first one. ``variables`` are the variables of the
-    command line and the environment. Pattern rules, conditions and functions
-    are not followed: a reference that they leave stands as ``$NAME``.
+    No target means the first one. ``variables`` are the variables of the command line and the
+    environment. Pattern rules, conditions and functions are not followed: an unresolved reference
+    stays as ``$NAME``.
     """
     values: dict[str, str] = {}
     rules: dict[str, tuple[tuple[str, ...], list[str]]] = {}

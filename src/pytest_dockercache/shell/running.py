@@ -1,4 +1,4 @@
-"""The commands that a RUN really executes, whatever it is wrapped in."""
+"""The commands that a RUN really executes, behind wrappers and shells."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ __all__ = [
 class Runner:
     """How a program runs another command in an environment of its own (``conda run -n x``).
 
-    ``valued`` lists the options, of the program and of its ``run``, that take
-    a value, ``environment`` those that name the environment, blank-separated.
-    ``activates`` is True for a program that ``activate`` is a subcommand of,
-    ``installs`` for one that makes the environment before it runs the command
-    (``pixi run``, ``uv run``).
+    ``valued`` lists the options, of the program and of its ``run``, that take a value,
+    ``environment`` those that name the environment, blank-separated. ``activates`` is True for a
+    program with a subcommand ``activate``, ``installs`` for a program that makes the environment
+    before it runs the command (``pixi run``, ``uv run``).
     """
 
     valued: str
@@ -65,8 +64,8 @@ def step_commands(
 ) -> Iterator[Command]:
     """The commands that a RUN executes, those inside ``sh -c`` and the like included.
 
-    Each with the environment that is active for it. The commands of a script
-    or a Makefile that ``read`` knows follow the command that starts it.
+    Each command has the environment that is active for it. The commands of a script or a Makefile
+    that ``read`` knows follow the command that starts it.
     """
     in_exec_form = step.instruction.exec_form is not None
     active = None if in_exec_form else _of_shell(step.shell, runner_of)
@@ -87,7 +86,7 @@ def script_commands(
 ) -> Iterator[Command]:
     """The commands that a script file executes, those inside ``sh -c`` and the like included.
 
-    ``directory`` is where it is started, ``variables`` what is set there,
+    ``directory`` is the working directory at its start, ``variables`` are the variables set then,
     ``parameters`` its ``$0``, ``$1`` and so on, None where they are not known.
     """
     inside = _Inside(runner_of)
@@ -121,7 +120,7 @@ def _switches(command: Command, runner_of: RunnerOf) -> bool:
 
 
 def _activated(command: Command) -> Word | None:
-    """What is active after ``conda activate NAME``, ``source activate`` or ``. PREFIX/bin/…``."""
+    """The environment after ``conda activate NAME``, ``source activate`` or ``. PREFIX/bin/…``."""
     if any(posixpath.basename(word.text) == "deactivate" for word in command.words[:2]):
         return None
     given = [word for word in command.words[2:] if not word.text.startswith("-")]
@@ -135,7 +134,7 @@ def _activated(command: Command) -> Word | None:
 
 
 def named_environment(directory: str | None, word: Word) -> Word:
-    """An environment as conda takes it: a name, or a prefix where there is a slash in it."""
+    """An environment as conda names it: a name, or a prefix if the word has a slash."""
     return joined_path(directory, word) if "/" in word.text else word
 
 
@@ -191,7 +190,7 @@ class _Inside:
     def executed(
         self, command: Command, variables: Mapping[str, str], depth: int = 0
     ) -> Iterator[Command]:
-        """A command, or what it runs if it is a wrapper (``sudo``, ``conda run``, ``sh -c``)."""
+        """A command, or those that a wrapper (``sudo``, ``conda run``, ``sh -c``) runs."""
         if depth > _DEEPEST or not command.words:
             return
         yield from _installing_runners(command, self.runner_of)
@@ -256,8 +255,8 @@ class _Inside:
     def _fed(self, command: Command) -> str | None:
         """The script that a shell reads from its standard input; None for any other command.
 
-        That is a file behind ``<``, one that ``cat`` and the like pipe into it,
-        or the words of an ``echo``.
+        The script is a file behind ``<``, a file that ``cat`` and the like pipe into the shell, or
+        the words of an ``echo``.
         """
         if not _reads_its_input(command):
             return None
@@ -328,7 +327,7 @@ def script_file(command: Command) -> tuple[Word, ...]:
 
 
 def _reads_its_input(command: Command) -> bool:
-    """Whether a command is a shell that is given no script by its name."""
+    """Whether a command is a shell without the name of a script, which reads its standard input."""
     if command.name not in SHELLS or not (command.feeding or command.stdin):
         return False
     started = script_file(command)
@@ -360,7 +359,7 @@ def _installing_runners(command: Command, runner_of: RunnerOf) -> Iterator[Comma
 
 
 def _executed_by_find(command: Command) -> Iterator[Command]:
-    """What ``find … -exec`` runs; a file that it found has the pattern of ``-name`` for a name."""
+    """The command of ``find … -exec``; a found file has the pattern of ``-name`` as its name."""
     words = command.words
     name = _option(words, ("-name", "-iname", "-path", "-wholename"))
     found = Word("" if name is None else name.text, known=False)
@@ -471,7 +470,7 @@ def _unwrapped(command: Command, runner_of: RunnerOf) -> Command:
 
 
 def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Command | None:
-    """What a wrapper (``tini --``, ``conda run``, ``env``) runs; None for any other command."""
+    """The command that a wrapper (``tini --``, ``conda run``, ``env``) runs; else None."""
     name, words = command.name, command.words
     if name in _WRAPPERS:
         options = _WRAPPERS[name].split()

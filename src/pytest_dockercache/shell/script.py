@@ -1,9 +1,9 @@
-"""Which commands a RUN's shell script executes, with their arguments and directories.
+"""The commands that a RUN's shell script executes, with their arguments and directories.
 
-Not a shell: enough of ``sh`` and ``bash`` to tell a command from text that
-looks like one. Branches are all taken, loops run once for each word, and what
-only the running container knows (``$(…)``, a variable nobody sets) is marked
-as unknown instead of being guessed.
+This module is no shell: it knows enough of ``sh`` and ``bash`` to tell a command from text that
+looks like one. All branches are taken, loops run once for each word, and a text that only the
+running container knows (``$(…)``, a variable nobody sets) is marked as unknown instead of being
+guessed.
 """
 
 from __future__ import annotations
@@ -64,14 +64,12 @@ class Word:
 class Command:
     """One simple command of a script.
 
-    ``words`` are its name and arguments; ``directory`` the absolute working
-    directory, None when unknown; ``feeding`` the commands whose output it
-    reads, through a pipe or as ``$(…)`` arguments; ``stdin`` the file that
-    ``<`` connects; ``document`` the text of a heredoc on its input;
-    ``assignments`` the ``NAME=value`` words before it; ``active`` the
-    environment it runs in, by name or prefix, as far as the script says so
-    (``conda run``, ``activate``); ``followed`` is True for one that starts a
-    script whose own commands stand after it.
+    ``words`` are its name and arguments; ``directory`` the absolute working directory, None when
+    unknown; ``feeding`` the commands whose output it reads, through a pipe or as ``$(…)``
+    arguments; ``stdin`` the file that ``<`` connects; ``document`` the text of a heredoc on its
+    input; ``assignments`` the ``NAME=value`` words before it; ``active`` the environment it runs
+    in, by name or prefix, as far as the script says so (``conda run``, ``activate``). ``followed``
+    is True for a command that starts a script whose own commands are listed after it.
     """
 
     words: tuple[Word, ...]
@@ -98,11 +96,10 @@ def commands(
 ) -> tuple[Command, ...]:
     """The commands of a script, in the order in which they run.
 
-    ``directory`` is the directory in which it starts, ``variables`` are the
-    variables set there; ``documents`` are heredocs whose bodies the
-    Dockerfile's reader has taken out of the text already. ``parameters`` are
-    ``$0``, ``$1`` and so on, None where nobody here knows them. The body of a
-    function stands where it is called, with the arguments of the call.
+    ``directory`` is the directory in which it starts, ``variables`` are the variables set there;
+    ``documents`` are heredocs whose bodies the Dockerfile's reader has taken out of the text
+    already. ``parameters`` are ``$0``, ``$1`` and so on, None where they are not known. The
+    commands of a function stand at each of its calls, with the arguments of that call.
     """
     if len(script) > SCRIPT:
         raise ConfigError(
@@ -262,7 +259,7 @@ class _Tokens:
         return _Part("text", text[start : self.position])
 
     def double_quoted(self) -> _Part:
-        """A quoted string; its parts are packed into one when it has expansions."""
+        """A quoted string, as one part that holds all parts when the string has expansions."""
         self.position += 1
         parts: list[_Part] = []
         literal = ""
@@ -423,7 +420,7 @@ class _Walk:
         del self.fed[outside:]
 
     def feeders(self, redirections: tuple[_Redirection, ...]) -> Iterator[Command]:
-        """What a loop reads by ``done < FILE``, or ``done < <(…)``, as commands that feed it."""
+        """The commands that feed a loop by ``done < FILE`` or ``done < <(…)``."""
         for redirection in redirections:
             if redirection.operator == "<":
                 values, nested = self.expanded(redirection.target)
@@ -627,7 +624,7 @@ _FINDS = regex(r"which|type|whereis")
 def _output(ran: list[Command], directory: str | None) -> Word:
     """The text in place of ``$(…)``, as far as it is known: ``pwd``, ``dirname``, ``ls``.
 
-    Of ``which pip`` only the name is known, and not where it lies.
+    Of the output of ``which pip`` only the base name is known, not the directory.
     """
     words = ran[-1].words if ran else ()
     names = [word.text for word in words]
