@@ -159,9 +159,19 @@ def effects_of_run(site: Site, position: int) -> Effects:
             total |= Effects(directories=frozenset({command.directory}))
     for text in texts:
         total |= _redirected(text, step.workdir, dict(step.environment))
+        if _MAYBE_ELSEWHERE.search(text):
+            total |= Effects(unknown=f"in which directory line {step.line} works is not known")
     total |= _mentioned(reader, found, texts)
     return _with_settings(_without_own_mounts(total, site.views[position].own.at))
 
+
+_MAYBE_ELSEWHERE = regex(
+    r"(?:\A|[;&|(\n]|\b(?:if|while|until)\s)\s*(?:!\s+)?(?:\[\[?|test|e?grep|command|which|type|false)\s"
+    r"(?:[^;\n]|\\\n)*?&&\s*(?:\\\n\s*)*(?:cd|pushd)\s"
+    r"|\|\|\s*(?:\\\n\s*)*(?:cd|pushd)\s|\b(?:then|else|do)\s[^\n]*?\b(?:cd|pushd)\s"
+    r"|\b(?:then|else|do)\s(?:(?!\b(?:fi|done)\b)[\s\S])*?(?:\n|;)\s*(?:cd|pushd)\s"
+)
+"""A change of the directory that depends on something."""
 
 _SHOWS_VARIABLES = regex(
     r"(?:\A|[;&|(\n]|\$\(|`)\s*(?:env|printenv|set|export(?:\s+-p)?|declare\s+-[px]+)\s*(?:[>|;&)`\n]|\Z)"

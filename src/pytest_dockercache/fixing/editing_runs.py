@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import replace
 
 from ..shell.running import SHELLS
+from .chains import Chain, chain_of
 from .site import Site
-from .splitting import Chain, chain_of
 
 __all__ = ["appended", "chain_at", "joined", "without_segment"]
 
@@ -69,7 +70,8 @@ def joined(site: Site, first: int, second: int) -> str | None:
     if any(re.match(r"(cd|pushd)\s", segment) for segment in segments):
         step = next(item for item in site.steps if item.line == second)
         segments.append(f"cd {step.workdir}")
-    return one.text((*segments, *other.segments))
+    both = replace(one, comments={**other.comments, **one.comments})
+    return both.text((*segments, *other.segments))
 
 
 def without_segment(chain: Chain, number: int) -> str | None:

@@ -7,8 +7,8 @@ moved, and the model is asked again, until every environment step hits.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..cache import Dialect, Snapshot
 from ..cache.prediction import Comparison
@@ -27,6 +27,7 @@ from .touched import spoken
 __all__ = ["Rewriting", "reordered"]
 
 _MOST_CHANGES = 12
+_MOST_DRAFTS = 32
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class _Missed:
 class _Trial:
     """One draft of the Dockerfile; ``edits`` are the changes that must become harmless.
 
+    ``budget`` holds the number of drafts that may still be tried, one for all drafts of a fix.
     ``origins`` maps the first line of each instruction of the draft to its line in the user's
     Dockerfile, 0 for a new instruction; ``done`` describes the changes so far; ``wanted`` are the
     user's lines of the environment steps in question, None for all environment steps.
@@ -61,6 +63,7 @@ class _Trial:
     done: tuple[str, ...] = ()
     wanted: frozenset[int] | None = None
     nonce: str = "fixing"
+    budget: list[int] = field(default_factory=lambda: [_MOST_DRAFTS])
 
     def missed(self, site: Site, back: Mapping[int, int]) -> list[_Missed]:
         """The environment steps of a draft that do not plainly hit after the edits.
@@ -127,6 +130,9 @@ def reordered(
 
 def _improved(trial: _Trial, left: int) -> Rewriting:
     """Move the guilty steps, one root after the other, always from the same draft."""
+    trial.budget[0] -= 1
+    if trial.budget[0] < 0:
+        return Rewriting(None, ())
     site = trial.site
     guilty: dict[int, set[int]] = {}
     order: Order | None = None
@@ -223,27 +229,35 @@ def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
             found = None if texts is None else _declared_apart(trial, position, texts, left)
             if found is not None and found.text is not None:
                 return found
-    line = site.steps[obstacle.stays].line
     is_run = site.steps[obstacle.stays].instruction.keyword == "RUN"
     if is_run and left > 1 and not obstacle.final:
-        for split in splits(site, line):
-            sheet = site.sheet.replaced(line, split.first, split.second)
-            try:
-                draft = site.rewritten(sheet.text)
-                installs = draft.commands[draft.position(line)]
-            except (DockerCacheError, KeyError):
-                continue
-            if installs is None:
-                continue
-            origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
-            words = split.words.format(line=trial.original(line))
-            done = (*trial.done, words)
-            again = replace(trial, site=draft, origins=origins, done=done)
-            found = _improved(again, min(left - 1, 4))
-            if found.text is not None:
-                return found
+        drafts = list(_split(trial, site.steps[obstacle.stays].line))
+        # One cut that is enough is better than two.
+        for more in dict.fromkeys((1, min(left - 1, 4))):
+            for draft in drafts:
+                found = _improved(draft, more)
+                if found.text is not None:
+                    return found
     words = hindrance(site, obstacle, trial.origins)
     return Rewriting(None, (words,) if words else ())
+
+
+def _split(trial: _Trial, line: int) -> Iterator[_Trial]:
+    """The drafts in which the RUN at a line is two, and the first of them installs."""
+    site = trial.site
+    for split in splits(site, line):
+        sheet = site.sheet.replaced(line, split.first, split.second)
+        try:
+            draft = site.rewritten(sheet.text)
+            here = next(new for new, old in sheet.origins.items() if old == line)
+            installs = draft.commands[draft.position(here)]
+        except (DockerCacheError, KeyError):
+            continue
+        if installs is None:
+            continue
+        origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
+        words = split.words.format(line=trial.original(line))
+        yield replace(trial, site=draft, origins=origins, done=(*trial.done, words))
 
 
 def _declared_apart(

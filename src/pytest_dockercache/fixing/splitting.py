@@ -10,26 +10,10 @@ from ..dockerfile import declared
 from ..dockerfile.expansion import split_words, variables_in
 from ..model import on_one_line
 from ..regexes import regex
+from .chains import Chain, chain_of, script_of
 from .site import Site
 
-__all__ = ["Chain", "Split", "chain_of", "parted_declaration", "splits"]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A RUN in shell form that is a plain chain of commands joined by ``&&``.
-
-    ``head`` is the keyword with its flags; ``segments`` the commands as they
-    are written, continuations within them kept, blanks around them stripped.
-    """
-
-    head: str
-    segments: tuple[str, ...]
-
-    def text(self, segments: tuple[str, ...] | None = None) -> str:
-        """The RUN of these segments (default: all), one a line if there are several."""
-        chosen = self.segments if segments is None else segments
-        return self.head + " \\\n    && ".join(chosen)
+__all__ = ["Split", "parted_declaration", "splits"]
 
 
 @dataclass(frozen=True)
@@ -39,93 +23,6 @@ class Split:
     first: str
     second: str
     words: str
-
-
-def chain_of(source: str, escape: str = "\\") -> Chain | None:
-    """A RUN's source as a chain; None for anything that is not plainly one.
-
-    Only the default escape character: with another the text means something else.
-    """
-    found = re.match(
-        r"\s*RUN((?:\s+(?:\\\n\s*)?--[a-z]+=\S+)*)\s+(?:\\\n\s*)?", source, re.IGNORECASE
-    )
-    if escape != "\\" or found is None:
-        return None
-    body = source[found.end() :]
-    if body.startswith("[") or "<<" in body:
-        return None
-    lines = [
-        line for line in body.split("\n") if line.strip() and not line.lstrip().startswith("#")
-    ]
-    parts = _parted("\n".join(lines))
-    if parts is None or any(not part for part in parts):
-        return None
-    return Chain(source[: found.end()].rstrip(" \\\n") + " ", tuple(parts))
-
-
-def _parted(text: str) -> list[str] | None:
-    """The commands between ``&&`` at the top level; None where another operator stands there."""
-    parts: list[str] = []
-    start = position = 0
-    depth = 0
-    while position < len(text):
-        char = text[position]
-        if char == "\\":
-            position += 2
-            continue
-        if char in "'\"":
-            position = _closing(text, position)
-            if position < 0:
-                return None
-            continue
-        if text.startswith("$(", position):
-            depth += 1
-            position += 2
-            continue
-        if char == "`":
-            return None
-        if depth:
-            depth += {"(": 1, ")": -1}.get(char, 0)
-        elif text.startswith("&&", position):
-            parts.append(text[start:position])
-            position += 2
-            start = position
-            continue
-        elif (
-            text.startswith("||", position)
-            or char in ";()\n"
-            or (
-                char == "&"
-                and text[position - 1 : position] != ">"
-                and text[position + 1 : position + 2] != ">"
-            )
-        ):
-            return None
-        position += 1
-    if depth:
-        return None
-    parts.append(text[start:])
-    stripped = [re.sub(r"\A(?:\s|\\\n)+|(?:\s|\\\n)+\Z", "", part) for part in parts]
-    words = ("if", "for", "while", "until", "case", "{", "!", "function")
-    return (
-        None
-        if any(part.split(None, 1)[:1] and part.split()[0] in words for part in stripped)
-        else stripped
-    )
-
-
-def _closing(text: str, position: int) -> int:
-    """The position after the quoted string that begins here, -1 if it does not end."""
-    quote = text[position]
-    position += 1
-    while position < len(text):
-        if text[position] == "\\" and quote == '"':
-            position += 2
-            continue
-        if text[position] == quote:
-            return position + 1
-        position += 1
-    return -1
 
 
 _ASSIGNED = regex(r"(?:export\s+)?([A-Za-z_]\w*)=(?:\"[^\"]*\"|'[^']*'|[^\s\"']*)\s*\Z")
@@ -180,7 +77,8 @@ _CLEANING = regex(
 def splits(site: Site, line: int) -> Iterator[Split]:
     """Ways to part the RUN at ``line``, the best first."""
     step = next(item for item in site.steps if item.line == line)
-    chain = chain_of(site.sheet.source(line), step.escape)
+    source = site.sheet.source(line)
+    chain = chain_of(source, step.escape) or script_of(source, step)
     # Files in a tmpfs are gone when their RUN ends.
     if chain is None or "type=tmpfs" in chain.head:
         return
@@ -193,6 +91,8 @@ def splits(site: Site, line: int) -> Iterator[Split]:
         cleaning = _cleaning(rest)
         carried = _carried(chain.segments[:end], rest)
         if carried is None or len(carried) == end:
+            continue
+        if not chain.stops_after(chain.segments[:end]):
             continue
         yield Split(
             chain.text((*chain.segments[:end], *cleaning)),
@@ -266,7 +166,7 @@ def _cleaning(rest: Sequence[str]) -> tuple[str, ...]:
 def _around(chain: Chain, number: int, first: str, second: str, words: str) -> Iterator[Split]:
     before, after = chain.segments[:number], chain.segments[number + 1 :]
     carried = _carried(before, (second, *after))
-    if carried is None:
+    if carried is None or not chain.stops_after((*before, first)):
         return
     cleaning = _cleaning(after)
     yield Split(
