@@ -479,13 +479,28 @@ def _fetched(reader: _Reader, command: Command) -> Effects:
         if command.name != "wget" or not any(
             w.text.startswith("-") and "O" in w.text for w in command.words
         ):
-            paths |= {command.directory}
+            paths |= _downloaded(command, command.directory)
     return Effects(
         reads=_SYSTEM_FILES,
         writes=Paths(trees=frozenset(paths)),
         unknown=problem,
         directories=frozenset() if command.name == "git" else _above(paths),
     )
+
+
+_ELSEWHERE = regex(r"-[a-zA-Z]*[PrmixJ]|--(directory|recursive|mirror|input|force|remote-header)")
+"""Options of curl and wget by which a file has another place or name than its address tells."""
+
+
+def _downloaded(command: Command, directory: str) -> set[str]:
+    """The files that are fetched under their own names; the whole directory where that is open."""
+    words = command.words[1:]
+    addresses = [word for word in words if "://" in word.text]
+    names = {posixpath.basename(word.text.partition("://")[2]) for word in addresses}
+    plain = all(word.known and re.search(r"://[^?#]+/[^/?#]+\Z", word.text) for word in addresses)
+    if not addresses or not plain or any(_ELSEWHERE.match(word.text) for word in words):
+        return {directory}
+    return {posixpath.join(directory, name) for name in names}
 
 
 def _environment_action(reader: _Reader, command: Command, tool: str) -> Effects:

@@ -326,7 +326,7 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
     if found is None:
         return ""
     effects = effects_of(site, obstacle.stays)
-    if effects.projects:
+    if effects.projects and found.kind not in ("variable", "state"):
         manifest, words = effects.projects[0]
         origin = site.visible(obstacle.stays).get(manifest, manifest)
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ..dockerfile import PlannedStep
@@ -64,7 +65,7 @@ def _by_paths(
             if one is second and one.projects:
                 return Conflict("reads", f"{one.projects[0][0]} ({one.projects[0][1]})", needs)
             return Conflict("unknown", one.unknown)
-    if second.projects:
+    if second.projects and _touches(site, earlier):
         manifest, words = second.projects[0]
         return Conflict("reads", f"{manifest} ({words})", None)
     # An additional user changes no other user: the users that a step names existed before.
@@ -157,7 +158,7 @@ def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
     if _TOOL_VARIABLE.match(name) or reads_variable(name):
         return True
     visible = site.visible(position)
-    if user.unknown:
+    if user.unknown or user.projects:
         read = set(visible.values())
     else:
         read = {
@@ -167,5 +168,12 @@ def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
         }
     if len(read) > _MOST_FILES:
         return True
+    # The Dockerfile names every argument, and nobody who reads it there is told a value.
+    read.discard(_in_context(site, site.spec.dockerfile))
     word = re.compile(rf"\b{re.escape(name)}\b")
     return any(word.search(site.file(path) or "") for path in read)
+
+
+def _in_context(site: Site, path: Path) -> str:
+    context = site.spec.context
+    return path.relative_to(context).as_posix() if path.is_relative_to(context) else ""

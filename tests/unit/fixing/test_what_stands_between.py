@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drafts import mended
+from drafts import mended, site_of
 
+from pytest_dockercache.cache import BUILDKIT, Snapshot
+from pytest_dockercache.fixing.reinstalling import reordered
+from pytest_dockercache.fixing.site import Site
 from pytest_dockercache.model import Edit
 
 FILES = {
@@ -244,3 +247,48 @@ def test_a_line_whose_variables_refer_to_each_other_is_not_parted(tmp_path: Path
         FILES, ARGUMENT,
     )  # fmt: skip
     assert found.text is None
+
+
+LOCAL = {
+    "requirements.txt": "libs/foo\n",
+    "libs/foo/pyproject.toml": "[project]\nname = 'foo'\n",
+    "src/main.py": "1\n",
+}
+
+
+def test_an_argument_passes_the_installation_of_a_local_project_that_does_not_name_it(
+    tmp_path: Path,
+) -> None:
+    text = f"FROM debian\nCOPY . .\nARG SHA=a\n{INSTALL}\nLABEL sha=$SHA\n"
+    found = mended(tmp_path, text, LOCAL, ARGUMENT)
+    assert found.text == f"FROM debian\nCOPY . .\n{INSTALL}\nARG SHA=a\nLABEL sha=$SHA\n"
+
+
+def test_an_argument_that_the_local_project_names_stays(tmp_path: Path) -> None:
+    files = {**LOCAL, "libs/foo/setup.py": "import os\nos.environ['SHA']\n"}
+    found = mended(tmp_path, f"FROM debian\nCOPY . .\nARG SHA=a\n{INSTALL}\n", files, ARGUMENT)
+    assert found.text is None
+    assert found.words == ("line 4 uses SHA: separate that from the installation",)
+
+
+def test_a_dockerfile_that_is_copied_too_tells_a_run_no_value(tmp_path: Path) -> None:
+    run = "RUN pip install click && find . -name 'x-*.txt' -exec pip install -r {} ';'"
+    text = f"FROM debian\nCOPY . .\nARG SHA=a\n{run}\n"
+    site = site_of(tmp_path, text, FILES)
+    (tmp_path / ".dockerignore").unlink()
+    site = Site(Snapshot.read(site.spec), site.spec, text)
+    found = reordered(site, [ARGUMENT], BUILDKIT)
+    assert found.text == f"FROM debian\nCOPY . .\n{run}\nARG SHA=a\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "moves"),
+    [("", True), ("-nv ", True), ("-P src ", False), ("-i urls.txt ", False), ("-r ", False)],
+)
+def test_a_download_under_its_own_name_touches_nothing_else(
+    tmp_path: Path, options: str, moves: bool
+) -> None:
+    run = f"RUN wget {options}https://example.org/a/tool.sh && pip install click"
+    found = mended(tmp_path, f"FROM debian\nWORKDIR /app\nCOPY src src\n{run}\n", FILES)
+    expected = f"FROM debian\nWORKDIR /app\n{run}\nCOPY src src\n" if moves else None
+    assert found.text == expected
