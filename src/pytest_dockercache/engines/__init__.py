@@ -1,4 +1,4 @@
-"""Engines: they run builds and say of every step whether it was a hit or a miss."""
+"""Engines: they run builds, and tell for every step whether it was a hit or a miss."""
 
 from __future__ import annotations
 

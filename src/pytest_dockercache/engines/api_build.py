@@ -1,10 +1,9 @@
 """A build over the Engine API: the context goes up as a tar, the answer comes back line by line.
 
-Both engines that need no ``docker`` command use it. The request runs in a
-thread of its own, so that a build can be cancelled and has a time limit even
-while the daemon says nothing. BuildKit cancels a build that it is asked to by
-its ID (``POST /build/cancel``) and ends the answer when the build is gone; the
-classic builder cancels one whose connection is closed.
+Both engines that need no ``docker`` command use this module. The request runs in a thread of its
+own, so that a build can be cancelled and has a time limit even while the daemon says nothing.
+BuildKit cancels a build by its ID (``POST /build/cancel``) and ends the answer when the build is
+gone; the classic builder cancels a build whose connection is closed.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ __all__ = ["ApiBuild", "RefusedError", "build_parameters", "refuse_secrets"]
 _JOIN_SECONDS = 10.0
 
 _ASK_SECONDS = 0.2
-"""How often the daemon is asked to cancel: one that has not begun yet hears nothing."""
+"""Seconds between two requests to cancel: a build that has not begun yet misses the first."""
 
 
 class RefusedError(DockerCacheError):
@@ -91,11 +90,11 @@ class _CancelledError(Exception):
 
 
 class ApiBuild:
-    """One running ``POST /build``; whoever makes it stops it.
+    """One running ``POST /build``; its maker has to stop it.
 
-    ``planned`` names the images that the build starts from or copies from:
-    those that the daemon does not hold are pulled first through the SDK,
-    because a build without a client session has no credentials.
+    ``planned`` names the images that the build starts from or copies from: images that the daemon
+    lacks are pulled first through the SDK, because a build without a client session has no
+    credentials.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class ApiBuild:
 
     @property
     def ended(self) -> bool:
-        """Whether every record has been taken."""
+        """Whether the reader has taken every record."""
         return self._inbox.ended
 
     def alive(self) -> bool:
@@ -138,7 +137,7 @@ class ApiBuild:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Cancel the build if it still runs, and wait until it is gone."""
+        """Cancel a build that still runs, and wait until it is gone."""
         self._cancelled.set()
         deadline = time.monotonic() + _JOIN_SECONDS
         while self._thread.is_alive() and time.monotonic() < deadline and self._asked_to_cancel():
@@ -153,7 +152,7 @@ class ApiBuild:
         self._thread.join(timeout=_JOIN_SECONDS)
 
     def _asked_to_cancel(self) -> bool:
-        """Whether the daemon takes a request to cancel this build."""
+        """Whether the daemon accepts a request to cancel this build."""
         if self._id is None:
             return False
         api = self._daemon.client.api

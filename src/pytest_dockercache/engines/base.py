@@ -19,14 +19,12 @@ __all__ = ["BuildRequest", "Engine", "Execution"]
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One build: what to build, from which staged context, and with which labels.
+    """One build: the spec, the staged context, and the labels.
 
-    ``spec`` carries the build arguments and ``dockerfile`` the Dockerfile as
-    they are to be built, edits applied. ``labels`` go onto the image.
-    ``timeout`` is in seconds, None for no limit. ``roles`` has the role of each
-    step. ``snapshots`` are the project before and after the edits, for the
-    engine that predicts. ``meanwhile`` is a function that an engine may call
-    while its builder starts up.
+    ``spec`` carries the build arguments and ``dockerfile`` the Dockerfile, both after the edits.
+    ``labels`` go onto the image. ``timeout`` is in seconds, None for no limit. ``roles`` has the
+    role of each step. ``snapshots`` are the project before and after the edits, for the engine that
+    predicts. ``meanwhile`` is a function that an engine may call while its builder starts up.
     """
 
     spec: BuildSpec
@@ -118,7 +116,7 @@ class Engine(Protocol):
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove the containers and images that carry ``label=value``.
 
-        Returns the names of those that could not be removed.
+        Returns the names of containers and images that could not be removed.
         """
 
     def traces(self) -> tuple[Any, ...]:

@@ -105,7 +105,7 @@ class _Trace:
         self.complaint: str | None = None
 
     def follow(self, deadline: float | None) -> bool:
-        """Take in what the daemon says next; False when it has said everything."""
+        """Take in the daemon's next records; False after the last one."""
         events: list[Event] = []
         for record in self._build.take(deadline):
             if record.get("id") == "moby.buildkit.trace":
@@ -125,7 +125,7 @@ class _Trace:
         return self._observation.starting() if self.alive() else {}
 
     def stop(self) -> None:
-        """Cancel the build, and wait until it is gone."""
+        """Cancel the build, and wait for its end."""
         self._build.stop()
 
 

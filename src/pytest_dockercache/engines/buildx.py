@@ -102,7 +102,7 @@ class Builder:
 
 
 def find_builder(name: str | None, context: str | None = None) -> Builder:
-    """The builder that builds: the named one, else that of the user's own ``docker build``.
+    """The builder to use: the named one, else the one of the user's own ``docker build``.
 
     ``docker build`` uses the builder of the current context, not the one that
     ``docker buildx use`` selected, unless BUILDX_BUILDER names another or
@@ -156,7 +156,7 @@ def _aliased() -> bool:
 
 
 def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
-    """The daemon, connected to when something is first asked of it: buildx is starting up then."""
+    """The daemon, to which a connection is made at the first question, while buildx starts up."""
     if not isinstance(daemon, Reached):
         return daemon
     load_sdk()
@@ -221,8 +221,9 @@ class Buildx(DaemonSide):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
         started = time.monotonic()
-        # Beside the staged context: what a killed run leaves there, the next one sweeps.
-        # A cancelled buildx may still write there while it is being removed.
+        # The directory lies beside the staged context, where the next run sweeps the files of a
+        # killed one. A cancelled buildx may still write into the directory while it is being
+        # removed.
         with contextlib.ExitStack() as guards:
             with writing(request.staged.root.parent):
                 name = guards.enter_context(
@@ -309,7 +310,7 @@ class Buildx(DaemonSide):
         for candidate in candidates:
             if candidate and self._daemon.has_image(candidate):
                 return candidate, provenance if isinstance(provenance, dict) else {}
-        # A store may give what it loads an ID of its own (containerd's does).
+        # A store may give a loaded image an ID of its own (containerd's does).
         loaded = self._daemon.labelled_images(_LOADED, mark) if mark is not None else ()
         if len(loaded) == 1:
             return loaded[0], provenance if isinstance(provenance, dict) else {}
@@ -405,7 +406,7 @@ class _Child:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[_Child]:
-        """The same; it ends with this process if that is killed within the block."""
+        """The process, which is ended if the plugin's own process is killed within the block."""
         with guarded(self._process.pid):
             yield self
 
@@ -422,7 +423,7 @@ class _Child:
         self._observation = observation
 
     def follow(self, deadline: float | None) -> bool:
-        """Take in what buildx says next; False when it has said everything."""
+        """Take in the next output of buildx; False after its end."""
         events: list[Event] = []
         for piece in self._inbox.take(deadline):
             *lines, self._line = (self._line + self._characters.decode(piece)).split("\n")
@@ -456,14 +457,14 @@ class _Child:
             return self._process.wait()
 
     def stop(self) -> None:
-        """Cancel the build: buildx cancels it at the daemon when it is told to end."""
+        """Cancel the build: a buildx that receives SIGTERM cancels it at the daemon."""
         if self._process.poll() is None:
-            # The docker command, while it is starting, may take the first for one that
-            # its plugin has heard too; each of them gives up at the third.
+            # A starting docker command may believe that its plugin received the first signal too;
+            # docker and buildx each give up at the third.
             for patience in self._PATIENCE_SECONDS:
                 self._signal(signal.SIGTERM)
-                # Its last word comes just before its end, which cannot be waited
-                # for with a time limit but by looking again and again.
+                # The reader thread ends just before the process does, and joining a thread with a
+                # time limit needs no polling, as waiting for a process does.
                 self._reader.join(timeout=patience)
                 if not self._reader.is_alive():
                     break

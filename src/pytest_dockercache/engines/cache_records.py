@@ -1,8 +1,8 @@
-"""Which records of a build cache our own edited builds made, and how those go.
+"""The records of a build cache that the plugin's edited builds made, and their removal.
 
-A cache is shared with everything else that builds on the daemon, and a record
-says nothing of who made it. Ours are recognised by what they describe and by
-the moment they were made, both of which the build's own events tell.
+A cache is shared with everything else that builds on the daemon, and a record does not name its
+maker. The plugin's records are recognised by their descriptions and by their time, both of which
+the build's own events tell.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["CacheRecord", "Ledger", "Trace", "claimed", "parse_usage", "prune_al
 _SLACK = 10**8
 """Nanoseconds by which the time of a cache record may lie outside the times of its vertex.
 
-BuildKit makes it between start and end; what buildx prints is shifted by its
-latency, some 10 ms. The next build of the builder, which may be somebody
-else's of an equal Dockerfile, needs longer than this to make its first record.
+BuildKit makes the record between start and end of its vertex; the times that buildx prints are
+shifted by its latency, some 10 ms. The next build of the builder, which may be somebody else's of
+an equal Dockerfile, needs more than this time to make its first record.
 """
 
 _UPLOAD = "[internal] load remote build context"
@@ -42,15 +42,18 @@ class CacheRecord:
 
 
 Trace = Mapping[str, Any]
-"""A vertex that one of our builds executed, in JSON: the fields of :class:`Made`, plus ``since``
-and ``until``, the time in which its cache record can have been created."""
+"""A vertex that one of the plugin's builds executed, in JSON.
+
+The fields are those of :class:`Made`, plus ``since`` and ``until``, the time in which the vertex's
+cache record can have been created.
+"""
 
 
 class Ledger:
-    """Keeps the account of what one engine's edited builds left in a build cache.
+    """Keeps the account of the records that one engine's edited builds left in a build cache.
 
-    ``now`` tells the builder's time in nanoseconds since the epoch; where it
-    is None, a build begins with the first vertex that it tells of.
+    ``now`` tells the builder's time in nanoseconds since the epoch; where ``now`` is None, a build
+    begins with its first vertex.
     """
 
     def __init__(self, now: Callable[[], int] | None = None) -> None:
@@ -63,15 +66,15 @@ class Ledger:
         self._since = None if self._now is None else self._now()
 
     def end(self, made: Iterable[Made], *, edited: bool) -> None:
-        """Note what a build executed.
+        """Note the vertices that a build executed.
 
-        The context that an Engine API build uploads counts after every build:
-        it has an address that nothing will ever ask for again.
+        The context that an Engine API build uploads counts after every build, because no later
+        build will ask for its address.
         """
         made = tuple(made)
         stamps = [stamp for item in made for stamp in (item.started, item.completed) if stamp]
         since = min(stamps, default=0) if self._since is None else self._since
-        # A vertex that was still running when the build was stopped ends about now.
+        # A vertex that was still running when the build was stopped ends at about this time.
         now = max(stamps, default=0) if self._now is None else self._now()
         for item in made:
             if edited or _uploaded(item):
@@ -86,21 +89,20 @@ class Ledger:
 
 
 def _uploaded(made: Made) -> bool:
-    """Whether it holds the uploaded context of an Engine API build."""
+    """Whether a vertex holds the uploaded context of an Engine API build."""
     return made.name in (_UPLOAD, "copy /context /")
 
 
 def claimed(traces: Iterable[Trace], records: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
-    """The records of a cache that our builds have made.
+    """The records of a cache that the plugin's builds have made.
 
-    A record is ours if it describes a vertex that the build executed, and was
-    made when it did: another build on the same daemon may add records at any
-    time.
+    Such a record describes a vertex that a build executed, and was made during that execution:
+    another build on the daemon may add records at any time.
     """
     ours: list[tuple[Made, int, int]] = []
     for trace in traces:
         fields = dict(trace)
-        # A killed run of another version may have noted something else.
+        # A killed run of another version may have noted other fields.
         with contextlib.suppress(KeyError, TypeError):
             since, until = fields.pop("since"), fields.pop("until")
             ours.append((Made(**fields), since, until))
@@ -130,10 +132,9 @@ def prune_all(
 ) -> int:
     """Remove records; return how many bytes could not be removed.
 
-    ``prune`` removes those that it can of some IDs, and returns which went:
-    at best all that it was given at once. A record goes only after those that
-    were made on top of it, which are newer; rounds, because a clock may be
-    set back.
+    ``prune`` tries to remove the records of some IDs, and returns the IDs that it removed. A record
+    can be removed only after the records on top of it, which are newer; there are several rounds,
+    because a clock may have been set back.
     """
     newest_first = sorted(wanted, key=lambda record: (-record.created, record.id))
     gone = set(prune([record.id for record in newest_first])) if wanted else set()

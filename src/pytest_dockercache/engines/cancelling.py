@@ -1,12 +1,11 @@
 """Cancelling a build without leaving its running command behind.
 
-BuildKit up to 0.13 at least kills a RUN only if its process had started when
-the build was cancelled (executor/runcexecutor, ``runcProcessHandle``: "nothing
-to kill"; moby/buildkit#5106). Cancelled a moment earlier, or while a COPY
-before it is coming to its end, a minutes-long install goes on in the daemon
-with nobody waiting for it. The verdict is known before that moment; the build
-is cancelled a little later. A RUN that comes to its end while its build is
-being cancelled may still be followed by the next.
+BuildKit up to 0.13 at least kills a RUN only if its process had started when the build was
+cancelled (executor/runcexecutor, ``runcProcessHandle``: "nothing to kill"; moby/buildkit#5106).
+After a cancellation a moment earlier, or at the end of the COPY before it, a minutes-long install
+goes on in the daemon with nobody waiting for its end. So the build is cancelled a little later than
+the verdict is known. A RUN that ends while its build is being cancelled may still be followed by
+the next RUN.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ LIMIT_SECONDS = 6.0
 """How long a build may go on altogether."""
 
 _LOOK_SECONDS = 0.01
-"""How often it is looked whether a command has been started, at most."""
+"""The least number of seconds between two looks for started commands."""
 
 
 class Starting(NamedTuple):
@@ -42,24 +41,24 @@ class Starting(NamedTuple):
 
 class _Running(Protocol):
     def alive(self) -> bool:
-        """Whether the build still goes on."""
+        """Whether the build still runs."""
 
     def starting(self) -> Mapping[str, Starting]:
         """The steps whose commands may begin after a cancellation."""
 
     def follow(self, deadline: float) -> bool:
-        """Take in what the build says until the deadline; False when it has ended."""
+        """Take in the build's news until the deadline; False when the build has ended."""
 
     def stop(self) -> None:
-        """Cancel the build, and return when it is gone."""
+        """Cancel the build, and return after its end."""
 
 
 def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None:
-    """Cancel a build, as soon as that is safe; return when it is gone.
+    """Cancel a build as soon as that is safe; return when the build is gone.
 
-    Of steps that it shares with a build that is still being cancelled, the
-    next build on the same builder may hear nothing: no other may begin before.
-    The news of the build until then is taken in.
+    No other build may begin before: the next build on the builder may get no news of steps that it
+    shares with a build that is still being cancelled. The news of this build until then is taken
+    in.
     """
     try:
         with contextlib.suppress(DockerCacheError):
@@ -123,8 +122,8 @@ _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 def _have_started(commands: list[str]) -> bool:
     """Whether processes of this machine run these commands.
 
-    A daemon's containers are seen so when it runs beside us on Linux;
-    elsewhere they are not, and time has to do.
+    The containers of a daemon on this Linux machine are visible as processes; elsewhere they are
+    not, and the time limit has to do.
     """
     missing = {"".join(command.split()) for command in commands}
     if "" in missing:

@@ -1,4 +1,4 @@
-"""Which engine judges: the one that was named, or the best that answers."""
+"""The choice of the engine: the named one, or the best one that answers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _ANSWERS = "the buildx plugin answers"
 def create_engine(
     name: str = "auto", *, builder: str | None = None, timeout: float | None = None
 ) -> Engine:
-    """Connect to the daemon and return the engine of that name.
+    """Connect to the daemon and return the engine with the given name.
 
-    ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine
-    API, else the classic builder; where no daemon listens it is the model,
-    which predicts. ``builder`` names a buildx builder instance and therefore
-    asks for buildx. The plugin answers without a daemon: it only judges if one
-    does. ``timeout`` is how many seconds the daemon may take for one answer.
+    ``auto`` takes buildx if its plugin answers, else BuildKit over the Engine API, else the classic
+    builder; where no daemon listens, ``auto`` takes the model, which predicts. ``builder`` names a
+    buildx builder instance and therefore asks for buildx. The buildx plugin answers even without a
+    daemon, and is taken only if a daemon answers too. ``timeout`` is how many seconds the daemon
+    may take for one answer.
 
     Raises ConfigError for an unknown name, and for a builder with an engine
     that has none; EngineUnavailable if no daemon answers (``absent`` only if
@@ -103,8 +103,8 @@ def _best(builder: str | None, timeout: float | None) -> Engine:
     try:
         return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, plugin), timeout)
     except EngineUnavailable as problem:
-        # Refused permission, TLS and ssh mean that there is a daemon: it is
-        # not to be replaced by a guess.
+        # A refused permission, TLS and ssh mean that there is a daemon, which no prediction may
+        # replace.
         if builder is not None or not problem.absent:
             raise
         return connect_model(problem.verdict, None)

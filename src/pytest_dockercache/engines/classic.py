@@ -59,9 +59,9 @@ class _Seen:
 class Transcript:
     """Takes in the text of one classic build and gives the state of its steps at any time.
 
-    ``instructions`` are those that the builder numbers: every one up to the
-    end of the target's stage, global ARGs included; ``labels`` says whether a
-    LABEL step of ours follows them.
+    ``instructions`` are the instructions that the builder numbers: all up to the end of the
+    target's stage, global ARGs included; ``labels`` says whether the plugin's LABEL step follows
+    them.
     """
 
     instructions: Sequence[Instruction]
@@ -82,9 +82,9 @@ class Transcript:
     def _take(self, text: str, now: float) -> bool:
         """Read the text of one record.
 
-        What a command prints after ``Running in`` may look like the builder's
-        own words: there only the next step's number, alone in its record, and
-        the ID of the step's image are believed.
+        The output of a command after ``Running in`` may look like the builder's own words: there,
+        only the number of the next step, alone in its record, and the ID of the step's image are
+        believed.
         """
         step = _STEP.fullmatch(text)
         number = int(step[1]) if step else 0
@@ -173,8 +173,8 @@ class Transcript:
                 if step.status == "miss":
                     made.setdefault(seen.image, (step.line, seen))
                 elif step.status == "hit" and seen.image in made:
-                    # It used what an equal step of another stage made a moment
-                    # ago, in this very build: nothing was cached before it.
+                    # The step used the image that an equal step of another stage made in this very
+                    # build, so nothing was cached before the build.
                     line, twin = made[seen.image]
                     note = ran_as_one(line)
                     step = replace(step, status="miss", seconds=_duration(twin), note=note)

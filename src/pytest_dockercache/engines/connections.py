@@ -1,4 +1,4 @@
-"""The engines of this process: one for each name and builder, made when it is first asked for."""
+"""The engines of this process: one for each name and builder, made at its first use."""
 
 from __future__ import annotations
 

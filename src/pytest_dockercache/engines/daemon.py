@@ -1,8 +1,7 @@
 """One Docker daemon, reached through the SDK: everything besides building that an engine needs.
 
-The endpoint is the one that the ``docker`` command resolves as well:
-``DOCKER_HOST``, else ``DOCKER_CONTEXT``, else the current context of
-``~/.docker/config.json``, else the local socket (``docker>=7.2`` reads
+The endpoint is that of the ``docker`` command: ``DOCKER_HOST``, else ``DOCKER_CONTEXT``, else the
+current context of ``~/.docker/config.json``, else the local socket (``docker>=7.2`` reads
 contexts).
 """
 
@@ -35,11 +34,11 @@ from .progress import nanoseconds
 __all__ = ["Daemon", "connect", "current_context"]
 
 _CALL_SECONDS = 120
-"""How long one call may take; those that wait for something (build, wait) say so themselves."""
+"""How many seconds one call may take; calls that wait (build, wait) have their own limits."""
 
 
 _PING_SECONDS = 30.0
-"""How long the daemon of a running build is waited for: a busy machine is slow to answer too."""
+"""How many seconds a daemon that builds may take for an answer: a busy machine is slow."""
 
 _ALIVE_SECONDS = 10
 """How long a daemon may take to say that it lives."""
@@ -54,10 +53,10 @@ _LOG_SECONDS = 0.2
 """How long an empty log is given to hold something after all."""
 
 _IDS_A_REQUEST = 100
-"""How many records one request asks to be removed: they stand in its URL."""
+"""How many records one request removes: their IDs stand in its URL."""
 
 _OLDEST_API = "1.24"
-"""The oldest API that the SDK speaks; a ping is the same in all of them."""
+"""The oldest API version of the SDK; a ping is equal in all versions."""
 
 
 def current_context() -> str:
@@ -77,7 +76,7 @@ def connect(timeout: float | None = None) -> Daemon:
     patience = min(_CALL_SECONDS, timeout or _CALL_SECONDS)
     try:
         _knock(endpoint, patience)
-        # With a version given, the SDK asks nothing while it is being made.
+        # With a given version, the SDK's client asks nothing when it is made.
         with contextlib.closing(_client(endpoint, _OLDEST_API, patience)) as first:
             ping = first.api.get(f"{first.api.base_url}/_ping", timeout=patience)
             ping.raise_for_status()
@@ -124,8 +123,8 @@ def _endpoint() -> str:
 def _knock(endpoint: str, patience: float) -> None:
     """Raise OSError if nothing listens on a socket file.
 
-    The SDK would say the same, but leave a socket behind whose
-    ResourceWarning fails the tests of those who make errors of warnings.
+    The SDK would raise the error too, but leave a socket behind, whose ResourceWarning fails the
+    tests of users who make errors of warnings.
     """
     scheme, _, path = endpoint.partition("://")
     if scheme in ("unix", "http+unix") and hasattr(socket, "AF_UNIX"):
@@ -199,7 +198,7 @@ def _silence(endpoint: str, patience: float) -> EngineUnavailable:
 
 
 class _SilentError(requests.exceptions.ReadTimeout):
-    """The daemon did not answer an earlier call in time, so it is not waited for again."""
+    """The error at a daemon that did not answer an earlier call in time, and is not asked again."""
 
 
 def _give_up_once_silent(client: docker.DockerClient, patience: float) -> None:
@@ -259,7 +258,7 @@ class Daemon:
 
     @property
     def identity(self) -> str:
-        """The identity of this daemon, the same in every process."""
+        """The identity of this daemon, equal in every process."""
         return self._facts[0]
 
     def now(self) -> int:
@@ -290,9 +289,9 @@ class Daemon:
             return False
 
     def require_answer(self) -> None:
-        """Raise EngineUnavailable if the daemon is there and does not answer.
+        """Raise EngineUnavailable if the daemon listens and does not answer.
 
-        One that is gone ends its builds itself.
+        A daemon that is gone has ended its builds itself.
         """
         seconds = min(_PING_SECONDS, self.patience)
         try:
@@ -306,8 +305,8 @@ class Daemon:
     def lives_on(self) -> bool:
         """Whether the daemon still answers after a while.
 
-        A daemon that is being stopped kills its containers first, and answers
-        for some seconds more (dockerd 26.1: up to 10).
+        A daemon that is being stopped kills its containers first, and still answers for some
+        seconds (dockerd 26.1: up to 10).
         """
         deadline = time.monotonic() + _ENDING_SECONDS
         while self.alive():
@@ -394,8 +393,8 @@ class Daemon:
                 time.sleep(_LOG_SECONDS)
                 output, errors = _logs(api, name)
         except APIError as problem:
-            # A command that is not in the image is refused at start: what a
-            # shell would say with 127, and a check wants to read it so.
+            # A command that is missing in the image is refused at start; checks expect the exit
+            # code of a shell, 127.
             said = in_words(problem)
             if name is not None and _cannot_start(said):
                 return Execution(127, "", said)
@@ -422,9 +421,9 @@ class Daemon:
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove the containers, then the images, that carry ``label=value`` themselves.
 
-        An image that somebody tagged stays. Parents are never pruned: on the
-        classic builder they are the user's untagged layers. Returns what could
-        not go, one line each.
+        An image that somebody tagged stays. Parents are never pruned: on the classic builder they
+        are the user's untagged layers. Returns one line for each container or image that could not
+        be removed.
         """
         api = self.client.api
         wanted = {"label": f"{label}={value}"}
@@ -472,7 +471,7 @@ class Daemon:
         """The records in the build cache of the daemon's own BuildKit."""
         api = self.client.api
         try:
-            # The other kinds of usage are slow to sum up, and not wanted.
+            # The daemon is slow to sum up the other kinds of usage.
             answer = api.get(api._url("/system/df"), params={"type": "build-cache"})
             api._raise_for_status(answer)
             found = answer.json().get("BuildCache") or ()
@@ -532,7 +531,7 @@ class Daemon:
                 except ImageNotFound:
                     continue
                 except APIError:
-                    pass  # it has children, or a container uses it
+                    pass  # the image has children or a container
                 except (DockerException, requests.RequestException) as problem:
                     self.lost(problem)
                 left.append(image)
@@ -587,7 +586,7 @@ def in_words(problem: BaseException) -> str:
     """The problem in one line.
 
     requests shows the exceptions that it wraps as a Python tuple
-    (``('Connection aborted.', RemoteDisconnected(...))``): of those the innermost counts.
+    (``('Connection aborted.', RemoteDisconnected(...))``): the innermost exception counts.
     """
     explanation = getattr(problem, "explanation", None)
     if explanation:

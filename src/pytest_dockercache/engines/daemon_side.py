@@ -57,7 +57,7 @@ class DaemonSide:
 
     @property
     def builds_every_stage(self) -> bool:
-        """Whether it also builds the stages that the target does not need."""
+        """Whether the builder also builds the stages that the target does not need."""
         return self._builds_every_stage
 
     @property

@@ -1,4 +1,4 @@
-"""The docker command: which buildx plugin and daemon it has, and how buildx is run."""
+"""The docker command: its buildx plugin, its daemon, and the way to run buildx."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the docker command knows: its buildx plugin, and the daemon if it is a local one."""
+    """The docker command's buildx plugin, and its daemon if that is a local one."""
 
     plugin: Plugin | None = None
     reached: Reached | None = None
@@ -95,12 +95,10 @@ _QUESTION = (
 def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
     """Ask the docker command for its buildx plugin and its daemon.
 
-    The plugin, run by itself as its makers provide for (docker/buildx
-    cmd/buildx/main.go, runStandalone), does what it does behind the docker
-    command, without the time that it takes to get there. The daemon is only
-    told where it is the usual one of this machine: elsewhere, errors of
-    permission, TLS and ssh are to be met before anything is built.
-    ``environment`` is the environment of the process unless another is given.
+    The plugin can be run by itself (docker/buildx cmd/buildx/main.go, runStandalone), which saves
+    the docker command's own time. The daemon is returned only if it is the usual one of this
+    machine: elsewhere, errors of permission, TLS and ssh have to show before anything is built.
+    ``environment`` defaults to the environment of the process.
     """
     variables = dict(os.environ) if environment is None else environment
     docker = shutil.which("docker", path=variables.get("PATH"))
@@ -125,9 +123,9 @@ def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
 
 
 def clock_offset(clock: str | None, asked: int) -> int:
-    """How far a clock is ahead of ours, in nanoseconds, if it told this since we asked.
+    """How many nanoseconds a clock, asked at ``asked``, is ahead of this machine's clock.
 
-    0 as long as it may be equal: a clock is off, or it is the same one.
+    0 where both may be one clock: a small difference is the time of the answer.
     """
     told, now = nanoseconds(clock), time.time_ns()
     if told is None or asked - _CLOSE <= told <= now + _CLOSE:
@@ -149,10 +147,10 @@ def run_docker(
     *,
     timeout: float = 60.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short docker command to its end, and return what it said.
+    """Run a short docker command to its end, and return its output.
 
-    ``environment`` is that of the process unless it is given; ``timeout`` is
-    in seconds. Raises OSError and subprocess.TimeoutExpired.
+    ``environment`` defaults to that of the process; ``timeout`` is in seconds. Raises OSError and
+    subprocess.TimeoutExpired.
     """
     return subprocess.run(
         command,
@@ -171,7 +169,7 @@ def said_by_docker(
     *,
     timeout: float = 60.0,
 ) -> str | None:
-    """What :func:`run_docker` gets from a command that succeeds, else None."""
+    """The output of a docker command that succeeds, else None (see :func:`run_docker`)."""
     try:
         done = run_docker(command, environment, timeout=timeout)
     except (OSError, subprocess.TimeoutExpired):
@@ -186,7 +184,7 @@ def plain_version(text: str) -> str:
 
 
 def supported(version: str) -> bool:
-    """Whether this buildx writes the progress that we read."""
+    """Whether this buildx writes the progress that the plugin reads."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return found is not None and (int(found[1]), int(found[2])) >= _MINIMUM
 
@@ -199,9 +197,9 @@ def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     # into an index whose ID differs at every build; the provenance for the
     # metadata file is made either way.
     kept["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
-    # Only feeds the provenance, and runs git over the context at every build.
+    # Git information only feeds the provenance, and runs git over the context at every build.
     kept["BUILDX_GIT_INFO"] = "false"
-    # It lives for one build: below 256 MiB nobody misses what its garbage collector would free.
+    # buildx lives for one build: below 256 MiB its garbage collector only costs time.
     if "GOGC" not in kept and "GOMEMLIMIT" not in kept:
         kept |= {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
     return kept
@@ -221,7 +219,7 @@ class DockerQuestion:
         self._answer = ask_docker(self._environment)
 
     def answer(self, timeout: float | None = None) -> Answer:
-        """What the docker command said; waits for it, at most ``timeout`` seconds."""
+        """The docker command's answer, for which the call waits at most ``timeout`` seconds."""
         self._thread.join(timeout)
         return self._answer
 

@@ -1,4 +1,4 @@
-"""What a reader thread hands over: items in order, an end, and a wait with a time limit."""
+"""The items that a reader thread hands over: in order, with an end, and with a time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Inbox(Generic[Item]):
-    """A queue with one writer and one reader that knows its end, or the error it ended with."""
+    """A queue with one writer and one reader that carries its end, or the error at the end."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[tuple[bool, Item | BaseException | None]] = (

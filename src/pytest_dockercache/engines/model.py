@@ -1,4 +1,4 @@
-"""The engine that builds nothing: it predicts what a BuildKit builder would reuse."""
+"""The engine that builds nothing, and predicts the steps that BuildKit would reuse."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ __all__ = ["Model"]
 class Model:
     """Answers from the Dockerfile, its context and the edit alone; needs no daemon.
 
-    The build before the edit is taken for granted: its steps are shown as
-    hits, because a builder that has made them reuses them. Its outcome is
-    ``predicted``, and there is no image.
+    The build before the edit is assumed: its steps are shown as hits, because a builder that has
+    made them reuses them. The outcome of the build is ``predicted``, and there is no image.
     """
 
     def __init__(self, why: str) -> None:
@@ -34,7 +33,7 @@ class Model:
 
     @property
     def info(self) -> EngineInfo:
-        """Its name, the package's version, and why it was chosen; there is no server."""
+        """The engine's name, the package's version, and the reason for the choice; no server."""
         return self._info
 
     @property

@@ -1,10 +1,9 @@
-"""A BuildKit build's progress as one kind of event, whichever of its two encodings carried it.
+"""A BuildKit build's progress as one kind of event, read from either of its two encodings.
 
-``docker buildx build --progress=rawjson`` writes ``SolveStatus`` objects as
-JSON to standard error, indented over many lines (buildx 0.13) or one a line
-(0.29), with plain text between them when a build fails. ``POST /build`` of the
-Engine API with ``version=2`` streams the same as base64 protobuf
-``StatusResponse`` messages in ``moby.buildkit.trace`` records.
+``docker buildx build --progress=rawjson`` writes ``SolveStatus`` objects as JSON to standard error,
+indented over many lines (buildx 0.13) or one a line (0.29), with plain text between them when a
+build fails. ``POST /build`` of the Engine API with ``version=2`` streams the progress as base64
+protobuf ``StatusResponse`` messages in ``moby.buildkit.trace`` records.
 """
 
 from __future__ import annotations
@@ -146,7 +145,7 @@ _RFC3339 = regex(
 
 
 def nanoseconds(stamp: str | None) -> int | None:
-    """A time as RFC 3339 writes it, in nanoseconds since the epoch; None if it is none."""
+    """A time in the form of RFC 3339, in nanoseconds since the epoch; None for any other text."""
     # datetime.fromisoformat() of Python 3.10 knows neither "Z" nor nanoseconds,
     # and two starts of one vertex may differ by less than a microsecond.
     found = _RFC3339.fullmatch(stamp or "")
@@ -166,7 +165,7 @@ def nanoseconds(stamp: str | None) -> int | None:
 
 @lru_cache(64)
 def _days(year: int, month: int, day: int) -> int | None:
-    """How many days after the first of 1970 a day is; None if the calendar has no such day."""
+    """The number of a day since 1 January 1970; None if the calendar has no such day."""
     with suppress(ValueError):
         return date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()
     return None
@@ -176,8 +175,8 @@ def decode_trace(record: str) -> Iterator[Event]:
     """Decode the ``aux`` of one ``moby.buildkit.trace`` record.
 
     The message is ``moby.buildkit.v1.StatusResponse`` (BuildKit
-    api/services/control/control.proto): 1 vertexes, 2 statuses, 3 logs. Raises
-    ValueError for bytes that are no such message.
+    api/services/control/control.proto): 1 vertexes, 2 statuses, 3 logs. Raises ValueError for bytes
+    that are not such a message.
     """
     for number, value in _fields(base64.b64decode(record)):
         if number == 1 and isinstance(value, bytes):
@@ -221,7 +220,7 @@ def _timestamp(value: int | bytes | None) -> int | None:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of one protobuf message: number and value, as they come."""
+    """The fields of one protobuf message: number and value, in the order of the message."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)

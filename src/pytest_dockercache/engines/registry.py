@@ -1,4 +1,4 @@
-"""Every engine by its name: an open table. An engine is imported when it is first asked for."""
+"""The open table of engines by name. An engine is imported at its first use."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ __all__ = ["load_sdk"]
 
 
 def load_sdk() -> None:
-    """Import the SDK and what it stands on; an interrupt waits for the end.
+    """Import the SDK and its dependencies; an interrupt waits for the end.
 
-    An interrupt in the middle would leave half of ``requests`` among the
-    modules, and every later import of it would fail: that of the clean-up.
+    An interrupt in the middle would leave half of ``requests`` among the modules, and every later
+    import of ``requests``, such as the clean-up's, would fail.
     """
     with uninterrupted():
         import urllib3  # noqa: F401

@@ -1,13 +1,12 @@
 """BuildKit's vertices, and the lines of a Dockerfile that they belong to.
 
-Two things have to be right for a verdict to be true: what the events of one
-vertex add up to (:class:`Vertex`), and which instruction a vertex is
-(:func:`match`). Everything else here puts the two together.
+Two results have to be right for a verdict to be true: the sum of the events of one vertex
+(:class:`Vertex`), and the instruction to which a vertex belongs (:func:`match`). All other code
+here puts the two together.
 
-Which steps there are: the instructions that BuildKit can reuse or run, that is
-RUN, COPY, ADD and WORKDIR (not ``WORKDIR /``, which changes nothing) of the
-reachable stages. FROM is not one of them: its vertex is flagged ``cached``
-when a later step ran and not flagged when all were reused.
+The steps are the instructions that BuildKit can reuse or run: RUN, COPY, ADD and WORKDIR (not
+``WORKDIR /``, which changes nothing) of the reachable stages. FROM is no step: its vertex is
+flagged ``cached`` when a later step ran, and not flagged when all steps were reused.
 """
 
 from __future__ import annotations
@@ -134,7 +133,7 @@ class Vertex:
 
     @property
     def executed(self) -> bool:
-        """Whether it ran, or began to: one start that is not ``cached`` is enough."""
+        """Whether the vertex ran, or began to: one start that is not ``cached`` is enough."""
         return bool(self.runs)
 
     @property
@@ -144,13 +143,13 @@ class Vertex:
 
     @property
     def ended(self) -> bool:
-        """Whether it has done what it had to do, or need not do it."""
+        """Whether the vertex has ended its work, or was reused."""
         ran = bool(self.executions) and all(end is not None for _, end in self.executions)
         return ran or self.cached_at is not None or bool(self.error)
 
     @property
     def is_run(self) -> bool:
-        """Whether it executes a command."""
+        """Whether the vertex executes a command."""
         name = parse_name(self.name)
         return name is not None and name.text.removeprefix("ONBUILD ").startswith("RUN")
 
@@ -178,12 +177,11 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Matching:
-    """Which vertices are which instruction.
+    """The vertices of each step.
 
-    Steps are named by their index among the planned ones, since triggers of
-    one FROM share its line. ``digests`` maps a step to its vertices;
-    ``doubts`` maps the steps that cannot be told to the reason why; ``notes``
-    says what is odd about a mapping that is nevertheless certain.
+    A step's key is its index among the planned steps, since triggers of one FROM share its line.
+    ``digests`` maps a step to its vertices; ``doubts`` maps each step whose vertices are not known
+    to the reason; ``notes`` remarks on a mapping that is unusual but certain.
     """
 
     digests: Mapping[int, tuple[str, ...]]
@@ -208,7 +206,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Failure:
-    """A vertex that failed: its instruction's line (None if it is none's), error and output."""
+    """A vertex that failed: the line of its instruction (None without one), error and output."""
 
     line: int | None
     error: str
@@ -238,8 +236,8 @@ def match(planned: Sequence[PlannedStep], vertices: Mapping[str, str]) -> Matchi
     twice: set[int] = set()
     for digest, name in vertices.items():
         parsed = parse_name(name)
-        # A vertex that a build of another Dockerfile runs at the same time
-        # bears the name it has there; with FROM that is common.
+        # A vertex that a build of another Dockerfile shares at this moment bears that Dockerfile's
+        # name for it; with FROM that is common.
         if parsed is None or parsed.keyword == "FROM":
             continue
         owners = stages if parsed.stage is None else by_key.get(parsed.stage.lower(), [])
@@ -350,10 +348,10 @@ def _is_step(step: PlannedStep) -> bool:
 
 
 def _shift(ours: Sequence[PlannedStep], names: Sequence[VertexName], first: int) -> int | None:
-    """By how many triggers the builder's ordinals run ahead of ours; None if they do not fit.
+    """The number of triggers by which BuildKit's ordinals run ahead; None if they do not fit.
 
-    Before Docker Engine 28 a trigger counts in k, not in n, and is named as
-    if it stood in the Dockerfile; since 28 its text begins with ONBUILD.
+    Before Docker Engine 28, a trigger counts in k but not in n, and bears the name of an
+    instruction in the Dockerfile; since 28 its text begins with ONBUILD.
     """
     if not names:
         return 0
@@ -420,7 +418,7 @@ def _exact_signature(step: PlannedStep) -> object:
 
 
 def _loose_signature(step: PlannedStep) -> object:
-    """What an operation's cache key holds besides its inputs: no source's directory."""
+    """The parts of an operation's cache key besides its inputs, without directories of sources."""
     instruction = step.instruction
     if instruction.keyword not in ("COPY", "ADD"):
         return _exact_signature(step)
@@ -542,11 +540,10 @@ class Observation:
         )
 
     def _working(self, digests: tuple[str, ...]) -> list[Vertex]:
-        """The vertices that do a step's work, of those that carry its ordinal.
+        """The vertices with a step's ordinal that do the step's work.
 
-        An ADD from a URL or git has a download vertex of the same name, and a
-        link on an engine with real links a merge vertex that always runs when
-        anything below it did.
+        An ADD from a URL or git also has a download vertex of its name, and a COPY with a real link
+        a merge vertex, which always runs when a step below ran.
         """
         found = []
         for digest in digests:
@@ -561,8 +558,8 @@ class Observation:
         if vertex.cached_at is not None:
             return "hit"
         if not vertex.inputs and vertex.executions:
-            # Only the key was computed so far. It was reused if something that
-            # needs it was, or if the build is over.
+            # BuildKit has only computed the key so far. The vertex was reused if a vertex that
+            # needs it ran or was reused, or if the build is over.
             for other in self._vertices.values():
                 if vertex.digest in other.inputs and (other.executed or other.cached_at):
                     return "hit"
@@ -570,7 +567,7 @@ class Observation:
         return "not-reached"
 
     def _merged(self, position: int, step: Step) -> Step:
-        """Correct a ``cached`` that only says that an equal step of another stage did the work.
+        """Correct a ``cached`` which only means that an equal step of another stage did the work.
 
         BuildKit merges steps whose keys turn out equal while it builds (two
         stages that copy equal files and run the same command); on a cold
@@ -604,9 +601,9 @@ class Observation:
     def starting(self) -> dict[str, Starting]:
         """The RUN vertices whose commands may begin after a cancellation.
 
-        The commands that have begun and printed nothing yet, and those that
-        can begin at any moment: no other RUN has to end before them. A command
-        is as the Dockerfile has it, "" if that is not known.
+        These are the commands that have begun and printed nothing yet, and the commands that can
+        begin at any moment because no other RUN has to end before. A command is the text in the
+        Dockerfile, "" if that is not known.
         """
         commands = self._commands()
         behind = self._behind_runs()
@@ -688,7 +685,7 @@ class Observation:
 
 
 def _names_image(canonical: str, written: str) -> bool:
-    """Whether ``docker.io/library/debian:latest`` is the image that ``debian`` names."""
+    """Whether a canonical name (``docker.io/library/debian:latest``) is that of a short one."""
     short = canonical.removeprefix("docker.io/").removeprefix("library/")
     plain = written.removeprefix("docker.io/").removeprefix("library/")
     return short in (plain, f"{plain}:latest")

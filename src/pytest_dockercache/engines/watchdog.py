@@ -20,8 +20,10 @@ while read -r line; do group=$line; done
 for pause in 1 3 6; do kill -TERM "-$group" 2>/dev/null || exit 0; sleep "$pause"; done
 kill -KILL "-$group" 2>/dev/null
 """
-"""Reads the process group that is to be ended; an empty line takes it back. The docker command
-may miss a SIGTERM while it is starting."""
+"""A shell that reads the process group to end; an empty line takes the order back.
+
+The shell sends the signal more than once: a docker command may miss a SIGTERM while it is starting.
+"""
 
 _shell: list[subprocess.Popen[bytes]] = []
 

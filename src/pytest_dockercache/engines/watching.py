@@ -1,4 +1,4 @@
-"""The one loop that follows a running build, whichever engine runs it."""
+"""The one loop that follows a running build of any engine."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from .failure import build_timeout
 __all__ = ["watched"]
 
 _QUIET_SECONDS = 30.0
-"""How long a build may say nothing before its daemon is asked whether it is still there: an
-installation may be silent for minutes, a daemon that is frozen is so for ever."""
+"""How many seconds a build may be silent before its daemon is asked for an answer.
+
+An installation may be silent for minutes, a frozen daemon for ever.
+"""
 
 
 class _Running(Protocol):
     def follow(self, deadline: float | None) -> bool:
-        """Take in what the build says next; False when it has said everything."""
+        """Take in the build's next news; False after the end."""
 
 
 class _Observed(Protocol):
@@ -28,7 +30,7 @@ class _Observed(Protocol):
         """How often something about a step was new."""
 
     def steps(self) -> Sequence[Step]:
-        """Every step as it stands."""
+        """Every step with its state so far."""
 
 
 def watched(
@@ -41,9 +43,9 @@ def watched(
 ) -> Build | None:
     """Follow a build; return it if ``watch`` stopped it, None if it has ended by itself.
 
-    ``started`` is of :func:`time.monotonic`. ``require_answer`` asks the daemon
-    of a build that has said nothing for a while; it raises EngineUnavailable.
-    Raises BuildTimeout, and what the running build raises.
+    ``started`` is a time of :func:`time.monotonic`. ``require_answer`` asks the daemon of a silent
+    build for an answer, and raises EngineUnavailable without one. Raises BuildTimeout, and the
+    errors of the running build.
     """
     deadline = None if request.timeout is None else started + request.timeout
     shown, news = observed.steps(), 0

@@ -1,4 +1,4 @@
-"""Layers and what they hold: reading, replaying whiteouts, package records, the kept index."""
+"""Image layers: reading them, replaying whiteouts, sifting package records, storing the index."""
 
 from .caches import CacheKind, CachePart, CacheProof, PackageCache, package_caches
 from .daemon import DEFAULT_SOURCES

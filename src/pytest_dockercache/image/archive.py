@@ -1,11 +1,10 @@
 """Images in files: docker-archive and OCI archives, OCI directories, the stream of ``docker save``.
 
-One reader for all: documents (manifests, configurations) are read whole and
-bounded, layers pass through the indexer, nothing is written. An image is known
-from two questions, :class:`Blobs`; a stream that comes once is read in one
-pass that answers both. The bytes of a layer decide what it is: a digest that
-stands beside them is held against them, unless they come from a daemon, which
-has verified them itself.
+One reader for all: documents (manifests, configurations) are read whole and bounded, layers pass
+through the indexer, nothing is written. :class:`Blobs` asks two questions of every source; a stream
+that can be read only once answers both in one pass. The identity of a layer is decided by its
+bytes: a given digest is verified against the bytes, unless they come from a daemon, which has
+verified them itself.
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ def _hashed(chunks: Iterator[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
 
 
 def _index_layer(stream: ByteStream, budget: Budget) -> tuple[LayerIndex, str]:
-    """Index a layer, compressed or not, under the digest that its content has.
+    """Index a layer, compressed or not, under the digest of its content.
 
-    The second value is the digest of the bytes as they came.
+    The second value is the digest of the bytes as stored.
     """
     raw, content = hashlib.sha256(), hashlib.sha256()
     packed = ByteStream(_hashed(iter(stream.some, b""), raw), stream.what)
@@ -88,7 +87,7 @@ class _Member:
     _content: ByteStream | None = None
 
     def content(self) -> ByteStream:
-        """The member's bytes; what is left of them is skipped afterwards."""
+        """The member's bytes; unread bytes are skipped afterwards."""
         if self._content is None:
             what = f"{self.name} of {self._outer.what}"
             self._content = ByteStream(self._outer.part(self.size), what)
@@ -146,7 +145,7 @@ class _Passed(Generic[_T]):
     aliases: dict[str, str] = field(default_factory=dict)
 
     def layer(self, name: str) -> _T | None:
-        """What was made of the layer of this name, links followed."""
+        """The result for the layer of this name, with links followed."""
         return self.layers.get(_followed(name, self.aliases, self.what))
 
 
@@ -223,7 +222,7 @@ def read_save_stream(
 
 
 def _take_repeats(layers: list[LayerIndex], budget: Budget) -> None:
-    """Take the entries of layers that an image has twice: each time they are laid over it."""
+    """Charge the entries of layers that an image has several times, once for each time."""
     seen: set[str] = set()
     for layer in layers:
         if layer.diff_id in seen:
@@ -260,8 +259,10 @@ def stream_contents(
 def tar_contents(
     stream: ByteStream, paths: frozenset[bytes], limit: int, budget: Budget
 ) -> dict[bytes, bytes]:
-    """Contents of the regular files of a tar at these paths, as far as they are not larger
-    than ``limit`` bytes; the last entry of a repeated path counts."""
+    """The contents of the regular files of a tar at these paths.
+
+    Files of more than ``limit`` bytes are left out; the last entry of a repeated path counts.
+    """
     found: dict[bytes, bytes] = {}
     for header in headers(stream, budget):
         path = clean(header.name, stream.what)
@@ -345,9 +346,9 @@ def _read_blobs(blobs: Blobs, known: KnownLayers, tag: str | None, budget: Budge
 def _layer_of(
     blobs: Blobs, name: str, diff_id: str, known: KnownLayers, budget: Budget | None
 ) -> LayerIndex:
-    """The index of a layer: a known one, where its bytes are those that it was made from.
+    """The index of a layer: a known index, if it was made from equal bytes.
 
-    ``budget`` is None for a layer that the image has had before, which gives it no credit.
+    ``budget`` is None for a layer that the image has had before, which adds nothing to the budget.
     """
     layer = known.layer(diff_id)
     if layer is not None and (blobs.trusted or _is_made_of(blobs, name, diff_id, known, budget)):
@@ -367,7 +368,7 @@ def _layer_of(
 def _is_made_of(
     blobs: Blobs, name: str, diff_id: str, known: KnownLayers, budget: Budget | None
 ) -> bool:
-    """Whether the bytes of a blob are a layer's tar, or unpack to it as was seen before."""
+    """Whether the bytes of a blob are a layer's tar, or were seen to unpack to that tar."""
     hasher = hashlib.sha256()
     stream = blobs.open(name)
     for chunk in iter((stream if budget is None else _counted(stream, budget)).some, b""):
@@ -417,7 +418,7 @@ def content_store_blobs(root: Path, digest: str) -> Blobs:
 
 
 def read_content_store(root: Path, digest: str, known: KnownLayers) -> Read:
-    """Read an image from a content store. Raises OSError where it is not readable."""
+    """Read an image from a content store. Raises OSError if the store is not readable."""
     blobs = content_store_blobs(root, digest)
     return _read_blobs(blobs, known, None, Budget(Limits().of_daemon(), blobs.what))
 
@@ -502,14 +503,14 @@ def _directory_blobs(root: Path, limits: Limits) -> Blobs:
 
 @contextmanager
 def open_regular(path: Path, what: str) -> Iterator[BinaryIO]:
-    """Open a regular file, and nothing that would wait for a writer or never end.
+    """Open a regular file; a pipe would wait for a writer, and a device might never end.
 
-    Raises InvalidImage for a pipe, a device, a socket or a directory, OSError
-    where there is nothing or it is not readable.
+    Raises InvalidImage for a pipe, a device, a socket or a directory, OSError for a missing or
+    unreadable file.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise InvalidImage(f"{what} is not a regular file")
-    # Without waiting, should something else have come in its place meanwhile.
+    # O_NONBLOCK, in case a pipe has taken the place of the file meanwhile.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

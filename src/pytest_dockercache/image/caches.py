@@ -1,9 +1,9 @@
-"""Package caches in an image, known by what they hold and wherever they lie.
+"""Package caches in an image, recognised by their files, in whatever directory they lie.
 
-The layout of a tool's cache is given as a :class:`CacheKind`; this module
-names no tool. A cache directory is one that a *proof* was found in; which of
-its files belong to the cache, its *parts* say, so that a cache that lies in a
-directory with other files (``/tmp``) is told from them.
+The layout of a tool's cache is given as a :class:`CacheKind`; this module names no tool. A cache
+directory is a directory with a *proof* in it; the *parts* of the kind say which of the directory's
+files belong to the cache, so that a cache in a directory with other files (``/tmp``) is told from
+these.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["CacheKind", "CachePart", "CacheProof", "PackageCache", "package_cach
 class CacheProof:
     """A file that only a cache of one kind has.
 
-    ``literal`` is a piece of the file's path that is quick to search for, with
-    ``\\0`` for the end of the path; ``path`` is a regular expression for the
-    whole path from its leading slash on, whose group ``place`` is the cache's
-    directory. Where ``beside`` is not empty, one of these names must be in that
-    directory as well (``../NAME``: in the one above it), and where ``along`` is
-    not, one of those in the file's own directory; none of ``without`` may be there.
+    ``literal`` is a piece of the file's path that is quick to search for, with ``\\0`` for the end
+    of the path; ``path`` is a regular expression for the whole path from its leading slash on,
+    whose group ``place`` is the cache's directory. If ``beside`` is not empty, one of its names
+    must be in the cache's directory as well (``../NAME``: in the directory above); if ``along`` is
+    not empty, one of its names must be in the file's own directory; none of the names in
+    ``without`` may be there.
     """
 
     literal: str
@@ -76,11 +76,10 @@ class CachePart:
 class CacheKind:
     """The package cache of one tool.
 
-    ``proofs`` and ``parts`` say what it looks like; the first part that fits
-    a file counts it, and a file that no part fits is not the cache's.
-    ``avoid`` is what leaves the cache out of an image, for a sentence;
-    ``clean`` the command that empties it, "" where there is none that takes
-    all of it.
+    ``proofs`` and ``parts`` describe the layout; the first part that fits a file counts the file,
+    and a file that no part fits is not the cache's. ``avoid`` names the option that keeps the cache
+    out of an image, for a sentence; ``clean`` is the command that empties the whole cache, "" if
+    there is none.
     """
 
     tool: str
@@ -94,13 +93,12 @@ class CacheKind:
 class PackageCache:
     """Files of one package cache that one layer adds, as the final image shows them.
 
-    ``kind`` is the name of the cache's part, or ``linked`` for the files of an
-    unpacked package that is linked but for them; ``place`` is the cache's
-    directory, ``path`` the directory of an unpacked package, else the same.
-    ``files`` counts them, ``bytes`` counts each hard-link group once;
-    ``copied`` are those bytes that the layer only copies from a layer below,
-    to change an owner or a mode; ``examples`` are some of the paths, the
-    largest files first. ``fails`` says whether the image should not hold it.
+    ``kind`` is the name of the cache's part, or ``linked`` for the unlinked files of an unpacked
+    package whose other files are linked; ``place`` is the cache's directory, ``path`` the directory
+    of an unpacked package, else ``place``. ``files`` is the number of files, ``bytes`` counts each
+    hard-link group once; ``copied`` are the bytes that the layer only copies from a layer below, to
+    change an owner or a mode; ``examples`` are some of the paths, the largest files first.
+    ``fails`` says whether the check fails for these files.
     """
 
     kind: str
@@ -124,10 +122,10 @@ def package_caches(
 ) -> tuple[PackageCache, ...]:
     """Package caches that the layers ``own`` add to the final image, by layer and directory.
 
-    An unpacked package is judged per directory: if any of its files shares
-    an inode with a file outside package caches in the same layer, it is
-    linked and costs nothing; its other files are then only reported. So is a
-    cache that symbolic links from outside lead into.
+    An unpacked package is judged per directory: if any of its files shares an inode with a file
+    outside package caches in the same layer, the package is linked and costs nothing; its other
+    files are then only reported. A cache into which symbolic links from outside lead is only
+    reported too.
     """
     return _Search(view, own, kinds).run()
 
@@ -171,7 +169,7 @@ class _Search:
     # --- where the caches are -----------------------------------------------------------------
 
     def _places(self) -> dict[bytes, tuple[CacheKind, ...]]:
-        """The cache directories, the first ones first, each with the kinds that it is of."""
+        """The cache directories in order, each with the kinds of its caches."""
         text = b"\0/" + b"\0/".join(path for path, _ in self._view.codes()) + b"\0"
         found: dict[bytes, set[int]] = {}
         for order, kind in enumerate(self._kinds):
@@ -209,7 +207,7 @@ class _Search:
         )
 
     def _has_one(self, directory: bytes, names: Sequence[str]) -> bool:
-        """Whether one of these names is in a directory (``../NAME``: in the one above it)."""
+        """Whether one of these names is in a directory (``../NAME``: in the directory above)."""
         above = directory.rpartition(b"/")[0]
         return any(
             self._view.get((above if name.startswith("../") else directory)
@@ -222,7 +220,7 @@ class _Search:
     def _own_files(
         self, place: bytes, places: Collection[bytes]
     ) -> Iterator[tuple[bytes, int, int]]:
-        """The own files below a place, without those of another cache inside of it."""
+        """The own files below a place, without the files of another cache inside."""
         inside = b"\0"
         for path, code in self._view.codes(place):
             if path.startswith(inside):
@@ -240,7 +238,7 @@ class _Search:
         return self._view.layers[number].kinds[position] & ~OPAQUE != Kind.DIRECTORY
 
     def _needed(self, places: Collection[bytes]) -> set[bytes]:
-        """The caches that symbolic links from outside lead into: programs are made of them.
+        """The caches into which symbolic links from outside lead, so that programs need them.
 
         ``UV_LINK_MODE=symlink`` and conda's ``always_softlink`` make such links.
         """
@@ -319,7 +317,7 @@ class _Search:
 
 
 def _is_inside(place: bytes, places: Mapping[bytes, Sequence[CacheKind]]) -> bool:
-    """Whether a directory is a part of one of the caches above it."""
+    """Whether a directory belongs to a part of a cache above it."""
     upper = place
     while upper:
         upper = upper.rpartition(b"/")[0]

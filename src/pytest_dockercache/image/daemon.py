@@ -1,6 +1,6 @@
-"""Where a daemon's image can be read: from its directories, or through ``docker save``.
+"""The sources of a daemon's image: the daemon's directories, or ``docker save``.
 
-Each way gives the same indexes; they are tried in the order of their cost.
+All sources give equal indexes; they are tried in the order of their cost.
 """
 
 from __future__ import annotations
@@ -148,8 +148,11 @@ class DaemonImage:
     # --- containerd ---------------------------------------------------------------------------
 
     def content_store(self) -> Path:
-        """The directory of blobs of a daemon with the containerd image store, the default of a
-        fresh Engine 29. Raises SourceUnavailable where it is not used or not readable."""
+        """The directory of blobs of a daemon with the containerd image store.
+
+        This store is the default of a fresh Engine 29. Raises SourceUnavailable where the daemon
+        does not use the store, or its directory is not readable.
+        """
         status = {str(item[0]): str(item[1]) for item in self.info.get("DriverStatus") or ()}
         if not status.get("driver-type", "").startswith("io.containerd.snapshotter"):
             raise SourceUnavailable("the daemon does not use the containerd image store")

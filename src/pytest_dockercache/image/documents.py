@@ -1,9 +1,9 @@
-"""JSON from a stranger, checked at the one place where it enters.
+"""Foreign JSON, checked at the one place where it enters.
 
-A shape says what a value must be: ``str``, ``bool`` or ``int``; ``[shape]`` for a
-list; ``{str: shape}`` for an object with any keys; ``{"key": shape}`` for an
-object whose other keys do not matter; a tuple of shapes for any of them;
-``None`` for anything. ``null`` is as good as absent everywhere in an object.
+A shape says what a value must be: ``str``, ``bool`` or ``int``; ``[shape]`` for a list;
+``{str: shape}`` for an object with any keys; ``{"key": shape}`` for an object whose other keys do
+not matter; a tuple of shapes for any of them; ``None`` for any value. A ``null`` in an object
+counts as an absent key.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _wrong(value: Any, expected: str, what: str, place: str) -> InvalidImage:
 
 
 def _shown(place: str) -> str:
-    """A place in a document on one line, whatever its keys are."""
+    """A place in a document as one printable line."""
     if not place:
         return "it"
     short = shortened(place, 80)

@@ -1,5 +1,4 @@
-"""Two things that an image should not hold, beside package caches: bytecode, and bytes that
-nobody sees."""
+"""Two kinds of waste in an image, beside package caches: bytecode and hidden bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +18,10 @@ __all__ = ["Bytecode", "HiddenBytes", "bytecode", "hidden"]
 class Bytecode:
     """The ``.pyc`` files of the final image that one layer adds below one directory.
 
-    ``path`` is an environment's ``site-packages``, the library of a Python, or
-    else the directory that holds all of a tree's bytecode. ``copied`` are the
-    bytes that the layer only copies from a layer below, to change an owner or
-    a mode. ``has_source`` is False for files without their ``.py``: Python
-    cannot write them again.
+    ``path`` is an environment's ``site-packages``, the library of a Python, or the directory above
+    all bytecode of any other tree. ``copied`` are the bytes that the layer only copies from a layer
+    below, to change an owner or a mode. ``has_source`` is False for files without their ``.py``:
+    Python cannot write them again.
     """
 
     layer: int
@@ -39,13 +37,12 @@ class Bytecode:
 class HiddenBytes:
     """The files of layer ``layer`` that layer ``hidden_by`` hides.
 
-    ``path`` is the deepest directory that holds all of it; ``files`` counts
-    names, ``bytes`` what the image would be smaller; ``deleted``,
-    ``replaced`` and ``attributes`` split the bytes by how they were hidden
-    (see :data:`.replay.How`). ``counted`` is False for bytes of the base:
-    nobody can shrink their base. ``copies`` is True for the bytes that an own
-    layer adds only to change the owner or the mode of the base's files: the
-    base's bytes are hidden, and the copy is the own layer's.
+    ``path`` is the deepest directory that holds all of the files; ``files`` counts names, ``bytes``
+    is how much smaller the image would be without them; ``deleted``, ``replaced`` and
+    ``attributes`` split the bytes by how they were hidden (see :data:`.replay.How`). ``counted`` is
+    False for bytes of the base image, which the user cannot shrink. ``copies`` is True for bytes
+    that an own layer adds only to change the owner or the mode of the base's files: the base's
+    bytes are hidden, and the copy is the own layer's.
     """
 
     layer: int
@@ -74,9 +71,9 @@ _SHARED = frozenset({b"etc", b"home", b"lib", b"media", b"mnt", b"opt", b"srv", 
 def bytecode(view: View, own: Collection[int]) -> tuple[Bytecode, ...]:
     """The ``.pyc`` files that the layers ``own`` add to the final image, by layer and place.
 
-    Those without a source are told apart: a ``.pyc`` beside no ``.py`` is the
-    program itself (``compileall -b`` and a deleted source). The source of one
-    below a ``PYTHONPYCACHEPREFIX`` lies elsewhere, at the rest of its path.
+    Files without a source are told apart: a ``.pyc`` without its ``.py`` is the program itself
+    (``compileall -b`` and a deleted source). The source of a file below a ``PYTHONPYCACHEPREFIX``
+    lies at the rest of that file's path.
     """
     sums: dict[tuple[int, bytes, bool], Sum] = {}
     directories: dict[tuple[int, bytes, bool], list[bytes]] = {}
@@ -120,7 +117,7 @@ def _tree(directory: bytes) -> bytes:
 
 
 _TAGGED = regex(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:\.opt-\w+)?\.pyc")
-"""The name of bytecode that Python wrote for itself: sys.implementation.cache_tag is in it."""
+"""The name of bytecode that Python wrote for itself, with its sys.implementation.cache_tag."""
 
 
 def _has_source(view: View, path: bytes) -> bool:
@@ -172,11 +169,10 @@ def _common(directories: Iterable[bytes]) -> bytes:
 
 
 def hidden(view: View, own: Collection[int]) -> tuple[HiddenBytes, ...]:
-    """What the layers ``own`` hide, by wasting and hiding layer, the most bytes first.
+    """The files that the layers ``own`` hide, by wasting and hiding layer, the most bytes first.
 
-    What they hide of each other is ``counted``, and so are the copies that
-    they add of the base's files; what they hide of the base is not. Files of
-    the base that base layers hide are left out.
+    Files of own layers are ``counted``, and so are the copies that own layers add of the base's
+    files; hidden files of the base are not. Files of the base that base layers hide are left out.
     """
     groups: dict[tuple[int, int], list[HiddenFile]] = {}
     for file in view.hidden:
@@ -218,7 +214,7 @@ def _hidden_bytes(
 def _copies_of_base(view: View, own: Collection[int]) -> Iterator[HiddenBytes]:
     """The copies of base files that own layers add, by the layers of both.
 
-    A copy that a later layer hides is left out: it is counted as hidden.
+    A copy that a later layer hides is left out, because :func:`hidden` counts that copy.
     """
     charge = Charge(view.layers)
     sums: dict[tuple[int, int], Sum] = {}

@@ -21,9 +21,9 @@ def heavy_places(
 ) -> tuple[tuple[bytes, int], ...]:
     """Directories (without a slash at the ends) that together hold a layer's bytes, heaviest first.
 
-    No directory is counted in another: of one whose heavy parts are named for
-    themselves, the bytes are those of its rest. ``without`` are bytes below a
-    directory that are shown elsewhere, and whether they are bytecode.
+    No byte is counted twice: the bytes of a directory do not include the heavy directories below
+    that are listed themselves. ``without`` has directories with the bytes that are shown elsewhere,
+    and whether these bytes are bytecode.
     """
     own = _own_bytes(layer)
     for place, size, compiled in without:

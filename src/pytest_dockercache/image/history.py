@@ -1,4 +1,4 @@
-"""Which line of a Dockerfile made which layer: an image's history held against the steps."""
+"""The Dockerfile line of each layer, found by holding an image's history against the steps."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["LayerLines", "map_layers_to_lines"]
 
 @dataclass(frozen=True)
 class LayerLines:
-    """Which layers a Dockerfile adds, and with which of its lines.
+    """The layers that a Dockerfile adds, each with its line.
 
-    ``own`` are positions of layers; all others are the base's. ``lines``
-    maps an own layer to the first line of its instruction; a step that made
-    no layer (classic builder: a RUN that changes nothing) has none.
+    ``own`` are positions of layers; all other layers are the base's. ``lines`` maps an own layer to
+    the first line of its instruction; a step that made no layer (classic builder: a RUN that
+    changes nothing) is missing.
     """
 
     own: frozenset[int]
@@ -41,16 +41,15 @@ def map_layers_to_lines(
 ) -> LayerLines:
     """Map the topmost layers to the steps of the final stage, from the top of the history down.
 
-    ``steps`` are the steps of the final stage, and of the stages it is built
-    FROM, in build order; those that make no layer (ENV, CMD …) may be among
-    them. ``shell`` is the SHELL of the image, for steps whose own is the
-    base's. Counting instructions, not layers, is right for both builders: an
-    empty RUN or WORKDIR has a layer on BuildKit and none on the classic
-    builder (26.1.5). Everything below is the base's, ONBUILD triggers included.
+    ``steps`` are the steps of the final stage, and of the stages it is built FROM, in build order,
+    with or without the steps that make no layer (ENV, CMD …). ``shell`` is the SHELL of the image,
+    for steps that use the base's. Counting instructions, not layers, is right for both builders: an
+    empty RUN or WORKDIR has a layer on BuildKit and none on the classic builder (26.1.5). All
+    layers below are the base's, ONBUILD triggers included.
 
-    Raises Unverifiable when the history does not end in these steps (the image
-    of another Dockerfile, or a history that a tool has cut), or has a layer
-    among or above them that none of them made (a squashed image).
+    Raises Unverifiable when the history does not end in these steps (the image of another
+    Dockerfile, or a history that a tool has cut), or has a layer among or above these steps that no
+    step made (a squashed image).
     """
     wanted = [step for step in steps if step.instruction.keyword in LAYER_INSTRUCTIONS]
     made = [entry for entry in history if entry.instruction in LAYER_INSTRUCTIONS]
@@ -111,7 +110,7 @@ _METADATA = regex(r" ?\|[A-Za-z][A-Za-z-]*=[^|]*(?:\|[A-Za-z][A-Za-z-]*=[^|]*)*\
 
 @dataclass(frozen=True)
 class _Record:
-    """An entry of the history: which builder's form it has, and the text after the keyword."""
+    """An entry of the history: its keyword, the text after the keyword, and its builder's form."""
 
     keyword: str
     text: str
@@ -140,7 +139,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _may_be(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | None) -> bool:
-    """Whether an entry of the history can be a step's; False only where it must be another's."""
+    """Whether an entry of the history can be a step's; False only if that is impossible."""
     instruction = step.instruction
     if record.keyword != instruction.keyword:
         return False
@@ -158,7 +157,7 @@ def _after_keyword(text: str) -> str:
 
 
 def _may_run(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | None) -> bool:
-    """Whether a text is a RUN's command after nothing but build arguments and its shell."""
+    """Whether a text is a RUN's command, with only build arguments and its shell before it."""
     texts = {record.text}
     if record.form != "buildkit":
         texts.add(_CHECKSUMS.sub("", _METADATA.sub("", record.text)))
@@ -179,7 +178,7 @@ def _may_run(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | N
 
 
 def _is_after(text: str, command: str, shells: Collection[tuple[str, ...]]) -> bool:
-    """Whether a command ends a text, and a shell and before it build arguments begin it."""
+    """Whether a text consists of build arguments, a shell and a command, in this order."""
     if not text.endswith(command):
         return False
     before = text[: len(text) - len(command)]
@@ -191,14 +190,14 @@ def _is_after(text: str, command: str, shells: Collection[tuple[str, ...]]) -> b
 
 
 def _may_be_shell(before: str) -> bool:
-    """Whether what stands before a command can be a SHELL that the base image has set.
+    """Whether the text before a command can be a SHELL that the base image has set.
 
-    One program, or words that end with the option that takes a command
-    (``/bin/bash -o pipefail -c``), and not a command that such an option begins.
+    Such a text is one program, or words that end with the option that takes a command
+    (``/bin/bash -o pipefail -c``), without a word of the command itself.
     """
     words = before.split()
     if _ARGUMENTS.match(before):
-        return " /bin/sh -c " not in before  # Nobody knows where the values end.
+        return " /bin/sh -c " not in before  # The end of the values is not known.
     takes_command = [re.fullmatch(r"-\w*c|-[Cc]ommand|/[Cc]", word) is not None for word in words]
     return len(words) == 1 or (any(takes_command) and takes_command.index(True) == len(words) - 1)
 
@@ -225,7 +224,7 @@ def _may_copy(record: _Record, step: PlannedStep) -> bool:
     if len(words) < 2:
         return True
     if record.form == "buildkit" and not step.instruction.heredocs:
-        # A variable may be empty, or bring blanks: they do not count.
+        # A variable may be empty or bring blanks, so blanks do not count.
         shape = "".join(_shape(step, word).replace("\\ ", "") for word in words)
         return re.fullmatch(shape, text.replace(" ", "")) is not None
     place = rf"(?:{_shape(step, words[-1])}|{re.escape(_comparable(words[-1]))})"
@@ -255,7 +254,7 @@ def _may_lead_to(record: _Record, step: PlannedStep) -> bool:
     """Whether a WORKDIR can lead to a directory: absolute, cleaned by the classic builder."""
     path = _expanded(step, step.instruction.value)
     if path is None or "\\" in path or ":" in path:
-        return True  # Windows has other rules.
+        return True  # Paths of Windows follow other rules.
     found = posixpath.normpath("/" + _METADATA.sub("", record.text)).strip("/")
     if path.startswith("/") and _UNKNOWN not in path:
         return posixpath.normpath("/" + path).strip("/") == found

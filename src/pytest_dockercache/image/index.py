@@ -1,8 +1,7 @@
-"""What one layer holds, in columns: small enough to keep for every layer of a large image.
+"""The entries of one layer in columns, small enough to keep for every layer of a large image.
 
-A layer index is the same whatever it was read from: a tar stream, an overlay2
-directory, a blob of the containerd store. Entries are sorted so that a
-directory is followed by everything below it.
+A layer gives equal indexes from a tar stream, an overlay2 directory or a blob of the containerd
+store. Entries are sorted so that a directory is followed by everything below it.
 """
 
 from __future__ import annotations
@@ -50,9 +49,9 @@ class Kind(IntEnum):
 _SYMLINK = int(Kind.SYMLINK)
 
 OPAQUE = 0x10
-"""Flag in the kind column: what the layers below have at this path does not show through.
+"""Flag in the kind column: entries of lower layers at this path do not show through.
 
-On a directory it is an opaque directory; every other kind hides it anyway.
+A directory with the flag is opaque; an entry of any other kind hides lower entries anyway.
 """
 
 Row = tuple[bytes, int, int, int, int, int, int, int, bytes]
@@ -80,12 +79,11 @@ def display(path: bytes) -> str:
 class Entry:
     """One path of a layer.
 
-    ``path`` is relative to the root of the image, without a leading slash, in
-    the raw bytes of the file system. ``size`` is in bytes, 0 unless it is a
-    regular file; ``mode`` holds the permission bits; ``mtime`` is in whole
-    seconds since the epoch, because a tar has no more; ``group`` numbers the
-    hard-link groups of the layer from 1, 0 for a file with one name;
-    ``target`` is the text of a link.
+    ``path`` is relative to the root of the image, without a leading slash, in the raw bytes of the
+    file system. ``size`` is in bytes, 0 unless the entry is a regular file; ``mode`` holds the
+    permission bits; ``mtime`` is in whole seconds since the epoch, as in a tar; ``group`` numbers
+    the hard-link groups of the layer from 1, 0 for a file with one name; ``target`` is the text of
+    a link.
     """
 
     path: bytes

@@ -29,7 +29,7 @@ file, to content by layer and path."""
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """The image's configuration document, and the parts of it that checks ask for."""
+    """The image's configuration document, and the settings in it that checks ask for."""
 
     document: Mapping[str, Any]
 
@@ -182,10 +182,9 @@ def parse_history(config: ImageConfig) -> tuple[HistoryEntry, ...]:
 class ImageLayers:
     """An image whose layers have been read.
 
-    ``ref`` is the reference that was given, ``id`` the digest of the
-    configuration, ``source`` where the layers came from (``cache`` when none
-    had to be read); ``layers`` has the lowest layer first, and the same index
-    twice where the image has the same layer twice.
+    ``ref`` is the reference as given, ``id`` the digest of the configuration, ``source`` the source
+    of the layers (``cache`` when no layer had to be read); ``layers`` has the lowest layer first,
+    and one index twice where the image has one layer twice.
     """
 
     ref: str
@@ -264,7 +263,7 @@ def _names_of(layer: LayerIndex, path: bytes) -> tuple[bytes, ...]:
 
 
 def parse_config(content: bytes, what: str) -> ImageConfig:
-    """Read a configuration document; InvalidImage if it is none."""
+    """Read a configuration document. Raises InvalidImage for any other text."""
     document = read_document(content, CONFIG, f"the configuration of {what}")
     if "rootfs" not in document:
         raise InvalidImage(f"the configuration of {what} is no image configuration")

@@ -1,8 +1,8 @@
-"""How much an image may ask of its reader: bounds on memory and time, and what was spent of them.
+"""Bounds on the memory and time that reading an image takes, and the amounts used so far.
 
-An archive may come from anybody. Each bound stands well above what real
-images need and is a sum of two: what any image may ask for, and so much for
-every byte that the archive itself has, because a large image is a large file.
+An archive may come from anybody. Each bound lies well above the needs of real images, and is a sum
+of two: an amount for any image, and an amount for every byte of the archive itself, because a large
+image is a large file.
 """
 
 from __future__ import annotations
@@ -23,24 +23,21 @@ class Limits:
     than 256 bytes, also compressed. ``names`` bytes of all their paths and
     link texts, and as many as the archive has.
 
-    ``path`` bytes of one path (Linux' PATH_MAX), ``depth`` names in it:
-    deeper trees than 512 are nobody's, and every directory on the way is an
-    entry of its own.
+    ``path`` bytes of one path (Linux' PATH_MAX), ``depth`` names in it: no real tree is deeper than
+    512, and every directory on the way is an entry of its own.
 
-    ``header`` bytes of one extended tar header, ``extended`` bytes of all, and
-    as many as the archive has: each is searched for its records. ``document``
-    bytes of a manifest, an index or a configuration, and of all of an archive
-    that comes as a stream: registries refuse manifests over 4 MiB
-    (distribution, ``maxManifestBodySize``). ``members`` of an archive and
-    images of an index: an image has at most 127 layers.
+    ``header`` bytes of one extended tar header, ``extended`` bytes of all, and as many as the
+    archive has: each header is searched for its records. ``document`` bytes of a manifest, an index
+    or a configuration, and of all of an archive that comes as a stream: registries refuse manifests
+    over 4 MiB (distribution, ``maxManifestBodySize``). ``members`` of an archive and images of an
+    index: an image has at most 127 layers.
 
-    ``record`` bytes of a package's record, ``records`` bytes of all that are
-    read, and as many as the archive has; ``kept`` the bytes of file content
-    that is kept. ``contents`` bytes of files that are read again by their
-    names.
+    ``record`` bytes of a package's record, ``records`` bytes of all records that are read, and as
+    many as the archive has; ``kept`` bytes of all file contents that are kept. ``contents`` bytes
+    of files that are read again by their names.
 
-    ``inflated`` bytes of a compressed archive or layer, and ``ratio`` for each
-    byte that it has: gzip reaches 1030:1 on zeros, real layers stay below 10.
+    ``inflated`` bytes of an unpacked archive or layer, and ``ratio`` for each of its compressed
+    bytes: gzip reaches 1030:1 on zeros, real layers stay below 10.
     """
 
     entries: int = 120_000

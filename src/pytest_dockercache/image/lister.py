@@ -1,10 +1,10 @@
 """The program that lists overlay2 directories from inside a container, for a user who is not root.
 
-It is sent as text and run by whatever Python 3.6 or later the image has, so it
-imports nothing of ours. Output: one JSON line an entry,
-``[layer, path, mode, uid, gid, size, mtime, inode, flag, extra]`` with bytes as
-Latin-1 text; ``flag`` is 1 for an opaque directory, 2 for a whiteout; ``extra``
-is a link's text or a kept file's content. The last line is ``"end"``.
+The program is sent as text and run by the image's own Python (3.6 or later), so it imports
+nothing of this package. Output: one JSON line an entry,
+``[layer, path, mode, uid, gid, size, mtime, inode, flag, extra]`` with bytes as Latin-1 text;
+``flag`` is 1 for an opaque directory, 2 for a whiteout; ``extra`` is a link's text or a kept
+file's content. The last line is ``"end"``.
 """
 
 import json

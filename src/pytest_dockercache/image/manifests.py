@@ -1,4 +1,4 @@
-"""Which image an archive holds: ``manifest.json`` of ``docker save``, ``index.json`` of OCI."""
+"""The image in an archive, by ``manifest.json`` of ``docker save`` or ``index.json`` of OCI."""
 
 from __future__ import annotations
 
@@ -61,11 +61,10 @@ def _checked(document: Document, name: str, what: str) -> bytes:
 
 
 def find_manifest(document: Document, what: str, tag: str | None = None) -> Manifest:
-    """The one image of an archive, or the one that ``tag`` names.
+    """The only image of an archive, or the image that ``tag`` names.
 
-    ``manifest.json`` (docker-archive) comes first, then ``index.json`` (OCI).
-    Raises ConfigError where there are several images, InvalidImage where
-    there is none.
+    ``manifest.json`` (docker-archive) comes first, then ``index.json`` (OCI). Raises ConfigError
+    for an archive of several images, InvalidImage for one without an image.
     """
     listing = document("manifest.json")
     if listing is not None:
@@ -202,7 +201,7 @@ def _platform(record: dict[str, Any] | None) -> str:
 
 
 def check_layers(manifest: Manifest, what: str) -> tuple[str, ...]:
-    """The diff IDs, one per layer; InvalidImage if they do not fit the manifest."""
+    """The diff IDs, one per layer. Raises InvalidImage if they do not fit the manifest."""
     diff_ids = manifest.config.diff_ids
     if len(diff_ids) != len(manifest.layers):
         raise InvalidImage(

@@ -1,9 +1,8 @@
 """Read overlay2 directories that only root may read: bind-mounted, read-only, into a container.
 
-The container runs Python from the image itself, with no network, a read-only
-root, every capability dropped but the two that reading needs, and the system
-calls refused that those two capabilities would open: a container is the
-means here, not a way out of one.
+The container runs the image's own Python, with no network and a read-only root. Every capability is
+dropped but the two that reading needs, and the system calls that these two would open are refused,
+so that the container cannot be left.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ _PYTHONS = (
     "/usr/bin/python3",
 )
 
-# CAP_SYS_ADMIN is for trusted.* attributes, CAP_DAC_READ_SEARCH for the directories. What else
-# the two would permit is refused.
+# CAP_SYS_ADMIN is for trusted.* attributes, CAP_DAC_READ_SEARCH for the directories. The other
+# calls that the two capabilities would permit are refused.
 _REFUSED = (
     "mount", "umount", "umount2", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount",
     "fspick", "mount_setattr", "pivot_root", "chroot", "setns", "unshare", "bpf",
@@ -79,8 +78,7 @@ def list_mounted(
 ) -> Iterator[LayerIndex]:
     """Index the layers whose ``diff`` directories are given by diff ID.
 
-    Raises MountFailed where the image has no Python, or the daemon allows
-    none of it.
+    Raises MountFailed where the image has no Python, or the daemon refuses the container.
     """
     program = Path(__file__).with_name("lister.py").read_text(encoding="utf-8")
     diff_ids = list(directories)
@@ -137,7 +135,7 @@ def _records(
 
 
 class _NotThere(Exception):
-    """This Python does not run in the image."""
+    """The Python at this path does not run in the image."""
 
 
 def _lines(

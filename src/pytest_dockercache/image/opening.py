@@ -1,4 +1,4 @@
-"""Open an image, wherever it is: a daemon's, an archive, or an OCI directory."""
+"""Open an image from a daemon, an archive, or an OCI directory."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _ARCHIVE = regex(r".*\.(tar|tar\.gz|tgz|tar\.zst|oci)", re.IGNORECASE)
 
 
 def is_file_reference(ref: str | Path) -> bool:
-    """Whether a reference names a file or a directory here, and not an image of a daemon.
+    """Whether a reference names a file or a directory on this machine, not a daemon's image.
 
-    A ``Path`` does; a string does if it looks like an archive or begins like
-    a path, or if it is a directory with an OCI layout.
+    A ``Path`` does; a string does if it looks like an archive, begins like a path, or names a
+    directory with an OCI layout.
     """
     if isinstance(ref, Path):
         return True
@@ -143,7 +143,7 @@ def _open_daemon(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of a source: the missing layers, and the configuration where it is None."""
+    """The question to a source: the missing layers, and the configuration if that is None."""
 
     config: ImageConfig | None
     missing: Sequence[str]

@@ -35,8 +35,8 @@ KINDS = {
 def index_directory(root: Path, diff_id: str) -> LayerIndex:
     """Index the layer whose overlay2 ``diff`` directory is ``root``.
 
-    Raises OSError where the directory is not readable, and Unverifiable where
-    the kernel moved content out of it (redirected directories, metacopy).
+    Raises OSError for an unreadable directory, and Unverifiable where the kernel keeps content
+    outside of the directory (redirected directories, metacopy).
     """
     with collector_paused():
         rows, kept = _walk(root)
@@ -60,7 +60,7 @@ def _walk(root: Path) -> tuple[list[Row], dict[bytes, bytes]]:
                 name = entry.name
                 path = prefix + name
                 found = entry.stat(follow_symlinks=False)
-                # By position: times are whole seconds there, and it is twice as fast.
+                # Unpacking by position gives times in whole seconds, and is twice as fast.
                 mode, inode, _, links, uid, gid, size, _, mtime, _ = found
                 kind = kind_of(mode & 0o170000)
                 if kind == file_kind:

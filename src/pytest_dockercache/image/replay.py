@@ -71,7 +71,7 @@ _GROUPED = 1 << (_LAYER_SHIFT - 1)
 
 
 class _Directory:
-    """A directory of the view: its own entry (-1 if only implied) and what it holds."""
+    """A directory of the view: its own entry (-1 if only implied) and its children."""
 
     __slots__ = ("children", "code")
 
@@ -81,7 +81,7 @@ class _Directory:
 
 
 class View:
-    """The final view of an image, and what its layers waste.
+    """The final view of an image, and the waste of its layers.
 
     ``hidden`` lists hidden files in the order in which they were hidden;
     ``changes`` has one record per layer.
@@ -102,15 +102,15 @@ class View:
         self._copies = copies
 
     def is_copy(self, layer: int, position: int) -> bool:
-        """Whether a layer's file is a lower layer's file again, size and time unchanged.
+        """Whether a layer's file repeats a lower layer's file, with size and time unchanged.
 
-        A change of owner or mode (``chown -R``) makes such copies, and so
-        does a COPY of a file that was there already.
+        A change of owner or mode (``chown -R``) makes such copies, and so does a COPY of a file
+        that the image has already.
         """
         return layer << _LAYER_SHIFT | position in self._copies
 
     def copies(self) -> Iterator[tuple[bytes, int, int, int]]:
-        """The copies that the final view shows: path, layer, position in it, layer of the first."""
+        """The copies in the final view: path, layer, position in it, layer of the original."""
         for path, code in self.codes() if self._copies else ():
             first = self._copies.get(code)
             if first is not None:
@@ -244,7 +244,7 @@ class _Replay:
         # Links into a layer below: the link's code to the inode's key, and the names left of it.
         self._borrowed: dict[int, int] = {}
         self._shared: dict[int, int] = {}
-        # Files that are a lower layer's again: the code of either.
+        # Files that repeat a lower layer's: the code of the copy to the code of the original.
         self._copies: dict[int, int] = {}
 
     def run(self) -> View:
@@ -306,7 +306,7 @@ class _Replay:
         for part in path.split(b"/") if path else ():
             child = node.children.get(part)
             if not isinstance(child, _Directory):
-                # An index lists every parent, so this is one that was damaged on purpose.
+                # An index lists every parent, so an index without one was damaged on purpose.
                 child = node.children[part] = _Directory(-1)
             node = child
         return node
@@ -356,7 +356,7 @@ class _Replay:
         how: How = "deleted" if new is None else "replaced"
         if new is not None and kind == _FILE and self._is_same_file(old, new):
             self._copies[new] = self._copies.get(old, old)
-            # With the very same attributes it may be another file of the same second.
+            # A file with equal attributes may be a different file of the same second.
             how = "attributes" if self._attributes(old) != self._attributes(new) else how
         self._hidden.append(HiddenFile(path, number, by, size, how))
 
@@ -374,7 +374,7 @@ class _Replay:
         return layer.modes[at], layer.uids[at], layer.gids[at]
 
     def _key(self, code: int) -> int:
-        """What identifies the inode behind a file's name: its group's first name's code."""
+        """The key of the inode behind a file's name: the group for a hard link, else the code."""
         layer = self._layers[code >> _LAYER_SHIFT]
         group = layer.groups[code & _POSITION]
         return code & ~_POSITION | (_GROUPED | group) if group else code

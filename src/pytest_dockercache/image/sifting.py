@@ -13,9 +13,9 @@ _LARGEST = {b".json": 8 << 20, b"": 1 << 20}
 """The most bytes of a record that are read: conda lists every file of a package in one."""
 _LONGEST_LINE = 1000
 _MOST_OWNED = 1000
-"""The most distributions in one conda package: real ones have one, bundles some dozens."""
+"""The most distributions in one conda package: most packages have one, bundles some dozens."""
 _BRACKETS = 200_000
-"""The most lists and objects in one record: each takes 60 bytes of memory or more."""
+"""The most lists and objects in one record, each of which takes at least 60 bytes of memory."""
 
 _RECORD_FIELDS = ("name", "version", "build", "build_string", "build_number", "channel", "subdir",
                   "url", "fn", "md5", "sha256", "requested_spec")  # fmt: skip
@@ -23,7 +23,7 @@ _HEADERS = ("name:", "version:")
 
 
 def keeps(path: bytes) -> bool:
-    """Whether indexing keeps what the file at this path says about installed packages."""
+    """Whether indexing keeps the package information in the file at this path."""
     directory, _, name = path.rpartition(b"/")
     if name.endswith(b".json"):
         return directory.endswith(b"conda-meta") or (
@@ -37,19 +37,20 @@ def keeps(path: bytes) -> bool:
 
 
 def most_bytes(path: bytes) -> int:
-    """The most bytes that are read of a file that is kept; of a larger one nothing is kept but
-    that it is there."""
+    """The most bytes of a kept file that are read.
+
+    For a larger file only its existence is kept.
+    """
     return _LARGEST[b".json" if path.endswith(b".json") else b""]
 
 
 def distil(path: bytes, content: bytes) -> bytes:
-    """What is kept of a file: the fields that identify the package, as JSON or header lines.
+    """The kept part of a file: the fields that identify the package, as JSON or header lines.
 
-    A conda record lists every file of its package; only the ``*.dist-info``
-    and ``*.egg-info`` among them are kept (a pip package is one that no conda
-    record owns), and of what it depends on the names. ``pyvenv.cfg`` is kept
-    whole. A file that cannot be read as what its name says gives ``b""``: it
-    is known to be there, and to be unusable.
+    A conda record lists every file of its package; only the ``*.dist-info`` and ``*.egg-info``
+    among these files are kept (a pip package is one that no conda record owns), and the names of
+    its dependencies. ``pyvenv.cfg`` is kept whole. A file that cannot be parsed gives ``b""``: it
+    exists, and is unusable.
     """
     if path.endswith(b"pyvenv.cfg"):
         return content

@@ -149,7 +149,7 @@ class KnownLayers:
         self.taken: set[str] = set()
 
     def layer(self, diff_id: str) -> LayerIndex | None:
-        """The index of this layer, None if it is not known."""
+        """The index of a layer, None for an unknown layer."""
         found = self._layers.get(diff_id)
         if found is None and self._store is not None:
             found = self._store.load(diff_id)

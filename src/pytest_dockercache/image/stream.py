@@ -188,7 +188,7 @@ def _gunzip(stream: ByteStream) -> Iterator[tuple[int, bytes]]:
 
 
 class _Counted:
-    """A stream as the file object that a decoder reads from; counts what it took."""
+    """A stream as the file object that a decoder reads from; counts the bytes taken."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -205,8 +205,8 @@ class _Counted:
 
 
 def _unzstd(stream: ByteStream) -> Iterator[tuple[int, bytes]]:
-    # Readers, not decompressors: only they bound the output of one call (an RLE block
-    # makes 128 KiB of four bytes).
+    # A reader, not a decompressor: only a reader bounds the output of one call (an RLE block makes
+    # 128 KiB of four bytes).
     source = _Counted(stream)
     reader, errors = _zstd(source, stream.what)
     before = 0

@@ -1,4 +1,4 @@
-"""Files and bytes of one finding while it is added up."""
+"""The files and bytes of one finding while they are added up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Charge", "Sum"]
 
 
 class Sum:
-    """How many files, how many bytes, and which files are the largest."""
+    """The number of files, their bytes, and the largest files."""
 
     __slots__ = ("bytes", "copied", "files", "largest")
 

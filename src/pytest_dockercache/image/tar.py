@@ -240,7 +240,7 @@ def _records(content: bytes, what: str) -> dict[bytes, bytes]:
 
 @dataclass(slots=True)
 class _Inode:
-    """What the names of a file share while a layer is read."""
+    """The attributes that all names of a file share while a layer is read."""
 
     number: int
     kind: int
@@ -257,13 +257,11 @@ class _Inode:
 def index_tar(stream: ByteStream, diff_id: str, budget: Budget | None = None) -> LayerIndex:
     """Index a layer from its uncompressed tar.
 
-    The entries are what an engine makes of the tar: the last entry of a
-    repeated path counts, parents that are not in it are implied, a link
-    counts for what it pointed to when it was written (moby
-    ``pkg/archive/diff.go``, ``UnpackLayer``).
-    Raises InvalidImage for names and hard links that leave the image, and for
-    a damaged or truncated tar. ``budget`` is the image's; without one the
-    layer is taken for a daemon's own.
+    The entries are those that an engine makes from the tar: the last entry of a repeated path
+    counts, missing parents are implied, and a link counts for the file that it pointed to when it
+    was written (moby ``pkg/archive/diff.go``, ``UnpackLayer``). Raises InvalidImage for names and
+    hard links that leave the image, and for a damaged or truncated tar. ``budget`` is the image's;
+    without a budget, the layer counts as a daemon's own.
     """
     if budget is None:
         budget = Budget(Limits().of_daemon(), stream.what)
@@ -319,7 +317,7 @@ class _LayerReader:
         if base == b".wh..wh..opq":
             self._opaque[parent] = self._count
         elif base.startswith(b".wh..wh."):
-            # aufs kept its own books under such names; engines leave them out.
+            # aufs kept its own records under such names; engines leave them out.
             return
         elif base[4:] not in (b"", b".", b".."):
             self._whiteouts[parent + b"/" + base[4:] if parent else base[4:]] = self._count
@@ -367,8 +365,8 @@ class _LayerReader:
             raise InvalidImage(f"{self._what} has a hard link to a directory at {display(path)}")
         inode = found[1]
         inode.names += 1
-        # Engines apply the attributes of the link's own header to what it links to (moby
-        # handleLChmod, Engine 26.1.5); real tars repeat the same ones.
+        # Engines apply the attributes of the link's own header to the linked file (moby
+        # handleLChmod, Engine 26.1.5); real tars repeat the file's attributes.
         inode.mode, inode.mtime = header.mode, header.mtime
         inode.uid, inode.gid = header.uid, header.gid
         return inode
@@ -422,13 +420,13 @@ class _LayerReader:
                     rows[parent] = (0, _Inode(0, int(Kind.DIRECTORY), 0o755, 0, 0, 0, 0, b""))
                 elif found[1].kind != Kind.DIRECTORY:
                     blocked = True
-                    # What came before it was in an implied directory, which it replaced.
+                    # Earlier entries were in an implied directory, which this entry replaced.
                     self._emptied[parent] = found[0]
                 parent = parent.rpartition(b"/")[0]
         return blocked
 
     def _settle(self) -> None:
-        """Move entries that were written through a symbolic link to where they went."""
+        """Move entries that were written through a symbolic link to the path behind the link."""
         for path, (since, _) in list(self._rows.items()):
             if (goal := self._settled(path, since)) != path:
                 self._rows.setdefault(goal, self._rows.pop(path))
