@@ -1,7 +1,6 @@
 """Prove how a Docker image's build cache behaves: the public names.
 
-They are loaded on first use, so that having the plugin installed costs
-nothing while it is off.
+The names are loaded on first use, so that an installed plugin costs nothing while it is off.
 """
 
 from __future__ import annotations

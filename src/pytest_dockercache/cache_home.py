@@ -1,4 +1,4 @@
-"""Where the plugin keeps files between and during runs: one directory that only its user may enter.
+"""The directory in which the plugin keeps files between and during runs; only its user may enter.
 
 The directory holds copies of projects, build arguments, and the journals of
 runs. The XDG specification asks for mode 0700 too.
@@ -32,7 +32,7 @@ def cache_home() -> Path:
 
 
 def make_directory(path: Path) -> Path:
-    """Make a directory and those above it; :func:`cache_home` itself with mode 0700.
+    """Make a directory and the directories above; :func:`cache_home` itself gets mode 0700.
 
     Raises OSError.
     """

@@ -1,6 +1,6 @@
-"""Reading files that others wrote: regular ones only, and no more of them than fits.
+"""Reading foreign files: only regular files, up to a limit of bytes.
 
-Opening a FIFO waits for somebody who writes, a device may never end.
+Opening a FIFO waits for a writer, and a device may never end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read_bytes(path: Path, limit: int = TEXT_FILE) -> bytes:
     regular file, or for a file of more than ``limit`` bytes.
     """
     _require_regular(path, os.stat(path))
-    # The path may have become a FIFO meanwhile: it is opened without waiting, and asked again.
+    # The path may have become a FIFO meanwhile, so it is opened without waiting and checked again.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         _require_regular(path, os.fstat(file.fileno()))
         content = file.read(limit + 1)

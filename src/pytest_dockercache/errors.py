@@ -68,10 +68,9 @@ class ConfigError(DockerCacheError, pytest.UsageError):  # type: ignore[misc]  #
 class EngineUnavailable(DockerCacheError):
     """No engine can build: no daemon, no permission, TLS or ssh trouble, or the daemon went away.
 
-    ``absent`` is True only when no daemon listens (missing socket, refused
-    connection); only then may the engine choice fall back to a prediction.
-    ``silent`` is True if a daemon is there and did not answer in time: the
-    next question to it would wait as long.
+    ``absent`` is True only when no daemon listens (missing socket, refused connection); only then
+    may the engine choice fall back to a prediction. ``silent`` is True if a daemon listens but did
+    not answer in time: the next question to it would wait as long.
     """
 
     def __init__(

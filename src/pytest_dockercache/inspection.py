@@ -46,7 +46,7 @@ class Inspection:
 
     @property
     def is_file(self) -> bool:
-        """Whether the image is an archive or an OCI directory: no daemon is needed to read it."""
+        """Whether the image is an archive or an OCI directory, which is read without a daemon."""
         from .image import is_file_reference
 
         return is_file_reference(self.reference)
@@ -58,7 +58,7 @@ class Inspection:
 
     @property
     def predicts(self) -> bool:
-        """Whether there is no image to look into, because the engine builds nothing."""
+        """Whether the engine only predicts, so that there is no image to look into."""
         return False if self.is_file else self.engine.info.predicts
 
     @property

@@ -1,4 +1,4 @@
-"""Values as JSON and back: what a file or another process says is checked where it enters."""
+"""Values as JSON and back; JSON from a file or another process is checked where it enters."""
 
 from __future__ import annotations
 

@@ -27,13 +27,13 @@ The largest lock files of public repositories have a few megabytes.
 """
 
 DOCKERFILE = 2_000_000
-"""Bytes of a Dockerfile: the largest of 700 public ones has less than a twentieth of it."""
+"""Bytes of a Dockerfile: the largest of 700 public ones has less than a twentieth as many."""
 
 DOCKERFILE_LINE = 65_535
-"""Bytes of one line of a Dockerfile: BuildKit refuses longer ones (bufio.Scanner's token)."""
+"""Bytes of one line of a Dockerfile: BuildKit refuses longer lines (bufio.Scanner's token)."""
 
 NESTED_SUBSTITUTIONS = 100
-"""How deep ``${A:-${B:-…}}`` may go: builders read any depth, and nobody writes more than three.
+"""How deep ``${A:-${B:-…}}`` may go: builders read any depth; real files have at most three.
 
 Each costs three frames of Python's stack, which has 1,000.
 """
@@ -45,18 +45,18 @@ Looking for its brackets takes the square of its length.
 """
 
 PIPELINE = 100
-"""Commands of a pipeline that feed its last one: each is remembered with those before it."""
+"""Commands that may feed a pipeline's last one: each is kept with all commands before it."""
 
 REQUIREMENT = 8_192
 """Characters of one requirement without its options: the longest are URLs.
 
-Some questions to it take the square of its length.
+Some questions about a requirement take time in the square of its length.
 """
 
 STAGES = 250
-"""Stages of a Dockerfile: the largest of 700 public ones has a tenth of it.
+"""Stages of a Dockerfile: the largest of 700 public ones has a tenth as many.
 
-Where each copies from the one before, comparing them takes the cube of their number.
+Where each stage copies from the stage before, a comparison takes time in the cube of their number.
 """
 
 EXPANSION = 131_072
@@ -70,4 +70,4 @@ that call the next one twice run a trillion.
 """
 
 SCRIPT = 400_000
-"""Characters of a shell script: Linux starts no shell with a third of it on its command line."""
+"""Characters of a shell script: Linux allows less than a third for one argument."""

@@ -55,7 +55,7 @@ SkipKind = Literal["does-not-apply", "not-verified"]
 """Why a check is skipped: there is nothing to judge, or the answer cannot be known."""
 
 Changed = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
-"""Which attribute of a context file changed."""
+"""The attribute of a context file that changed."""
 
 EditKind = Literal[
     "append",
@@ -76,7 +76,7 @@ UNIQUE_KINDS: frozenset[str] = frozenset({"append", "replace", "create"})
 
 @dataclass(frozen=True)
 class BuildSpec:
-    """What is built: one Dockerfile, one context, one target.
+    """The specification of a build: one Dockerfile, one context, one target.
 
     Paths are absolute. ``build_args``, ``secrets`` and ``ssh`` keep the order
     of the command line; ``secrets`` and ``ssh`` are buildx's own strings
@@ -101,10 +101,9 @@ class BuildSpec:
 class Edit:
     """One controlled change to the context, a build argument or the Dockerfile.
 
-    Make an edit with one of the constructors below. Paths are POSIX paths
-    relative to the build context. An edit that writes file content also writes
-    a comment that is unique to the run, because a change that was built
-    yesterday is already cached today.
+    Make an edit with one of the constructors below. Paths are POSIX paths relative to the build
+    context. An edit that writes file content also writes a comment that is unique to the run,
+    because a change that was built yesterday would be cached today.
     """
 
     kind: EditKind
@@ -221,14 +220,12 @@ def _short(text: str, width: int = 30) -> str:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a step missed.
+    """The reason for a step's miss.
 
-    ``kind`` is one of ``content``, ``parent``, ``argument``, ``text``,
-    ``base``, ``unexplained``. ``line`` is the line of the root cause (1-based),
-    ``paths`` are the context paths that changed. ``argument`` is the name of the
-    build argument that changed, and ``changed`` the attribute that changed in
-    the first of ``paths``; both are None where they are not known, or not the
-    reason.
+    ``kind`` is one of ``content``, ``parent``, ``argument``, ``text``, ``base``, ``unexplained``.
+    ``line`` is the line of the root cause (1-based), ``paths`` are the context paths that changed.
+    ``argument`` is the name of the build argument that changed, and ``changed`` the attribute that
+    changed in the first of ``paths``; both are None if unknown, or not the reason.
     """
 
     kind: str
@@ -243,13 +240,12 @@ class Reason:
 class Step:
     """One Dockerfile instruction as the builder ran it.
 
-    ``line`` is 1-based and the first line of the instruction; ``stage`` its
-    name, or its 0-based index as text; ``text`` the instruction on one line.
-    ``end_line`` is the last line of the instruction, 0 where it is not known.
-    ``seconds`` is the duration of an execution in this build, None for a hit.
-    ``note`` says what is odd about the observation, for example an ambiguous
-    mapping of the builder's step to the Dockerfile. ``running`` is True while
-    the step executes; only the watcher of a build sees such steps.
+    ``line`` is 1-based and the first line of the instruction; ``stage`` its name, or its 0-based
+    index as text; ``text`` the instruction on one line. ``end_line`` is the last line of the
+    instruction, 0 where it is not known. ``seconds`` is the duration of an execution in this build,
+    None for a hit. ``note`` remarks on an unusual observation, for example an ambiguous mapping of
+    the builder's step to the Dockerfile. ``running`` is True while the step executes; only the
+    watcher of a build sees such steps.
     """
 
     line: int
@@ -266,11 +262,11 @@ class Step:
 
 
 _FLAGS = regex(r"(?s)(\S+\s+)((?:--[a-z][a-z-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S+))?\s+)+)(\S.*)")
-"""An instruction, its flags (``--mount=…``), and what it does."""
+"""An instruction's keyword, its flags (``--mount=…``), and its command."""
 
 
 def command_first(text: str) -> str:
-    """An instruction with its flags behind what it does, so that a shortened text shows that.
+    """An instruction with its flags behind its command, so that a shortened text shows the command.
 
     ``RUN --mount=type=cache,target=/root/.cache uv sync`` becomes
     ``RUN uv sync [--mount=type=cache,target=/root/.cache]``.
@@ -294,9 +290,9 @@ def on_one_line(text: str, width: int | None = None) -> str:
 
 
 _TEXT_WIDTH = 36
-"""Columns of a row's middle: the instruction, cut where it is longer."""
+"""Columns of a row's middle, the instruction; a longer text is cut."""
 _LEAST_TEXT = 20, 30
-"""Columns that an instruction has however long the remark is: at 60 columns, and from 80 on."""
+"""The least columns of an instruction beside a long remark: at 60 columns, and from 80 on."""
 
 PREDICTED = "predicted: "
 """How a verdict begins that no builder gave."""
@@ -304,11 +300,10 @@ PREDICTED = "predicted: "
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a finding's evidence: a step or a layer, how it fared, and a remark.
+    """One line of a finding's evidence: a step or a layer, its status, and a remark.
 
-    ``place`` is a line number, or ``base`` or ``#3`` for a layer without a line.
-    A row without a place is a remark alone, shown as it is written. ``columns``
-    is how much of ``text`` is shown.
+    ``place`` is a line number, or ``base`` or ``#3`` for a layer without a line. A row without a
+    place is only a remark, shown unchanged. ``columns`` is how much of ``text`` is shown.
     """
 
     note: str = ""
@@ -325,19 +320,19 @@ class Row:
 
     @property
     def named(self) -> str:
-        """The whole text on one line, what it does first."""
+        """The whole text on one line, with the command first."""
         return on_one_line(command_first(self.text))
 
     @property
     def remark(self) -> str:
-        """What stands beside the text: status and note."""
+        """The text beside the instruction: status and note."""
         status = f"{self.status:<5} " if self.status else ""
         return f"{status}{self.note}"
 
 
 @dataclass(frozen=True)
 class Fix:
-    """What to change, in words, and as a patch where one was tried.
+    """A change to make, in words, and as a patch where a patch was tried.
 
     ``patch`` is a unified diff (for ``patch -p1`` or ``git apply``); the cache
     model says that the check holds for the patched project. ``proven`` is True if
@@ -358,11 +353,10 @@ class Fix:
 class Finding:
     """The result of a judgement: the verdict first, then what, where, why, and the fix.
 
-    ``line`` is the 1-based Dockerfile line to blame. ``rows`` are the evidence,
-    ``log`` the end of what the failed step has written, and ``cause`` the reason
-    of the miss that everything comes from. ``predicted`` is True where no
-    builder was asked. ``judge`` names who says so (an engine, an image that was
-    read). ``str()`` gives the whole text of the failure.
+    ``line`` is the 1-based Dockerfile line to blame. ``rows`` are the evidence, ``log`` the end of
+    what the failed step has written, and ``cause`` the reason of the first miss, from which the
+    others follow. ``predicted`` is True where no builder was asked. ``judge`` names the source of
+    the verdict (an engine, an image that was read). ``str()`` gives the whole text of the failure.
     """
 
     verdict: str
@@ -396,7 +390,7 @@ class Finding:
         return as_said(self.verdict, predicted=self.predicted)
 
     def within(self, width: int) -> Finding:
-        """The same facts for a terminal of ``width`` columns: rows show as much text as fits.
+        """The finding for a terminal of ``width`` columns: rows show as much text as fits.
 
         Remarks are never cut: a row whose remark is long may be wider.
         """
@@ -411,7 +405,7 @@ class Finding:
         return replace(self, rows=tuple(replace(row, columns=columns) for row in self.rows))
 
     def with_texts(self, shown: Callable[[str], str]) -> Finding:
-        """The same facts, each text as ``shown`` shows it."""
+        """The finding with each text replaced by ``shown(text)``."""
         return replace(
             self,
             verdict=shown(self.verdict),
@@ -432,11 +426,10 @@ def as_said(verdict: str, *, predicted: bool) -> str:
 
 @dataclass(frozen=True)
 class FileGroup:
-    """Context files that the same steps take, and whether an edit of one reinstalls.
+    """Context files that the same steps take, and whether an edit of one of them reinstalls.
 
-    ``steps`` are the lines of those steps, ``count`` is the number of files,
-    ``examples`` are a few of their paths, the representative first.
-    ``reinstalls`` is None where nobody knows.
+    ``steps`` are the lines of those steps, ``count`` is the number of files, ``examples`` are a few
+    of their paths, the representative first. ``reinstalls`` is None where it is not known.
     """
 
     steps: tuple[int, ...]
@@ -448,7 +441,7 @@ class FileGroup:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """The engine that judged: its name and version, the server's version, and why it was chosen.
+    """The engine that judged: name, version, the server's version, and the reason for the choice.
 
     ``builder`` identifies the daemon and the builder instance that hold the build
     cache: builds with the same ``builder`` run one after the other. ``predicts``

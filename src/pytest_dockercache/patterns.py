@@ -1,8 +1,7 @@
-"""Regular expressions of the user's: one that backtracks without end is cut off, with its name.
+"""Regular expressions of the user's; an endless search is ended, with an error that names it.
 
-Python's matcher may take time exponential in the length of a text for a
-repetition inside a repetition. It looks for signals while it matches, so a
-timer of the process can end it.
+For a repetition inside a repetition, Python's matcher may take time exponential in the length of a
+text. The matcher looks for signals while it matches, so a timer of the process can end a search.
 """
 
 from __future__ import annotations
@@ -46,9 +45,8 @@ class Pattern:
     def found_in(self, text: str) -> bool:
         """Whether the expression matches somewhere in a text.
 
-        Raises ConfigError if that is not known after two seconds of processor
-        time. In another thread than the main one, and on Windows, nothing ends
-        a search.
+        Raises ConfigError if a search has not ended after two seconds of processor time. Outside of
+        the main thread, and on Windows, nothing ends a search.
         """
         found = _searched(self.text, text)
         if found is None:
@@ -62,7 +60,7 @@ class Pattern:
 
 
 def why_invalid(text: str) -> str | None:
-    """What is wrong with a text as a regular expression, None if nothing is."""
+    """The problem with a text as a regular expression, None if there is none."""
     try:
         re.compile(text)
     except (re.error, OverflowError) as problem:
@@ -74,7 +72,7 @@ def why_invalid(text: str) -> str | None:
 
 @cache
 def _searched(pattern: str, text: str) -> bool | None:
-    """Whether a pattern is found, None if that is not known in time: every check asks again."""
+    """Whether a pattern is found, None if the search took too long."""
     try:
         with _limited():
             return re.search(pattern, text) is not None
@@ -84,7 +82,7 @@ def _searched(pattern: str, text: str) -> bool | None:
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
-    """Raise _OverError in the block when it has taken its processor time."""
+    """Raise _OverError in the block when the block has used up its processor time."""
     is_main = threading.current_thread() is threading.main_thread()
     if not (is_main and hasattr(signal, "setitimer")):
         yield

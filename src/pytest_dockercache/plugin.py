@@ -103,7 +103,7 @@ def dockercache_engine(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture
 def dockercache_spec(request: pytest.FixtureRequest) -> BuildSpec:
-    """What the ``dockercache`` fixture builds; override it to build something else.
+    """The build of the ``dockercache`` fixture; override this fixture for another build.
 
     The default is the Dockerfile of the test's marker, else the nearest one
     above the test's file. Paths in the marker are relative to the rootdir.

@@ -1,6 +1,6 @@
-"""Texts of others as they may be shown: control characters are seen, and passwords are not.
+"""Foreign texts made presentable: control characters become visible, passwords are hidden.
 
-Instructions, logs, file names and image labels come from whoever wrote them.
+Anybody may have written an instruction, a log, a file name or an image label.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from .regexes import regex
 __all__ = ["presentable"]
 
 _CONTROLS = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that move a cursor, colour a terminal, or turn the direction of a line; and what no
-terminal can encode. Line feeds and tabs stay."""
+"""Characters that move a cursor, colour a terminal, turn a line's direction, or have no encoding.
+
+Line feeds and tabs stay.
+"""
 
 _USER_INFO = regex(r"(?<![\w+.-])([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/]*)@")
-"""The part of a URL before the host. Up to the last @ before a slash: a password may hold one.
+"""The part of a URL before the host: up to the last @ before a slash, as a password may hold an @.
 
-One repetition alone may take the long end of a line: two would share it in every way.
+Only one repetition may match the long end of a line: two would share the end in every possible way.
 """
 
 

@@ -1,4 +1,4 @@
-"""A Dockerfile and its context, as far as they are known without a build."""
+"""A Dockerfile and its context: all facts that need no build."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Project:
-    """A spec as far as it is known without a build: its Dockerfile, steps and files."""
+    """The facts about a spec that need no build: its Dockerfile, steps and files."""
 
     spec: BuildSpec
     settings: Settings
@@ -101,7 +101,7 @@ class Project:
         resolve_stage(dockerfile, spec.target)
         ignore = IgnoreRules.load(spec.context, spec.dockerfile)
         project = cls(spec, settings, dockerfile, ignore, every_stage)
-        _ = project.steps  # what cannot be planned is refused here
+        _ = project.steps  # refuses a Dockerfile that cannot be planned
         return project
 
     @cached_property
@@ -129,7 +129,7 @@ class Project:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """Everything that decides the cache keys of a build of the project as it is."""
+        """Everything that decides the cache keys of a build of the unedited project."""
         return Snapshot.read(self.spec, dockerfile=self.dockerfile)
 
     def spec_after(self, edits: Sequence[Edit], nonce: str) -> BuildSpec:
@@ -161,14 +161,14 @@ class Project:
 
     @cached_property
     def ancestors(self) -> Mapping[str, frozenset[str]]:
-        """For each stage, by label: itself and the stages that it is built FROM."""
+        """The labels of each stage's chain (the stage and those it is built FROM), by its label."""
         return stage_ancestors(self.all_steps)
 
     @cached_property
     def environment_files(self) -> tuple[EnvironmentFile, ...]:
         """The context files that environment steps read, and those that the user names.
 
-        Raises ConfigError for a named file, or one that a COPY names, that is not there.
+        Raises ConfigError if a file is missing that the user or a COPY names.
         """
         return environment_files(
             self.steps,
@@ -183,7 +183,7 @@ class Project:
         )
 
     def _is_of_other_dockerfiles(self, name: str) -> bool:
-        """Whether another Dockerfile in the directory of this one names a file."""
+        """Whether another Dockerfile in this Dockerfile's directory names a file."""
         own = self.spec.dockerfile
         with contextlib.suppress(OSError):
             for other in sorted(own.parent.iterdir()):
@@ -194,10 +194,10 @@ class Project:
 
     @cached_property
     def source(self) -> Choice:
-        """The file that the source edit changes, and why this one.
+        """The file that the source edit changes, with the reason for the choice.
 
-        Raises Unverifiable if the project has no file to edit, and ConfigError
-        for a file that the user names and that cannot be edited.
+        Raises Unverifiable if the project has no file to edit, and ConfigError if the file that the
+        user names cannot be edited.
         """
         return self.sources[0]
 
@@ -248,7 +248,7 @@ class Project:
         yield from (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
 
     def read_text(self, path: str) -> str | None:
-        """The text of a context file; None where it is no text, or larger than 1 MB."""
+        """The text of a context file; None if the file is no text, or larger than 1 MB."""
         entry = self.snapshot.tree.entries.get(path)
         if entry is None or entry.kind != "file" or entry.size > _LARGEST_TEXT:
             return None
@@ -264,7 +264,7 @@ class Project:
 
 
 def _text_of(path: Path) -> str:
-    """The text of a Dockerfile that is not judged, "" for one that cannot be read, or is large."""
+    """The text of a Dockerfile that is not judged, "" if it cannot be read or is large."""
     try:
         return read_text(path, errors="replace", limit=_LARGEST_TEXT)
     except (OSError, ConfigError):
@@ -281,7 +281,7 @@ def roles_by_line(
 
 
 def _declarations(dockerfile: Dockerfile) -> Iterator[tuple[str, str | None]]:
-    """The declarations of a Dockerfile's ARGs, those of its ONBUILD triggers included."""
+    """The declarations of a Dockerfile's ARGs, also in its ONBUILD triggers."""
     for instruction in dockerfile.instructions:
         if instruction.keyword == "ONBUILD" and instruction.value:
             instruction = onbuild_trigger(instruction)

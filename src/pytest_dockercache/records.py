@@ -69,7 +69,7 @@ def failure_of(problem: DockerCacheError) -> Failure:
 
 
 def read_record(path: Path) -> Record | None:
-    """The record in a file, None if it is missing, damaged, or no record of ours."""
+    """The record in a file, None if the file is missing, damaged, or no build record."""
     try:
         return from_jsonable(Record, read_json(path))
     except ValueError:
@@ -84,10 +84,9 @@ def write_record(path: Path, record: Record) -> None:
 class Durations:
     """The seconds of the last completed execution of each step of a project.
 
-    A step is known by its stage, its line and its text: two stages may run the
-    same command and take different time. A step that has moved to another line
-    is known by its text where there is no other step of that text, and where all
-    that was seen of it was in one stage.
+    A step is known by its stage, its line and its text: two stages may run the same command and
+    take different time. A step that has moved to another line is known by its text if no other step
+    has this text, and if all records of the text are from one stage.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +104,7 @@ class Durations:
         if value is None and alone:
             others = [key for key in known if _text(key) == step.text]
             stages = {json.loads(key)[0] for key in others}
-            # The last one is the one that was executed last; those above are of earlier lines.
+            # The last key was executed last; the keys before it are of earlier lines.
             value = known[others[-1]] if len(stages) == 1 else None
         return float(value) if isinstance(value, (int, float)) else None
 

@@ -1,9 +1,8 @@
-"""One invocation and what it leaves behind: its ID, its shared directory, its journal, the sweep.
+"""One invocation and its traces: its ID, its shared directory, its journal, the sweep.
 
-Everything that a run makes outside its own memory is written down *before*
-it is made, in a journal below the user's cache directory. A run holds a lock
-file for as long as it lives; the next run sweeps what the journals of dead
-runs name, and nothing else.
+Every object that a run makes outside its own memory is noted *before* it is made, in a journal
+below the user's cache directory. A run holds a lock file for as long as it lives; the next run
+sweeps what the journals of dead runs name, and nothing else.
 """
 
 from __future__ import annotations
@@ -215,7 +214,7 @@ def _journal(run_id: str) -> Path:
 def _note(run_id: str, kind: str, value: Any) -> None:
     line = json.dumps([kind, value]) + "\n"
     path = _journal(run_id)
-    # One write with O_APPEND: lines of several processes do not mix.
+    # One write with O_APPEND keeps the lines of several processes apart.
     with writing(path):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -264,7 +263,7 @@ good, an image that the user has tagged)."""
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a path is a staged context: directly below our own directory for them."""
+    """Whether a path is a staged context, directly below the plugin's directory of them."""
     return path.parent == cache_home() / "staging" and path.name not in ("", ".", "..")
 
 
@@ -310,7 +309,7 @@ def _sweep_one(lock_file: Path) -> None:
 
 
 def _named_images(engine: Engine, run_id: str) -> list[str]:
-    """Give every image of a run a name, so that it can be found, and return the names."""
+    """Give every image of a run a name, by which the user can find it; return the names."""
     names = []
     for image in engine.client.images.list(filters={"label": f"{RUN_LABEL}={run_id}"}):
         name = f"pytest-dockercache/kept:{run_id}-{image.short_id.removeprefix('sha256:')}"
@@ -342,7 +341,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
 
 
 def _removed(staged: Path) -> bool:
-    """Remove a staged context; whether it is gone."""
+    """Remove a staged context; return whether it is gone."""
     with contextlib.suppress(OSError), FileLock(staging_lock(staged)):
         shutil.rmtree(staged, ignore_errors=True)
     return not os.path.lexists(staged)
@@ -359,4 +358,4 @@ def _remove_cached(engine: Engine, run_id: str) -> int:
     try:
         return engine.remove_traces(noted) if noted else 0
     except (TypeError, ValueError, LookupError, AttributeError):
-        return 0  # these are not traces that an engine has written
+        return 0  # an engine did not write these traces

@@ -1,4 +1,4 @@
-"""When a build may end before its image is made, because what it was asked for is known."""
+"""The rules by which a build may end before its image is made, because the answer is known."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ StopRule = Literal["any-miss", "miss", "hit", "decided"]
 
 @dataclass(frozen=True)
 class Stop:
-    """When a build may end before its image is made.
+    """The rule by which a build may end before its image is made.
 
-    ``any-miss`` ends the build as soon as any step misses. The other rules
-    look at the steps whose first lines are ``lines`` (None: the environment
-    steps). ``miss`` settles the claim "all hit": one of the steps missed, or
-    all hit and another step missed. ``hit`` settles the claim "all miss": one
-    of the steps hit, or all missed. ``decided`` waits until each step has hit
-    or missed. A step below a RUN that missed counts as missed without waiting
-    for it.
+    ``any-miss`` ends the build as soon as any step misses. The other rules look at the steps whose
+    first lines are ``lines`` (None: the environment steps). ``miss`` settles the claim "all hit":
+    one of the steps missed, or all hit and another step missed. ``hit`` settles the claim "all
+    miss": one of the steps hit, or all missed. ``decided`` waits until each step has hit or missed.
+    A step below a RUN that missed counts as missed at once.
     """
 
     rule: StopRule
@@ -36,10 +34,10 @@ class Stop:
 def decided(
     steps: Sequence[Step], stop: Stop | None, ancestors: Mapping[str, frozenset[str]] | None = None
 ) -> bool:
-    """Whether a build that has said this much may be stopped.
+    """Whether a build with these steps may be stopped.
 
-    ``ancestors`` maps the label of each stage to those it is built from,
-    itself included.
+    ``ancestors`` maps the label of each stage to the labels of the stages that it is built from,
+    with itself.
     """
     missed = [step for step in steps if step.status == "miss"]
     if stop is None or not missed:
@@ -69,10 +67,9 @@ def _is_below(step: Step, steps: Sequence[Step], ancestors: Mapping[str, frozens
         if other.stage not in stages or other.line > step.line:
             continue
         if _READS_CONTENT.search(other.text):
-            # The step hits if the files of the steps that it stands on come out the same.
+            # The step hits if the steps below it make equal files.
             found = False
-        # Copying takes no time, so what stands below a COPY is waited for and
-        # observed; a RUN may take minutes.
+        # Copying takes no time, so a step below a COPY is observed; a RUN may take minutes.
         if other.instruction == "RUN" and other.status == "miss" and other.line < step.line:
             found = True
     return found

@@ -1,8 +1,8 @@
-"""Build, edit, build again, compare; no pytest in it.
+"""Build, edit, build again, compare, without pytest.
 
-A :class:`Subject` is one Dockerfile under judgement within a run. Each
-distinct build of a run happens once, whichever process asks first; its
-record, or its failure, is shared through the run's directory.
+A :class:`Subject` is one Dockerfile under judgement within a run. Each distinct build of a run
+happens once, in the process that asks first; its record, or its failure, is shared through the
+run's directory.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
 __all__ = ["WAITING", "Observe", "Subject"]
 
 WAITING = "waits for another build on this builder"
-"""What is told in the place of a build's name while a build cannot begin."""
+"""The text in place of a build's name while the build cannot begin."""
 
 
 Observe = Callable[[str, Sequence[Step]], None]
-"""Called with the name of a build (``first build``, an edit) and with the steps as they stand."""
+"""Called with the name of a build (``first build``, an edit) and with its steps so far."""
 
 
 @dataclass
 class Subject:
-    """One Dockerfile under judgement: its builds in this run, and what those builds said.
+    """One Dockerfile under judgement: its builds in this run, and their results.
 
     ``observe`` is called with the news of every running build.
     """
@@ -76,7 +76,7 @@ class Subject:
 
     @cached_property
     def project(self) -> Project:
-        """The Dockerfile, its steps and its context, as far as they are known without a build.
+        """The Dockerfile, its steps and its context: all facts that need no build.
 
         Raises ConfigError.
         """
@@ -106,7 +106,7 @@ class Subject:
 
     @property
     def built_here(self) -> bool:
-        """The image is one that this run builds."""
+        """True: this run builds the image."""
         return True
 
     @property
@@ -120,7 +120,7 @@ class Subject:
         return None
 
     def first(self) -> Build:
-        """The build of the project as it is.
+        """The build of the unedited project.
 
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
@@ -129,9 +129,9 @@ class Subject:
     def after(self, edits: Sequence[Edit], stop: Stop | None = None) -> Build:
         """The build after some edits; the unedited project is built first.
 
-        ``edits`` are all made before the one build. ``stop`` says when the
-        build may end early; None lets the build run to its end. A complete
-        build of the same edits in this run answers for one that may stop early.
+        ``edits`` are all made before the one build. ``stop`` says when the build may end early;
+        None lets the build run to its end. A complete build with these edits in this run answers
+        for a build that may stop early.
 
         Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError for
         an edit that cannot be made.
@@ -236,12 +236,11 @@ class Subject:
     def _convincing(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> Build:
-        """A build; a build with a miss that nothing explains is made twice before it is believed.
+        """A build; a build with an unexplained miss is made twice before it counts.
 
-        The cache record of a step may have been removed, or another process may
-        have built the same step at the same time: the unedited build makes the
-        record anew. The second edited build has a nonce of its own, because the
-        steps of the first edited build are in the cache.
+        The cache record of a step may have been removed, or another process may have built the step
+        at that moment: the unedited build makes the record anew. The second edited build has a
+        nonce of its own, because the steps of the first edited build are in the cache.
         """
         build, surprises = self._build(edits, stop, nonce, title)
         if not surprises:
@@ -255,7 +254,7 @@ class Subject:
     def _build(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> tuple[Build, tuple[Step, ...]]:
-        """One build, and those of its misses that nothing explains."""
+        """One build, and its unexplained misses."""
         engine = self.engine
         if engine.info.predicts:
             return self._predicted(edits, stop, nonce, title), ()
@@ -300,7 +299,7 @@ class Subject:
             made_from = {"dockerfile": dockerfile.text, "build_args": spec.build_args}
             write_json(self._origin(build.image), made_from)
         built = plan(dockerfile, spec.target, dict(spec.build_args), all_stages=True)
-        # Asked at most once: it may have to look at thousands of files.
+        # The forecast is made at most once, because it may have to look at thousands of files.
         forecast = lru_cache(1)(lambda: self._forecast(spec, staged.patch))
         explained = explain(build, built, forecast)
         changed = unchanged = frozenset[int]()

@@ -35,7 +35,7 @@ class _OwnModules:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module, if it is one of ours; else whoever is next may find it."""
+        """The spec of a module of this package; None leaves other modules to the next finder."""
         return PathFinder.find_spec(name, path) if name.startswith(f"{_PACKAGE}.") else None
 
 
@@ -43,7 +43,7 @@ def activate(config: pytest.Config) -> None:
     """Read the options and take part in the session. Raises ConfigError."""
     finder = _OwnModules()
     sys.meta_path.insert(0, finder)
-    # Not only for now: some rooms are imported when they are needed.
+    # The finder stays for the whole session: some rooms are imported at their first use.
     config.add_cleanup(lambda: sys.meta_path.remove(finder))
     if config.getoption("dockercache_engine", None) in (None, "auto", "buildx"):
         from ..engines.docker_command import question
@@ -59,7 +59,7 @@ def activate(config: pytest.Config) -> None:
 
 
 def judge_of(config: pytest.Config) -> SessionJudge:
-    """What judges in this process; only while the plugin is active."""
+    """The judge of this process. Raises RuntimeError while the plugin is not active."""
     judge = config.stash.get(_JUDGE, None)
     if judge is None:
         raise RuntimeError("pytest-dockercache is not active in this session")

@@ -17,7 +17,7 @@ __all__ = ["candidates", "choose_context"]
 def candidates(dockerfile: Path, root: Path, directory: Path | None = None) -> tuple[Path, ...]:
     """The directories that may be the context, the likeliest first.
 
-    The Dockerfile's own and those above it up to the root, then the
+    The candidates are the Dockerfile's own directory and those above up to the root, then the
     invocation directory, then the root.
     """
     from ..context.places import directories_above
@@ -31,9 +31,9 @@ def choose_context(
 ) -> Path:
     """The context that compose, bake or a development container gives to a Dockerfile.
 
-    Else the first of ``places`` that holds most of what the Dockerfile takes
-    from its context by name, and of the manifests that it reads where it
-    copied the whole context.
+    Without such a declaration, the context is the first of ``places`` with the most files that the
+    Dockerfile takes from its context by name, or reads as manifests where it copies the whole
+    context.
     """
     from ..context.declared import declared_contexts
 
@@ -66,7 +66,7 @@ def _manifests(steps: Sequence[PlannedStep]) -> frozenset[str]:
             for transfer in step.transfers
             if transfer.origin == "context" and not all(map(rooted, transfer.sources))
         }
-        # Whether an installation brings dependencies is not known without the context's files.
+        # Without the context's files, any installation may bring dependencies.
         for installation in every_installation(step):
             for manifest in installation.manifests:
                 found |= {path_below(manifest, place) or "" for place in places}

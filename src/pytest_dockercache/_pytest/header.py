@@ -34,7 +34,7 @@ def header(judge: SessionJudge) -> list[str]:
 
 
 def _can_run(judge: SessionJudge) -> bool:
-    """Whether there is a run, or can be one; if not, the end of the collection says why."""
+    """Whether a run exists or can start; if not, the end of the collection says why."""
     try:
         return not judge.selection.targets or judge.run is not None
     except ConfigError:

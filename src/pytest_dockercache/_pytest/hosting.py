@@ -1,4 +1,4 @@
-"""What a CI host shows without being asked: on GitHub, the job's summary and annotations."""
+"""The reports that a CI host gets unasked: on GitHub, the job's summary and annotations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ANNOTATING = "pytest_github_actions_annotate_failures"
 
 @dataclass(frozen=True)
 class Hosted:
-    """What a session gives to its host unasked: where the summary goes, whether it annotates."""
+    """The unasked reports of a session: the path of the summary, and whether it annotates."""
 
     summary: Path | None = None
     annotations: bool = False
 
 
 def hosted(options: Options, environ: Mapping[str, str]) -> Hosted:
-    """What this session gives to its host; what was asked for at the same place comes once."""
+    """The unasked reports of this session, without those that an option asks for already."""
     if not options.hosted_reports or not is_github(environ):
         return Hosted()
     asked = {(choice.kind, choice.path) for choice in options.reports}
@@ -37,7 +37,7 @@ def hosted(options: Options, environ: Mapping[str, str]) -> Hosted:
 
 
 def is_github(environ: Mapping[str, str]) -> bool:
-    """Whether this is a step of GitHub Actions, or of what runs its workflows."""
+    """Whether this process is a step of GitHub Actions, or of another runner of its workflows."""
     return environ.get("GITHUB_ACTIONS") == "true"
 
 

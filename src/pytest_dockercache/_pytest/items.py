@@ -39,7 +39,7 @@ _REPORTED: Mapping[CheckOutcome, str] = {
 
 
 class Judging(Protocol):
-    """What items need of the session: what judges, and how what it says is shown."""
+    """The session as items need it: subjects, and the display of their findings."""
 
     options: Options
 
@@ -48,10 +48,10 @@ class Judging(Protocol):
         """Columns of the terminal that shows what is judged."""
 
     def subject_of(self, target: Target) -> Subject | Inspection:
-        """What judges a target. Raises ConfigError."""
+        """The subject of a target. Raises ConfigError."""
 
     def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
-        """The engine that judged, None if there is none; the reports hear of it."""
+        """The engine that judged, None without one; the engine is noted for the reports."""
 
     def told_once(self, ending: Ending, nodeid: str) -> Ending:
         """The ending of a check; a problem that another check has told already is only named."""
@@ -66,8 +66,8 @@ class Judging(Protocol):
 class DockerfileCollector(pytest.Collector):
     """One Dockerfile and target, or an image that is already built; its children are the checks.
 
-    Not a ``pytest.File``: ``--lf`` looks files up by the first part of their
-    node ID, and ``Dockerfile[runtime]`` is not a path.
+    The collector is no ``pytest.File``: ``--lf`` looks files up by the first part of their node ID,
+    and ``Dockerfile[runtime]`` is not a path.
     """
 
     judging: Judging
@@ -97,9 +97,9 @@ class DockerfileCollector(pytest.Collector):
 class CheckItem(pytest.Item):
     """One check of one Dockerfile.
 
-    The judging is done in the set-up phase: a check that could not be judged
-    is then pytest's own *error*, one that does not hold a *failure*, in the
-    terminal, in JUnit XML and across xdist alike.
+    The check is judged in the set-up phase: a check that could not be judged is then pytest's own
+    *error*, a check that does not hold a *failure*, in the terminal, in JUnit XML and across xdist
+    alike.
     """
 
     check: Check
@@ -190,7 +190,7 @@ class CheckItem(pytest.Item):
 
     @property
     def place(self) -> Path:
-        """The file to blame: the Dockerfile where a line of it is to blame."""
+        """The file to blame: the Dockerfile if one of its lines is to blame."""
         return self.path if self.line is None else self.dockerfile.target.path
 
     def repr_failure(
@@ -207,12 +207,12 @@ class CheckItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the item is: the Dockerfile, at the line to blame once it is known (from 0).
+        """The place of the item: the Dockerfile, at the line to blame if it is known (from 0).
 
         Pytest's own skips need a line: the first one until another is known.
         """
-        # The name is the headline of a failure. Pytest shows a name with dots
-        # as a dotted Python name, so only a node ID without any serves.
+        # The name is the headline of a failure. Pytest shows a name with dots as a dotted Python
+        # name, so only a node ID without dots serves.
         name = self.name if "." in self.nodeid else self.nodeid
         return self.place, (self.line or 1) - 1, name
 
@@ -240,7 +240,7 @@ class CheckItem(pytest.Item):
         self.user_properties.append((f"dockercache.{name}", value))
 
     def _sibling(self, check: str) -> str | None:
-        """The node ID of another check of this Dockerfile, if it is part of this session."""
+        """The node ID of another check of this Dockerfile, None if the session does not run it."""
         for item in self.session.items:
             if item.parent is self.parent and item.name == check:
                 return item.nodeid

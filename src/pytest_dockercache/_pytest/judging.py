@@ -1,4 +1,4 @@
-"""What judges in one process of a session: its options, its run, and a subject for each spec."""
+"""The judge in one process of a session: options, run, and a subject for each spec."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ class SessionJudge:
 
     @property
     def has_run(self) -> bool:
-        """Whether the run was asked for already."""
+        """Whether the run has been opened."""
         return "run" in self.__dict__
 
     @property
     def only_lists(self) -> bool:
-        """Whether this session only says what it would do."""
+        """Whether this session only lists what it would do."""
         option = self.config.option
         return bool(option.collectonly or getattr(option, "setuponly", False))
 
@@ -91,7 +91,7 @@ class SessionJudge:
         return told if isinstance(told, int) else self.config.get_terminal_writer().fullwidth
 
     def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
-        """What judges a spec; one in each process for each spec and engine."""
+        """The subject of a spec: one in each process for each spec and engine."""
         settings = self.options.settings
         if engine is not None:
             settings = replace(settings, engine=engine)
@@ -138,9 +138,8 @@ class SessionJudge:
     def told_once(self, ending: Ending, nodeid: str) -> Ending:
         """The ending of a check; a problem that another check has told already is only named.
 
-        The same problem often stops all checks: an engine that does not
-        answer, a file that cannot be read. Skips with the same reason stay as
-        they are, because pytest folds them itself.
+        One problem often stops all checks: an engine that does not answer, a file that cannot be
+        read. Skips with equal reasons stay unchanged, because pytest folds them itself.
         """
         told = ending.outcome == "error" or (
             ending.outcome == "failed" and ending.skip == "not-verified"
@@ -163,7 +162,7 @@ class SessionJudge:
             return str(path)
 
     def shortened(self, text: str) -> str:
-        """A message with the paths below the root made relative: they fit in a line then."""
+        """A message with the paths below the root made relative, so that they fit in a line."""
         return text.replace(f"{self.config.rootpath}{os.sep}", "")
 
 

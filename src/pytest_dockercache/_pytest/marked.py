@@ -1,4 +1,4 @@
-"""Reads the ``dockercache`` marker of a test, and gives its fixtures what they return."""
+"""Reads the ``dockercache`` marker of a test, and makes the values of its fixtures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEYWORDS = ("dockerfile", "context", "target", "build_args", "edit", "engine")
 
 
 def spec_of(item: pytest.Item) -> BuildSpec:
-    """What the marker of a test builds; by default the Dockerfile nearest above the test's file.
+    """The build that a test's marker asks for; by default of the nearest Dockerfile above the test.
 
     Relative paths are relative to the rootdir. Fails the test's set-up with
     the text of a ConfigError.
@@ -48,7 +48,7 @@ def rebuild_of(
     edit: Edit | str | Iterable[Edit | str] | None,
     engine: str,
 ) -> DockerCache:
-    """What the ``dockercache`` fixture returns; nothing is built before it is asked for."""
+    """The value of the ``dockercache`` fixture, which builds nothing before its first use."""
     from ..testing import DockerCache
 
     with reported():
@@ -56,10 +56,10 @@ def rebuild_of(
         name = check_engine(str(named), f"engine={named!r} of {item.nodeid}")
         judge = judge_of(item.config)
         subject = judge.subject(spec, name)
-        project = subject.project  # what is wrong with it is the error of the set-up
+        project = subject.project  # a problem with the project is an error of the set-up
         if judge.named_steps is not None:
             judge.named_steps.require(judge.shown(spec.dockerfile), project)
-        # The closest word counts: what a test says of itself, before a fixture of its project.
+        # The closest setting counts: the test's own marker goes before a fixture of its project.
         own = _keywords(item).get("edit")
         edits = _edits(edit if own is None else own)
         if not edits and subject.settings.edit is None:
@@ -70,7 +70,7 @@ def rebuild_of(
 
 
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:
-    """The marker's keywords; those of the closest marker win."""
+    """The marker's keywords; a keyword of the closest marker wins."""
     found: dict[str, Any] = {}
     for mark in reversed(list(item.iter_markers("dockercache"))):
         if mark.args:

@@ -1,4 +1,4 @@
-"""Refuses a ``--dockercache-env-step`` that finds no step: the one it means would go unjudged."""
+"""Refuses a ``--dockercache-env-step`` that finds no step: the intended step would go unjudged."""
 
 from __future__ import annotations
 
@@ -52,9 +52,8 @@ class NamedSteps:
     ) -> NamedSteps:
         """Look into the Dockerfiles of ``specs``, each with the name that messages use.
 
-        ``complete`` is False where others are judged too, which are not known
-        yet. A Dockerfile that cannot be read says so elsewhere; it may hold
-        the step.
+        ``complete`` is False where further Dockerfiles are judged that are not known yet. A
+        Dockerfile that cannot be read counts as one with the step; other code reports its error.
         """
         runs: dict[str, Sequence[PlannedStep]] = {}
         found = False
@@ -64,7 +63,7 @@ class NamedSteps:
             except DockerCacheError:
                 found = True
                 continue
-            # Which stages are built is known once an engine answers.
+            # The built stages are known only when an engine answers, so all stages count.
             if any(is_named(step, options.settings.env_step) for step in project.all_steps):
                 found = True
             else:
@@ -83,7 +82,7 @@ class NamedSteps:
 
 
 def specs_of_marked(items: Iterable[pytest.Item]) -> tuple[tuple[BuildSpec, ...], bool]:
-    """What the marked tests build, and whether that is all: a fixture may build something else."""
+    """The specs of the marked tests, and whether they are all: a fixture may build another."""
     from .marked import spec_of
 
     found: dict[BuildSpec, None] = {}

@@ -26,10 +26,10 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 
 @dataclass(frozen=True)
 class DockerfileChoice:
-    """A Dockerfile that an option names: absolute path, context and target if they are named.
+    """A Dockerfile that an option names: its absolute path, and the named context and target.
 
-    ``explicit`` is True for the command line: such a Dockerfile is always
-    collected, one of the ini file only where nothing else was asked for.
+    ``explicit`` is True for the command line: such a Dockerfile is always collected, a Dockerfile
+    of the ini file only where nothing else was asked for.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class ReportChoice:
 
 @dataclass(frozen=True)
 class Baseline:
-    """An earlier run: the path of its JSON report, what stands in it, and the growth allowed."""
+    """An earlier run: the path of its JSON report, the parsed report, and the growth allowed."""
 
     path: Path
     document: Mapping[str, Any]
@@ -106,7 +106,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Value:
-    """One value as it was given, and where: an option, or an ini key and its file."""
+    """One value as it was given, with its origin: an option, or an ini key and its file."""
 
     text: str
     name: str
@@ -216,7 +216,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
 
 
 def check_engine(name: str, where: str) -> str:
-    """An engine's name, if it is one. Raises ConfigError that says where it was given."""
+    """The name of a known engine. Raises a ConfigError that says where the name was given."""
     if name != "auto":
         require_engine(name, where)
     return name
@@ -388,7 +388,7 @@ def _dockerfile(value: _Value) -> DockerfileChoice:
 
 
 def _image(value: _Value) -> ImageChoice:
-    """An image that a daemon has, by its name, or one that lies in a file here."""
+    """An image of a daemon by its name, or an image in a file on this machine."""
     text = value.text.strip()
     if not text:
         raise value.wrong("not an image", "name a tag, an ID, an archive or an OCI directory")

@@ -164,7 +164,7 @@ def cut_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
 
 
 def _is_inside(module: str) -> bool:
-    """Whether tests call this module; pytest itself calls the others, around the test."""
+    """Whether tests call a module; pytest itself calls all others, around the test."""
     package, _, room = module.partition(".")
     return package == _PACKAGE and room.partition(".")[0] not in ("_pytest", "plugin")
 

@@ -51,10 +51,10 @@ class Terminal(Protocol):
         """How many columns pytest has written in its current line."""
 
     def write(self, text: str) -> None:
-        """Write text as it is, and flush it."""
+        """Write a text unchanged, and flush it."""
 
     def end_line(self) -> None:
-        """End pytest's current line if it has begun one."""
+        """End a line that pytest has begun."""
 
     def resume(self) -> None:
         """Begin the line that was ended again, where pytest writes the item's result."""
@@ -64,7 +64,7 @@ class Progress(Protocol):
     """Hears of builds while they run."""
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
-        """News of a build: what is being built, and its steps as they stand."""
+        """Hear the news of a build: its title, and its steps so far."""
 
     def close(self, nodeid: str | None = None) -> None:
         """The build is over: leave the terminal as pytest expects it within this item."""
@@ -90,7 +90,7 @@ class NoProgress:
 class PlainProgress:
     """One line for each step that starts to execute; for logs.
 
-    Each is a whole line at once: many log viewers show nothing before the newline.
+    Each line is written at once: many log viewers show nothing before the newline.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -184,7 +184,7 @@ class LiveProgress:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the line away; it is drawn anew within a second after."""
+        """Remove the live line; it is drawn anew within a second after the block."""
         with self._lock:
             self._lift()
             yield
@@ -221,7 +221,7 @@ class _PytestTerminal:
 
     @property
     def can_draw(self) -> bool:
-        """Whether this is a terminal that understands cursor movement."""
+        """Whether the output is a terminal that understands cursor movement."""
         if os.name != "posix" or os.environ.get("TERM", "dumb") == "dumb":
             return False
         # A property before pytest 8.4 (read in 8.0.0 and 8.4.0), a method since.
@@ -237,13 +237,13 @@ class _PytestTerminal:
         return self._writer.width_of_current_line
 
     def write(self, text: str) -> None:
-        # Not write(): that would count our text as part of pytest's line.
+        # Pytest's own write() would count the text as part of pytest's line.
         raw = getattr(self._writer, "write_raw", self._writer.write)
         with self._uncaptured():
             raw(text, flush=True)
 
     def end_line(self) -> None:
-        # What the line began with: a file's path, with -v the item's place.
+        # The beginning of pytest's line: a file's path, with -v the item's place.
         begun = self._reporter.currentfspath
         if isinstance(begun, (str, Path)):
             self._ended = begun
@@ -254,7 +254,7 @@ class _PytestTerminal:
             self._reporter.flush()
 
     def resume(self) -> None:
-        # As pytest itself begins a line, without the empty one that it puts before.
+        # This code begins a line as pytest does, without pytest's empty line before.
         begun, self._ended = self._ended, None
         if begun is None:
             return

@@ -42,12 +42,11 @@ Judge = Callable[[BuildSpec, Settings, Sequence[str]], Mapping[str, Ending]]
 
 @dataclass(frozen=True)
 class Proof:
-    """What building has shown of the fixes of one Dockerfile.
+    """The result of building with the fixes of one Dockerfile.
 
-    ``changes`` maps a file's path from the root to its text before (None:
-    there is none) and after all proven patches; ``proven`` names the checks
-    that pass with them; ``refused`` maps the others that offered a patch to
-    the reason why it is not taken.
+    ``changes`` maps a file's path from the root to its text before (None for a new file) and after
+    all proven patches; ``proven`` names the checks that pass with these patches; ``refused`` maps
+    each other check that offered a patch to the reason why the patch is not taken.
     """
 
     changes: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
@@ -64,8 +63,8 @@ class Proof:
 class Proving:
     """The trials of one Dockerfile's patches.
 
-    ``place`` is a directory of the run's own, ``root`` the one from which
-    patches name their files. ``judge`` builds and judges.
+    ``place`` is a directory of the run's own, ``root`` the directory to which the paths in patches
+    are relative. ``judge`` builds and judges.
     """
 
     spec: BuildSpec
@@ -174,7 +173,7 @@ def _passes(ending: Ending | None) -> bool:
 def _refusal(
     group: Sequence[str], before: Mapping[str, Ending], after: Mapping[str, Ending]
 ) -> str:
-    """Why a trial's patches are not taken, "" if they are."""
+    """The reason why a trial's patches are refused, "" if they are taken."""
     for check in group:
         if not _passes(after.get(check)):
             return _still(after.get(check))
@@ -196,7 +195,7 @@ def _copied(spec: BuildSpec, root: Path, place: Path) -> BuildSpec:
     rules = IgnoreRules.load(context, dockerfile)
 
     def left_out(directory: str, names: list[str]) -> set[str]:
-        # A virtual environment or node_modules may be huge; nothing of it reaches the build.
+        # An ignored virtual environment or node_modules may be huge, and never reaches the build.
         below = os.path.relpath(directory, context)
         paths = {name: name if below == "." else f"{below}/{name}" for name in names}
         if any(line.reinclude for line in rules.lines):
@@ -228,7 +227,7 @@ def _there(path: Path, root: Path, place: Path, otherwise: str) -> Path:
 
 
 class Session(Protocol):
-    """What proving needs of the session's plugin."""
+    """The parts of the session's plugin that proving needs."""
 
     options: Options
 
@@ -252,9 +251,9 @@ def prove_session(
 ) -> tuple[FixReport, tuple[ImageReport, ...]]:
     """Prove the fixes of every Dockerfile, and write the proven ones to ``path``.
 
-    ``specs`` maps the node of an image report to what it was built from.
-    Returns the images with the proven fixes marked. A Dockerfile whose proof
-    fails has none. Raises DockerCacheError where nothing can be built, and OSError.
+    ``specs`` maps the node of an image report to the spec of its build. Returns the images with the
+    proven fixes marked; a Dockerfile whose proof fails has no proven fix. Raises DockerCacheError
+    where nothing can be built, and OSError.
     """
     settings = session.options.settings
     root = settings.root or Path.cwd()
@@ -274,7 +273,7 @@ def prove_session(
         try:
             proof = prove(proving, endings)
         except (DockerCacheError, OSError) as problem:
-            # What is proven of another Dockerfile is worth as much.
+            # The proofs for other Dockerfiles stay valid.
             said = problem.verdict if isinstance(problem, DockerCacheError) else str(problem)
             refused = dict.fromkeys(_offered(endings, {}), f"it could not be tried: {said}")
             proof = Proof(refused=refused)
@@ -331,7 +330,7 @@ def _marked(image: ImageReport, proof: Proof) -> ImageReport:
 
 
 def _saved(image: ImageReport, check: str) -> str:
-    """What a proven fix saves, as far as the session has seen it."""
+    """The saving of a proven fix, as far as the session has seen it."""
     if check in ("env-layer-cached", "build-args-late", "dockerignore-effective"):
         return _saved_time(image, check)
     sizes = {

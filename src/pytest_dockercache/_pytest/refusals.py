@@ -12,7 +12,7 @@ __all__ = ["nothing_to_do"]
 
 
 def nothing_to_do(judge: SessionJudge) -> str:
-    """The text of the usage error: what was looked for, and what to name."""
+    """The text of the usage error: the files that were looked for, and the option to give."""
     selection = judge.selection
     if selection.targets:
         return _no_check(judge, selection.targets[0])

@@ -39,7 +39,7 @@ class RelayedProgress:
         self._told: tuple[str, int | None] | None = None
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
-        """Leave the title and the running step, if they have changed."""
+        """Leave the title and the running step for the controller, if they have changed."""
         running = next((step for step in reversed(steps) if step.running), None)
         news = (title, None if running is None else running.line)
         if news == self._told or (steps and running is None):

@@ -1,8 +1,8 @@
-"""The plugin while it is active: what it does at each point of a pytest session.
+"""The active plugin: its actions at each point of a pytest session.
 
-Every process of a session has one of the two plugins: the controller's starts
-and finishes the run, prints and writes the reports; a worker's of pytest-xdist
-only judges. Without pytest-xdist the only process is the controller.
+Every process of a session has one of two plugins: the controller's plugin starts and finishes the
+run, prints and writes the reports; the plugin of a pytest-xdist worker only judges. Without
+pytest-xdist the only process is the controller.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _REFUSAL = "dockercache_refusal"
 
 
 class SessionPlugin:
-    """What the plugin does in every process: collect, judge, and shape pytest's reports."""
+    """The plugin's work in every process: collect, judge, and shape pytest's reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -94,7 +94,7 @@ class SessionPlugin:
 
     @property
     def _needs_some(self) -> bool:
-        """Whether a session without an item of ours is a mistake."""
+        """Whether a session without an item of this plugin is a mistake."""
         return self.judge.options.given and not self._config.getoption("lf", False)
 
     def _look_for_named_steps(self, items: list[pytest.Item]) -> None:
@@ -269,7 +269,7 @@ class ControllerPlugin(SessionPlugin):
     def pytest_runtest_logreport(
         self, report: pytest.TestReport
     ) -> Generator[None, object, object]:
-        """Remember how each check ended, also those that a worker judged."""
+        """Remember the ending of each check, also of checks that a worker judged."""
         result = told_result(report)
         if result is not None:
             self._results[result.nodeid] = result
@@ -313,7 +313,7 @@ class ControllerPlugin(SessionPlugin):
 
     @property
     def _overgrown(self) -> tuple[str, ...]:
-        """The images that have grown by more than they may, a line each."""
+        """The images that have grown by more than is allowed, a line each."""
         baseline = None if self._report is None else self._report.baseline
         return () if baseline is None else baseline.over
 
@@ -328,8 +328,8 @@ class ControllerPlugin(SessionPlugin):
         self._finished = True
         if self.judge.has_run:
             self._report = self._finished_run()
-        # Without a run the report is an empty one: that of an earlier session must not be
-        # taken for one of this.
+        # Without a run the report is empty: a report of an earlier session must not be taken for
+        # this session's.
         report = self._report or SessionReport(engine=None, images=())
         options = self.judge.options
         annotated = annotated_by_another(self._config, os.environ)

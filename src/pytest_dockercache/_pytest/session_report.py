@@ -1,4 +1,4 @@
-"""What a session found: put together from the results of the checks and the records of the run."""
+"""The findings of a session, put together from the checks' results and the run's records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INTERRUPTED = "interrupted: no patch is written"
 
 
 def session_report(judge: SessionJudge, results: Mapping[str, CheckResult]) -> SessionReport:
-    """The report of a session; ``results`` are those of the checks, by node ID."""
+    """The report of a session; ``results`` are the results of the checks, by node ID."""
     images = tuple(_images(judge, results))
     fixes = None
     if judge.options.fix is not None:
@@ -62,7 +62,7 @@ def _proven(
         why = judge.shortened(said)
         return FixReport(problem=f"could not be tried: {why}"), images
     except KeyboardInterrupt:
-        # What was built has to be removed, and what was judged to be told, all the same.
+        # After an interrupt, the images still have to be removed and the results to be told.
         return FixReport(problem=INTERRUPTED), images
     finally:
         judge.progress.close()
@@ -72,8 +72,8 @@ def _proven(
 class Written:
     """The outcome of writing a session's reports.
 
-    ``printed`` is for the standard output; ``failed`` says what could not be
-    written, and ``unasked`` the same of what nobody had asked for.
+    ``printed`` is for the standard output; ``failed`` names the reports that could not be written,
+    ``unasked`` those of them that no option had asked for.
     """
 
     printed: str = ""
@@ -120,7 +120,7 @@ def _printed(kind: str, report: SessionReport, *, annotated: bool) -> str:
 
 
 def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator[ImageReport]:
-    """What is known of every Dockerfile: those of the session, then those of marked tests."""
+    """The report of every image: first the session's Dockerfiles, then those of marked tests."""
     seen: set[tuple[BuildSpec, str]] = set()
     engine = judge.options.settings.engine
     for target in judge.selection.targets:
@@ -201,7 +201,7 @@ def _image(
 
 
 def _from_repository(judge: SessionJudge, path: Path) -> str:
-    """A path from the root of the repository on, which code hosts know; absolute outside of it."""
+    """A path from the root of the repository on, as code hosts know it; absolute if outside."""
     root = judge.config.rootpath
     repository = next((place for place in (root, *root.parents) if (place / ".git").exists()), root)
     try:

@@ -1,4 +1,4 @@
-"""What the processes of one session tell each other: the run, its specs, its engine.
+"""The messages between the processes of one session: the run, its specs, its engine.
 
 Workers write small files into the run's directory; the controller reads them
 when it makes the summary and the reports. The result of a check travels with

@@ -20,8 +20,7 @@ __all__ = ["end_like_interrupt"]
 def end_like_interrupt(config: pytest.Config) -> None:
     """Raise KeyboardInterrupt at the first of these signals; the next ones are ignored.
 
-    A handler that somebody else has set, or that ignores the signal
-    (``nohup``), stays.
+    A handler that other code has set, or that ignores the signal (``nohup``), stays.
     """
     if threading.current_thread() is not threading.main_thread():
         return

@@ -1,10 +1,9 @@
-"""Decides which Dockerfiles an invocation is about: defaults, options, and command-line arguments.
+"""Decides which Dockerfiles an invocation judges: defaults, options, command-line arguments.
 
-Arguments that name a Dockerfile (``docker/Dockerfile.gpu``,
-``Dockerfile::builds``, ``Dockerfile[runtime]::builds``) are taken out of
-pytest's own list and collected by us. So it does not matter what pytest
-would walk into (``testpaths``, ``norecursedirs``) or how it reads brackets
-(it refuses ``path[...]``), and each Dockerfile is collected once.
+Arguments that name a Dockerfile (``docker/Dockerfile.gpu``, ``Dockerfile::builds``,
+``Dockerfile[runtime]::builds``) are taken out of pytest's own list and collected by the plugin. So
+it does not matter which directories pytest would walk (``testpaths``, ``norecursedirs``) or how
+pytest reads brackets (it refuses ``path[...]``), and each Dockerfile is collected once.
 """
 
 from __future__ import annotations
@@ -41,13 +40,12 @@ _BRACKETED = regex(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
 
 @dataclass(frozen=True)
 class Target:
-    """A Dockerfile to judge, and of it one stage; or an image that is already built.
+    """A Dockerfile and a stage to judge, or an image that is already built.
 
-    ``context`` is None when nobody named one; ``contexts`` are then the
-    directories to choose from. ``checks`` are the IDs to collect, None for
-    all. ``node`` is the first part of the node IDs. ``image`` is the
-    reference of an image to look into; nothing is built then, and ``path`` is
-    the Dockerfile that may lie beside it, whether or not it exists.
+    ``context`` is None when no context was named; ``contexts`` are then the directories to choose
+    from. ``checks`` are the IDs to collect, None for all. ``node`` is the first part of the node
+    IDs. ``image`` is the reference of an image to inspect; nothing is built then, and ``path`` is
+    where a Dockerfile may lie beside the image, whether or not it exists.
     """
 
     path: Path
@@ -59,11 +57,11 @@ class Target:
     image: str | None = None
 
     def is_about(self, other: Target) -> bool:
-        """Whether both judge the same image, or stages of the same Dockerfile."""
+        """Whether both targets judge one image, or stages of one Dockerfile."""
         return (self.path, self.image) == (other.path, other.image)
 
     def spec(self, options: Options) -> BuildSpec:
-        """What is built for this target."""
+        """The build of this target."""
         return BuildSpec(
             dockerfile=self.path,
             context=self.context or choose_context(self.path, self.contexts, options.build_args),
@@ -77,12 +75,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Selection:
-    """The targets of an invocation, the arguments that are left to pytest, and what to say.
+    """The targets of an invocation, the arguments left to pytest, and facts for messages.
 
-    ``left_out`` are the node names of Dockerfiles that would have been
-    judged if the command line did not name something else. ``named`` are those
-    that marked tests may be about: where an option or an ini key names any,
-    these and the ones that are arguments themselves, else none.
+    ``left_out`` are the node names of Dockerfiles that would have been judged if the command line
+    named nothing else. ``named`` are the targets that marked tests may use: where an option or an
+    ini key names Dockerfiles, these and the Dockerfiles among the arguments, else none.
     """
 
     targets: tuple[Target, ...]
@@ -128,8 +125,8 @@ def select(
     if not images:
         known = beside
     elif any(choice.explicit for choice in options.images):
-        # Who names an image wants that one judged and nothing built; a
-        # Dockerfile of the ini file only tells the lines of its layers.
+        # A named image is judged and nothing is built; a Dockerfile of the ini file only gives the
+        # lines of the image's layers.
         known = always
     known = [*known, *images]
     if source == "default":
@@ -167,12 +164,11 @@ def select(
 def target_of(
     test: Path, selection: Selection, options: Options, *, directory: Path, root: Path
 ) -> Target | None:
-    """The Dockerfile that a test is about whose marker names none.
+    """The Dockerfile of a test whose marker names none; None if there is no Dockerfile at all.
 
-    The nearest one above the test's file; of several in one directory the one
-    that is judged. Where an option or an ini key names Dockerfiles, only those
-    and the ones that are arguments count, and the first of the option if none
-    of them lies above the test. None if there is no Dockerfile at all.
+    The nearest Dockerfile above the test's file counts; of several in one directory, the judged
+    one. Where an option or an ini key names Dockerfiles, only these and the Dockerfiles among the
+    arguments count, and the first of the option if none of them lies above the test.
     """
     places = [
         place
@@ -208,7 +204,7 @@ def _images(
 
 
 def _read_image(text: str, images: Sequence[Target], checks: Sequence[str]) -> Target | None:
-    """The image that an argument names by its node ID, or a check of it."""
+    """The image, or the check of an image, that an argument names by its node ID."""
     for image in images:
         if text == image.node:
             return image
@@ -318,7 +314,7 @@ def _of_argument(
 
 
 def _merge(targets: Sequence[Target]) -> list[Target]:
-    """One target for each node: several arguments may each name one check of it."""
+    """One target for each node; several arguments may each name a check of one node."""
     merged: dict[str, Target] = {}
     for target in targets:
         before = merged.get(target.node)
@@ -338,7 +334,7 @@ def _inside(
     directory: Path,
     root: Path,
 ) -> list[Target]:
-    """The Dockerfiles in the directories that are arguments: known ones, or one at their top."""
+    """The Dockerfiles in directories among the arguments: known ones, or the one at the top."""
     found: list[Target] = []
     for text in arguments:
         place = _absolute(text, directory)

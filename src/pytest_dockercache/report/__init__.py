@@ -1,4 +1,4 @@
-"""What a session found, as the terminal and files show it; pure functions over values."""
+"""The findings of a session as text for the terminal and for files; pure functions over values."""
 
 from .findings import CheckResult, Ending, FixReport, ImageReport, SessionReport
 

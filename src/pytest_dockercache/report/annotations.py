@@ -1,7 +1,7 @@
 """Workflow commands of GitHub Actions: one for each check that fails, on its line.
 
-What a command is: docs.github.com, "Workflow commands for GitHub Actions"; how
-its text is escaped: ``packages/core/src/command.ts`` of actions/toolkit.
+The commands are described at docs.github.com, "Workflow commands for GitHub Actions", their
+escaping in ``packages/core/src/command.ts`` of actions/toolkit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["render"]
 def render(session: SessionReport, *, only_errors: bool = False) -> str:
     """A line for each failure and error, empty if there is none.
 
-    ``only_errors`` leaves out the failures: pytest-github-actions-annotate-failures
-    (0.3) annotates those, but no error of a set-up.
+    ``only_errors`` leaves out the failures: pytest-github-actions-annotate-failures (0.3) annotates
+    failures, but no error of a set-up.
     """
     return "".join(
         f"{_command(item)}\n"

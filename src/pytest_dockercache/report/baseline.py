@@ -1,4 +1,4 @@
-"""What has become worse since an earlier run, of which the JSON report was kept."""
+"""The changes for the worse since an earlier run, by the JSON report of that run."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _dicts(of: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _grown(before: Sequence[Mapping[str, Any]], now: ImageReport) -> Iterator[str]:
-    """The layers of an instruction that has stayed the same, and those of new ones."""
+    """The layers of unchanged instructions that have grown, and the layers of new instructions."""
     sizes: dict[str, list[int]] = {}
     for layer in before:
         sizes.setdefault(str(layer.get("created_by")), []).append(layer["size"])
@@ -126,7 +126,7 @@ def _misses(before: Sequence[Mapping[str, Any]], now: ImageReport) -> Iterator[s
 
 
 def _slower(before: Sequence[Mapping[str, Any]], now: ImageReport) -> Iterator[str]:
-    """The steps whose execution takes much longer, of those that both runs have executed."""
+    """The steps that both runs have executed and that now take much longer."""
     seen: dict[str, float] = {}
     for build in before:
         for step in _dicts(build, "steps"):

@@ -1,4 +1,4 @@
-"""The checks that failed or could not be judged, each with its place: what code hosts are told."""
+"""The checks that failed or could not be judged, each with its place, for code hosts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ __all__ = ["Blamed", "blamed"]
 
 @dataclass(frozen=True)
 class Blamed:
-    """A check that failed or ended in an error, and what is to blame.
+    """A check that failed or ended in an error, with the file and line to blame.
 
-    ``path`` is the Dockerfile from the repository's root on, or the reference
-    of an image without one; ``line`` counts from 1, and is 1 where no line is
-    to blame. Texts are as they may be shown.
+    ``path`` is the Dockerfile from the repository's root on, or the reference of an image without
+    one; ``line`` counts from 1, and is 1 where no line is to blame. All texts are presentable.
     """
 
     image: ImageReport
@@ -55,7 +54,7 @@ class Blamed:
 
     @property
     def fingerprint(self) -> str:
-        """What stays the same while the line moves and the seconds change."""
+        """An identity that stays when the line moves or the seconds change."""
         parts = (self.id, self.path, self.image.target or "", self.image.platform or "")
         arguments = (f"{name}={value}" for name, value in self.image.build_args)
         return hashlib.sha256("\0".join((*parts, *arguments)).encode()).hexdigest()

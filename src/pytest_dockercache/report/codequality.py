@@ -1,6 +1,6 @@
-"""GitLab's Code Quality report: what its merge requests show on the lines of a Dockerfile.
+"""GitLab's Code Quality report, which merge requests show on the lines of a Dockerfile.
 
-The format: docs.gitlab.com, "Code Quality", "Code Quality report format".
+The format is described at docs.gitlab.com, "Code Quality", "Code Quality report format".
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def require_writable(path: Path) -> None:
         raise NotADirectoryError(f"{above} is not a directory")
     _require_access(above)
     probe = above / f".pytest-dockercache-{os.getpid()}"
-    # What os.access() promises to root does not hold on /proc or a read-only file system.
+    # os.access() promises root more than /proc and read-only file systems allow.
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     probe.unlink()
     with contextlib.suppress(FileNotFoundError):
@@ -48,10 +48,10 @@ def _require_access(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text; a reader of a regular file sees the old one or the new one, never half of it.
+    """Write a text; a reader of a regular file sees the old text or the new one, never half.
 
-    A link is followed, and a device or a pipe is written through: none of them
-    is replaced. Directories above a new file are made. Raises OSError.
+    A link is followed, and a device or a pipe is written through: none of these is replaced.
+    Directories above a new file are made. Raises OSError.
     """
     content = text.encode("utf-8", errors="surrogateescape")
     kind = _kind(path)
@@ -77,7 +77,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add a text to the end of a file, which is made if it is not there. Raises OSError."""
+    """Add a text to the end of a file; a missing file is made. Raises OSError."""
     with path.open("ab") as file:
         file.write(text.encode("utf-8", errors="replace"))
 

@@ -1,4 +1,4 @@
-"""What a session found out about each image: the values that every kind of report shows."""
+"""The findings of a session about each image: the values that every kind of report shows."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _SKIPS: Mapping[SkipKind, str] = {
 
 @dataclass(frozen=True)
 class Ending:
-    """How a judgement ended: the outcome, and what was found.
+    """The end of a judgement: the outcome, and the finding.
 
-    ``skip`` is the kind of a skip, and of the failure that strict makes of a skip.
-    ``same_as`` is the node ID of the check that has told the same problem before.
+    ``skip`` is the kind of a skip, or of a skip that strict mode turned into a failure. ``same_as``
+    is the node ID of the check that has told this problem before.
     """
 
     outcome: CheckOutcome
@@ -61,7 +61,7 @@ class Ending:
 
     @property
     def fix(self) -> Fix | None:
-        """What to change, None where nothing is to be changed or nobody knows what."""
+        """The change to make, None where there is none or it is not known."""
         return self.finding.fix
 
     @property
@@ -75,12 +75,12 @@ class Ending:
 
     @property
     def verdict(self) -> str:
-        """What was found, in one line, as pytest shows it."""
+        """The finding in one line, as pytest shows it."""
         return presentable(self.shown.said).partition("\n")[0].rstrip()
 
     @property
     def reason(self) -> str:
-        """The reason of a skip, on the one line that pytest has for it: verdict and fix."""
+        """The reason of a skip, verdict and fix on the one line that pytest shows."""
         return self.verdict if self.fix is None else f"{self.verdict}: {presentable(str(self.fix))}"
 
     @property
@@ -102,13 +102,12 @@ class CheckResult:
 class ImageReport:
     """One Dockerfile and target, or an image that was already built: builds, layers and checks.
 
-    Paths are as reports show them: relative to the root where they can be.
-    ``file`` is the Dockerfile from the root of the repository on (POSIX), as
-    code hosts name it; ``text`` what stands in it.
-    ``image`` is the reference of an image that was looked into and not built;
-    ``dockerfile`` is then None where none lies beside it. ``source`` is the
-    context path that the source edit changes; ``seconds`` how long a step's
-    last completed execution took, by line, as far as known.
+    Paths are as reports show them: relative to the root where possible. ``file`` is the
+    Dockerfile's path from the root of the repository on (POSIX), as code hosts name it; ``text`` is
+    its text. ``image`` is the reference of an image that was inspected and not built;
+    ``dockerfile`` is then None if no Dockerfile lies beside it. ``source`` is the context path that
+    the source edit changes; ``seconds`` are the seconds of a step's last completed execution, by
+    line, as far as they are known.
     """
 
     node: str
@@ -130,9 +129,9 @@ class ImageReport:
 
 @dataclass(frozen=True)
 class TriedFix:
-    """What building has shown of the fix of one check.
+    """The result of building with the fix of one check.
 
-    ``saves`` says what a proven fix saves; ``why`` why another is not proven.
+    ``saves`` says what a proven fix saves; ``why`` says why an unproven fix is not proven.
     """
 
     nodeid: str
@@ -143,10 +142,10 @@ class TriedFix:
 
 @dataclass(frozen=True)
 class FixReport:
-    """The fixes that were tried by building, and the file (as it is shown) with the proven ones.
+    """The fixes that were tried by building, and the file with the proven fixes.
 
-    ``path`` is None where nothing is proven and nothing was written;
-    ``problem`` says why nothing could be tried.
+    ``path`` is the file's path for display, None where no fix is proven and no file was written;
+    ``problem`` says why no fix could be tried.
     """
 
     path: str | None = None
@@ -156,11 +155,11 @@ class FixReport:
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """One image, then and now.
+    """One image in an earlier run and now.
 
-    ``grown`` are bytes by which the image is larger, negative if it is
-    smaller, None where one of both runs did not look into it. ``lines`` say
-    what has changed for the worse, one thing each.
+    ``grown`` is the number of bytes by which the image has grown, negative if it has shrunk, None
+    where one of the two runs did not inspect the image. Each of ``lines`` names one change for the
+    worse.
     """
 
     node: str
@@ -170,9 +169,9 @@ class ImageComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What has become worse since the run of ``path`` (as it is shown).
+    """The changes for the worse since the run whose report is ``path`` (as displayed).
 
-    ``over`` names the images that have grown by more than they may.
+    ``over`` names the images that have grown by more than is allowed.
     """
 
     path: str
@@ -182,7 +181,7 @@ class Comparison:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All of it, a line each; empty if nothing has become worse."""
+        """All changes for the worse, one line each; empty if there are none."""
         several = len(self.images) > 1
         found = [
             f"{image.node}: {line}" if several else line
@@ -194,7 +193,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SessionReport:
-    """Everything that a session found, and what it left behind."""
+    """All findings of a session, and the objects that the session could not remove."""
 
     engine: EngineInfo | None = None
     images: tuple[ImageReport, ...] = ()

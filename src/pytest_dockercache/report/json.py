@@ -36,11 +36,11 @@ def render(session: SessionReport) -> str:
 
 
 def _presentable(value: Any) -> Any:
-    """The same JSON values, each text as it may be shown."""
+    """The JSON values, with every text made presentable."""
     if isinstance(value, str):
         return presentable(value)
     if isinstance(value, dict):
-        # A patch is for a program: changed, it would not apply.
+        # A patch is read by a program, and would not apply if it were changed.
         return {key: item if key == "patch" else _presentable(item) for key, item in value.items()}
     return [_presentable(item) for item in value] if isinstance(value, list) else value
 
@@ -70,7 +70,7 @@ def _build(build: Build) -> dict[str, Any]:
 
 
 def _edit(edits: Sequence[Edit]) -> dict[str, Any] | None:
-    """The first edit; the schema has room for one, so the others are in its detail."""
+    """The first edit; the schema has room for one, so its detail names the others."""
     if not edits:
         return None
     first, *others = edits

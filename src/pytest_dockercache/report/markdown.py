@@ -1,6 +1,6 @@
 """The Markdown that GitHub and GitLab show: a summary of the job, a comment on a pull request.
 
-What is wrong comes first and open; steps, layers and files are folded.
+Failures come first and open; steps, layers and files are folded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ COMMENT_LIMIT = 60_000
 _MARKS: dict[Grade, str] = {"good": "✅", "bad": "❌", "doubtful": "⚠️"}
 _SPECIAL = regex(r"[\\`*_\[\]~$|]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "#": "&#35;"})
-"""Also what would call a person (@) or link an issue (#)."""
+"""The signs that would mention a person (@) or link an issue (#) are escaped too."""
 
 _MOST_CHANGES = 20
 """How many changes since an earlier run are named."""
@@ -47,7 +47,7 @@ _MOST_MESSAGE = 4000
 
 
 def render(session: SessionReport, limit: int = COMMENT_LIMIT) -> str:
-    """The summary, of at most ``limit`` bytes: what does not fit is left out, and that is said."""
+    """The summary, of at most ``limit`` bytes; a note names the parts that did not fit."""
     total, words = headline(session)
     images = [image for image in session.images if image.checks or image.builds or image.layers]
     head = [f"## {_MARKS[total.grade]} Docker build cache: {words}", ""]
@@ -61,7 +61,7 @@ def render(session: SessionReport, limit: int = COMMENT_LIMIT) -> str:
 
 
 def _since(session: SessionReport) -> Iterator[str]:
-    """What has become worse since the earlier run."""
+    """The changes for the worse since the earlier run."""
     found = session.baseline
     if found is None:
         return
@@ -144,7 +144,7 @@ def _overview(images: Sequence[ImageReport]) -> Iterator[str]:
 
 
 def _opened(image: ImageReport, session: SessionReport, *, single: bool) -> Iterator[str]:
-    """What is seen at once: about the image, and what is wrong with it."""
+    """The unfolded part: the facts about the image, and its failures."""
     total = tally(image.checks)
     if not single:
         yield f"### {_MARKS[total.grade]} {_code(image.node)}: {total}"
@@ -219,7 +219,7 @@ def _named(checks: Sequence[CheckResult]) -> str:
 
 
 def _fixes(image: ImageReport, session: SessionReport) -> Iterator[str]:
-    """What building has shown of this image's fixes."""
+    """The results of building with this image's fixes."""
     report = session.fixes
     tried = [] if report is None else report.tried
     own = {check.nodeid for check in image.checks}
@@ -328,7 +328,7 @@ def _files(image: ImageReport) -> Iterator[str]:
 
 
 def _answer(group: FileGroup, again: Sequence[bool | None]) -> str:
-    """Whether an edit of these files installs an environment again, of what is known of each."""
+    """Whether an edit of these files reinstalls an environment, by the answers for each step."""
     if True in again or group.reinstalls:
         return "yes, as it must" if group.role == "input" else "**yes**"
     if group.reinstalls is False or (again and None not in again):
@@ -340,7 +340,7 @@ def _answer(group: FileGroup, again: Sequence[bool | None]) -> str:
 
 
 def _text(text: str) -> str:
-    """A text as Markdown that shows it as it is, on one line."""
+    """A text as Markdown that shows the text unchanged, on one line."""
     line = on_one_line(presentable(text)).translate(_ENTITIES)
     return _SPECIAL.sub(lambda found: "\\" + found[0], line)
 
@@ -357,7 +357,7 @@ def _code(text: str, *, table: bool = False) -> str:
 
 
 def _fenced(text: str, language: str) -> Iterator[str]:
-    """A text as a fenced block that nothing in it ends."""
+    """A text as a fenced block whose fence is longer than any in the text."""
     text = presentable(text).rstrip("\n")
     fence = "`" * max(3, _longest_run(text) + 1)
     yield f"{fence}{language}"

@@ -1,4 +1,4 @@
-"""What a report says of an image's builds: which are shown, which steps, and what an edit costs."""
+"""The builds and steps that a report shows for an image, and the cost of an edit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WORDS: dict[Status, State] = {
 
 
 def first_build(image: ImageReport) -> Build | None:
-    """The build of the project as it is."""
+    """The build of the unedited project."""
     return next((build for build in image.builds if not build.edits), None)
 
 
@@ -54,7 +54,7 @@ def source_rebuild(image: ImageReport) -> Build | None:
 
 
 def shown_steps(builds: Sequence[Build]) -> tuple[Step, ...]:
-    """The steps of the longest build, without those that only change the image's settings.
+    """The steps of the longest build, without steps that only change the image's settings.
 
     BuildKit has no vertex for ENV, LABEL, CMD and the like: not even a
     complete build reaches them.
@@ -95,10 +95,10 @@ def state_of(step: Step, build: Build | None) -> State:
 
 
 def runs_again(image: ImageReport, group: FileGroup, step: Step) -> bool | None:
-    """Whether an edit of these files runs an environment step again, None if nobody knows.
+    """Whether an edit of these files runs an environment step again, None if unknown.
 
-    A build in which only they were edited says it of each step; the check of
-    the files says whether any environment step is one of them.
+    A build with edits of only these files tells it for each step; the check of the files tells only
+    whether any environment step ran again.
     """
     for build in image.builds:
         paths = {edit.context_path for edit in build.edits}
@@ -116,10 +116,10 @@ def runs_again(image: ImageReport, group: FileGroup, step: Step) -> bool | None:
 
 @dataclass(frozen=True)
 class EditCost:
-    """What a source edit costs: seconds of the steps that it runs again, and of all steps.
+    """The cost of a source edit: the seconds of the steps that run again, and of all steps.
 
-    ``again`` counts those steps and ``steps`` all that are shown; ``unknown``
-    those of the former whose seconds nobody knows.
+    ``again`` counts the steps that run again, ``steps`` all steps that are shown, ``unknown`` the
+    steps that run again and whose seconds are not known.
     """
 
     seconds: float

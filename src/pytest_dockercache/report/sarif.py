@@ -1,7 +1,7 @@
 """SARIF 2.1.0: one result for each failure, for GitHub's code scanning and other viewers.
 
-The format: docs.oasis-open.org/sarif/sarif/v2.1.0. A fix that is a patch is a
-``fix`` of its result as well.
+The format is described at docs.oasis-open.org/sarif/sarif/v2.1.0. A patch becomes a ``fix`` of its
+result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 _ROOT = "SRCROOT"
-"""What relative addresses stand on: the repository's root (SARIF 2.1.0, 3.4.4)."""
+"""The base of relative addresses: the repository's root (SARIF 2.1.0, 3.4.4)."""
 
 
 def render(session: SessionReport) -> str:
@@ -104,7 +104,7 @@ def _artifact(path: str) -> dict[str, str]:
 
 
 def _changes(item: Blamed, fix: Fix) -> list[dict[str, Any]]:
-    """What a patch changes, file by file; nothing where the patch holds what may not be shown."""
+    """The changes of a patch, file by file; empty if the patch holds text that may not be shown."""
     if fix.patch is None or presentable(fix.patch) != fix.patch:
         return []
     own, shown = item.path, item.image.dockerfile or ""
@@ -119,7 +119,7 @@ def _changes(item: Blamed, fix: Fix) -> list[dict[str, Any]]:
 
 
 def _replacement(hunk: Hunk) -> dict[str, Any]:
-    """The lines that a hunk takes away and puts there, without those around them."""
+    """The lines that a hunk removes and adds, without the unchanged lines around them."""
     old, new, start = hunk
     above = _same(old, new)
     below = _same(old[above:][::-1], new[above:][::-1])

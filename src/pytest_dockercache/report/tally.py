@@ -16,7 +16,7 @@ Grade = Literal["good", "bad", "doubtful"]
 
 @dataclass(frozen=True)
 class Tally:
-    """The checks of an image or a session, counted by how they ended."""
+    """The checks of an image or a session, counted by outcome."""
 
     passed: int = 0
     failed: int = 0
@@ -74,7 +74,7 @@ def tally(checks: Iterable[CheckResult]) -> Tally:
 
 
 def headline(session: SessionReport) -> tuple[Tally, str]:
-    """The tally of a session, and what it says in a few words."""
+    """The tally of a session, and its text in a few words."""
     total = tally(check for image in session.images for check in image.checks)
     many = len([image for image in session.images if image.checks])
     return total, f"{total}" + (f", in {many} images" if many > 1 else "")
@@ -82,7 +82,7 @@ def headline(session: SessionReport) -> tuple[Tally, str]:
 
 @dataclass(frozen=True)
 class Said:
-    """One text, and the checks that ended with it."""
+    """One text, and the checks that ended with this text."""
 
     text: str
     checks: tuple[CheckResult, ...]

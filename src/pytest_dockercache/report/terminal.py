@@ -1,4 +1,4 @@
-"""What people read in a terminal: header, live line, tables; text and colour, no writing."""
+"""The texts for a terminal: header, live line, tables, with colours; nothing is written here."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ _KEYS: Mapping[State, str] = {
     "below": "stands below a step that ran, so it runs too; nobody waited for it",
     "unknown": "the builder's report cannot be read safely",
 }
-"""What the words of the table mean that do not say it themselves."""
+"""The meanings of the table's words that do not explain themselves."""
 _WORTH_SAYING = 1_000_000
-"""Bytes of build cache below which what stays behind is nobody's concern."""
+"""Bytes of build cache below which a rest that could not be removed is not reported."""
 
 
 def engine_line(engine: EngineInfo) -> str:
-    """The header's line about the engine: which, its versions, and why."""
+    """The header's line about the engine: its name, its versions, and the reason for the choice."""
     return presentable(f"{engine} ({engine.why})" if engine.why else str(engine))
 
 
@@ -84,7 +84,7 @@ def started_line(title: str, step: Step | None, width: int = 80) -> str:
 
 
 def _head(title: str, step: Step, width: int) -> str:
-    """What stands before a step's text: which build and line; the former is cut for the step."""
+    """The text before a step's own: build and line; the build's name is cut to make room."""
     line = f": line {step.line} "
     room = width - len("  ") - len(line) - min(len(_named(step)), _STEP_IN_PROGRESS)
     return f"  {shortened(presentable(title), max(room, 12))}{line}"
@@ -119,24 +119,24 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
 
 
 def _baseline(found: Comparison, width: int) -> Iterator[Line]:
-    """What has become worse since the earlier run."""
+    """The changes for the worse since the earlier run."""
     if not found.lines:
         yield ((shortened(f"since {found.path}: nothing has become worse", width), _PLAIN),)
         return
     yield ((shortened(f"since {found.path}:", width), _BOLD),)
     for line in found.lines:
-        yield ((f"  {line}", _WARNING),)  # cut, it would not say what it is about
+        yield ((f"  {line}", _WARNING),)  # a cut line would not name its subject
 
 
 def _pages(session: SessionReport) -> Iterator[Line]:
-    """Where to read about the checks that fail; what stops a check is not about it."""
+    """The pages about the checks that fail; an error that stops a check has no page."""
     failed = (item for item in blamed(session) if item.check.ending.outcome == "failed")
     for check in dict.fromkeys(item.id for item in failed):
         yield ((f"about {check}: {page_of(check)}", _PLAIN),)
 
 
 def _fixes(fixes: FixReport) -> Iterator[Line]:
-    """What ``--dockercache-fix`` has proven, and what each saves."""
+    """The fixes that ``--dockercache-fix`` has proven, and the savings of each."""
     proven = [item for item in fixes.tried if item.proven]
     if fixes.problem:
         yield ((f"fixes: {fixes.problem}", _WARNING),)
@@ -169,7 +169,7 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
     after = source_rebuild(image)
     builds = [build for build in (first, after) if build is not None]
     steps = shown_steps(builds)
-    # The model builds nothing, so it has no first build of which it could say anything.
+    # The model builds nothing, so a predicted first build says nothing.
     predicted = first is not None and first.outcome == "predicted"
     columns = {"first build": first, "after edit": after}
     columns = {head: build for head, build in columns.items() if not (predicted and build is first)}
@@ -196,7 +196,7 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
 
 
 def _keys(steps: Sequence[Step], builds: Sequence[Build | None], width: int) -> Iterator[Line]:
-    """What the words mean that stand in the table."""
+    """The meanings of the words in the table."""
     said = {state_of(step, build) for step in steps for build in builds}
     for state, meaning in _KEYS.items():
         if state in said:
@@ -204,7 +204,7 @@ def _keys(steps: Sequence[Step], builds: Sequence[Build | None], width: int) -> 
 
 
 def _after(word: str, build: Build, width: int) -> str:
-    """One line about a rebuild: its edit, how it ended, where it first missed."""
+    """One line about a rebuild: its edit, its outcome, and its first miss."""
     missed = [step.line for step in build.with_status("miss")]
     unknown = [step.line for step in build.with_status("unknown")]
     if missed:
@@ -237,7 +237,7 @@ def _status(step: Step, build: Build | None) -> Line:
 
 
 def _layers(layers: Sequence[LayerSummary], width: int) -> Iterator[Line]:
-    """What each layer weighs and wastes; the base image's in one row, empty ones left out."""
+    """Size and waste of each layer; one row for the base image's layers, none for empty layers."""
     rows = layer_rows(layers)
     columns = [
         (head, of) for head, of in COLUMNS if of == "size" or any(row.total(of) for row in rows)

@@ -1,4 +1,4 @@
-"""What a report says of an image's layers: a row for each that weighs, and the base's in one."""
+"""The rows of a report for an image's layers: one for each with bytes, one for the base's."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row: what stands in its first two columns, and the layers that it sums up.
+    """One row: the text of its first two columns, and the layers that it sums up.
 
-    ``own`` is False for the base image's layers, and for the sum of all.
+    ``own`` is False for the row of the base image's layers, and for the sum of all layers.
     """
 
     place: str

@@ -1,7 +1,7 @@
-"""The types of reports, and how one is written; a module is imported when its type is asked for.
+"""The types of reports, and writing a report; a type's module is imported at its first use.
 
-Each type has a module beside this one with ``render(session)``, which gives the
-whole text.
+Each type has a module beside this one with a function ``render(session)``, which returns the whole
+text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Python interface: what the ``dockercache`` fixture gives to a test."""
+"""The Python interface: the objects that the ``dockercache`` fixture gives to a test."""
 
 from .docker_cache import DockerCache
 from .image import Image

@@ -23,11 +23,10 @@ __all__ = ["DockerCache", "find_steps"]
 class DockerCache:
     """A project that was built, edited, and built again.
 
-    Nothing is built before a property or a method needs a build. ``edits``
-    are the changes between the first build and the rebuild: an empty sequence
-    makes the rebuild the first build, None stands for the source edit, which
-    is chosen when it is needed. ``stop`` says when the rebuild may end early,
-    ``settings`` what its image is held against.
+    Nothing is built before a property or a method needs a build. ``edits`` are the changes between
+    the first build and the rebuild: an empty sequence makes the rebuild equal to the first build,
+    None stands for the source edit, which is chosen at its first use. ``stop`` says when the
+    rebuild may end early; ``settings`` are the demands on its image.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class DockerCache:
     def rebuild(
         self, *edits: Edit, stop: Literal["environment"] | str | int | None = None
     ) -> DockerCache:
-        """Build once more, from the project as it is, with these edits.
+        """Build once more, from the unedited project with these edits.
 
         ``stop`` ends the build early, as soon as some steps are known to have
         hit or missed: the environment steps for ``"environment"``, else the
@@ -115,12 +114,11 @@ class DockerCache:
     def assert_hit(self, step: str | int | None = None, *, role: str | None = None) -> None:
         """Assert that every named step was reused.
 
-        ``step`` names steps by a substring or regular expression of their text,
-        or by a line number; ``role`` by what they are for (``"environment"``,
-        ``"source"``, ``"base"``, ``"other"``). Raises CacheAssertionError for a
-        miss, ConfigError if there is no such step, DockerCacheError for a step
-        that the build did not reach, Unverifiable where the builder's report
-        of a step is ambiguous, and what building raises.
+        ``step`` names steps by a substring or regular expression of their text, or by a line
+        number; ``role`` names them by their role (``"environment"``, ``"source"``, ``"base"``,
+        ``"other"``). Raises CacheAssertionError for a miss, ConfigError if there is no such step,
+        DockerCacheError for a step that the build did not reach, Unverifiable where the builder's
+        report of a step is ambiguous, and the errors of a build.
         """
         for found in self._steps(step, role):
             if is_rebuilt(found):

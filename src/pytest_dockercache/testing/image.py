@@ -1,4 +1,4 @@
-"""An image as a test sees it: what it holds, what it runs, and the checks as assertions."""
+"""An image as a test sees it: its files, its commands, and the checks as assertions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ __all__ = ["Image"]
 class Image:
     """One built image of the daemon; ``id`` is its ID there.
 
-    What the image holds is read from its layers; only :meth:`run`,
-    :meth:`serves` and :meth:`assert_python` start a container.
+    The contents of the image are read from its layers; only :meth:`run`, :meth:`serves` and
+    :meth:`assert_python` start a container.
     """
 
     def __init__(self, subject: Subject, image: str, settings: CheckSettings = DEFAULTS) -> None:
@@ -89,7 +89,7 @@ class Image:
     def hidden_bytes(self) -> int:
         """The bytes of files in the Dockerfile's layers that a later layer deletes or replaces.
 
-        Raises Unverifiable where it is not known which layers are the Dockerfile's.
+        Raises Unverifiable where the Dockerfile's layers are not known.
         """
         findings = hidden(self.contents.layers.view, self.contents.judged)
         return sum(item.bytes for item in findings if item.counted)
@@ -121,11 +121,11 @@ class Image:
         )
 
     def assert_same_environment(self, other: Image, name: str | None = None) -> None:
-        """Assert that an environment holds the same packages as that of another image.
+        """Assert that an environment holds the packages of an environment of another image.
 
-        ``name`` is as for :meth:`environment`, in both images. Raises
-        CacheAssertionError where packages differ, Unverifiable where the records
-        of one cannot be read.
+        ``name`` names the environment in both images, as for :meth:`environment`. Raises
+        CacheAssertionError where packages differ, Unverifiable where the records of one image
+        cannot be read.
         """
         environment_packages.judge_same(
             self._subject, self.environment(name), other.environment(name), str(other.id)
@@ -134,12 +134,11 @@ class Image:
     def serves(self, port: int, path: str = "/", *, timeout: float = 30.0) -> tuple[int, bytes]:
         """Start the image as it is and ask it for ``http://…:port/path`` until it answers.
 
-        ``port`` is the container's; ``timeout`` is in seconds. Returns the HTTP
-        status and the body (at most 1 MiB of it). The container carries the run's
-        label and is removed afterwards. Unlike in :meth:`run` it has a network:
-        the port is published on the loopback interface. Raises
-        CacheAssertionError, with the end of the container's log, when nothing
-        answers in time or the container ends.
+        ``port`` is the container's; ``timeout`` is in seconds. Returns the HTTP status and the body
+        (at most 1 MiB of it). The container carries the run's label and is removed afterwards.
+        Unlike that of :meth:`run`, the container has a network: the port is published on the
+        loopback interface. Raises CacheAssertionError, with the end of the container's log, when
+        the server does not answer in time or the container ends.
         """
         return serving.ask(self._subject, self.id, port, path, timeout)
 
@@ -191,9 +190,9 @@ class Image:
     def assert_python(self, expected: str) -> None:
         """Assert that ``python --version`` satisfies a match spec such as ``3.10``.
 
-        ``expected`` follows conda's match specs: ``3.10`` is any 3.10.x, and not
-        3.1. Raises CacheAssertionError for another version or none, Unverifiable
-        where it is not known which Python runs.
+        ``expected`` follows conda's match specs: ``3.10`` is any 3.10.x, and not 3.1. Raises
+        CacheAssertionError for another version or no Python, Unverifiable where the Python that
+        runs is not known.
         """
         python_version.judge_image(self._subject, self.id, expected, "the test")
 

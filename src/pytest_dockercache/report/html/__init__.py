@@ -1,4 +1,4 @@
-"""The page: one file that needs no network and no script, for a browser, a phone and a printer."""
+"""The HTML page: one file without network or scripts, for a browser, a phone and a printer."""
 
 from .page import render
 

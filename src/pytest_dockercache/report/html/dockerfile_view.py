@@ -1,4 +1,4 @@
-"""The Dockerfile, with marks on its lines: what ran again, what it weighs, what fails there."""
+"""The Dockerfile, with marks on its lines: reruns, sizes, and failing checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["dockerfile_section"]
 
 
 def dockerfile_section(image: ImageReport, number: int) -> Html:
-    """Every line of the Dockerfile, numbered, and an anchor for what points at it."""
+    """Every line of the Dockerfile, numbered, with an anchor for links."""
     if not image.text or image.dockerfile is None:
         return Html("")
     steps = shown_steps(image.builds)

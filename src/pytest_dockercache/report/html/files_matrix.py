@@ -1,4 +1,4 @@
-"""Which files rebuild what: groups of context files against the steps that take them."""
+"""A matrix of groups of context files against the steps that take them."""
 
 from __future__ import annotations
 

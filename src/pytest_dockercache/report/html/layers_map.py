@@ -28,7 +28,7 @@ _LETTER = 7.2
 
 @dataclass(frozen=True)
 class Cell:
-    """One area: whose layer, which path, what it is, how many bytes."""
+    """One area of the map: its layer, its path, its kind, and its bytes."""
 
     layer: int
     place: str
@@ -38,7 +38,7 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """All that there is to say of it."""
+        """The description of the area for a tooltip."""
         where = "base image" if self.kind == "base" else f"line {self.place}"
         if self.place.startswith("#"):
             where = f"layer {self.place}"
@@ -64,7 +64,7 @@ def cells(layers: Sequence[LayerSummary]) -> list[list[Cell]]:
 
 
 def _parts(layer: LayerSummary) -> Iterator[tuple[str, str, int]]:
-    """Path, kind and bytes of the parts of a layer; together they are its size."""
+    """Path, kind and bytes of the parts of a layer, which add up to the layer's size."""
     left = layer.size
     for place in layer.places:
         size = min(place.bytes, left)
@@ -84,7 +84,7 @@ def _parts(layer: LayerSummary) -> Iterator[tuple[str, str, int]]:
 
 
 def layers_section(image: ImageReport, number: int) -> Html:
-    """The map, its legend, and the same as a table."""
+    """The map, its legend, and a table of the map's values."""
     if not any(layer.size for layer in image.layers):
         return Html("")
     groups = cells(image.layers)

@@ -1,4 +1,4 @@
-"""Elements of HTML and SVG as text: what is not markup already is escaped."""
+"""Elements of HTML and SVG as text; every text that is not markup already is escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Html(str):
 
 
 def shown(text: str) -> Html:
-    """A text of others as markup that shows it as it is."""
+    """A foreign text as markup that shows the text unchanged."""
     return text if isinstance(text, Html) else _escaped(text)
 
 

@@ -1,4 +1,4 @@
-"""The whole page: what was found at a glance, an overview of the images, and each of them."""
+"""The whole page: a summary, an overview of the images, and a section for each image."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def render(session: SessionReport) -> str:
 
 
 def _policy(style: str) -> str:
-    """What the page may do: show its own style, and nothing else."""
+    """The page's security policy: only its own style is allowed."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:"
 

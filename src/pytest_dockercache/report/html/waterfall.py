@@ -99,7 +99,7 @@ def _headline(image: ImageReport) -> Html:
 
 
 def _state(image: ImageReport, step: Step, build: Build) -> State:
-    """A status; that an edit of what the environment is made from installs it is no alarm."""
+    """The status of a step; a miss after an edit of an environment's own inputs is no alarm."""
     state = state_of(step, build)
     inputs = {path for group in image.files if group.role == "input" for path in group.examples}
     if state == "MISS" and any(edit.context_path in inputs for edit in build.edits):
