@@ -56,7 +56,8 @@ def read_text(
 def read_inside(root: Path, path: str, limit: int = TEXT_FILE) -> bytes | None:
     """The bytes of a file below ``root``; None for what cannot be read.
 
-    A link that leads out of ``root`` is none: in the image it leads to the image's own file.
+    A link that leads out of ``root`` counts as missing: in the image it leads to the image's own
+    file.
     """
     place = root / path
     try:

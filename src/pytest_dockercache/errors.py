@@ -1,8 +1,7 @@
 """Every error that the product raises.
 
-Each carries a :class:`.Finding`: the verdict says what happened, to which
-value, and what is valid; the why and the fix are fields of their own. The
-finding's text is the message of the error.
+Each carries a :class:`.Finding`: the verdict names the event, the value in question, and the valid
+values; the why and the fix are fields of their own. The finding's text is the message of the error.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class EngineUnavailable(DockerCacheError):
 class BuildFailed(DockerCacheError):
     """The image does not build; ``line`` is the Dockerfile line that failed.
 
-    ``line`` is None if the builder did not say.
+    ``line`` is None if the builder did not name it.
     """
 
     @property
@@ -107,7 +106,7 @@ class InvalidImage(DockerCacheError):
 
 
 class Unverifiable(DockerCacheError):
-    """A check cannot be decided on what is known: skipped as "not verified", failed when strict."""
+    """The known facts do not decide a check: skipped as "not verified", failed when strict."""
 
 
 class DoesNotApply(DockerCacheError):

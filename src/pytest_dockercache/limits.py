@@ -1,4 +1,4 @@
-"""How much is read of what others wrote: each limit with its reason.
+"""The limits on reading foreign text: each limit with its reason.
 
 A larger text is refused in one line; nothing hangs, and nothing fills the
 memory of a machine.

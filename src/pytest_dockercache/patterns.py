@@ -35,7 +35,7 @@ class Pattern:
     given: str
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for what is no regular expression."""
+        """Raise ConfigError for a text that is no regular expression."""
         if why := why_invalid(self.text):
             raise ConfigError(
                 f"{self.given:.300}: not a regular expression: {why}",

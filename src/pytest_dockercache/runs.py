@@ -2,7 +2,7 @@
 
 Every object that a run makes outside its own memory is noted *before* it is made, in a journal
 below the user's cache directory. A run holds a lock file for as long as it lives; the next run
-sweeps what the journals of dead runs name, and nothing else.
+removes the objects that the journals of dead runs name, and nothing else.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Run:
 
     @classmethod
     def start(cls, directory: Path | None = None) -> Run:
-        """Begin a run in this process; it lives until :meth:`finish` or the end of the process.
+        """Begin a run, which lives until :meth:`finish` or the end of this process.
 
         ``directory`` is where its processes share build records (made if
         missing); by default a directory of its own below :func:`cache_home`.
@@ -126,7 +126,7 @@ class Run:
         return engine
 
     def finish(self, *, keep: bool = False) -> Leftovers:
-        """Remove what the run left behind; only the process that started it calls this.
+        """Remove the objects that the run left behind; only the process that started it calls this.
 
         ``keep`` leaves the images of complete builds and names them. The
         journal of a run with something stuck stays, so that the next run tries
@@ -227,7 +227,7 @@ def _note(run_id: str, kind: str, value: Any) -> None:
 def _entries(run_id: str, kind: str) -> list[list[Any]]:
     """The values of this kind in a journal: a list for each line, equal lines once.
 
-    Anybody may have written there: a line that does not read as one of ours is none.
+    Anybody may have written there: a line that a run cannot have written is left out.
     """
     found: list[list[Any]] = []
     try:
@@ -348,7 +348,7 @@ def _removed(staged: Path) -> bool:
 
 
 def _remove_cached(engine: Engine, run_id: str) -> int:
-    """Remove from the build cache what a run's edits left; return the bytes that stay."""
+    """Remove a run's records from the build cache; return the bytes that could not be removed."""
     noted = []
     # Two engines on one daemon do not understand each other's traces.
     own = [engine.info.name, engine.info.builder]

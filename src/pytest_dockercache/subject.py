@@ -143,7 +143,7 @@ class Subject:
     def image(self) -> str:
         """The reference of the image that content checks look into: the first build's.
 
-        Raises Unverifiable if that build left no image, and what :meth:`first` raises.
+        Raises Unverifiable if that build left no image, and the errors of :meth:`first`.
         """
         found = self.first().image
         if found is None:

@@ -25,11 +25,10 @@ _PACKAGE = __name__.partition(".")[0]
 class _OwnModules:
     """Finds this package's modules as Python itself does, before pytest's assertion rewriting.
 
-    Pytest rewrites the assertions of every module of a plugin's distribution.
-    There are none of use to a user here, and compiling a hundred modules
-    costs half a second in every run that may not write bytecode
-    (``PYTHONDONTWRITEBYTECODE``, read-only installations), while pip has
-    compiled them for Python long ago.
+    Pytest rewrites the assertions of every module of a plugin's distribution. This package has no
+    assertion of use to a user, and compiling a hundred modules costs half a second in every run
+    that may not write bytecode (``PYTHONDONTWRITEBYTECODE``, read-only installations), while pip
+    has compiled them for Python long ago.
     """
 
     def find_spec(

@@ -103,7 +103,7 @@ class SessionJudge:
         return found
 
     def subject_of(self, target: Target) -> Subject | Inspection:
-        """What judges a target. Raises ConfigError."""
+        """The subject of a target. Raises ConfigError."""
         spec = target.spec(self.options)
         if target.image is None:
             return self.subject(spec)
@@ -125,7 +125,7 @@ class SessionJudge:
         )
 
     def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
-        """The engine that judged, None if there is none; the reports hear of it."""
+        """The engine that judged, None without one; the engine is noted for the reports."""
         if subject is None or is_file(subject):
             return None
         try:

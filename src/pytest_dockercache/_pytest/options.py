@@ -77,9 +77,9 @@ class Baseline:
 class Options:
     """Every option, checked.
 
-    ``given`` is True if ``--dockercache`` is on the command line.
-    ``hosted_reports`` is False where what a CI host gets unasked is turned off.
-    ``env_step_given`` is how ``settings.env_step`` was given, for messages.
+    ``given`` is True if ``--dockercache`` is on the command line. ``hosted_reports`` is False where
+    the unasked reports for a CI host are turned off. ``env_step_given`` is how
+    ``settings.env_step`` was given, for messages.
     """
 
     settings: Settings

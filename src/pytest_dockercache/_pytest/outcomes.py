@@ -1,4 +1,4 @@
-"""Turns what a judgement raised into pytest's outcomes, and into reports without our tracebacks."""
+"""Turns the errors of a judgement into pytest's outcomes, and shortens tracebacks in reports."""
 
 from __future__ import annotations
 

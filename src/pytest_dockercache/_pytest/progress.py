@@ -99,7 +99,7 @@ class PlainProgress:
         self._lock = threading.Lock()
 
     def __call__(self, title: str, steps: Sequence[Step]) -> None:
-        """Say which steps have started since the last news, or what is waited for."""
+        """Name the steps that have started since the last news, or what the build waits for."""
         started = [step for step in steps if _has_started(step)]
         with self._lock:
             for step in started:
@@ -184,7 +184,7 @@ class LiveProgress:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Remove the live line; it is drawn anew within a second after the block."""
+        """Remove the live line; the line is drawn anew within a second after the block."""
         with self._lock:
             self._lift()
             yield

@@ -69,8 +69,8 @@ class RelayedProgress:
 class Relay:
     """In the controller: shows what the workers build.
 
-    ``shown`` is the progress of the controller's own terminal. :meth:`look`
-    is what the thread does again and again.
+    ``shown`` is the progress of the controller's own terminal. The thread calls :meth:`look` again
+    and again.
     """
 
     def __init__(self, run: Run, shown: Progress) -> None:

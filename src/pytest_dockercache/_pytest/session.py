@@ -72,7 +72,7 @@ class SessionPlugin:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Add our Dockerfiles to what the session collects, after everything else."""
+        """Add the Dockerfiles to the session's collection, after everything else."""
         report = yield
         if isinstance(collector, pytest.Session) and report.passed:
             nodes = [
@@ -159,8 +159,7 @@ class SessionPlugin:
 class WorkerPlugin(SessionPlugin):
     """In a worker of pytest-xdist.
 
-    The controller reports what a worker refuses, because an error in a worker
-    looks like a crash.
+    The controller reports the refusal of a worker, because an error in a worker looks like a crash.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -248,7 +247,7 @@ class ControllerPlugin(SessionPlugin):
             self._relay = Relay(self.judge.run, self.judge.progress)
             self._relay.start()
 
-    # -- what was found ----------------------------------------------------------------
+    # -- the findings ----------------------------------------------------------------
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -350,7 +349,7 @@ class ControllerPlugin(SessionPlugin):
         return replace(report, leftovers=leftovers)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        """Print the tables, and what was left behind."""
+        """Print the tables, and the objects that could not be removed."""
         for text in (self._complaint, *self._written.failed, *self._overgrown):
             if text is not None:
                 terminalreporter.write_line(f"ERROR: {presentable(text)}", red=True)

@@ -84,7 +84,7 @@ class Written:
 def write_reports(
     report: SessionReport, options: Options, host: Hosted, *, annotated: bool = False
 ) -> Written:
-    """Write what was asked for, and what the CI host gets unasked if anything was judged.
+    """Write the reports of the options, and those for a CI host if anything was judged.
 
     ``annotated`` says that another plugin annotates the failures (not the errors) already.
     """

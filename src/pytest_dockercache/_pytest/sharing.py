@@ -31,7 +31,7 @@ WIDTH = "dockercache_width"
 """The key under which a worker is told how many columns the controller's terminal has."""
 
 _RESULT = "dockercache_result"
-"""The attribute of a pytest report that carries what a check found, from a worker as well."""
+"""The attribute of a pytest report that carries a check's result, from a worker as well."""
 
 
 @dataclass(frozen=True)

@@ -308,7 +308,7 @@ def _listed(paths: Sequence[str], limit: int = 3) -> str:
     return shown if more <= 0 else f"{shown} and {more} more"
 
 
-# -- what a step stands in: variables, user, directory, shell
+# -- the surroundings of a step: variables, user, directory, shell
 
 
 def _around(comparison: Comparison, old: Key, new: Key, was: Facet, now: Facet) -> Reason:

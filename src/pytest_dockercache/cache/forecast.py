@@ -30,10 +30,10 @@ class Forecast:
 def predict(before: Snapshot, after: Snapshot, dialect: Dialect = BUILDKIT) -> tuple[Forecast, ...]:
     """Say of every step of ``after`` whether a builder that has built ``before`` reuses it.
 
-    In Dockerfile order; only what the builder can hit or miss (with BuildKit
-    RUN, COPY, ADD and WORKDIR, on the classic builder every instruction but
-    FROM). Raises ConfigError for a Dockerfile that builders refuse, and
-    BuildFailed if a COPY names a file that is not in the context.
+    In Dockerfile order; only the steps that the builder can hit or miss (with BuildKit RUN, COPY,
+    ADD and WORKDIR, on the classic builder every instruction but FROM). Raises ConfigError for a
+    Dockerfile that builders refuse, and BuildFailed if a COPY names a file that is not in the
+    context.
     """
     comparison = Comparison(before, after, dialect).run()
     return tuple(

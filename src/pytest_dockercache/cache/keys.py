@@ -54,12 +54,11 @@ class Content:
 class Key:
     """The inputs of one step's cache key.
 
-    ``runs`` is False for what no builder can hit or miss (with BuildKit: ENV
-    and all else that only changes the image's configuration). ``rooted`` is
-    False for a real ``COPY --link``, which knows nothing of the step below.
-    ``base`` is what a stage starts from: the image, or "" within a stage and
-    for a stage that is built from another; ``image`` is its name and platform:
-    two names of one image are one base and two vertices.
+    ``runs`` is False for an instruction that no builder can hit or miss (with BuildKit: ENV and all
+    else that only changes the image's configuration). ``rooted`` is False for a real
+    ``COPY --link``, which knows nothing of the step below. ``base`` is the start of a stage: the
+    image, or "" within a stage and for a stage that is built from another; ``image`` is its name
+    and platform: two names of one image are one base and two vertices.
     """
 
     step: PlannedStep

@@ -186,7 +186,7 @@ class Comparison:
         return State("hit", (Base(token),))
 
     def _look_at_itself(self, key: Key, chains: dict[int, list[tuple[Key, State]]]) -> None:
-        """Note of each content whether it comes from the very state that the step stands on.
+        """Note for each content whether it comes from the state that the step stands on.
 
         BuildKit then gives the operation one input instead of two, which
         makes it another one (observed with 0.13, COPY and bind mounts).
@@ -489,8 +489,8 @@ class Comparison:
                 if not item.certain:
                     found = "unknown"
                     continue
-                # A copied file replaces what was there; whether a new one did
-                # is for the steps below to know.
+                # A copied file replaces the old one; whether a new one did is for the steps below
+                # to know.
                 replaced = item.what in ("content", "link", "type") or (
                     item.what == "mode" and self.after.tree.entries[item.path].kind == "file"
                 )
@@ -639,7 +639,7 @@ def _shape(transfer: Transfer) -> tuple[object, ...]:
     return (transfer.kind == "bind", transfer.exclude, transfer.parents)
 
 
-# -- what a step touches of its root file system
+# -- the paths of its root file system that a step touches
 
 
 _ALIASES = {

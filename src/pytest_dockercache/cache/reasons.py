@@ -132,7 +132,7 @@ def _text(step: PlannedStep) -> str:
 
 
 def _agreed(expected: Forecast | None, own: Reason) -> Reason:
-    """The reason of a miss that nothing above it explains; ``own`` is what the edit shows."""
+    """The reason of a miss that no step above explains; ``own`` is the edit's own reason."""
     if expected is None:
         return own
     if expected.reason is not None and expected.reason.kind not in ("parent", "unexplained"):

@@ -1,4 +1,4 @@
-"""Everything that decides what a build's cache keys are, frozen at one moment."""
+"""Everything that decides the cache keys of a build, frozen at one moment."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def tokens(text: str) -> list[str]:
 
 
 def readable(text: str) -> str:
-    """A text with ``$NAME`` for what only a base image knows."""
+    """A text with ``$NAME`` in place of a value that only a base image knows."""
     return _UNKNOWN.sub(lambda found: "$" + found[0][1:-1].rpartition("|")[2], text)
 
 

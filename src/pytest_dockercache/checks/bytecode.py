@@ -144,7 +144,7 @@ def _may_compile(step: PlannedStep) -> bool:
     )
 
 
-# --- what is said -----------------------------------------------------------------------------
+# --- the message -----------------------------------------------------------------------------
 
 
 def _outermost(places: Sequence[str]) -> list[str]:

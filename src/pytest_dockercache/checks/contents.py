@@ -18,9 +18,9 @@ __all__ = ["Contents"]
 class Contents:
     """An image's layers, which of them are judged, and their lines.
 
-    ``lines`` is None where nobody knows which layers are the base image's;
-    ``unknown`` then says why. ``texts`` are the instructions by their first
-    line; ``steps`` all steps of the Dockerfile, empty where there is none.
+    ``lines`` is None where the base image's layers are not known; ``unknown`` then says why.
+    ``texts`` are the instructions by their first line; ``steps`` all steps of the Dockerfile, empty
+    where there is none.
     """
 
     layers: ImageLayers

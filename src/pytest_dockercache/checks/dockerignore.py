@@ -174,7 +174,7 @@ def _asked_too_early(
 
 
 def _offer(subject: Subject, guilty: Sequence[Probe]) -> Fix | None:
-    """Lines for the ignore file, tried on the model; else in words what has to be kept out."""
+    """Lines for the ignore file, tried on the model; else a sentence with the paths to keep out."""
     from ..fixing import without_what_changes_by_itself  # Only a failure needs it.
 
     project = subject.project

@@ -118,9 +118,9 @@ def _judge_file(
     path: str,
     known: Readers,
 ) -> tuple[str, ...] | None:
-    """Hold the image against one file; what of it was not verified.
+    """Hold the image against one file; return the file's unverified entries.
 
-    None if its environment is not in the image. Raises CacheAssertionError,
+    The result is None if the file's environment is not in the image. Raises CacheAssertionError,
     and Unverifiable where it is not known which environment the file describes.
     """
     readers = known.of(path)

@@ -160,7 +160,7 @@ def _takes_of_server(step: PlannedStep) -> bool:
 
 
 def files_of(subject: Subject) -> tuple[FileGroup, ...]:
-    """The groups of files that steps take, and what this run's builds showed of them."""
+    """The groups of files that steps take, with the results of this run's builds."""
     project = subject.project
     trials = trials_of(project)
     edits = {group: edit for edit, group in trials.files.items()}

@@ -22,7 +22,7 @@ __all__ = ["judge", "judge_contents"]
 
 
 def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
-    """Add up what the Dockerfile's own layers hide of each other."""
+    """Add up the bytes that the Dockerfile's own layers hide of each other."""
     return judge_contents(subject, contents_of(subject, subject.image(), settings), settings)
 
 
@@ -64,7 +64,7 @@ def judge_contents(
 def _offer(
     subject: Judged, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
 ) -> Fix | None:
-    """A patch after which no layer carries what another hides."""
+    """A patch after which no layer carries bytes that another layer hides."""
     from ..fixing import Hidden, showing_all_bytes  # Only a failure needs them.
 
     found = []

@@ -1,4 +1,4 @@
-"""The fix that a failure carries: the patch that was tried, or what has to be separated."""
+"""The fix that a failure carries: the patch that was tried, or the files to separate."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ def origin_of(
     path: str,
     is_maker: Callable[[PlannedStep], bool],
 ) -> Origin:
-    """Where what the step of ``line`` puts at ``path`` of the image comes from.
+    """The origin of the files that the step of ``line`` puts at ``path`` of the image.
 
-    ``is_maker`` says of a RUN whether it can have made the files; where none
-    can, as far as one sees, every RUN can.
+    ``is_maker`` says whether a RUN can have made the files; if no RUN visibly can, every RUN
+    counts.
     """
     step = next((step for step in steps if step.line == line and step.instruction.keyword in
                  ("RUN", "COPY", "ADD")), None)  # fmt: skip
@@ -58,7 +58,7 @@ def origin_of(
 
 
 def _taken_from(step: PlannedStep, path: str) -> Iterator[tuple[int | str, str]]:
-    """From where a COPY can have brought what lies at a path, and the path there."""
+    """The origins from which a COPY can have brought the files at a path, and the path there."""
     for transfer in step.transfers:
         if transfer.kind == "bind":
             continue
@@ -81,7 +81,7 @@ def _makers(
     is_maker: Callable[[PlannedStep], bool],
     seen: set[int],
 ) -> tuple[int, ...]:
-    """The lines of the RUNs that can have made what lies at a path of a stage."""
+    """The lines of the RUNs that can have made the files at a path of a stage."""
     if stage in seen:
         return ()
     seen.add(stage)

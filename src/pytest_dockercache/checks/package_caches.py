@@ -22,7 +22,7 @@ __all__ = ["judge", "judge_contents"]
 
 
 def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
-    """Look at what the Dockerfile's own layers add, as the final image shows it."""
+    """Look at the files that the Dockerfile's own layers add to the final image."""
     return judge_contents(subject, contents_of(subject, subject.image(), settings))
 
 

@@ -61,7 +61,7 @@ class Python:
 
 
 def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
-    """Hold the conda records and what ``python --version`` reports against the pins."""
+    """Hold the conda records and the answer of ``python --version`` against the pins."""
     image = subject.image()  # first, because files that are missing make the build fail
     wanted = pins(subject, settings, _platform(subject, image))
     python = _python(subject, image)

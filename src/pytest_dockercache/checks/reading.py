@@ -75,7 +75,7 @@ def _read(subject: Judged, image: str) -> Contents:
 
 
 def _key(subject: Judged, image: str) -> tuple[str | None, ...]:
-    """Everything that decides what an image's name means and which Dockerfile made its layers."""
+    """Everything that decides the meaning of an image's name, and the Dockerfile of its layers."""
     settings = subject.settings
     where = (subject.run.id, settings.engine, settings.builder)
     inspected = None if subject.built_here else "inspected"
@@ -83,7 +83,7 @@ def _key(subject: Judged, image: str) -> tuple[str | None, ...]:
 
 
 def _remember(subject: Judged, image: str, contents: Contents) -> None:
-    """Keep the summary for the reports, which show the project as it is and no edited build."""
+    """Keep the summary for the reports, which show the unedited project's image only."""
     if not subject.built_here:
         remember_layers(subject.run, subject.spec, image, contents)
     elif image == subject.image():

@@ -158,7 +158,7 @@ def _origin(build: Build, root: Step) -> Step | None:
 
 
 def _explained(subject: Subject, tried: Tried, root: Step, step: Step) -> tuple[str, str]:
-    """How the verdict goes on, with a place for what is at fault, and the why."""
+    """The rest of the verdict, with a place for the file at fault, and the why."""
     reason = root.reason
     on_top = f"line {step.line} runs on top of line {root.line}"
     unchanged = _unchanged(subject, step)
@@ -210,7 +210,7 @@ def files_read(subject: Subject, step: Step) -> list[str]:
 
 
 def _separation(subject: Subject, step: Step, what: str) -> str:
-    """In words, what has to be kept apart from what."""
+    """A sentence that says what to keep apart."""
     read = files_read(subject, step)
     only = f", which reads {', '.join(read)}" if read else ""
     subject_of = what.removesuffix(" is").removesuffix(" are")

@@ -144,9 +144,9 @@ class Answer:
 def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) -> Answer:
     """Ask a container of the image for the version of the Python that its program runs.
 
-    ``contents`` gives what the image holds, for saying why nothing runs. Raises
-    CacheAssertionError if there is no Python to run, and Unverifiable if an
-    answer was lost twice or two ways give two answers.
+    ``contents`` gives the contents of the image, to explain why no Python runs. Raises
+    CacheAssertionError if there is no Python to run, and Unverifiable if an answer was lost twice
+    or two ways give two answers.
     """
     record = subject.engine.image_config(image)
     config = record.get("Config")

@@ -165,7 +165,7 @@ def is_line_of_json(path: str) -> bool:
 
 
 def nonce_blanks(nonce: str, zero: str = " ", one: str = "\t") -> bytes:
-    """64 blanks and tabs (or what else stands for a bit) that spell the nonce's digest."""
+    """64 blanks and tabs (or other characters, one for each bit) that spell the nonce's digest."""
     digest = hashlib.sha256(nonce.encode()).digest()[:8]
     bits = f"{int.from_bytes(digest, 'big'):064b}"
     return "".join(one if bit == "1" else zero for bit in bits).encode()

@@ -1,4 +1,4 @@
-"""Copying one path of a context: bytes by the cheapest way there is, and what attributes count."""
+"""Copying one path of a context: bytes in the cheapest way, and the attributes that count."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _cloned(read: int, write: int) -> bool:
 
 
 def _copy_large(read: int, write: int, size: int) -> None:
-    """Copy what is data and skip the holes: an empty terabyte takes no time."""
+    """Copy the data and skip the holes: an empty terabyte takes no time."""
     os.ftruncate(write, size)
     end = 0
     while end < size:

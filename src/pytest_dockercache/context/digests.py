@@ -21,7 +21,7 @@ __all__ = ["Digests", "digest_of_content"]
 _VERSION = 1
 _SETTLED_NS = 2 * 10**9
 _LARGEST_MEMORY = 512 << 20
-"""Bytes of what is remembered of a context: a million files."""
+"""Bytes of the saved digests of a context: a million files."""
 _Key = tuple[int, int, int, int, int]
 
 

@@ -114,7 +114,7 @@ def _walk(
     rules: IgnoreRules | None,
     found: list[ContextEntry],
 ) -> None:
-    """Append what is below ``directory``; ``excluded_above`` waits for a first child let in."""
+    """Append the entries below ``directory``; ``excluded_above`` waits for a first child let in."""
     try:
         with os.scandir(directory) as scan:
             listing = sorted(scan, key=_name)

@@ -1,9 +1,9 @@
 """The context paths that ``.dockerignore`` keeps out of a build, each with the deciding line.
 
-The rules are the rules of moby's ``patternmatcher`` as BuildKit's client
-(``fsutil``) applies them while it walks the context. ``docker.utils.build``'s
-matcher, which the Docker SDK uses, is not used: it folds case, negates
-``[!a]``, ignores ``\\`` escapes and reads ``**e`` as a directory prefix.
+The rules are the rules of moby's ``patternmatcher`` as BuildKit's client (``fsutil``) applies them
+while it walks the context. ``docker.utils.build``'s matcher, which the Docker SDK uses, is not
+used: that matcher folds case, negates ``[!a]``, ignores ``\\`` escapes and reads ``**e`` as a
+directory prefix.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class IgnoreLine:
 
 
 Matched = frozenset[int]
-"""The patterns, by index, that matched a directory, for the benefit of what is below it."""
+"""The patterns, by index, that matched a directory, for the paths below the directory."""
 
 _NONE: Matched = frozenset()
 
@@ -133,9 +133,9 @@ class IgnoreRules:
     def match(self, path: str, parent: Matched | None) -> tuple[bool, Matched, int | None]:
         """One step of the walk: excluded or not, what matched, the deciding line's index.
 
-        ``parent`` is what the call for the parent directory returned, None at the top. This is
-        ``MatchesUsingParentResults``, with its quirk: a pattern that could not change the parent's
-        fate was not tried on the parent, and so does not match below it.
+        ``parent`` is the result of the call for the parent directory, None at the top. The method
+        is moby's ``MatchesUsingParentResults``, with its quirk: a pattern that could not change the
+        parent's fate was not tried on the parent, and so does not match below it.
         """
         excluded = False
         decided: int | None = None

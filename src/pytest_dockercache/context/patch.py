@@ -25,7 +25,7 @@ from .tree import ContextTree, new_entry
 __all__ = ["Patch", "patch"]
 
 _CHANGED_BY_TOOLS = frozenset({".git", ".pytest_cache", "__pycache__"})
-"""Nobody takes what lies in these for source: an edit there proves that it stays out."""
+"""Nobody takes files in these directories for source: an edit there proves that it stays out."""
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 """Without O_NONBLOCK, a path that became a FIFO meanwhile would hang."""

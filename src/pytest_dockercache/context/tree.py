@@ -114,7 +114,7 @@ class ContextTree:
         return self.memory.digests.digest(self.root, replace(entry, path=origin))
 
     def digests(self) -> dict[str, str]:
-        """The digests of all entries, by path; they are saved for the next run."""
+        """The digests of all entries, by path; the digests are saved for the next run."""
         found = {path: self.digest(path) for path in self.entries}
         self.remember()
         return found

@@ -97,8 +97,8 @@ def expand(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
 def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
     """Split ``name=value`` words at blanks outside quotes, quotes and escapes kept.
 
-    This is the reading of ENV, ARG and LABEL, which happens before variables
-    are expanded. An escape at the very end is dropped.
+    BuildKit reads ENV, ARG and LABEL in this way before it expands variables. An escape at the end
+    is dropped.
     """
     words: list[str] = []
     word = ""
@@ -286,7 +286,7 @@ class _Reading:
         raise SubstitutionError("a double quote is not closed")
 
     def variable(self) -> str:
-        """Read from ``$`` on; return what stands there afterwards."""
+        """Read from ``$`` on; return the text there afterwards."""
         value = self.value()
         self.replacing += len(value)
         if self.replacing > EXPANSION:

@@ -162,7 +162,7 @@ def is_predefined(argument: str) -> bool:
 
 
 def declared(instruction: Instruction, escape: str = "\\") -> tuple[tuple[str, str | None], ...]:
-    """Name and raw value of what an ENV, LABEL or ARG declares; None for an ARG without a value.
+    """Names and raw values that an ENV, LABEL or ARG declares; None for an ARG without a value.
 
     ``ENV name the rest`` (the old form) gives the rest of the line as the value.
     """

@@ -1,4 +1,4 @@
-"""Build arguments without a value that name what a step copies: the build cannot go well."""
+"""Build arguments without a value that name the source of a step: the build cannot go well."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def held_image(daemon: Daemon, image: str | None) -> str:
 
 
 def refuse_secrets(request: BuildRequest, name: str) -> None:
-    """Raise ConfigError for what only a buildx session can carry."""
+    """Raise ConfigError for a setting that only a buildx session can carry."""
     for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
         if values:
             raise needs_buildx(f"--dockercache-{option}={values[0]}", name)
@@ -247,8 +247,8 @@ def _message(response: requests.Response) -> str:
 def base_images(planned: Sequence[PlannedStep]) -> tuple[tuple[int, str, str | None], ...]:
     """The images that a build starts or copies from: line, name, platform; each once.
 
-    Stages, ``scratch`` and the context are none; the frontend of a
-    ``# syntax=`` line is the builder's own business.
+    Stages, ``scratch`` and the context are no images; the frontend of a ``# syntax=`` line is the
+    builder's own business.
     """
     found: dict[tuple[str, str | None], int] = {}
     for step in planned:

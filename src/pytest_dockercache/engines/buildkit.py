@@ -96,7 +96,7 @@ class BuildKit(DaemonSide):
 
 
 class _Trace:
-    """A running build, and what its records have said so far."""
+    """A running build, and its records so far."""
 
     def __init__(self, build: ApiBuild, observation: Observation) -> None:
         self._build = build

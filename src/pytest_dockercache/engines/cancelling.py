@@ -95,8 +95,8 @@ def _until_safe(build: _Running, clock: Callable[[], float]) -> None:
 def uninterrupted() -> Iterator[None]:
     """Let a Ctrl-C, and every other signal that a Python function answers, wait until the end.
 
-    For beginning what has to be ended again: an interrupt between the two
-    would leave a build that nobody knows.
+    For a start whose end has to be guaranteed: an interrupt between the two would leave a build
+    that nobody knows.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is interrupted

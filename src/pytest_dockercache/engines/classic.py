@@ -314,7 +314,7 @@ class Classic(DaemonSide):
 
 
 class _Told:
-    """A running build, and what its transcript has been told so far."""
+    """A running build, and its transcript so far."""
 
     def __init__(self, build: ApiBuild, transcript: Transcript) -> None:
         self._build = build

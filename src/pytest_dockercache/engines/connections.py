@@ -59,7 +59,7 @@ def engine_of_builder(name: str, builder: str | None, identity: str) -> Iterator
 
 
 def close_engines() -> None:
-    """Close the engines of this process, and forget what the docker command said of them."""
+    """Close the engines of this process, and forget the docker command's answers."""
     while _open:
         _open.popitem()[1].close()
     _silent.clear()

@@ -273,8 +273,8 @@ class Daemon:
     def another_client(self) -> docker.DockerClient:
         """A client with connections of its own, for a request that may be cut off.
 
-        A connection that was shut down under the SDK would go back into the
-        pool and fail whoever takes it next.
+        A connection that was shut down under the SDK would go back into the pool, and the next call
+        that takes it would fail.
         """
         return _client(self.endpoint, self.api, self.patience)
 
@@ -316,7 +316,7 @@ class Daemon:
         return False
 
     def lost(self, problem: BaseException) -> NoReturn:
-        """Raise what a failed call means: EngineUnavailable, or the daemon's own complaint."""
+        """Raise the error of a failed call: EngineUnavailable, or the daemon's own complaint."""
         if isinstance(problem, APIError):
             said = in_words(problem)
             raise DockerCacheError(f"the Docker daemon refused: {said}") from problem

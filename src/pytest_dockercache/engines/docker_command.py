@@ -47,9 +47,9 @@ _DROPPED = (
 )
 """Variables of the user's that change what buildx prints, loads or labels.
 
-Everything else stays, above all what decides where and what is built as in
-the user's own ``docker build``: DOCKER_* (endpoint, configuration, default
-platform), BUILDX_CONFIG, SOURCE_DATE_EPOCH, SSH_AUTH_SOCK and proxies.
+All other variables stay, above all those that decide where and what the user's own ``docker build``
+builds: DOCKER_* (endpoint, configuration, default platform), BUILDX_CONFIG, SOURCE_DATE_EPOCH,
+SSH_AUTH_SOCK and proxies.
 """
 
 

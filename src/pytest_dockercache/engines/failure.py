@@ -178,7 +178,7 @@ def _missing(request: BuildRequest, line: int | None, error: str) -> MissingSour
 
 
 def _better(request: BuildRequest) -> BetterContext | None:
-    """A context that holds more of what the Dockerfile takes."""
+    """A context that holds more of the Dockerfile's sources."""
     from ..context.places import better_context
     from ..dockerfile import plan
 
@@ -191,7 +191,7 @@ def _better(request: BuildRequest) -> BetterContext | None:
 
 
 def _valueless(request: BuildRequest, line: int | None) -> ValuelessSource | None:
-    """An argument without a value that names what the failing step copies, or one above it."""
+    """An argument without a value that names a source of the failing step, or of a step above."""
     from ..dockerfile import plan, valueless_source
 
     spec = request.spec

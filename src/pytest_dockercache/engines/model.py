@@ -38,7 +38,7 @@ class Model:
 
     @property
     def dialect(self) -> Dialect:
-        """BuildKit's: the model predicts what a BuildKit builder would reuse."""
+        """BuildKit's: the model predicts the steps that BuildKit would reuse."""
         from ..cache import BUILDKIT
 
         return BUILDKIT
@@ -56,9 +56,8 @@ class Model:
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         """Predict one build; nothing runs, so there is nothing to ``watch``.
 
-        Raises BuildFailed if a COPY names a file that is not in the context,
-        ConfigError for a Dockerfile that builders refuse, and Unverifiable if
-        nobody says what a COPY takes.
+        Raises BuildFailed if a COPY names a file that is not in the context, ConfigError for a
+        Dockerfile that builders refuse, and Unverifiable if the source of a COPY is not known.
         """
         from ..cache import predict
         from ..dockerfile import plan, valueless_source

@@ -1,4 +1,4 @@
-"""The steps that a request will run, read with what the daemon knows of their base images."""
+"""The steps that a request will run, planned with the daemon's facts about their base images."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class RawJson:
             yield TextEvent(stripped)
 
     def end(self) -> Iterator[Event]:
-        """Yield what an output that broke off in the middle of an object left behind."""
+        """Yield the rest of an output that broke off in the middle of an object."""
         yield from self._close()
 
     def _close(self) -> Iterator[Event]:

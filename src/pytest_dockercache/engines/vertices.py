@@ -327,7 +327,7 @@ def _stage_key(step: PlannedStep) -> str:
 
 
 def _same_name(froms: Sequence[PlannedStep]) -> str:
-    """Why the steps of these stages cannot be told apart, and what would help."""
+    """The reason why the steps of these stages cannot be told apart, with the remedy."""
     key = _stage_key(froms[0])
     lines = " and ".join(str(step.line) for step in froms)
     unnamed = [step.line for step in froms if step.stage.name is None]

@@ -1,4 +1,4 @@
-"""Package managers: which steps install, which files they read, what an image holds of them."""
+"""Package managers: the steps that install, the files they read, the packages in an image."""
 
 from __future__ import annotations
 

@@ -18,8 +18,10 @@ from .tools.command_lines import is_archive
 __all__ = ["Above", "Effect", "effect_of", "is_tools_only", "lacking_of", "with_transfers"]
 
 Effect = Literal["dependencies", "project", "unknown"]
-"""The packages of an installation that are not there yet: dependencies too, the project alone, or
-nobody here can tell which."""
+"""The missing packages that an installation brings.
+
+``dependencies`` with or without a project, the ``project`` alone, or ``unknown``.
+"""
 
 
 @dataclass(frozen=True)

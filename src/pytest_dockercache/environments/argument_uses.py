@@ -50,8 +50,8 @@ class Arguments:
     that must stay hits when it changes; ``used`` maps an argument that an environment step may
     depend on to its first use. ``reaching`` are the judged arguments that are in the scope of a RUN
     on which such an environment step stands: the builder is expected to run that RUN again.
-    ``naming`` are arguments that name what a COPY, ADD, FROM, USER or WORKDIR takes: an invented
-    value may not build.
+    ``naming`` are arguments that name the source, image, user or directory of a COPY, ADD, FROM,
+    USER or WORKDIR: an invented value may not build.
     """
 
     judged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -292,7 +292,7 @@ def _naming(plan: Sequence[PlannedStep], scopes: Mapping[int, _Scope]) -> set[st
 
 
 def _exposed(ground: Ground, scopes: Mapping[int, _Scope]) -> set[str]:
-    """The arguments whose values are in the cache keys of what an environment step stands on."""
+    """The arguments whose values are in the cache keys of an environment step's ground."""
     found: set[str] = set()
     for step in ground.steps:
         scope = scopes[id(step)]

@@ -35,9 +35,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Match:
-    """The outcome: the differences, and what could not be verified either way.
+    """The outcome: the differences, and the unverified entries.
 
-    ``verified`` is the number of entries that were held against what is installed.
+    ``verified`` is the number of entries that were held against installed packages.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -221,7 +221,7 @@ def _judge_pip(
 
 
 def _requirement(line: str, source: str) -> Requirement:
-    """A line as PEP 508 reads it. Raises ConfigError for a damaged lock's, which is none."""
+    """The requirement in a line (PEP 508). Raises ConfigError for a line of a damaged lock."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

@@ -138,7 +138,7 @@ def not_understood(source: str | Path, kind: str, item: object) -> str:
 
 
 def unknown_version(source: str, version: object) -> Unverifiable:
-    """The refusal of a lock that says to be of a version that nobody here knows."""
+    """The refusal of a lock of an unknown version."""
     return Unverifiable(f"{source} is of a version that is not known: {version or 'none'}")
 
 
@@ -151,8 +151,8 @@ def _invalid(language: str, path: Path, place: str, problem: str) -> ConfigError
 def _expanded(value: Any, known: dict[int, int], within: tuple[int, ...]) -> int:
     """How many values a value holds, with each alias counted as the value that it stands for.
 
-    An alias is the very object that it stands for, so that counting takes no longer than reading
-    did; a value that holds itself counts as too many.
+    An alias is the object that it stands for, so that counting takes no longer than reading did; a
+    value that holds itself counts as too many.
     """
     if not isinstance(value, (dict, list)):
         return 1

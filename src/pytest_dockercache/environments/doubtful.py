@@ -1,4 +1,4 @@
-"""Commands whose words say that they install something, although nobody here can read how."""
+"""Commands whose words say that they install something, in a way that is not known."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def representative(
 ) -> str:
     """The file whose edit stands for an edit of any file of the group.
 
-    That is the program of CMD or ENTRYPOINT; else the file with the most commits (``changes``
-    counts commits by path); else the first file by :func:`preferred`.
+    The representative is the program of CMD or ENTRYPOINT; else the file with the most commits
+    (``changes`` counts commits by path); else the first file by :func:`preferred`.
     """
     for path in group.paths:
         if path in programs:

@@ -37,15 +37,15 @@ class StepView:
 
 
 Followed = tuple[dict[int, StepView], dict[int, Files]]
-"""The view of every step of a plan, by position, and what every stage ends with, by its index."""
+"""The view of every step of a plan, by position, and the final files of every stage, by index."""
 
 
 @dataclass
 class ContainerFiles:
     """Reads files of the context, and heredocs, at the places where the steps of a plan see them.
 
-    ``entries`` are asked for only when a file is looked for; ``text`` gives
-    that of a context file by its context path, None for what is no text.
+    ``entries`` is called only when a file is looked for; ``text`` gives the text of a context file
+    by its context path, None for a file that is no text.
     """
 
     entries: Callable[[], Iterable[ContextEntry]]
@@ -92,8 +92,8 @@ def _heredoc(plan: Sequence[PlannedStep], position: int, place: str) -> str | No
 def follow_files(plan: Sequence[PlannedStep], entries: Mapping[str, ContextEntry]) -> Followed:
     """Follow the context's files through the stages.
 
-    Returns the view of every step, by position in ``plan``, and what every
-    stage ends with, by stage index.
+    Returns the view of every step, by position in ``plan``, and the final files of every stage, by
+    stage index.
     """
     context = Listing(entries)
     ends: dict[int, Files] = {}

@@ -82,11 +82,11 @@ def included_files(
     """The context files that a manifest brings in, among those that are ``present``.
 
     Includes of requirement files and of the pip section of a conda file (``-r``, ``-c``, ``-e``,
-    local paths), path dependencies of ``pyproject.toml``, workspace members' manifests, what a lock
-    was made from, hooks of ``package.json``. With ``builds_project`` the files that the project's
-    metadata names come too: readme, licences, version file. A directory stands for every present
-    file below it, except for the manifest's own directory: the files beside a manifest are the
-    project.
+    local paths), path dependencies of ``pyproject.toml``, workspace members' manifests, the files
+    that a lock was made from, hooks of ``package.json``. With ``builds_project`` the files that the
+    project's metadata names come too: readme, licences, version file. A directory stands for every
+    present file below it, except for the manifest's own directory: the files beside a manifest are
+    the project.
     """
     here = posixpath.dirname(path)
     beside = _Beside(here, present)

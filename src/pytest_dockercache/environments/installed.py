@@ -1,7 +1,6 @@
-"""Which packages an image holds, read from conda's and pip's own records in the layers.
+"""The packages in an image, read from conda's and pip's own records in the layers.
 
-Indexing kept what these small files say (see :mod:`..image.sifting`), so that
-the question is answered without reading the image again.
+Indexing keeps these small files (see :mod:`..image.sifting`), so that the image is not read again.
 """
 
 from __future__ import annotations
@@ -54,21 +53,18 @@ class Package:
 
 @dataclass(frozen=True)
 class Environment:
-    """What is installed below one prefix of the final image: what its Python finds.
+    """The packages below one prefix of the final image, as the prefix's Python finds them.
 
-    ``prefix`` is absolute; ``distributions`` maps the normalised name of every
-    Python distribution to its version, those that conda installed included.
-    ``several`` has the versions of a distribution of which one layer put the
-    records of more than one into one directory: which is imported is not known.
-    ``replaced`` maps conda's name of a package whose distribution pip removed
-    to the one that pip put in its place, None if there is none. ``unread``
-    names records that are there and cannot be used: what they would say is
-    not known. ``interpreters`` are the directories of ``lib`` that belong to
-    its Python (``python3.10``, ``pypy3.10``; Debian's ``python3`` tells no
-    version), ``python`` is the version of that, None if it is not known.
-    ``modules`` are the names, normalised, of what can be imported from the
-    directories that it searches: a package is there without its record where
-    somebody deleted the records (``unrecorded``: all of them) to save space.
+    ``prefix`` is absolute; ``distributions`` maps the normalised name of every Python distribution
+    to its version, those that conda installed included. ``several`` has the versions of a
+    distribution of which one layer put several records into one directory: the version that is
+    imported is not known. ``replaced`` maps conda's name of a package whose distribution pip
+    removed to the distribution that pip put in its place, None without one. ``unread`` names
+    records that exist and cannot be used. ``interpreters`` are the directories of ``lib`` that
+    belong to the prefix's Python (``python3.10``, ``pypy3.10``; Debian's ``python3`` tells no
+    version); ``python`` is the version of that Python, None if it is not known. ``modules`` are the
+    normalised names of the modules in the directories that this Python searches: a package is there
+    without a record where somebody deleted records (``unrecorded``: all records) to save space.
     """
 
     prefix: str
@@ -85,8 +81,8 @@ class Environment:
     def may_hold(self, name: str, manager: str = "conda") -> bool:
         """Whether a package of which there is no record may be there all the same.
 
-        A conda package may where every record of conda is gone: a single one
-        that is missing says that the package is not installed.
+        A conda package may be there where all of conda's records are gone: if only its own record
+        is missing, the package is not installed.
         """
         if manager == "conda" and any(item.manager == "conda" for item in self.packages):
             return False
@@ -136,7 +132,7 @@ def environment(view: View, prefix: str, before: Sequence[str] = ()) -> Environm
     replaced: dict[str, Package | None] = {}
     packages: list[Package] = []
     for record in records:
-        # setuptools also brings the metadata of what it carries inside.
+        # setuptools also brings the metadata of the packages that it vendors.
         anchors = [path for path in record.owns if display(path).rpartition("/")[0] in searched]
         lost = [
             path
@@ -293,7 +289,7 @@ class _Distributions:
                 continue
             here.setdefault(normalised(name), []).append((layer, version, directory))
         for name, copies in here.items():
-            if name not in self.versions:  # else a directory that is searched before has it
+            if name not in self.versions:  # else an earlier directory has it
                 self._take(name, copies, urls)
 
     def _take(
@@ -302,7 +298,7 @@ class _Distributions:
         copies: Sequence[tuple[int, str, bytes]],
         urls: Mapping[bytes, bytes],
     ) -> None:
-        """Take the record that came last: what it names was written over the others' files."""
+        """Take the record that came last: its files were written over those of the others."""
         last = max(layer for layer, _, _ in copies)
         newest = [copy for copy in copies if copy[0] == last]
         _, version, directory = newest[0]
@@ -327,7 +323,7 @@ def _pip_package(name: str, version: str, direct_url: bytes | None) -> Package:
 
 
 def _origin_digests(origin: Mapping[str, Any]) -> Iterator[str]:
-    """What PEP 610 records of an archive or a repository."""
+    """The digests and the commit in a record of PEP 610."""
     archive, repository = origin.get("archive_info"), origin.get("vcs_info")
     if isinstance(archive, dict):
         hashes = archive.get("hashes")

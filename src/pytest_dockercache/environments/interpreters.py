@@ -53,7 +53,7 @@ def interpreter(view: View, prefix: str, recorded: str | None = None) -> Interpr
 
 
 def _venv(view: View, root: str) -> Mapping[str, str]:
-    """The values of ``pyvenv.cfg``; ``version`` as three numbers, whoever wrote it."""
+    """The values of ``pyvenv.cfg``, with ``version`` reduced to three numbers."""
     found = view.get(f"{root}/pyvenv.cfg")
     if found is None:
         return {}
@@ -116,7 +116,7 @@ def _sites(view: View, root: str, version: str | None) -> tuple[tuple[str, ...],
 def _libraries(view: View, root: str, version: str | None) -> Iterator[tuple[str, str]]:
     """The directories of ``lib`` that are of this version, and their names."""
     for lib in ("lib", "lib64"):
-        # Fedora's pip puts what is compiled into lib64. A venv's lib64 is a link, not followed.
+        # Fedora's pip puts compiled packages into lib64. A venv's lib64 is a link, not followed.
         for raw in view.names(f"{root.rstrip('/')}/{lib}"):
             name = raw.decode("utf-8", "replace")
             match = _LIBRARY.fullmatch(name)

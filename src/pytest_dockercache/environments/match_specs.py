@@ -226,7 +226,7 @@ def _condition(part: str, spec: str) -> _Condition:
         if operator not in ("", "=", "=="):
             raise ConfigError(f"the version spec {spec!r} is not understood")
         return _Condition("glob", wanted.lower())
-    _split(stem)  # refuses what is no version
+    _split(stem)  # refuses a text that is no version
     if operator == "=" or (starred and operator in ("", "==")):
         return _Condition("begins", stem)
     if starred and operator == "!=":
@@ -402,7 +402,7 @@ _VERSION_AND_BUILD = regex(
 
 
 def _version_and_build(rest: str, written: str) -> tuple[str, str]:
-    """The version and the build of what stands behind the name, "" for what is not there."""
+    """The version and the build behind the name, "" for a missing part."""
     text = re.sub(r"(?<=[=<>!~,|(])\s+", "", re.sub(r"\s+", " ", rest.strip()))
     if not text:
         return "", ""

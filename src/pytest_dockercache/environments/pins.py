@@ -311,8 +311,11 @@ def _match_spec(pin: str) -> str:
 
 
 def _condition(part: str) -> str:
-    """Poetry's ``^3.10`` as ``>=3.10,<4`` and ``~3.10`` as ``>=3.10,<3.11``; pip's ``===`` as
-    ``==``, and a lone ``=3.10`` as ``3.10``; all else as it is."""
+    """A condition of Poetry's or pip's in conda's grammar.
+
+    ``^3.10`` becomes ``>=3.10,<4``, ``~3.10`` becomes ``>=3.10,<3.11``, ``===`` becomes ``==``, and
+    a lone ``=3.10`` becomes ``3.10``; other conditions are unchanged.
+    """
     part = re.sub(r"^===", "==", part)
     part = re.sub(r"^=(?!=)", "", part)
     found = re.fullmatch(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)*", part)

@@ -1,4 +1,4 @@
-"""Where in an image the commands of its Dockerfile have installed what a file asks for."""
+"""The places in an image where the Dockerfile's commands have installed a file's packages."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _word(installation: Installation, name: str) -> Word | None:
 
 
 def _is_indirect(installation: Installation) -> bool:
-    """Whether the command only prepares for another: it exports requirements or makes wheels."""
+    """Whether a command only exports requirements or makes wheels, for another to install."""
     return installation.exports or installation.wheels
 
 

@@ -44,7 +44,7 @@ pwd readlink realpath rm rmdir rsync set shift sleep stat test touch trap true t
 useradd usermod which
 """
 _DOES_NOT_READ = frozenset(_MENTIONING.split())
-"""Commands that mention a path without needing what is in the file."""
+"""Commands that mention a path without reading the file."""
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", ".", "source"})
 _INTERPRETERS = regex(r"python[0-9.]*|pypy[0-9.]*|perl|ruby|node|nodejs|Rscript|php|julia|lua")
@@ -102,7 +102,7 @@ _Found = Iterator[tuple[str, "str | None", bool]]
 
 @dataclass
 class _Reader:
-    """Reads the commands of one RUN; ``at`` grows by what ``cp`` and ``mv`` place."""
+    """Reads the commands of one RUN; ``at`` grows by the files that ``cp`` and ``mv`` place."""
 
     at: dict[str, str]
     read_text: ReadText

@@ -129,7 +129,7 @@ class _Reading:
                 "the build reads the image's own file there"
             )
         if not _is_there(path):
-            # Where it was installed from, the file may well have been there.
+            # The file may have existed in the directory of the installation.
             raise Unverifiable(f"{source} includes {name}, which is not beside it")
         self.read(file_text(path).splitlines(), path.parent, str(path), depth + 1)
 

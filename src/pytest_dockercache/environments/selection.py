@@ -25,8 +25,7 @@ EVERYTHING = "*"
 """Stands for all groups, all extras or all members (``--all-groups``, ``-G :all``)."""
 
 Removal = Literal["", "unlisted", "unselected"]
-"""The packages that a command uninstalls: nothing, what its lock lacks, or everything that is not
-chosen."""
+"""The packages that a command uninstalls: none, those that its lock lacks, or all unchosen ones."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""The role of a step: above all, which RUNs install the environment and what they read.
+"""The role of a step: above all, the RUNs that install the environment, and the files they read.
 
 An *environment step* is a RUN that installs dependencies: from a manifest, by name, or from wheels
 that another step prepared. A RUN that installs only tools (``pip install -U pip``) is an
 environment step of a kind of its own (``tools_only``). A RUN that installs only the project itself
-is none: ``pip install --no-deps .``, ``pip install .`` below a step that installed its dependencies
-from a manifest, ``uv sync`` after one with ``--no-install-project``, ``poetry install`` after
-``--no-root``. Where no step above installed the dependencies, ``pip install .`` brings all of them,
-and is an environment step. Locking, cleaning, configuring, uninstalling and a dry run are no
-installations; ``pip wheel`` and ``pip download`` of dependencies count, as the costly half of an
-installation that is split over two steps.
+is no environment step: ``pip install --no-deps .``, ``pip install .`` below a step that installed
+its dependencies from a manifest, ``uv sync`` after one with ``--no-install-project``,
+``poetry install`` after ``--no-root``. Where no step above installed the dependencies,
+``pip install .`` brings all of them, and is an environment step. Locking, cleaning, configuring,
+uninstalling and a dry run are no installations; ``pip wheel`` and ``pip download`` of dependencies
+count, as the costly half of an installation that is split over two steps.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def unrecognised_installs(
 ) -> tuple[Unrecognised, ...]:
     """The RUNs that seem to install something but are no environment steps.
 
-    What such a RUN installs is not known: it runs another language's manager (``npm ci``), a script
-    that cannot be read, or ``pip install .`` of a project whose dependencies may be there already,
-    or that needs packages which no manifest above the RUN names. The arguments are those of
-    :func:`environment_commands`.
+    The packages of such a RUN are not known: the RUN calls another language's manager (``npm ci``),
+    a script that cannot be read, or ``pip install .`` of a project whose dependencies may be there
+    already, or that needs packages which no manifest above the RUN names. The arguments are those
+    of :func:`environment_commands`.
     """
     found = _judged(steps, pattern, files)
     return tuple(
@@ -296,7 +296,7 @@ def every_installation(step: PlannedStep) -> tuple[Installation, ...]:
 def is_named(step: PlannedStep, pattern: str | None) -> bool:
     """Whether ``--dockercache-env-step`` finds something in a step: a RUN, or its heredocs.
 
-    So is a step that would be recognised without it.
+    A step that would be recognised anyway counts too.
     """
     return step.instruction.keyword == "RUN" and _is_found(step, _compiled(pattern))
 

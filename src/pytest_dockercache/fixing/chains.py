@@ -102,7 +102,7 @@ _COMMENT = regex(r"(?m)^[ \t]*(#[^\n]*)$")
 
 
 def _told(parts: Sequence[str]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Segments without what stands around them, and the comments above each."""
+    """Segments without the text around them, and the comments above each."""
     segments: list[str] = []
     comments: dict[str, tuple[str, ...]] = {}
     waiting: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ def _told(parts: Sequence[str]) -> tuple[tuple[str, ...], dict[str, tuple[str, .
         segments.append(part[start:end])
         if waiting:
             comments.setdefault(segments[-1], waiting)
-        # What stands between a command and the operator behind it tells of the next one.
+        # A comment between a command and the operator behind it belongs to the next command.
         waiting = tuple(item.rstrip() for item in _COMMENT.findall(part[end:]))
     return tuple(segments), comments
 
@@ -203,7 +203,7 @@ _LASTS = regex(
 
 
 def script_of(source: str, step: PlannedStep) -> Chain | None:
-    """The source of a RUN whose heredoc is all that it is, as a chain of its lines.
+    """The source of a RUN that is only a heredoc, as a chain of the heredoc's lines.
 
     None where a line is more than a plain command: a loop, a function, a
     quotation or a heredoc over several lines.
@@ -232,7 +232,7 @@ def script_of(source: str, step: PlannedStep) -> Chain | None:
 
 
 def _commands(body: str) -> Iterator[str | None]:
-    """The commands of a script, each with the comments above it; None for what is none."""
+    """The commands of a script, each with the comments above; None for any other line."""
     waiting = ""
     lines = iter(body.split("\n"))
     for line in lines:

@@ -247,7 +247,7 @@ def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effe
 
 
 def _opaque(reader: _Reader, command: str) -> str:
-    """The doubt about a command that nobody here knows."""
+    """The doubt about an unknown command."""
     return f"line {reader.step.line} runs {command}, and what that reads is not known"
 
 

@@ -64,7 +64,7 @@ class _Draft:
     mounts: bool = True
 
     def line(self, written: int) -> int:
-        """The line in this draft of what the user wrote at a line."""
+        """The line in this draft of the instruction at a line of the user's Dockerfile."""
         return next((new for new, old in self.origins.items() if old == written), 0)
 
     def replaced(self, line: int, text: str | None, words: str) -> _Draft:
@@ -493,7 +493,7 @@ _CHOWN = regex(r"(chown|chmod)\s+((?:-\S+\s+)*)(\S+)\s+(\S.*)\Z", re.DOTALL)
 
 
 def _owned(draft: _Draft, first: int, second: int) -> _Draft:
-    """``COPY --chown`` and ``--chmod`` instead of a RUN that changes what was copied."""
+    """``COPY --chown`` and ``--chmod`` instead of a RUN that changes the copied files."""
     site = draft.site
     chain = chain_at(site, second)
     shown = draft.origins.get(second) or second

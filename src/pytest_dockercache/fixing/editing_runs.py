@@ -59,7 +59,7 @@ def _in_document(site: Site, line: int, command: str) -> str | None:
 
 
 def joined(site: Site, first: int, second: int) -> str | None:
-    """The source of one RUN that does what the RUNs at two lines do; None if that is not plain."""
+    """The source of one RUN with the commands of two RUNs; None if that is not plain."""
     one, other = chain_at(site, first), chain_at(site, second)
     if one is None or other is None:
         return None

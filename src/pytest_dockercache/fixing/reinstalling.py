@@ -32,7 +32,7 @@ _MOST_DRAFTS = 32
 
 @dataclass(frozen=True)
 class Rewriting:
-    """Another Dockerfile, and what was done, in words; or only the words of what hinders it."""
+    """A rewritten Dockerfile with a description of the changes, or only the obstacle in words."""
 
     text: str | None
     words: tuple[str, ...]
@@ -116,7 +116,7 @@ def reordered(
 ) -> Rewriting:
     """A Dockerfile in which these edits leave the environment steps (at ``lines``) hits.
 
-    There is none for an argument by whose name somebody installs again on purpose.
+    There is no fix for an argument that exists to install again on purpose, by its name.
     """
     for edit in edits:
         if edit.kind == "build-arg" and _ON_PURPOSE.search(edit.path or ""):
@@ -180,7 +180,7 @@ def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> R
 
 
 def _mounted(trial: _Trial, position: int, left: int) -> Rewriting | None:
-    """Mount only what an installation reads of a directory that it mounts."""
+    """Mount only the files that an installation reads, instead of their directory."""
     site = trial.site
     made = narrowed(site, position)
     if made is None or left <= 1:
@@ -199,7 +199,7 @@ def _mounted(trial: _Trial, position: int, left: int) -> Rewriting | None:
 def _culprits(
     trial: _Trial, draft: Site, missed: _Missed, order: Order | None
 ) -> Rewriting | tuple[int, set[int]]:
-    """The last install of the stage that misses, and what is guilty: positions in the trial's site.
+    """The last install of the missing stage, and the guilty steps: positions in the trial's site.
 
     ``draft`` is the site after ``order``.
     """

@@ -18,7 +18,7 @@ __all__ = ["Split", "parted_declaration", "splits"]
 
 @dataclass(frozen=True)
 class Split:
-    """Two RUNs in place of one, and what is done, in words with ``{line}`` for the RUN's line."""
+    """Two RUNs in place of one, and a description with ``{line}`` for the RUN's line."""
 
     first: str
     second: str
@@ -62,7 +62,7 @@ def _carried(first: Sequence[str], rest: Sequence[str]) -> tuple[str, ...] | Non
 
 
 def _name_of(segment: str) -> str:
-    """The variable that a command sets to what another command says; "" for other commands."""
+    """The variable that a command sets to the output of another; "" for other commands."""
     found = re.match(r"(?:export\s+)?([A-Za-z_]\w*)=(?:\"[^\"]*)?(?:\$\(|`)", segment)
     return found[1] if found and re.search(r"[)`]\"?\s*\Z", segment) else ""
 

@@ -112,7 +112,7 @@ class Effects:
 
 
 def spoken(name: str) -> str:
-    """A path, or what stands for many, as a message names it."""
+    """The name in a message of a path, or of a stand-in for many paths."""
     return "the names of users" if name in (USERS, CHANGED_USERS) else name.strip("<>")
 
 

@@ -152,7 +152,7 @@ class _Passed(Generic[_T]):
 def _pass_over(
     chunks: Iterator[bytes], what: str, budget: Budget, take: Callable[[str, ByteStream], _T]
 ) -> _Passed[_T]:
-    """Go over an archive once: keep its documents, and what ``take`` makes of its layers."""
+    """Go over an archive once: keep its documents, and the results of ``take`` for its layers."""
 
     def counted() -> Iterator[bytes]:
         for chunk in chunks:
@@ -281,7 +281,7 @@ def tar_contents(
 class Blobs:
     """The two questions that an image is known from: its small members, and its layers by name.
 
-    ``trusted`` is True where a daemon has verified what the names promise.
+    ``trusted`` is True where a daemon has verified the digests in the names.
     """
 
     what: str

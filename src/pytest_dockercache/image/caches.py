@@ -215,7 +215,8 @@ class _Search:
             for name in names
         )  # fmt: skip
 
-    # --- what is in them ----------------------------------------------------------------------
+    # --- the files of the caches
+    # ----------------------------------------------------------------------
 
     def _own_files(
         self, place: bytes, places: Collection[bytes]

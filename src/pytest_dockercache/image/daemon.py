@@ -45,7 +45,7 @@ def no_image(reference: str) -> InvalidImage:
 
 @dataclass(frozen=True)
 class DaemonImage:
-    """An image of a daemon: the inspection record, and what the daemon says of itself.
+    """An image of a daemon: the inspection record, and the daemon's own description.
 
     ``api`` is docker's low-level client.
     """
@@ -87,8 +87,8 @@ class DaemonImage:
     def overlay_directories(self) -> tuple[Path, ...]:
         """The ``diff`` directories, the lowest layer's first.
 
-        Raises SourceUnavailable where the daemon does not use overlay2, or
-        where a directory alone does not say what its layer holds.
+        Raises SourceUnavailable where the daemon does not use overlay2, or where a directory alone
+        does not show the contents of its layer.
         """
         driver = self.record.get("GraphDriver") or {}
         found = driver.get("Data") or {}
@@ -203,9 +203,8 @@ class DaemonImage:
     def config(self, store: LayerStore | None) -> ImageConfig | None:
         """The image's configuration, None where only ``docker save`` has it.
 
-        Read from the daemon's directory, else from the store, else put
-        together from what the API says, if that leaves no doubt about which
-        steps made layers.
+        The configuration is read from the daemon's directory, else from the store, else put
+        together from the API's answers, if these leave no doubt about the steps that made layers.
         """
         content = self._config_bytes(store)
         if content is not None:

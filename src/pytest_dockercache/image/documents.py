@@ -1,6 +1,6 @@
 """Foreign JSON, checked at the one place where it enters.
 
-A shape says what a value must be: ``str``, ``bool`` or ``int``; ``[shape]`` for a list;
+A shape describes the valid values: ``str``, ``bool`` or ``int``; ``[shape]`` for a list;
 ``{str: shape}`` for an object with any keys; ``{"key": shape}`` for an object whose other keys do
 not matter; a tuple of shapes for any of them; ``None`` for any value. A ``null`` in an object
 counts as an absent key.

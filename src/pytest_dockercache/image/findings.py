@@ -111,7 +111,7 @@ def _library(directory: bytes) -> bytes:
 
 
 def _tree(directory: bytes) -> bytes:
-    """The directory of the root that a directory lies in, or what stands in a shared one."""
+    """The directory of the root above a directory; of a shared one, the directory in that."""
     parts = directory.split(b"/")
     return b"/".join(parts[: 2 if parts[0] in _SHARED else 1])
 

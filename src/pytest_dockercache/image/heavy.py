@@ -70,7 +70,7 @@ def _own_bytes(layer: LayerIndex) -> dict[bytes, int]:
 
 
 def _take_away(own: dict[bytes, int], place: bytes, size: int, *, compiled: bool) -> None:
-    """Take bytes from a directory and what is below it, from each its share."""
+    """Take bytes from a directory and the directories below, from each its share."""
     inside = [path for path in own if not place or path == place or path.startswith(place + b"/")]
     caches = [path for path in inside if path.endswith(b"__pycache__")]
     if compiled and sum(own[path] for path in caches) >= size:

@@ -130,7 +130,7 @@ class _Record:
 
 
 def _comparable(text: str) -> str:
-    """A text with single blanks, and without what is not Unicode, which JSON cannot carry."""
+    """A text with single blanks, and without characters that JSON cannot carry."""
     return re.sub("[\udc80-\udcff\ufffd]+", "\ufffd", on_one_line(text))
 
 

@@ -107,11 +107,10 @@ class Entry:
 class LayerIndex:
     """All entries of one layer, in columns of equal length sorted by :func:`subtree_key`.
 
-    ``diff_id`` is the digest of the uncompressed layer tar. ``kinds`` holds
-    one byte per entry, a :class:`Kind` and perhaps the :data:`OPAQUE` flag.
-    ``targets`` maps the position of a link to its text. ``kept`` holds what
-    was kept of the content of small files that say which packages are
-    installed (see :mod:`.sifting`), by path.
+    ``diff_id`` is the digest of the uncompressed layer tar. ``kinds`` holds one byte per entry, a
+    :class:`Kind` and perhaps the :data:`OPAQUE` flag. ``targets`` maps the position of a link to
+    its text. ``kept`` holds, by path, the kept parts of the small files that record installed
+    packages (see :mod:`.sifting`).
     """
 
     diff_id: str

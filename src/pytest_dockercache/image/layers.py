@@ -81,7 +81,7 @@ class ImageConfig:
 
     @property
     def platform(self) -> str:
-        """Such as ``linux/amd64`` or ``linux/arm64/v8``."""
+        """The platform, such as ``linux/amd64`` or ``linux/arm64/v8``."""
         keys = ("os", "architecture", "variant")
         return "/".join(str(self.document[key]) for key in keys if self.document.get(key))
 

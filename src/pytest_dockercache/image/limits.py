@@ -132,7 +132,7 @@ class Budget:
             raise self._refused("bytes of package records", self._records)
 
     def keep(self, count: int) -> None:
-        """Take the bytes of what is kept of a package's record."""
+        """Take the bytes of the kept part of a package's record."""
         self._kept += count
         if self._kept > self.limits.kept:
             raise self._refused("bytes of what its package records say", self._kept)

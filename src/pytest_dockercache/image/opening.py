@@ -50,7 +50,7 @@ def open_image(
     limits: Limits | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> ImageLayers:
-    """Read what an image holds, layer by layer, from the cheapest source that gives it.
+    """Read the layers of an image, each from the cheapest source that has it.
 
     ``ref`` is an image ID or tag of the daemon behind ``client`` (a
     ``docker.DockerClient`` or ``docker.APIClient``), or the path of an

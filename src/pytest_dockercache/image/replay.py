@@ -227,9 +227,8 @@ def _as_path(path: str | bytes) -> bytes:
 def replay(layers: Sequence[LayerIndex]) -> View:
     """Apply the layers from the bottom up, as an overlay mount shows them.
 
-    Whiteouts and opaque directories hide only what is below their own layer.
-    A file with several names is hidden when its last name is; a layer costs
-    its files' bytes, hard links counted once.
+    Whiteouts and opaque directories hide only entries of lower layers. A file with several names is
+    hidden when its last name is; a layer costs its files' bytes, hard links counted once.
     """
     return _Replay(layers).run()
 

@@ -270,7 +270,7 @@ def index_tar(stream: ByteStream, diff_id: str, budget: Budget | None = None) ->
 
 
 _MOST_STEPS = 20_000_000
-"""The most names that are looked up to find what was written through symbolic links: seconds."""
+"""The most names that are looked up for files behind symbolic links: seconds of work."""
 
 
 class _LayerReader:

@@ -38,7 +38,7 @@ class Blamed:
 
     @property
     def verdict(self) -> str:
-        """The first line of what the check says."""
+        """The first line of the check's message."""
         return presentable(self.check.ending.verdict)
 
     @property

@@ -46,7 +46,7 @@ class Ending:
 
     @property
     def message(self) -> str:
-        """The whole text of what was found."""
+        """The whole text of the finding."""
         return presentable(str(self.finding))
 
     @property

@@ -84,7 +84,7 @@ def _fitted(
     limit: int,
 ) -> str:
     """The parts put together: first the heads, then verdicts, then details, while there is room."""
-    room = limit - _size(head) - 400  # for the words about what is left out
+    room = limit - _size(head) - 400  # for the note about the parts that are left out
     bad = [number for number, image in enumerate(images) if tally(image.checks).grade != "good"]
     order = [*bad, *(number for number in range(len(images)) if number not in bad)]
     kept: set[tuple[str, int]] = set()

@@ -91,7 +91,7 @@ def _head(title: str, step: Step, width: int) -> str:
 
 
 def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
-    """The section at the end: a table for each Dockerfile, and what was left behind."""
+    """The section at the end: a table for each Dockerfile, and the traces that stay."""
     for line in _summary(session, width):
         yield tuple((presentable(text), markup) for text, markup in line)
 

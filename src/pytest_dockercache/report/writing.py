@@ -40,7 +40,7 @@ def write(kind: str, session: SessionReport, path: Path) -> None:
 
 
 def append_summary(session: SessionReport, path: Path) -> None:
-    """Add the Markdown to the summary of a job, below what other steps wrote. Raises OSError.
+    """Add the Markdown to the summary of a job, below the text of other steps. Raises OSError.
 
     GitHub shows none of a step's summary that is larger than 1 MiB
     (docs.github.com, "Adding a job summary").

@@ -456,7 +456,7 @@ _WRAPPERS: Mapping[str, str] = {
 
 
 def _unwrapped(command: Command, runner_of: RunnerOf) -> Command:
-    """Strip what stands before the command that is really run."""
+    """Strip the words before the command that is really run."""
     for _ in range(20):
         inner = without_wrapper(command, runner_of)
         if inner is None:

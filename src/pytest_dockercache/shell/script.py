@@ -111,7 +111,7 @@ def commands(
         walk = _Walk(directory, dict(variables), parameters=parameters)
         return tuple(walk.whole(tokens))
     except RecursionError:
-        return ()  # Hundreds of ``$(…)`` in each other: nobody can tell what that runs.
+        return ()  # Hundreds of ``$(…)`` in each other: the command that it runs is not known.
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ class _Packed(_Part):
 
 @dataclass
 class _Walk:
-    """Goes through the tokens and keeps what the script has changed so far."""
+    """Goes through the tokens and keeps the changes that the script has made so far."""
 
     directory: str | None
     variables: dict[str, str]
@@ -371,7 +371,7 @@ class _Walk:
     ran: list[int] = field(default_factory=lambda: [0])
 
     def whole(self, tokens: tuple[_Token, ...]) -> Iterator[Command]:
-        """The commands of a whole script; of functions that nobody here calls, at its end."""
+        """The commands of a whole script; of uncalled functions, at its end."""
         rest, self.functions = _without_functions(tokens)
         yield from self.through(rest)
         for name, body in list(self.functions.items()):
@@ -535,7 +535,7 @@ class _Walk:
         return Word(home) if home else Word("", known=False)
 
     def expanded(self, word: _RawWord) -> tuple[list[Word], list[Command]]:
-        """The words that one raw word becomes, and the commands of its ``$(…)``."""
+        """The words that a raw word expands to, and the commands of its ``$(…)``."""
         fields: list[Word] = []
         text, known, present = "", True, False
         ran: list[Command] = []

@@ -77,9 +77,8 @@ class DockerCache:
     def image(self) -> Image:
         """The image of the last build that was made to its end.
 
-        The image of the first build where no edit is named and the project has
-        no file to edit. Raises Unverifiable if the engine builds no image, and
-        what building raises.
+        The image of the first build where no edit is named and the project has no file to edit.
+        Raises Unverifiable if the engine builds no image, and the errors of a build.
         """
         if self._subject.predicts:
             raise no_image(self._subject)

@@ -104,7 +104,7 @@ class Image:
         return environment_packages.installed(self.contents, name)
 
     def assert_environment(self, path: str | Path, name: str | None = None) -> None:
-        """Assert that an environment holds what an environment or lock file asks for.
+        """Assert that an environment holds the packages of an environment or lock file.
 
         ``path`` is relative to the build context; ``name`` is as for
         :meth:`environment`, None for the name in the file, else the environment
@@ -132,7 +132,7 @@ class Image:
         )
 
     def serves(self, port: int, path: str = "/", *, timeout: float = 30.0) -> tuple[int, bytes]:
-        """Start the image as it is and ask it for ``http://…:port/path`` until it answers.
+        """Start the unchanged image and ask it for ``http://…:port/path`` until it answers.
 
         ``port`` is the container's; ``timeout`` is in seconds. Returns the HTTP status and the body
         (at most 1 MiB of it). The container carries the run's label and is removed afterwards.
@@ -167,21 +167,21 @@ class Image:
         )
 
     def assert_no_package_caches(self) -> None:
-        """Assert what the check ``no-package-caches`` asserts.
+        """Assert that the check ``no-package-caches`` holds for this image.
 
         Raises CacheAssertionError, Unverifiable.
         """
         package_caches.judge_contents(self._subject, self.contents)
 
     def assert_no_bytecode(self) -> None:
-        """Assert what the check ``no-bytecode`` asserts.
+        """Assert that the check ``no-bytecode`` holds for this image.
 
         Raises CacheAssertionError, Unverifiable.
         """
         bytecode.judge_contents(self._subject, self.contents)
 
     def assert_no_hidden_bytes(self) -> None:
-        """Assert what the check ``no-hidden-bytes`` asserts.
+        """Assert that the check ``no-hidden-bytes`` holds for this image.
 
         Raises CacheAssertionError, Unverifiable.
         """

@@ -20,7 +20,7 @@ from .graph import Applies, Projects
 __all__ = ["LockFormat", "format_of", "lock_requirements"]
 
 Resolve = Callable[[Mapping[str, Any], Projects, Selection, Applies, str], Requirements]
-"""From a lock's document, the projects around it and a selection to what is installed."""
+"""From a lock's document, the projects around it and a selection to the installed packages."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def format_of(path: Path) -> LockFormat | None:
 def lock_requirements(
     text: str, path: Path, form: LockFormat, selection: Selection | None
 ) -> Requirements:
-    """What a command installs of a lock, as a value that still waits for the image's Python.
+    """The packages that a command installs from a lock, as a value that still needs the Python.
 
     Raises ConfigError for a text that is no such lock.
     """

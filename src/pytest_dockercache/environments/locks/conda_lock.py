@@ -20,7 +20,7 @@ __all__ = ["resolve"]
 def resolve(
     document: Mapping[str, Any], selection: Selection | None, platform: str, source: str
 ) -> Requirements:
-    """What ``conda-lock install`` or ``micromamba`` installs of a lock.
+    """The packages that ``conda-lock install`` or ``micromamba`` installs from a lock.
 
     Without a selection, categories other than ``main`` are allowed and not
     demanded. Raises ConfigError for a platform that the lock does not have.

@@ -166,7 +166,7 @@ def reached(
     return found
 
 
-# --- reading what a stranger wrote --------------------------------------------------------------
+# --- reading foreign text --------------------------------------------------------------
 
 
 def listed(document: Mapping[str, Any], key: str, source: str) -> list[Mapping[str, Any]]:
@@ -180,7 +180,7 @@ def listed(document: Mapping[str, Any], key: str, source: str) -> list[Mapping[s
 
 
 def text_of(table: Mapping[str, Any], key: str) -> str:
-    """A string of a table, "" for one that is absent or no string."""
+    """A string of a table, "" for an absent key or another type."""
     value = table.get(key)
     return value if isinstance(value, str) else ""
 

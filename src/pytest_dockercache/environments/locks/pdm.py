@@ -88,9 +88,8 @@ class _Node(NamedTuple):
 class _Graph:
     """A lock without ``inherit_metadata``, as PDM wrote them all before 2.11.
 
-    It lists what each package needs, and each set of extras that is asked for
-    of a package as a package of its own; only ``pyproject.toml`` says what a
-    group holds.
+    Such a lock lists the dependencies of each package, and each requested set of a package's extras
+    as a package of its own; only ``pyproject.toml`` tells the members of a group.
     """
 
     packages: Sequence[Mapping[str, Any]]

@@ -34,9 +34,9 @@ def resolve(
     applies: Applies,
     source: str,
 ) -> Requirements:
-    """What an installer takes of a lock: the groups that are asked for, else its default groups.
+    """The packages that an installer takes from a lock: of the requested or the default groups.
 
-    PDM takes the groups that it takes of a lock of its own.
+    PDM takes the groups that it would take from a lock of its own.
 
     Raises ConfigError for a document that is no such lock, Unverifiable for
     one of a later version.

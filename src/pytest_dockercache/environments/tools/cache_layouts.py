@@ -1,11 +1,10 @@
 """The layouts of the package caches of tools that people run in a Dockerfile.
 
-The layouts of pip, uv, poetry, pdm and pipenv were read from caches that these tools
-made, and so were those of npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95; those of
-conda, libmamba and rattler from their sources; those of Go and apt from their
-documentation. Another version of a tool may lay its cache out otherwise: then no proof is
-found, and the cache is not seen. A proof is a path, and no content: files of a project that
-lie at such a path are taken for a cache.
+The layouts of pip, uv, poetry, pdm, pipenv, npm 11, yarn 1.22 and 4.18, pnpm 12 and cargo 1.95 were
+read from caches that these tools made, the layouts of conda, libmamba and rattler from their
+sources, the layouts of Go and apt from their documentation. Another version of a tool may lay its
+cache out otherwise: then no proof is found, and the cache is not seen. A proof is a path, and no
+content: files of a project that lie at such a path are taken for a cache.
 """
 
 from __future__ import annotations
@@ -111,7 +110,8 @@ _RATTLER = CacheKind(
     clean="pixi clean cache --yes",
 )
 
-# --- pip and what stands on it ----------------------------------------------------------------
+# --- pip and the tools that use its cache
+# ----------------------------------------------------------------
 
 _PIP_PROOFS = (
     CacheProof("/http-v2/", rf"(?P<place>.*?)/http-v2/{_HASHED}(?:\.body)?"),

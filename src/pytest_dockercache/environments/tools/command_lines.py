@@ -178,7 +178,7 @@ _NO_PREFIXES = regex(r".*/\.local|.*/shims")
 
 
 def _prefix_of(program: Word, directory: str | None) -> Word | None:
-    """The environment whose ``bin`` holds a program; None for what only starts another's.
+    """The environment whose ``bin`` holds a program; None for a command that only starts another's.
 
     Not ``known`` for the system's: Debian's pip installs into /usr/local, others' into /usr.
     """

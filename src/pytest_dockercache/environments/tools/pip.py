@@ -114,7 +114,7 @@ PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def project_files(projects: Iterable[str]) -> Iterator[Word]:
-    """The files that say what the projects in some directories depend on; archives have none."""
+    """The files with the dependencies of the projects in some directories; archives have none."""
     for path in projects:
         if path.startswith("/") and not is_archive(path):
             yield from (Word(f"{path}/{name}") for name in PROJECT_FILES)

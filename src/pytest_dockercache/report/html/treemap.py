@@ -65,7 +65,7 @@ def _worst(areas: Sequence[float], side: float) -> float:
 
 
 def _laid(areas: Sequence[float], box: Box) -> tuple[list[Box], Box]:
-    """One row along the shorter side, and what is left of the box."""
+    """One row along the shorter side, and the rest of the box."""
     total = sum(areas)
     row = []
     if box.width >= box.height:

@@ -1,4 +1,4 @@
-"""The verdicts of an image: what fails, its fix as a diff, what is not verified, what holds."""
+"""The verdicts of an image: failures with their fixes, unverified checks, and the rest."""
 
 from __future__ import annotations
 

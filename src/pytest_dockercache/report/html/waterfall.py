@@ -41,7 +41,7 @@ def badge(state: State) -> Html:
 
 
 def waterfall_section(image: ImageReport, number: int) -> Html:
-    """The steps of an image as a table with bars, and what each build was."""
+    """The steps of an image as a table with bars, and a description of each build."""
     steps = shown_steps(image.builds)
     if not steps:
         return Html("")
