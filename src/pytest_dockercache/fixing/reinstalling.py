@@ -17,6 +17,7 @@ from ..dockerfile import declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..model import Edit
 from ..regexes import regex
+from .cutting import cut_above
 from .effects import effects_of
 from .mounting import narrowed
 from .ordering import Obstacle, Order, described, sunk, unlocated
@@ -158,6 +159,12 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
             if mounted is not None:
                 return mounted
             return _parted(trial, Obstacle(last, last, None), left)
+        if _is_of_another_stage(site, min(more), last):
+            if order is not None:
+                return _one_by_one(trial, order, draft, left)
+            cut = _cut(trial, min(more), last, left)
+            if cut is not None and cut.text is not None:
+                return cut
         guilty[last] = guilty.get(last, set()) | more
         if len(guilty) > 1:
             return _one_by_one(trial, order, draft, left)
@@ -177,6 +184,30 @@ def _one_by_one(trial: _Trial, order: Order | None, draft: Site, left: int) -> R
     origins = {new: trial.origins.get(old, 0) for new, old in order.origins.items()}
     done = (*trial.done, words)
     return _improved(replace(trial, site=draft, origins=origins, done=done), left - 1)
+
+
+def _is_of_another_stage(site: Site, guilty: int, last: int) -> bool:
+    return site.steps[guilty].stage.index != site.steps[last].stage.index
+
+
+def _cut(trial: _Trial, guilty: int, last: int, left: int) -> Rewriting | None:
+    """Let the installation stand on a stage of its own where the guilty step is another stage's."""
+    site = trial.site
+    if left <= 1:
+        return None
+    arguments = any(edit.kind == "build-arg" for edit in trial.edits)
+    without = "arguments" if arguments else "source"
+    made = cut_above(site, guilty, last, trial.dialect, without)
+    if made is None:
+        return None
+    words = made.words.format(line=trial.original(site.steps[guilty].line))
+    origins = {new: trial.origins.get(old, 0) for new, old in made.origins.items()}
+    try:
+        draft = site.rewritten(made.text)
+    except DockerCacheError:
+        return None
+    again = replace(trial, site=draft, origins=origins, done=(*trial.done, words))
+    return _improved(again, left - 1)
 
 
 def _mounted(trial: _Trial, position: int, left: int) -> Rewriting | None:

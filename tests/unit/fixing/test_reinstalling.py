@@ -261,16 +261,6 @@ def test_a_file_that_two_copies_bring_is_the_later_ones(tmp_path: Path) -> None:
         assert "COPY requirements.txt ./" not in above
 
 
-def test_a_stage_that_others_are_built_from_is_left_as_it_is(tmp_path: Path) -> None:
-    found = mended(
-        tmp_path,
-        "FROM debian AS dev\nWORKDIR /app\nCOPY . .\nFROM dev AS prod\nRUN pip install gunicorn\n",
-        PIP,
-    )
-    assert found.text is None
-    assert 'cut the stages so that "RUN pip install gunicorn" stands on one' in found.words[0]
-
-
 def test_two_stages_are_mended_one_after_the_other(tmp_path: Path) -> None:
     found = mended(
         tmp_path,
