@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -202,13 +202,17 @@ def _decorate(choose: random.Random, made: _Good) -> None:
 
 @dataclass(frozen=True)
 class Broken:
-    """A project whose source edits or arguments reinstall, and how it was broken."""
+    """A project whose source edits or arguments reinstall, and how it was broken.
+
+    ``stages`` are further stages whose images have to stay what they are.
+    """
 
     files: Mapping[str, str]
     dockerfile: str
     how: tuple[str, ...]
     sources: tuple[str, ...]
     arguments: tuple[str, ...]
+    stages: tuple[str, ...] = ()
 
 
 def broken_project(seed: int) -> Broken:
@@ -227,13 +231,23 @@ def broken_project(seed: int) -> Broken:
     parts = [*good.head, *good.system]
     place = choose.randint(len(good.head) + 1, len(parts))
     parts[place:place] = early
-    lines = ["ARG BASE=" + INSTALLERS, "FROM ${BASE}"]
-    lines += [*parts, *good.manifests, *good.install, *good.source, *good.project, *good.late]
-    lines += good.tail
+    staged = choose.random() < 0.2
+    lines = ["ARG BASE=" + INSTALLERS, "FROM ${BASE}" + (" AS ground" if staged else ""), *parts]
+    lines += ["FROM ground"] if staged else []
+    documented = choose.random() < 0.2
+    install = [_documented(run) if documented else run for run in good.install]
+    lines += [*good.manifests, *install, *good.source, *good.project, *good.late, *good.tail]
     text = "\n".join(lines) + "\n"
-    if choose.random() < 0.15:
+    if choose.random() < 0.15 and not documented:
         text = text.replace("\n", "\r\n")
-    return Broken(good.files, text, tuple(how), tuple(good.sources), tuple(good.arguments))
+    stages = ("ground",) if staged else ()
+    return Broken(good.files, text, tuple(how), tuple(good.sources), tuple(good.arguments), stages)
+
+
+def _documented(run: str) -> str:
+    """A RUN of a chain as a RUN of a heredoc."""
+    commands = run.removeprefix("RUN ").split(" && ")
+    return "\n".join(["RUN <<EOF", "set -e", *commands, "EOF"])
 
 
 def _break(way: str, good: _Good, early: list[str], choose: random.Random) -> bool:
@@ -377,14 +391,31 @@ def _tried(made: Bench, home: Path, broken: Broken, fix: Fix, edits: Sequence[Ed
             second = _built(made, patched, home / "staged-b", edits, nonce)
         except (BuildFailed, DockerCacheError) as problem:
             return f"does not build: {str(problem)[:300]}"
-    again = [step.line for step in second.steps if step.line in installs and step.status != "hit"]
-    if again:
-        return f"line {again[0]} is not a hit"
-    return _difference(_files(before.image), _files(first.image))
+        again = [
+            step.line for step in second.steps if step.line in installs and step.status != "hit"
+        ]
+        if again:
+            return f"line {again[0]} is not a hit"
+        why = _difference(_files(before.image), _files(first.image))
+        for stage_name in broken.stages:
+            sides = [
+                _built(made, root, home / f"staged-{side}", (), nonce, stage_name)
+                for side, root in (("a", home / "broken" / "project"), ("b", patched))
+            ]
+            other = _difference(*(_files(side.image) for side in sides))
+            why = why or (other and f"stage {stage_name}: {other}")
+        return why
 
 
-def _built(made: Bench, root: Path, where: Path, edits: Sequence[Edit], nonce: str) -> Build:
-    project = Project.read(_spec(root), Settings())
+def _built(
+    made: Bench,
+    root: Path,
+    where: Path,
+    edits: Sequence[Edit],
+    nonce: str,
+    target: str | None = None,
+) -> Build:
+    project = Project.read(replace(_spec(root), target=target), Settings())
     spec = project.spec_after(edits, nonce)
     where.mkdir(parents=True, exist_ok=True)
     staged = stage(spec, where, edits, nonce=nonce)

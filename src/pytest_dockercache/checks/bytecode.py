@@ -13,7 +13,7 @@ from ..project import Project
 from ..regexes import regex
 from .contents import Contents
 from .judged import Judged
-from .mending import mended
+from .mending import knows_mounts, mended
 from .origins import Origin, ending_run, origin_of
 from .reading import contents_of
 from .settings import DEFAULTS, CheckSettings
@@ -56,7 +56,7 @@ def judge_contents(subject: Judged, contents: Contents) -> Verdict:
         why=_why(contents, worst, origin, request),
         fix=mended(
             subject,
-            lambda project: _offer(project, contents, found, programs),
+            lambda project: _offer(subject, project, contents, found, programs),
             _fix(worst, origin, request, programs),
         ),
         line=line,
@@ -64,6 +64,7 @@ def judge_contents(subject: Judged, contents: Contents) -> Verdict:
 
 
 def _offer(
+    subject: Judged,
     project: Project,
     contents: Contents,
     found: Sequence[Bytecode],
@@ -79,7 +80,7 @@ def _offer(
     for line, item in zip(lines, found, strict=True):
         places.setdefault(line or 0, []).append(item.path)
     waste = [Waste(line, path) for line in places for path in _outermost(places[line])]
-    return without_pyc(project, waste)
+    return without_pyc(project, waste, mounts=knows_mounts(subject))
 
 
 # --- the instruction that asks for bytecode

@@ -12,7 +12,7 @@ from ..regexes import regex
 from ..shell.running import step_commands
 from .contents import Contents
 from .judged import Judged
-from .mending import mended
+from .mending import knows_mounts, mended
 from .origins import origin_of
 from .reading import contents_of
 from .settings import DEFAULTS, CheckSettings
@@ -74,8 +74,7 @@ def _offer(
             found.append(Hidden(first, second, item.path, _how(contents, item)))
     if not found:
         return None
-    mounts = not subject.built_here or subject.engine.dialect.name != "classic"
-    return showing_all_bytes(project, found, mounts=mounts)
+    return showing_all_bytes(project, found, mounts=knows_mounts(subject))
 
 
 def _verdict(contents: Contents, worst: HiddenBytes, total: int) -> str:

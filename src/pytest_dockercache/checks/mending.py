@@ -9,7 +9,7 @@ from ..project import Project
 from ..regexes import regex
 from .judged import Judged
 
-__all__ = ["mended"]
+__all__ = ["knows_mounts", "mended"]
 
 _AS_IF_TRIED = regex(r"(move|join|append|drop|add|COPY)\b")
 """How an instruction begins that nobody has tried."""
@@ -28,3 +28,8 @@ def mended(
     if otherwise is not None and not _AS_IF_TRIED.match(otherwise):
         return Fix(otherwise)
     return found or (None if otherwise is None else Fix(otherwise))
+
+
+def knows_mounts(subject: Judged) -> bool:
+    """Whether the builder knows ``RUN --mount`` and the options of COPY that came with BuildKit."""
+    return not subject.built_here or subject.engine.dialect.name != "classic"

@@ -12,7 +12,7 @@ from ..model import Fix, Row, megabytes
 from ..project import Project
 from .contents import Contents
 from .judged import Judged
-from .mending import mended
+from .mending import knows_mounts, mended
 from .origins import Origin, ending_run, origin_of
 from .reading import contents_of
 from .settings import DEFAULTS, CheckSettings
@@ -46,13 +46,17 @@ def judge_contents(subject: Judged, contents: Contents) -> Verdict:
         rows=_rows(contents, failing),
         why=_why(contents, worst, origin),
         fix=mended(
-            subject, lambda project: _offer(project, contents, failing), _fix(worst, origin)
+            subject,
+            lambda project: _offer(subject, project, contents, failing),
+            _fix(worst, origin),
         ),
         line=line,
     )
 
 
-def _offer(project: Project, contents: Contents, failing: Sequence[PackageCache]) -> Fix | None:
+def _offer(
+    subject: Judged, project: Project, contents: Contents, failing: Sequence[PackageCache]
+) -> Fix | None:
     """A patch that removes what each line leaves, by line and place."""
     from ..fixing import Waste, without_package_caches  # Only a failure needs them.
 
@@ -66,7 +70,7 @@ def _offer(project: Project, contents: Contents, failing: Sequence[PackageCache]
         Waste(line, place, min(_names(items), default=""), _is_torn(items))
         for (line, place), items in groups.items()
     ]
-    return without_package_caches(project, waste)
+    return without_package_caches(project, waste, mounts=knows_mounts(subject))
 
 
 def _line(contents: Contents, item: PackageCache) -> int | None:

@@ -17,10 +17,11 @@ from ..errors import DockerCacheError
 from ..regexes import regex
 from .editing_runs import appended, chain_at, joined, without_segment
 from .effects import effects_of
+from .leaving_out import leaving_out, without_bytecode_of_image
 from .reinstalling import Rewriting
 from .site import Site
 from .standing_between import conflict
-from .touched import Paths
+from .touched import Effects, Paths
 
 __all__ = ["Hidden", "Waste", "without_bytecode", "without_caches", "without_hidden"]
 
@@ -79,6 +80,12 @@ class _Draft:
             words=(*self.words, words) if words else self.words,
         )
 
+    def split(self, line: int, texts: Sequence[str]) -> _Draft:
+        """The draft with several instructions in place of one."""
+        sheet = self.site.sheet.replaced(line, *texts)
+        origins = {new: self.origins.get(old, 0) for new, old in sheet.origins.items()}
+        return replace(self, site=self.site.rewritten(sheet.text), origins=origins)
+
     def hindered(self, words: str) -> _Draft:
         return replace(self, problems=(*self.problems, words))
 
@@ -98,9 +105,12 @@ def _begun(site: Site) -> _Draft:
 # -- package caches
 
 
-def without_caches(site: Site, waste: Sequence[Waste]) -> Rewriting:
-    """A Dockerfile whose steps leave no package caches in these places."""
-    draft = _begun(site)
+def without_caches(site: Site, waste: Sequence[Waste], *, mounts: bool = True) -> Rewriting:
+    """A Dockerfile whose steps leave no package caches in these places.
+
+    ``mounts`` says whether the builder is BuildKit, which has more options of a COPY.
+    """
+    draft = replace(_begun(site), mounts=mounts)
     torn = _torn_links(site, waste)
     if torn is not None:
         return torn
@@ -256,8 +266,10 @@ def _copied_waste(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
     site, step = draft.site, draft.step(line)
     written = draft.origins.get(line) or line
     transfer = step.transfers[0] if step.transfers else None
-    if transfer is None or not isinstance(transfer.origin, int):
+    if transfer is None or transfer.origin == "context":
         return draft.hindered(f"keep the waste out of what line {written} copies")
+    if isinstance(transfer.origin, str):
+        return _copied_from_image(draft, line, waste, written)
     destination = posixpath.normpath(transfer.destination)
     if waste[0].kind != "bytecode" and any(_within(destination, item.path) for item in waste):
         position = site.position(line)
@@ -270,6 +282,25 @@ def _copied_waste(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
             return draft.hindered(f"line {written} copies a package cache that other lines use")
         return draft.replaced(line, None, f"leave out line {written}: it copies a package cache")
     return _in_stage(draft, transfer, waste, written)
+
+
+def _copied_from_image(draft: _Draft, line: int, waste: Sequence[Waste], written: int) -> _Draft:
+    """Leave a package cache of another image out of what a COPY takes from it."""
+    site = draft.site
+    position = site.position(line)
+    failed = draft.hindered(f"keep the waste out of what line {written} copies")
+    gone = Paths(trees=frozenset(item.path for item in waste))
+    for p in range(position + 1, len(site.steps)):
+        step = site.steps[p]
+        if step.stage.index == site.steps[position].stage.index and (
+            site.commands[p] is not None or _touches(effects_of(site, p), step, gone)
+        ):
+            return failed
+    made = leaving_out(site, line, [item.path for item in waste], draft.mounts)
+    if made is None or any(_holds_more(site, item.path) for item in waste):
+        return failed
+    draft = replace(draft, words=(*draft.words, made.words.format(line=written)))
+    return draft.split(line, made.sources)
 
 
 def _reads(site: Site, copied: int, later: int) -> bool:
@@ -340,9 +371,12 @@ def _maker(site: Site, stage: int | str) -> int | None:
 # -- bytecode
 
 
-def without_bytecode(site: Site, waste: Sequence[Waste]) -> Rewriting:
-    """A Dockerfile whose steps leave no bytecode in these places."""
-    draft = _begun(site)
+def without_bytecode(site: Site, waste: Sequence[Waste], *, mounts: bool = True) -> Rewriting:
+    """A Dockerfile whose steps leave no bytecode in these places.
+
+    ``mounts`` says whether the builder is BuildKit, which has more options of a COPY.
+    """
+    draft = replace(_begun(site), mounts=mounts)
     asked = _asked_for(site)
     for line in sorted({item.line for item in waste}):
         step = site.steps[site.position(line)]
@@ -411,7 +445,10 @@ def _undone(draft: _Draft, line: int, paths: Sequence[str]) -> _Draft:
         return _with_command(draft, line, _deletion(paths))
     transfer = step.transfers[0] if step.transfers else None
     if transfer is None or not isinstance(transfer.origin, int):
-        return draft.hindered(f"keep __pycache__ out of what line {written} copies")
+        made = without_bytecode_of_image(draft.site, line) if draft.mounts else None
+        if made is None:
+            return draft.hindered(f"keep __pycache__ out of what line {written} copies")
+        return draft.replaced(line, made.sources[0], made.words.format(line=written))
     return _in_stage(draft, transfer, [Waste(line, path) for path in paths], written)
 
 
@@ -633,8 +670,10 @@ def _not_brought(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft
         if re.match(r"rm\s|find\s.*-delete\Z", segment, re.DOTALL)
     ]
     for number in deleting:
-        made = _mounted(draft, first, second, number, transfer) or _deleted_there(
-            draft, first, second, number, transfer
+        made = (
+            _mounted(draft, first, second, number, transfer)
+            or _deleted_there(draft, first, second, number, transfer)
+            or _left_out(draft, first, second, number)
         )
         if made is not None:
             return made
@@ -714,6 +753,60 @@ def _mounted(
     return draft.replaced(
         here, new, f"mount {target} in line {shown[1]} instead of copying it in line {shown[0]}"
     )
+
+
+_OWN_PLACES = regex(
+    r"/(app|application|code|data|home|opt(?!/(conda|mini\w+|mamba\w*)(/|\Z))|project|repo|src|srv"
+    r"|work\w*)(/|\Z)"
+)
+"""Directories in which nothing of a base image is expected that a COPY would lie upon."""
+
+
+def _left_out(draft: _Draft, first: int, second: int, number: int) -> _Draft | None:
+    """A COPY that does not bring what a later RUN deletes and nobody reads until then."""
+    site = draft.site
+    running = draft.step(second)
+    chain = chain_at(site, second)
+    assert chain is not None
+    removed = _removed_paths(running, chain.segments[number])
+    if not removed:
+        return None
+    copied, run = site.position(first), site.position(second)
+    own = effects_of(site, copied).writes
+    gone = [path for path in removed if own.meeting(Paths(trees=frozenset({path}))) is not None]
+    beside = Paths(trees=frozenset(gone))
+    if not gone or not all(_OWN_PLACES.match(path) for path in gone):
+        return None
+    made = leaving_out(site, first, gone, draft.mounts)
+    if made is None:
+        return None
+    rest = list(chain.segments)
+    left = [path for path in removed if path not in gone]
+    rest[number : number + 1] = [f"rm -rf {' '.join(left)}"] if left else []
+    shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
+    words = f"{made.words.format(line=shown[0])} instead of deleting it in line {shown[1]}"
+    after = draft.replaced(second, chain.text(tuple(rest)) if rest else None, words)
+    after = after.split(after.line(shown[0]), made.sources)
+    for p in range(run):
+        step = site.steps[p]
+        if step.stage.index != running.stage.index or p == copied:
+            continue
+        if _touches(effects_of(site, p), step, beside, before=p < copied):
+            return None
+    if rest:
+        position = after.site.position(after.line(shown[1]))
+        if _touches(effects_of(after.site, position), after.site.steps[position], beside):
+            return None
+    return after
+
+
+def _touches(effects: Effects, step: PlannedStep, gone: Paths, *, before: bool = False) -> bool:
+    """Whether a step may use these files, or makes them as well; ``before`` they are copied."""
+    if effects.writes.meeting(gone) is not None or step.instruction.keyword == "VOLUME":
+        return True
+    if step.instruction.keyword != "RUN" or (before and not effects.unknown):
+        return False
+    return bool(effects.unknown) or effects.reads.meeting(gone) is not None
 
 
 def _mount_target(transfer: Transfer, destination: str) -> str | None:

@@ -11,7 +11,7 @@ from ..context import ContextTree, IgnoreRules
 from ..disk import read_bytes
 from .site import Site
 
-__all__ = ["Ignoring", "ignoring"]
+__all__ = ["Ignoring", "ignoring", "tree_with", "with_lines"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,6 @@ def ignoring(site: Site, names: Sequence[str]) -> Ignoring:
     ``names`` are paths of the context (``.git``, ``src/__pycache__``). Paths
     below one of them that the Dockerfile names are let in again.
     """
-    rules = site.snapshot.tree.ignore
-    path = rules.source or site.spec.context / ".dockerignore"
-    before = None
-    if rules.source is not None:
-        before = read_bytes(path).decode("utf-8", errors="surrogateescape")
     lines: dict[str, None] = {}
     for name in names:
         bare = name.rstrip("/")
@@ -45,6 +40,16 @@ def ignoring(site: Site, names: Sequence[str]) -> Ignoring:
         lines[f"{bare}/*" if wanted else bare] = None
         for inner in wanted:
             lines[f"!{inner}"] = None
+    return with_lines(site, list(lines))
+
+
+def with_lines(site: Site, lines: Sequence[str]) -> Ignoring:
+    """The ignore file of a site with these lines at its end."""
+    rules = site.snapshot.tree.ignore
+    path = rules.source or site.spec.context / ".dockerignore"
+    before = None
+    if rules.source is not None:
+        before = read_bytes(path).decode("utf-8", errors="surrogateescape")
     eol = "\r\n" if before and "\r\n" in before else "\n"
     start = before or ""
     if start and not start.endswith("\n"):

@@ -25,7 +25,7 @@ from ..shell.running import step_commands
 from ..shell.script import Command
 from .contents import Hidden, Waste, without_bytecode, without_caches, without_hidden
 from .effects import effects_of
-from .ignoring import Ignoring, ignoring, tree_with
+from .ignoring import Ignoring, ignoring, tree_with, with_lines
 from .reinstalling import Rewriting, reordered
 from .site import Site
 
@@ -58,14 +58,80 @@ def keeping_the_environment(
     return _offered(project, change)
 
 
-def without_package_caches(project: Project, waste: Sequence[Waste]) -> Fix | None:
-    """The change after which no package cache stays in these places."""
-    return _offered(project, lambda site: without_caches(site, waste))
+def without_package_caches(
+    project: Project, waste: Sequence[Waste], *, mounts: bool = True
+) -> Fix | None:
+    """The change after which no package cache stays in these places.
+
+    ``mounts`` says whether the builder is BuildKit.
+    """
+    return _offered(project, lambda site: without_caches(site, waste, mounts=mounts))
 
 
-def without_pyc(project: Project, waste: Sequence[Waste]) -> Fix | None:
-    """The change after which no bytecode stays in these places."""
-    return _offered(project, lambda site: without_bytecode(site, waste))
+def without_pyc(project: Project, waste: Sequence[Waste], *, mounts: bool = True) -> Fix | None:
+    """The change after which no bytecode stays in these places.
+
+    What a COPY brings from the context is left out by the ignore file. ``mounts`` says whether the
+    builder is BuildKit.
+    """
+    site = _site(project)
+    if site is None:
+        return None
+    copied = sorted({item.line for item in waste if _is_of_context(site, item.line)})
+    rest = [item for item in waste if item.line not in copied]
+    if not copied:
+        return _offered(project, lambda site: without_bytecode(site, rest, mounts=mounts))
+    made = _without_pyc_of_context(site, copied)
+    if made is None:
+        return None
+    changes: dict[Path, tuple[str | None, str]] = {made.path: (made.before, made.after)}
+    words = [_ignore_words(project, made)]
+    if rest:
+        try:
+            mended = without_bytecode(site, rest, mounts=mounts)
+        except DockerCacheError:
+            return None
+        if mended.text is None or not _builds(site.rewritten(mended.text)):
+            return Fix(mended.words[0]) if mended.words else None
+        words += mended.words
+        changes[project.spec.dockerfile] = (site.text, mended.text)
+    return Fix(", and ".join(words), _patch(project, changes))
+
+
+def _is_of_context(site: Site, line: int) -> bool:
+    """Whether the instruction at a line copies from the build context."""
+    return any(
+        transfer.origin == "context" and transfer.kind != "bind"
+        for step in site.steps
+        if step.line == line
+        for transfer in step.transfers
+    )
+
+
+def _without_pyc_of_context(site: Site, lines: Sequence[int]) -> Ignoring | None:
+    """The ignore file after which COPY instructions bring no ``.pyc``; None if they would."""
+    brought = {
+        path
+        for position, step in enumerate(site.steps)
+        if step.line in lines
+        for path in site.views[position].own.at.values()
+        if path.endswith(".pyc")
+    }
+    if any(_is_named(site, path) for path in brought):
+        return None
+    patterns = ["**/__pycache__"] if any("__pycache__/" in path for path in brought) else []
+    if any("__pycache__/" not in path for path in brought):
+        patterns.append("**/*.pyc")
+    made = with_lines(site, patterns)
+    draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
+    left = {
+        path
+        for position, step in enumerate(draft.steps)
+        if step.line in lines
+        for path in draft.views[position].own.at.values()
+        if path.endswith(".pyc")
+    }
+    return made if patterns and not left and _builds(draft) else None
 
 
 def showing_all_bytes(
