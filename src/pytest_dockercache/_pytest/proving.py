@@ -7,6 +7,7 @@ offered it passes on the copy, and every check passes that passed before.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -296,7 +297,28 @@ def prove_session(
     if not changes:
         return FixReport(None, tuple(tried)), tuple(marked)
     write_text(path, patch_of(changes))
-    return FixReport(session.shown(path), tuple(tried)), tuple(marked)
+    command = apply_command(root, path, Path.cwd())
+    return FixReport(session.shown(path), tuple(tried), apply=command), tuple(marked)
+
+
+def apply_command(root: Path, patch: Path, directory: Path) -> str:
+    """The command that applies a patch whose files are named from ``root``, in ``directory``.
+
+    Git takes the names of a patch from the directory in which it runs, and ``--directory`` from
+    there as well (seen with git 2.39).
+    """
+    root, directory = root.resolve(), directory.resolve()
+    named = os.path.relpath(patch, directory)
+    if named.startswith(".."):
+        named = str(patch)
+    if root == directory:
+        words = ["git", "apply", named]
+    elif root.is_relative_to(directory):
+        words = ["git", "apply", f"--directory={root.relative_to(directory).as_posix()}", named]
+    else:
+        there = os.path.relpath(root, directory) if directory.is_relative_to(root) else str(root)
+        words = ["git", "-C", there, "apply", str(patch)]
+    return shlex.join(words)
 
 
 def _judged(

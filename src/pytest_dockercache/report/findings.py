@@ -145,12 +145,14 @@ class FixReport:
     """The fixes that were tried by building, and the file with the proven fixes.
 
     ``path`` is the file's path for display, None where no fix is proven and no file was written;
-    ``problem`` says why no fix could be tried.
+    ``problem`` says why no fix could be tried. ``apply`` is the command that applies the file in
+    the directory in which pytest was started.
     """
 
     path: str | None = None
     tried: tuple[TriedFix, ...] = ()
     problem: str = ""
+    apply: str = ""
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ def _fixes(fixes: FixReport) -> Iterator[Line]:
         yield (("fixes: none is proven, nothing is written", _WARNING),)
     else:
         many = "fix is" if len(proven) == 1 else "fixes are"
-        text = f"fixes: {len(proven)} {many} proven by building: git apply {fixes.path}"
+        command = fixes.apply or f"git apply {fixes.path}"
+        text = f"fixes: {len(proven)} {many} proven by building: {command}"
         yield ((text, _BOLD),)
     for item in fixes.tried:
         if item.proven:

@@ -83,7 +83,8 @@ def _fixes(session: SessionReport) -> Html:
     for item in report.tried:
         said = f"proven by building. {item.saves}" if item.proven else f"not proven: {item.why}"
         rows.append(el("li", el("code", item.nodeid), f" {said}"))
-    apply = el("p", "Apply: ", el("code", f"git apply {report.path}")) if report.path else ""
+    command = report.apply or f"git apply {report.path}"
+    apply = el("p", "Apply: ", el("code", command)) if report.path else ""
     return el("section", el("h2", "Fixes that were tried"), el("ul", *rows), apply, class_="card")
 
 
