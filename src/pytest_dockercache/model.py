@@ -263,19 +263,27 @@ class Step:
 
 _FLAGS = regex(r"(?s)(\S+\s+)((?:--[a-z][a-z-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S+))?\s+)+)(\S.*)")
 """An instruction's keyword, its flags (``--mount=…``), and its command."""
+_ORIGIN = regex(r"(?:^|(?<=\s))--from=\S+\s*")
+"""The flag of a COPY that names the stage or image whose files it takes."""
 
 
 def command_first(text: str) -> str:
     """An instruction with its flags behind its command, so that a shortened text shows the command.
 
     ``RUN --mount=type=cache,target=/root/.cache uv sync`` becomes
-    ``RUN uv sync [--mount=type=cache,target=/root/.cache]``.
+    ``RUN uv sync [--mount=type=cache,target=/root/.cache]``. The stage that a COPY
+    takes from stays where it is: it belongs to what the instruction does.
     """
     found = _FLAGS.fullmatch(text)
     if found is None:
         return text
     keyword, flags, command = found.groups()
-    return f"{keyword}{command.rstrip()} [{flags.strip()}]"
+    origin = _ORIGIN.search(flags)
+    if origin is not None:
+        flags = flags.replace(origin[0], "", 1)
+        command = f"{origin[0].strip()} {command}"
+    behind = f" [{' '.join(flags.split())}]" if flags.strip() else ""
+    return f"{keyword}{command.rstrip()}{behind}"
 
 
 def named_step(step: Step, width: int = 40) -> str:
