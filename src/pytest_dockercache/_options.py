@@ -9,7 +9,12 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("strict", "flag", None, "a check that cannot be verified fails instead of being skipped"),
     ("skip", "list", "ID", "leave out the check with this id (repeatable)"),
     ("keep", "flag", None, "keep the images that were built, and say their names"),
-    ("timeout", "text", "SECONDS", "cancel a build that runs longer than this"),
+    (
+        "timeout",
+        "text",
+        "SECONDS",
+        "cancel a build that takes longer; wait no longer for any answer of the daemon",
+    ),
     (
         "report",
         "list",
@@ -23,7 +28,12 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "NAME",
         "what builds: auto (default), buildx, buildkit, classic, or model, which predicts",
     ),
-    ("builder", "text", "NAME", "the buildx builder to use (default: buildx's current one)"),
+    (
+        "builder",
+        "text",
+        "NAME",
+        "a buildx builder (default: the one that your own docker build would use)",
+    ),
     (
         "dockerfile",
         "list",
@@ -31,7 +41,14 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "a Dockerfile to check (repeatable; default: Dockerfile, then Containerfile, in the "
         "invocation directory, then at the root)",
     ),
-    ("context", "text", "DIR", "the build context (default: the Dockerfile's directory)"),
+    (
+        "context",
+        "text",
+        "DIR",
+        "the build context (default: what compose, bake or devcontainer.json give to the "
+        "Dockerfile; else, of its directory and those above it, the one that holds most of what "
+        "it copies)",
+    ),
     ("target", "text", "STAGE", "the stage to build (default: the last one)"),
     ("build-arg", "list", "K=V", "a build argument (repeatable)"),
     (
@@ -48,7 +65,12 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "SPEC",
         "an ssh agent or key for the build, as buildx takes it (repeatable)",
     ),
-    ("edit", "text", "PATH", "the source file that is edited between the builds"),
+    (
+        "edit",
+        "text",
+        "PATH",
+        "the one source file to judge (default: every one that the image takes)",
+    ),
     ("env-step", "text", "REGEX", "RUN instructions that match are environment steps as well"),
     ("environment", "list", "PATH", "an environment file of the build context (repeatable)"),
     ("python", "text", "VERSION", "the Python version that the image must report"),
@@ -59,7 +81,7 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "base-layers",
         "text",
         "ignore|check",
-        "whether the base image's layers are judged as well",
+        "whether the base image's layers are judged as well (default: ignore)",
     ),
     (
         "image",

@@ -97,3 +97,10 @@ def test_a_release_is_tried_before_it_is_published_and_keeps_no_token() -> None:
     assert jobs["publish"]["needs"] == "build"
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "password" not in (ROOT / ".github/workflows/release.yml").read_text()
+
+
+def test_the_template_installs_nothing_into_the_build_context() -> None:
+    """`COPY . .` would take it, and every job would miss that step."""
+    script = read(TEMPLATE)[".dockercache"]["script"]
+    assert script[0] == "installed=$(mktemp -d)"
+    assert not [line for line in script if re.search(r"venv (?!\"\$installed)", line)]

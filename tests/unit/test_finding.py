@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_dockercache.model import Finding, Row
+from pytest_dockercache.model import Finding, Row, command_first
 
 LONG = "RUN --mount=type=cache,target=/root conda env update --name app --file environment.yml"
 SHOWN = "RUN conda env update --name app --file environment.yml [--mount=type=cache,target=/root]"
@@ -46,3 +46,20 @@ def test_a_remark_is_never_cut() -> None:
 def test_a_finding_without_rows_stays_as_it_is() -> None:
     found = Finding("the image does not build", line=3)
     assert found.within(200) is found
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("RUN --network=none uv sync", "RUN uv sync [--network=none]"),
+        ("COPY --from=builder /venv /venv", "COPY --from=builder /venv /venv"),
+        (
+            "COPY --link --from=builder --chown=app:app /venv /venv",
+            "COPY --from=builder /venv /venv [--link --chown=app:app]",
+        ),
+        ("COPY --chown=app src/ src/", "COPY src/ src/ [--chown=app]"),
+        ("RUN uv sync --from=there", "RUN uv sync --from=there"),
+    ],
+)
+def test_flags_stand_behind_but_for_the_stage_that_is_copied_from(written: str, shown: str) -> None:
+    assert command_first(written) == shown

@@ -119,7 +119,8 @@ class EditCost:
     """The cost of a source edit: the seconds of the steps that run again, and of all steps.
 
     ``again`` counts the steps that run again, ``steps`` all steps that are shown, ``unknown`` the
-    steps that run again and whose seconds are not known.
+    steps that run again and whose seconds are not known. Where the seconds of a RUN are not
+    known, ``seconds`` and ``total`` are 0: sums without them would say next to nothing.
     """
 
     seconds: float
@@ -140,9 +141,10 @@ def edit_cost(image: ImageReport) -> EditCost | None:
     steps = [step for step in shown_steps(image.builds) if step.instruction != "FROM"]
     again = [step for step in steps if state_of(step, rebuild) in ("miss", "MISS", "below")]
     known = [image.seconds[step.line] for step in again if step.line in image.seconds]
+    told = all(step.line in image.seconds for step in steps if step.instruction == "RUN")
     return EditCost(
-        seconds=sum(known),
-        total=sum(image.seconds.get(step.line, 0.0) for step in steps),
+        seconds=sum(known) if told else 0.0,
+        total=sum(image.seconds.get(step.line, 0.0) for step in steps) if told else 0.0,
         again=len(again),
         steps=len(steps),
         unknown=len(again) - len(known),
