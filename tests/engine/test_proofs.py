@@ -80,7 +80,8 @@ def test_one_patch_mends_two_dockerfiles_each_with_its_own_line_ends_and_ignore_
     assert ignore == ".pytest_cache\n**/__pycache__\nfix.patch\n.git\n"
 
 
-def test_a_patch_of_workers_on_the_classic_builder_applies_too(tmp_path: Path, tiny: str) -> None:
+@pytest.mark.parametrize("engine", ["buildx", "buildkit", "classic"])
+def test_a_patch_of_workers_applies_too(tmp_path: Path, tiny: str, engine: str) -> None:
     pytest.importorskip("xdist")
     root = project_at(
         tmp_path / "project",
@@ -93,7 +94,7 @@ def test_a_patch_of_workers_on_the_classic_builder_applies_too(tmp_path: Path, t
         },
     )
     output = proven(
-        root, tmp_path, "-n2", "--dockercache-engine=classic", "-k", "builds or layer",
+        root, tmp_path, "-n2", f"--dockercache-engine={engine}", "-k", "builds or layer",
         "--dockercache-dockerfile=app/Dockerfile",
     )  # fmt: skip
     assert "fixes: 1 fix is proven by building: git apply fix.patch" in output, output
@@ -101,15 +102,42 @@ def test_a_patch_of_workers_on_the_classic_builder_applies_too(tmp_path: Path, t
     assert "COPY requirements.txt ./\nRUN cat" in (root / "app/Dockerfile").read_text()
 
 
-def test_an_interrupted_proof_leaves_nothing_and_says_what_was_judged(
-    tmp_path: Path, tiny: str, docker_daemon: docker.DockerClient
+def test_the_patch_of_a_nested_project_applies_where_pytest_was_started(
+    tmp_path: Path, tiny: str
 ) -> None:
+    root = project_at(
+        tmp_path / "repository",
+        {
+            "images/app/Dockerfile": f"FROM {tiny}\nWORKDIR /app\nCOPY . .\n{INSTALL}\n",
+            "images/app/.dockerignore": "Dockerfile\n",
+            "images/app/src/main.py": "1\n",
+            "images/app/requirements.txt": "click\n",
+            "images/app/pytest.ini": "[pytest]\n",
+        },
+    )
+    output = proven(root, tmp_path, "-k", "builds or layer", "images/app/Dockerfile")
+    command = "git apply --directory=images/app fix.patch"
+    assert f"fixes: 1 fix is proven by building: {command}\n" in output, output
+    subprocess.run(command.split(), cwd=root, check=True)
+    assert "COPY requirements.txt ./\nRUN cat" in (root / "images/app/Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--dockercache-engine=buildkit", "-n2"), ("--dockercache-engine=classic",)],
+    ids=["buildx", "buildkit-workers", "classic"],
+)
+def test_an_interrupted_proof_leaves_nothing_and_says_what_was_judged(
+    tmp_path: Path, tiny: str, docker_daemon: docker.DockerClient, options: tuple[str, ...]
+) -> None:
+    if "-n2" in options:
+        pytest.importorskip("xdist")
     dockerfile = f"FROM {tiny}\nWORKDIR /app\nCOPY . .\n{INSTALL}\nRUN sleep 3; cat src/main.py\n"
     root = project_at(tmp_path / "project", {"Dockerfile": dockerfile, "pytest.ini": "[pytest]\n"})
     (root / "fix.patch").write_text("of an earlier run\n")
     cache = tmp_path / "cache"
     run = start_pytest(
-        root, *OPTIONS, "-k", "builds or layer-cached", "--dockercache-fix=fix.patch",
+        root, *OPTIONS, *options, "-k", "builds or layer-cached", "--dockercache-fix=fix.patch",
         env=environment(XDG_CACHE_HOME=str(cache), COLUMNS="150"), new_session=True,
     )  # fmt: skip
     assert run.stdout is not None

@@ -22,7 +22,7 @@ from ..environments.tools import Installation, reads_variable, recognised, runne
 from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
-from .inputs import inputs_of
+from .inputs import SETTINGS, inputs_of, local_source
 from .site import Site
 from .touched import (
     CHANGED_USERS,
@@ -198,7 +198,35 @@ def _mentioned(reader: _Reader, ran: Iterable[Command], texts: Iterable[str]) ->
     places = {posixpath.normpath(posixpath.join(where, word)) for where, word in words}
     named = frozenset(place for place in places if place in visible)
     mounted = frozenset(named & reader.site.views[reader.position].own.at.keys())
-    return Effects(reads=Paths(files=named), inputs=mounted)
+    return Effects(
+        reads=Paths(files=named, trees=frozenset(_sources_named(reader, ran, texts, given))),
+        inputs=mounted,
+    )
+
+
+_SOURCE_OPTION = regex(
+    r"(?:--(?:find-links|index-url|extra-index-url|default-index|index|channel)|-[fic])[ =]\s*"
+    r"[\"']?([^\s\"';&|]+)"
+    r"|(file:[^\s\"';&|]+)"
+)
+_SOURCE_VARIABLE = regex(r"\w*(FIND_LINKS|INDEX_URL|_INDEX|CHANNELS?)\Z")
+
+
+def _sources_named(
+    reader: _Reader, ran: Iterable[Command], texts: Iterable[str], given: Mapping[str, str]
+) -> Iterator[str]:
+    """The directories of the context in which an installer is told to look for packages."""
+    step = reader.step
+    words = [name for text in texts for pair in _SOURCE_OPTION.findall(text) for name in pair]
+    for name, value in given.items():
+        if _SOURCE_VARIABLE.match(name) and reads_variable(name):
+            words += re.split(r"[\s,]+", value)
+    places = {step.workdir, *(c.directory for c in ran if c.directory is not None)}
+    for word in filter(None, words):
+        bare = re.sub(r"\Afile:(//)?", "", with_values(word, given))
+        if "://" not in bare and "$" not in bare:
+            joined = (posixpath.normpath(posixpath.join(place, bare)) for place in places)
+            yield from (path for path in joined if reader.holds(path) and not reader.present(path))
 
 
 _WORDS = regex(r"[^\s'\"=:;,|&()<>`$@{}]+")
@@ -392,6 +420,7 @@ def _touching(
         writes=(touched if mutates else Paths()) | writes,
         unknown=problem,
         directories=_above(paths) if _puts_files(command) else frozenset(),
+        marks=touched if command.name in ("chmod", "chown", "chgrp") else Paths(),
     )
 
 
@@ -538,7 +567,10 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
             manifests.append(path)
     if found.tool == "uv":
         manifests += _settings_of_uv(reader, command.directory)
-    inputs = inputs_of(tuple(manifests), reader.text, reader.present)
+    visible = reader.site.visible(reader.position)
+    settings = [place for place in visible if posixpath.basename(place) in SETTINGS]
+    sources = [place for place in settings if local_source(reader.text(place) or "")]
+    inputs = inputs_of((*manifests, *sources), reader.text, reader.present)
     brought = _brought(reader, manifests)
     local, problem = _local_words(reader, command)
     unknown = problem or inputs.unknown

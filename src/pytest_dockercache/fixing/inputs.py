@@ -13,7 +13,10 @@ from ..environments.documents import load_toml, load_yaml
 from ..errors import ConfigError, DockerCacheError
 from ..regexes import regex
 
-__all__ = ["Inputs", "inputs_of"]
+__all__ = ["SETTINGS", "Inputs", "inputs_of", "local_source"]
+
+SETTINGS = frozenset({"pip.conf", "pip.ini", ".condarc", "condarc", ".mambarc", ".pydistutils.cfg"})
+"""Names of files in which installers look for settings, wherever they lie."""
 
 Read = Callable[[str], "str | None"]
 """The text of a file by its container path; None where no context file is known to lie there."""
@@ -70,8 +73,24 @@ def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], b
     return found
 
 
+_LOCAL_SOURCE = regex(
+    r"find[-_]links[\"']?\s*[=:]\s*\[?\s*[\"']?(?!https?:)([^\s\"',\]]+)"
+    r"|(?:channels?|index[-_]url|url|default[-_]index|subdir)\b[^\n#]*?[\"'\s\[](file:[^\s\"',\]]+|\.{0,2}/[^\s\"',\]]*)"
+    r"|^\s*-\s*[\"']?(file:[^\s\"']+|\.{1,2}/[^\s\"']*|/[^\s\"']+)[\"']?\s*$",
+    re.MULTILINE,
+)
+
+
+def local_source(text: str) -> str:
+    """The place in the image where settings make an installer look for packages, "" for none."""
+    found = _LOCAL_SOURCE.search(text)
+    return next(filter(None, found.groups()), "") if found is not None else ""
+
+
 def _includes(path: str, text: str, found: Inputs) -> Iterator[str]:
     name = posixpath.basename(path)
+    if name in SETTINGS and local_source(text):
+        found.unknown = found.unknown or f"{path} looks for packages in {local_source(text)}"
     if name.endswith((".yml", ".yaml")) and not name.startswith("conda-lock"):
         yield from _of_environment(path, text, found)
     elif name.endswith((".txt", ".in", ".pip")) or _is_bare(name):
@@ -115,6 +134,10 @@ def _of_environment(path: str, text: str, found: Inputs) -> Iterator[str]:
     except (DockerCacheError, ValueError):
         found.unknown = found.unknown or f"{path} cannot be read"
         return
+    channels = document.get("channels") if isinstance(document, dict) else None
+    for channel in channels if isinstance(channels, list) else ():
+        if re.match(r"file:|\.{0,2}/", str(channel)):
+            found.unknown = found.unknown or f"{path} looks for packages in {channel}"
     dependencies = document.get("dependencies") if isinstance(document, dict) else None
     for item in dependencies if isinstance(dependencies, list) else ():
         if isinstance(item, dict) and isinstance(item.get("pip"), list):
@@ -127,6 +150,9 @@ def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
     except ConfigError:
         found.unknown = found.unknown or f"{path} cannot be read"
         return
+    local = _local_index(document)
+    if local:
+        found.unknown = found.unknown or f"{path} looks for packages in {local}"
     if posixpath.basename(path) == "pyproject.toml":
         dynamic = document.get("project", {}).get("dynamic", [])
         if set(dynamic) & {"dependencies", "optional-dependencies"}:
@@ -139,6 +165,33 @@ def _of_toml(path: str, text: str, found: Inputs) -> Iterator[str]:
         for value in _local_paths(_table(document, *place)):
             found.projects.append((path, f'path = "{value}"'))
     yield from ()
+
+
+def _local_index(document: Any) -> str:
+    """The directory that a table of settings names as a source of packages, "" for none."""
+    tables = (document, _table(document, "tool", "uv"), _table(document, "pip"))
+    values: list[Any] = []
+    for table in (*tables, _table(document, "tool", "uv", "pip")):
+        values += [_table(table, "find-links"), _table(table, "index-url")]
+        values += [_table(table, "extra-index-url"), _table(table, "index")]
+    values += [
+        _table(document, "tool", "pdm", "source"),
+        _table(document, "tool", "poetry", "source"),
+    ]
+    values += [_table(document, "tool", "pixi", "workspace", "channels")]
+    values += [_table(document, "tool", "pixi", "project", "channels"), _table(document, "source")]
+    values += [_table(document, "workspace", "channels"), _table(document, "project", "channels")]
+    return next(filter(None, (_local_address(value) for value in values)), "")
+
+
+def _local_address(value: Any) -> str:
+    if isinstance(value, list):
+        return next(filter(None, map(_local_address, value)), "")
+    if isinstance(value, dict):
+        return _local_address(value.get("url"))
+    if not isinstance(value, str) or re.match(r"(?!file:)[a-z+]+://|[\w-]+\Z", value):
+        return ""
+    return value
 
 
 _DEPENDENCIES = (

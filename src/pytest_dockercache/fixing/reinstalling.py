@@ -274,7 +274,7 @@ def _parted(trial: _Trial, obstacle: Obstacle, left: int) -> Rewriting:
 
 
 def _split(trial: _Trial, line: int) -> Iterator[_Trial]:
-    """The drafts in which the RUN at a line is two, and the first of them installs."""
+    """The drafts in which the RUN at a line is two, the first of which installs if the RUN does."""
     site = trial.site
     for split in splits(site, line):
         sheet = site.sheet.replaced(line, split.first, split.second)
@@ -284,7 +284,7 @@ def _split(trial: _Trial, line: int) -> Iterator[_Trial]:
             installs = draft.commands[draft.position(here)]
         except (DockerCacheError, KeyError):
             continue
-        if installs is None:
+        if installs is None and site.commands[site.position(line)] is not None:
             continue
         origins = {new: trial.origins.get(old, 0) for new, old in sheet.origins.items()}
         words = split.words.format(line=trial.original(line))

@@ -76,8 +76,18 @@ def _by_paths(
     both = _both_write(site, earlier, later, first, second)
     if both is not None:
         return both
-    met = first.writes.meeting(second.reads) or _shared(first.writes, second.reads)
-    return Conflict("reads", met, *_needed(first.writes, second.reads)) if met else None
+    brought = first.content if _minds_no_owner(site, later, first, second) else first.writes
+    met = brought.meeting(second.reads) or _shared(brought, second.reads)
+    return Conflict("reads", met, *_needed(brought, second.reads)) if met else None
+
+
+def _minds_no_owner(site: Site, later: int, first: Effects, second: Effects) -> bool:
+    """Whether an installation reads its inputs as root, who may read them whosever they are."""
+    if not first.marks or site.commands[later] is None:
+        return False
+    files, trees = _needed(first.marks, second.reads)
+    is_root = site.steps[later].user.split(":")[0] in ("", "0", "root")
+    return is_root and not trees and files is not None and files <= second.inputs
 
 
 def _shared(one: Paths, other: Paths) -> str:

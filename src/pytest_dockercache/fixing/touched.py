@@ -44,6 +44,9 @@ class Paths:
     def __or__(self, other: Paths) -> Paths:
         return Paths(self.files | other.files, self.trees | other.trees)
 
+    def __sub__(self, other: Paths) -> Paths:
+        return Paths(self.files - other.files, self.trees - other.trees)
+
     def __bool__(self) -> bool:
         return bool(self.files or self.trees)
 
@@ -95,11 +98,18 @@ class Effects:
     projects: tuple[tuple[str, str], ...] = ()
     inputs: frozenset[str] = frozenset()
     directories: frozenset[str] = frozenset()
+    marks: Paths = Paths()
+
+    @property
+    def content(self) -> Paths:
+        """The writes that change more than an owner or a mode."""
+        return self.writes - self.marks
 
     def __or__(self, other: Effects) -> Effects:
+        writes = self.writes | other.writes
         return Effects(
             self.reads | other.reads,
-            self.writes | other.writes,
+            writes,
             self.uses | other.uses,
             self.sets | other.sets,
             self.state | other.state,
@@ -108,6 +118,7 @@ class Effects:
             self.projects + other.projects,
             self.inputs | other.inputs,
             self.directories | other.directories,
+            writes - (self.content | other.content),
         )
 
 

@@ -292,3 +292,69 @@ def test_a_download_under_its_own_name_touches_nothing_else(
     found = mended(tmp_path, f"FROM debian\nWORKDIR /app\nCOPY src src\n{run}\n", FILES)
     expected = f"FROM debian\nWORKDIR /app\n{run}\nCOPY src src\n" if moves else None
     assert found.text == expected
+
+
+WHEELS = {**FILES, "wheels/a.whl": "x", "e.yml": "dependencies: [numpy]\n"}
+
+
+@pytest.mark.parametrize(
+    ("env", "run", "first"),
+    [
+        ("ENV PIP_FIND_LINKS=wheels\n", INSTALL, "requirements.txt"),
+        ("ENV PIP_INDEX_URL=file:///app/wheels\n", INSTALL, "requirements.txt"),
+        ("", f"{INSTALL} --no-index -f wheels", "requirements.txt"),
+        ("", f"{INSTALL} --extra-index-url=file:///app/wheels", "requirements.txt"),
+        ("", "RUN conda env update -f e.yml -c ./wheels", "e.yml"),
+    ],
+)
+def test_a_directory_in_which_packages_are_looked_for_is_copied_first(
+    tmp_path: Path, env: str, run: str, first: str
+) -> None:
+    found = mended(tmp_path, f"FROM debian\n{env}WORKDIR /app\nCOPY . .\n{run}\n", WHEELS)
+    assert found.text == (
+        f"FROM debian\n{env}WORKDIR /app\nCOPY {first} ./\nCOPY wheels/ wheels/\n{run}\nCOPY . .\n"
+    ), found.words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "run"),
+    [
+        ("conf/pip.conf", "[global]\nfind-links = wheels\n", INSTALL),
+        ("conf/pip.conf", "[global]\nindex-url = file:///app/wheels\n", INSTALL),
+        (".condarc", "channels:\n  - conda-forge\n  - file:///app/wheels\n", "RUN conda install a"),
+        (".condarc", "channels: [./wheels]\n", "RUN conda install a"),
+        ("e.yml", "channels: [file:///app/wheels]\ndependencies: [a]\n",
+         "RUN conda env update -f e.yml"),
+        ("pyproject.toml", "[tool.uv]\nfind-links = ['./wheels']\n", "RUN uv pip install a"),
+        ("uv.toml", "[[index]]\nurl = 'wheels/'\n", "RUN uv pip install a"),
+    ],
+)  # fmt: skip
+def test_settings_that_name_a_directory_of_packages_hold_everything_up(
+    tmp_path: Path, name: str, text: str, run: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", {**WHEELS, name: text}
+    )
+    assert found.text is None, found.text
+    assert f"{name} looks for packages in " in found.words[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "run"),
+    [
+        ("conf/pip.conf", "[global]\nindex-url = https://example.org/simple\n", INSTALL),
+        (".condarc", "channels:\n  - conda-forge\n  - https://example.org/c\n",
+         "RUN conda install a"),
+        ("e.yml", "channels: [conda-forge, pytorch]\ndependencies: [a]\n",
+         "RUN conda env update -f e.yml"),
+        ("pyproject.toml", "[[tool.uv.index]]\nurl = 'https://example.org'\n",
+         "RUN uv pip install a"),
+    ],
+)  # fmt: skip
+def test_settings_that_name_a_server_hold_nothing_up(
+    tmp_path: Path, name: str, text: str, run: str
+) -> None:
+    found = mended(
+        tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", {**WHEELS, name: text}
+    )
+    assert found.text is not None, found.words
