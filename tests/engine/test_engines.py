@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -513,6 +514,50 @@ def test_a_command_runs_without_network_and_its_output_is_split(
     done = engine.run(tiny, ["sh", "-c", script], labels={LABEL: run_id})
     assert (done.code, done.stdout, done.stderr) == (5, "lo\n", "wrong\n")
     assert not docker_daemon.containers.list(all=True, filters={"label": f"{LABEL}={run_id}"})
+
+
+def test_a_container_that_is_being_removed_already_is_waited_for(
+    engine: Engine, tiny: str, docker_daemon: docker.DockerClient
+) -> None:
+    name = uuid.uuid4().hex
+    container = docker_daemon.containers.run(
+        tiny, ["sleep", "631"], labels={LABEL: name}, detach=True
+    )
+
+    def remove() -> None:
+        with contextlib.suppress(APIError):  # whoever comes second is refused
+            container.remove(force=True)
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        left: tuple[str, ...] = ()
+        while remover.is_alive() and not left:
+            left = engine.remove_labelled(LABEL, name)
+    finally:
+        remover.join()
+    assert left == ()
+    assert not docker_daemon.containers.list(all=True, filters={"label": f"{LABEL}={name}"})
+
+
+def test_an_image_that_a_cancelled_builds_container_holds_for_a_moment_is_waited_for(
+    make: Make, docker_daemon: docker.DockerClient, tiny: str
+) -> None:
+    with contextlib.closing(create_engine("classic")) as engine:
+        container = docker_daemon.containers.create(tiny, ["touch", "/made"])
+        container.start()
+        container.wait()
+        image = container.commit()
+        container.remove()
+        holding = docker_daemon.containers.create(image.id, ["true"])
+        later = threading.Timer(0.7, holding.remove)
+        later.start()
+        try:
+            assert engine.remove_traces([image.id]) == 0
+        finally:
+            later.join()
+        with pytest.raises(ImageNotFound):
+            docker_daemon.images.get(image.id)
 
 
 def test_a_command_that_takes_too_long_is_killed(engine: Engine, tiny: str, run_id: str) -> None:

@@ -37,6 +37,8 @@ def test_thirty_runs_in_a_row_leave_what_the_second_left(
     for number in range(pytestconfig.getoption("--runs", 30)):
         code, said = trial.run(f"--dockercache-engine={engine}")
         assert (code, "2 passed" in said) == (0, True), f"run {number}:\n{said}"
+        assert "left behind" not in said, f"run {number}:\n{said}"
+        assert trial.left() == [], f"run {number}:\n{said}"
         after.append(counts(trial))
     print(engine, after[0], after[1], after[-1], sep="\n")
     # Numbers of steps' seconds in kept files have a digit more or less.

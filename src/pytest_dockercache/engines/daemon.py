@@ -46,6 +46,9 @@ _ALIVE_SECONDS = 10
 _ENDING_SECONDS = 3.0
 """How long a daemon is watched that may be about to end."""
 
+_GOING_SECONDS = 5.0
+"""How long is waited for a container that the daemon is removing already."""
+
 _LOG = {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}}
 """The log driver of our containers: every daemon has it, and gives its logs back."""
 
@@ -409,14 +412,23 @@ class Daemon:
         )
 
     def _remove_container(self, name: str) -> str | None:
-        """Remove a container and its anonymous volumes; return why it could not go."""
-        try:
-            self.client.api.remove_container(name, force=True, v=True)
-        except NotFound:
-            return None
-        except (DockerException, requests.RequestException) as problem:
-            return in_words(problem)
-        return None
+        """Remove a container and its anonymous volumes; return why it could not go.
+
+        The classic builder removes the container of a build that was cancelled
+        in its own time, and refuses to have it removed by two at once.
+        """
+        deadline = time.monotonic() + _GOING_SECONDS
+        while True:
+            try:
+                self.client.api.remove_container(name, force=True, v=True)
+            except NotFound:
+                return None
+            except (DockerException, requests.RequestException) as problem:
+                if not _is_going(problem) or time.monotonic() >= deadline:
+                    return in_words(problem)
+                time.sleep(0.05)
+            else:
+                return None
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove the containers, then the images, that carry ``label=value`` themselves.
@@ -516,12 +528,15 @@ class Daemon:
     def remove_untagged(self, ids: Sequence[str]) -> int:
         """Remove images by ID, children first, and no parents; return how many bytes stay.
 
-        An image that carries a tag, or that another was built on, stays.
+        An image that carries a tag, or that another was built on, stays. The container of a
+        cancelled build may still hold an image: such a container is waited for.
         """
         api = self.client.api
         pending = list(dict.fromkeys(ids))
+        deadline = time.monotonic() + _GOING_SECONDS
         while pending:
             left = []
+            held = False
             for image in pending:
                 try:
                     record = api.inspect_image(image)
@@ -530,13 +545,15 @@ class Daemon:
                         continue
                 except ImageNotFound:
                     continue
-                except APIError:
-                    pass  # the image has children or a container
+                except APIError as problem:
+                    held |= _is_held(problem)  # else the image has children
                 except (DockerException, requests.RequestException) as problem:
                     self.lost(problem)
                 left.append(image)
             if len(left) == len(pending):
-                return sum(self._own_size(image) for image in left)
+                if not held or time.monotonic() >= deadline:
+                    return sum(self._own_size(image) for image in left)
+                time.sleep(0.05)
             pending = left
         return 0
 
@@ -568,6 +585,16 @@ def _logs(api: Any, container: str) -> tuple[bytes, bytes]:
         api.logs(container, stdout=True, stderr=False),
         api.logs(container, stdout=False, stderr=True),
     )
+
+
+def _is_going(problem: Exception) -> bool:
+    """Whether the daemon is removing the container at this moment (a conflict, HTTP 409)."""
+    return isinstance(problem, APIError) and "is already in progress" in in_words(problem)
+
+
+def _is_held(problem: APIError) -> bool:
+    """Whether a container keeps an image from being removed."""
+    return "is being used by" in in_words(problem)
 
 
 def _cannot_start(said: str) -> bool:
