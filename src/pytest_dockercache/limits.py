@@ -7,6 +7,7 @@ memory of a machine.
 from __future__ import annotations
 
 __all__ = [
+    "ALIKE_PATTERNS",
     "COMMANDS",
     "DOCKERFILE",
     "DOCKERFILE_LINE",
@@ -19,6 +20,13 @@ __all__ = [
     "STAGES",
     "TEXT_FILE",
 ]
+
+ALIKE_PATTERNS = 5_000
+"""Lines of an ignore file that have no text of their own (``*?``, ``*/*``).
+
+Each such line is tried on every path, as builders do; 100,000 lines with a text of their own are
+looked up by it, and are read.
+"""
 
 TEXT_FILE = 32_000_000
 """Bytes of a file that is read as text (a manifest, a lock, a Dockerfile, an ignore file).

@@ -278,6 +278,10 @@ def ignore_files() -> Iterator[BadInput]:
         "a bad end": "a\\\n",
         "a bad range": "[z-a]\n",
         "a hundred thousand lines": "".join(f"a{n}*b{n}\n" for n in range(100_000)),
+        "a hundred thousand stars": "".join(f"*a{n}*\n!*b[cd]{n}?\n" for n in range(50_000)),
+        "nothing but wild cards": "".join(
+            f"*{'?' * n}*{'/*' * m}\n" for n in range(150) for m in range(100)
+        ),
         "a hundred thousand exceptions": "*\n" + "".join(f"!a{n}/**\n" for n in range(100_000)),
         "stars": "**/" + "a*" * 30 + "b\n",
         "many stars": "*" * 5000 + "\n",

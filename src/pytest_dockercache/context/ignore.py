@@ -11,13 +11,16 @@ from __future__ import annotations
 import re
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
+from ..limits import ALIKE_PATTERNS
+from ..regexes import regex
 from .gomatch import (
     ANY,
     DIRECTORIES,
@@ -142,14 +145,14 @@ class IgnoreRules:
         inherited = parent or _NONE
         known = self._table.known(path)
         matched: list[int] = []
-        patterns = self._table.patterns
-        order: Iterable[int] = patterns
-        if known or inherited:
-            order = sorted({*patterns, *known, *inherited})
+        table = self._table
+        order: Iterable[int] = table.always
+        if table.by_text or known or inherited:
+            order = sorted({*order, *table.candidates(path), *known, *inherited})
         for index in order:
             reinclude = self.lines[index].reinclude
             if index not in inherited and (
-                reinclude != excluded or not (index in known or patterns[index](path))
+                reinclude != excluded or not (index in known or table.tries(index, path))
             ):
                 continue
             matched.append(index)
@@ -203,17 +206,19 @@ class _Table:
     """The lines of an ignore file, by the way in which they are tried.
 
     Most lines name one path, one name anywhere, or everything below a directory: such lines are
-    looked up in tables, so that a file of 100,000 lines takes no longer than a file of ten.
-    ``patterns`` are all other lines.
+    looked up in tables. The other lines are tried only on the paths that hold a piece of their
+    text, so that a file of 100,000 lines takes little longer than a file of ten.
     """
 
     def __init__(self, lines: Sequence[IgnoreLine]) -> None:
-        self.patterns: dict[int, Callable[[str], bool]] = {}
+        self._lines = lines
         self._whole: dict[str, list[int]] = {}
         self._ends: dict[str, list[int]] = {}
         self._starts: dict[str, list[int]] = {}
+        self._matchers: dict[int, Callable[[str], bool]] = {}
+        others = []
         for index, line in enumerate(lines):
-            kind, pieces = _compiled(line.pattern)
+            kind = _kind(line.pattern)
             rest = line.pattern
             if kind == "exact":
                 self._whole.setdefault(rest, []).append(index)
@@ -221,12 +226,27 @@ class _Table:
                 self._starts.setdefault(rest[:-2], []).append(index)
             elif kind == "suffix" and rest.startswith("**/"):
                 self._ends.setdefault(rest[3:], []).append(index)
-            elif kind == "prefix":
-                self.patterns[index] = _starts_with(rest[:-2])
-            elif kind == "suffix":
-                self.patterns[index] = _ends_with(rest[2:])
             else:
-                self.patterns[index] = _in_one_name(rest) or _expression(line, pieces)
+                if _DOUBTFUL.intersection(rest):
+                    _require_expression(line)
+                others.append(index)
+        self.always, self.by_text = _by_text(lines, others)
+        self._lengths = sorted({len(text) for text in self.by_text})
+
+    def candidates(self, path: str) -> Iterator[int]:
+        """The lines that may match ``path`` besides ``always``, of those that are tried."""
+        for length in self._lengths:
+            for start in range(len(path) - length + 1):
+                found = self.by_text.get(path[start : start + length])
+                if found is not None:
+                    yield from found
+
+    def tries(self, index: int, path: str) -> bool:
+        """Whether a line that is tried matches ``path``."""
+        matcher = self._matchers.get(index)
+        if matcher is None:
+            matcher = self._matchers[index] = _matcher(self._lines[index])
+        return matcher(path)
 
     def known(self, path: str) -> Collection[int]:
         """The lines in the tables that match ``path``."""
@@ -243,12 +263,71 @@ class _Table:
         return found
 
 
-def _compiled(pattern: str) -> tuple[str, list[Piece]]:
-    """The kind and the pieces of a pattern, as ``patternmatcher.Pattern.compile`` reads it."""
-    kind = "exact"
+_FEW = 50
+"""So many lines are tried faster than the texts of a path are looked up."""
+
+_TEXT = 16
+"""Characters of a line's text that are looked for."""
+
+_NO_TEXT = regex(r"\*\*/?|[*?^\]]|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]?", re.DOTALL)
+"""What is not in a path as it stands in a pattern. The slash of ``**/`` may be in none."""
+
+
+def _by_text(
+    lines: Sequence[IgnoreLine], tried: Sequence[int]
+) -> tuple[Sequence[int], Mapping[str, Sequence[int]]]:
+    """The lines to try on every path, and those for paths with a text: each by its rarest.
+
+    Raises ConfigError for too many lines with no text, or the same.
+    """
+    if len(tried) <= _FEW:
+        return tried, {}
+    texts = {
+        index: {text for run in _NO_TEXT.split(lines[index].pattern) if run
+                for text in (run[:_TEXT], run[-_TEXT:])}
+        for index in tried
+    }  # fmt: skip
+    often = Counter(text for found in texts.values() for text in found)
+    always: list[int] = []
+    by_text: dict[str, list[int]] = {}
+    for index, found in texts.items():
+        rarest = min(found, key=lambda text: (often[text], -len(text)), default=None)
+        alike = always if rarest is None else by_text.setdefault(rarest, [])
+        alike.append(index)
+        if len(alike) > ALIKE_PATTERNS:
+            line = lines[index]
+            raise ConfigError(
+                f"{line.file}:{line.number}: more than {ALIKE_PATTERNS:,} lines differ "
+                f"only in their wildcards, as {line.text[:40]!r} does",
+                fix="say it with fewer lines",
+            )
+    return always, by_text
+
+
+def _matcher(line: IgnoreLine) -> Callable[[str], bool]:
+    kind = _kind(line.pattern)
+    if kind == "prefix":
+        return _starts_with(line.pattern[:-2])
+    if kind == "suffix":
+        return _ends_with(line.pattern[2:])
+    return _in_one_name(line.pattern) or _expression(line, _pieces(line.pattern))
+
+
+_KINDS = regex(
+    r"(?P<exact>[^*?\\\[\]]*)|(?P<suffix>\*\*/?[^*?\\\[\]]*)|(?P<prefix>[^*?\\\[\]]+\*\*/?)"
+)
+
+
+def _kind(pattern: str) -> str:
+    """The kind of a pattern, in the words of ``patternmatcher.Pattern.compile``."""
+    found = _KINDS.fullmatch(pattern)
+    return (found and found.lastgroup) or "regexp"
+
+
+def _pieces(pattern: str) -> list[Piece]:
+    """The pieces of a pattern, as ``patternmatcher.Pattern.compile`` reads the pattern."""
     pieces: list[Piece] = []
     position = 0
-    first = True
     while position < len(pattern):
         char = pattern[position]
         position += 1
@@ -256,34 +335,41 @@ def _compiled(pattern: str) -> tuple[str, list[Piece]]:
             position += 1
             if pattern.startswith("/", position):
                 position += 1
-            if position == len(pattern):
-                if kind == "exact":
-                    kind = "prefix"
-                else:
-                    pieces.append(Piece("many", "."))
-                    kind = "regexp"
-            else:
-                pieces.append(DIRECTORIES)
-                kind = "regexp"
-            if first:
-                kind = "suffix"
+            pieces.append(DIRECTORIES if position < len(pattern) else Piece("many", "."))
         elif char == "*":
             pieces.append(STAR)
-            kind = "regexp"
         elif char == "?":
             pieces.append(ANY)
-            kind = "regexp"
         elif char == "\\":
             # The syntax check has already refused a backslash at the end.
             pieces.append(Piece("one", "\\" + pattern[position]))
             position += 1
-            kind = "regexp"
         else:
-            if char in "[]":
-                kind = "regexp"
             pieces.append(Piece("one", "\\" + char if char in _REGEXP_ONLY else char))
-        first = False
-    return kind, pieces
+    return pieces
+
+
+_DOUBTFUL = frozenset("[]\\^")
+"""With one of these a pattern may be no regular expression."""
+
+
+def _require_expression(line: IgnoreLine) -> None:
+    """Raise ConfigError for a pattern that Docker refuses when it first tries it."""
+    pieces = _pieces(line.pattern)
+    if not all(map(_is_expression, {piece.test for piece in _with_classes(pieces)})):
+        # Only together they may mean something: "\\x" and two digits.
+        _expression(line, pieces)
+
+
+@lru_cache(maxsize=1024)
+def _is_expression(text: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            re.compile(text, re.ASCII)
+        except re.error:
+            return False
+    return True
 
 
 def _expression(line: IgnoreLine, pieces: Sequence[Piece]) -> Callable[[str], bool]:

@@ -22,6 +22,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_dockercache.environments.tools  # noqa: F401 - tools know further names of files
 from pytest_dockercache.context import apply_argument_edits
 from pytest_dockercache.context.comments import comment_syntax
 from pytest_dockercache.context.edits import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_dockercache.context import IgnoreRules, context_files, gomatch
+from pytest_dockercache.context import IgnoreRules, context_files, gomatch, ignore
 from pytest_dockercache.context.gomatch import ANY, DIRECTORIES, STAR, Piece, compile_match
 from pytest_dockercache.errors import ConfigError
 
@@ -222,6 +222,58 @@ def test_a_hundred_thousand_lines_are_read_and_tried_in_seconds(tmp_path: Path) 
     assert time.process_time() - began < 15
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "a{}*b{}",
+        "*.ext{}",
+        "**/a{}*/x",
+        "*a{}*",
+        "?a{}*b*c*d",
+        "a[bc]{}?",
+        "[ab]*x{}[c]?",
+        "a\\?{}*",
+    ],
+)
+def test_twenty_thousand_wild_cards_are_tried_where_their_text_is(form: str) -> None:
+    """Each of them was compiled, and tried on every path: 5 s for 200 paths."""
+    read = rules("\n".join(form.format(number, number) for number in range(20_000)))
+    began = time.process_time()
+    for number in range(100):
+        assert not read.excludes(f"src/deep/d{number}/main{number}.py")
+    assert time.process_time() - began < 3
+    held = {
+        "a{}*b{}": "a7xb7", "*.ext{}": "m.ext7", "**/a{}*/x": "d/a7y/x", "*a{}*": "xa7x",
+        "?a{}*b*c*d": "xa7bcd", "a[bc]{}?": "ab7x", "[ab]*x{}[c]?": "b-x7cc", "a\\?{}*": "a?7x",
+    }[form]  # fmt: skip
+    line = read.deciding_line(held)
+    assert line is not None
+    assert line.text == form.format(7, 7)
+
+
+def test_lines_that_differ_in_their_wild_cards_alone_are_limited() -> None:
+    text = "".join(
+        f"{'?' * (number % 70 + 1)}*{'/?' * (number // 70)}\n" for number in range(5_100)
+    )
+    with pytest.raises(ConfigError) as caught:
+        rules(text).excludes("a")
+    assert re.match(
+        r"/project/\.dockerignore:\d+: more than 5,000 lines differ only in their wildcards, as '",
+        str(caught.value),
+    )
+    assert rules("".join(text.splitlines(keepends=True)[:5_000])).excludes("a/b")
+
+
+@pytest.mark.parametrize("few", [0, 50])
+@pytest.mark.parametrize("pattern", ["[z-a]", "a[z-a]b", "\\1", "x*[b-a]"])
+def test_a_pattern_that_docker_fails_on_is_named_whatever_is_asked(
+    pattern: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ignore, "_FEW", few)
+    with pytest.raises(ConfigError, match=r"^/project/\.dockerignore:2: pattern .* not understood"):
+        rules(f"fine\n{pattern}\n").excludes("other")
+
+
 COMPONENTS = st.sampled_from(["a", "b", "*", "**", "a*", "?", "[ab]", "[^a]"])
 PATTERNS = st.builds(
     lambda mark, parts: mark + "/".join(parts),
@@ -229,6 +281,28 @@ PATTERNS = st.builds(
     st.lists(COMPONENTS, min_size=1, max_size=3),
 )
 TREE = ("a", "b", "c", "ab", "d/a", "d/b", "a_/a/b", "a_/b", "x/y/a")
+
+
+TEXTS = st.lists(
+    st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[ab]", "[^a]", "[]]", ".", "\\a", "^"]),
+    min_size=1,
+    max_size=7,
+).map("".join)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "!"]), TEXTS).map("".join), max_size=5), NAMES)
+def test_a_line_that_is_looked_up_by_its_text_says_what_one_that_is_tried_says(
+    patterns: list[str], path: str
+) -> None:
+    try:
+        tried = rules("\n".join(patterns))
+        expected = tried.excludes(path), tried.deciding_line(path)
+    except ConfigError:
+        assume(False)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(ignore, "_FEW", 0)
+        read = rules("\n".join(patterns))
+        assert (read.excludes(path), read.deciding_line(path)) == expected
 
 
 @given(st.lists(PATTERNS, max_size=5))
