@@ -21,6 +21,7 @@ __all__ = [
     "EngineUnavailable",
     "InvalidImage",
     "Unverifiable",
+    "missing_image",
 ]
 
 
@@ -103,6 +104,11 @@ class BuildTimeout(DockerCacheError):
 
 class InvalidImage(DockerCacheError):
     """An image or an image archive is damaged, refused as malicious, or of an unknown format."""
+
+
+def missing_image(reference: str) -> InvalidImage:
+    """The error for an image that the daemon does not hold; ``reference`` is its name or ID."""
+    return InvalidImage(f"the daemon has no image {reference}")
 
 
 class Unverifiable(DockerCacheError):

@@ -7,7 +7,7 @@ environment files, where there is such a Dockerfile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from .context import IgnoreRules
@@ -16,6 +16,7 @@ from .engines import Engine
 from .model import BuildSpec
 from .project import Project, Settings
 from .runs import Run
+from .values import dataclass
 
 __all__ = ["Inspection"]
 

@@ -11,11 +11,11 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from types import FrameType
 
 from .errors import ConfigError
+from .values import dataclass
 
 __all__ = ["Pattern", "why_invalid"]
 

@@ -7,7 +7,6 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +39,7 @@ from .environments import (
 from .errors import ConfigError, Unverifiable
 from .model import BuildSpec, Edit, Roles
 from .patterns import Pattern
+from .values import dataclass
 
 __all__ = [
     "Project",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,6 +17,7 @@ from .errors import ConfigError, DockerCacheError, EngineUnavailable
 from .jsonable import from_jsonable, to_jsonable
 from .model import Build, Edit, Finding, Step
 from .runs import read_json, write_json
+from .values import dataclass
 
 __all__ = ["Durations", "Failure", "Record", "failure_of", "read_record", "write_record"]
 

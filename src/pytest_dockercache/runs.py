@@ -16,7 +16,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from .disk import read_text
 from .engines import Engine, connected_engine, engine_of_builder
 from .errors import ConfigError, DockerCacheError
 from .regexes import regex
+from .values import dataclass
 
 __all__ = ["RUN_LABEL", "Leftovers", "Run", "digest", "read_json", "write_json"]
 

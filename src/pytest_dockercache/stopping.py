@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from .model import Step
 from .regexes import regex
+from .values import dataclass
 
 __all__ = ["Stop", "decided"]
 

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ from .runs import (
     write_json,
 )
 from .stopping import Stop, decided
+from .values import dataclass
 
 if TYPE_CHECKING:
     from .cache import Forecast
@@ -286,7 +287,7 @@ class Subject:
                 labels=((RUN_LABEL, self.run.id),),
                 timeout=self.settings.timeout,
                 roles=roles,
-                meanwhile=_import_cache_model if edits else None,
+                meanwhile=_import_cache_model,
             )
             try:
                 build = engine.build(request, self._watch(stop, title))
@@ -295,6 +296,7 @@ class Subject:
                 traces = engine.traces()
                 if traces:
                     self.run.note("traces", [engine.info.name, identity, traces])
+                    engine.remove_soon(traces)
         if edits and build.image is not None:
             made_from = {"dockerfile": dockerfile.text, "build_args": spec.build_args}
             write_json(self._origin(build.image), made_from)

@@ -120,6 +120,9 @@ class Scripted:
     def remove_traces(self, traces: Sequence[Any]) -> int:
         return 0
 
+    def remove_soon(self, traces: Sequence[Any]) -> None:
+        return None
+
     def close(self) -> None:
         return None
 

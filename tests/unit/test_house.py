@@ -41,6 +41,7 @@ ROOMS = (
     "jsonable",
     "presentable",
     "regexes",
+    "values",
 )
 """Top to bottom: a room may import itself and what stands below it."""
 

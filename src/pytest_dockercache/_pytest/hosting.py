@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ..values import dataclass
 from .options import Options
 
 __all__ = ["Hosted", "annotated_by_another", "hosted"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from ..environments import is_named
 from ..errors import ConfigError, DockerCacheError
 from ..model import Finding, Row, on_one_line
 from ..project import Project
+from ..values import dataclass
 
 if TYPE_CHECKING:
     from ..model import BuildSpec

@@ -7,7 +7,6 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..engines.registry import require_engine
 from ..errors import ConfigError
 from ..patterns import why_invalid
 from ..project import Settings
+from ..values import dataclass
 
 __all__ = ["DockerfileChoice", "ImageChoice", "Options", "ReportChoice", "read_options"]
 

@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,7 @@ from ..report.findings import Ending, FixReport, ImageReport, TriedFix
 from ..report.terminal import duration
 from ..runs import Run
 from ..subject import Subject
+from ..values import dataclass
 from .options import Options
 from .outcomes import decide, passed
 from .progress import Progress

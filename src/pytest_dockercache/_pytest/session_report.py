@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from .. import checks
@@ -15,6 +15,7 @@ from ..errors import DockerCacheError
 from ..model import BuildSpec
 from ..report import CheckResult, FixReport, ImageReport, SessionReport
 from ..report.writing import append_summary, rendered, write
+from ..values import dataclass
 from . import sharing
 from .hosting import Hosted
 from .judging import SessionJudge

@@ -8,7 +8,6 @@ pytest's own report of the item.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 import pytest
 
@@ -16,6 +15,7 @@ from ..jsonable import from_jsonable, to_jsonable
 from ..model import BuildSpec, EngineInfo
 from ..report import CheckResult
 from ..runs import Run, digest, read_json, write_json
+from ..values import dataclass
 
 __all__ = [
     "WIDTH",

@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigError
 from ..model import BuildSpec
 from ..regexes import regex
+from ..values import dataclass
 from .contexts import candidates, choose_context
 from .options import DockerfileChoice, Options
 

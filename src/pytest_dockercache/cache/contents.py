@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ..context import ContextTree
@@ -12,6 +12,7 @@ from ..context.gomatch import BadPatternError, clean, compile_match, has_wildcar
 from ..context.selection import rooted, taken
 from ..dockerfile import Transfer
 from ..errors import ConfigError
+from ..values import dataclass
 from .snapshot import Dialect
 
 __all__ = ["Difference", "Selection", "differences", "select"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..dockerfile import PlannedStep
 from ..model import Reason
+from ..values import dataclass
 from .causes import cause, doubt
 from .prediction import Comparison
 from .snapshot import BUILDKIT, Dialect, Snapshot

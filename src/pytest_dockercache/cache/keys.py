@@ -13,13 +13,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..context.selection import is_remote
 from ..dockerfile import PlannedStep, SubstitutionError, Transfer, expand
 from ..dockerfile.expansion import Lexer
 from ..dockerfile.instructions import declared, heredoc_mark, json_strings, mounts
 from ..regexes import regex
+from ..values import dataclass
 from .snapshot import Dialect, Snapshot, canonical_image
 
 __all__ = ["Content", "Facet", "Key", "Value", "keys"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from ..context.edits import UNIQUE_WORD
@@ -27,6 +27,7 @@ from ..dockerfile.instructions import mounts
 from ..errors import BuildFailed
 from ..model import Finding, Fix
 from ..regexes import regex
+from ..values import dataclass
 from .contents import Difference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
 from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown, tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from ..context import ContextTree, IgnoreRules, Patch, patch
@@ -20,6 +20,7 @@ from ..dockerfile import (
 from ..dockerfile.expansion import variables_in
 from ..model import BuildSpec, Edit
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = [
     "BUILDKIT",

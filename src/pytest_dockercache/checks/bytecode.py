@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..dockerfile import PlannedStep
 from ..image import Bytecode, bytecode
 from ..model import Fix, Row, megabytes, on_one_line
 from ..project import Project
 from ..regexes import regex
+from ..values import dataclass
 from .contents import Contents
 from .judged import Judged
 from .mending import knows_mounts, mended

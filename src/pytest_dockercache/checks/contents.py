@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from ..dockerfile import PlannedStep
 from ..errors import Unverifiable
 from ..image import ImageLayers, LayerLines
 from ..model import Finding, Row
+from ..values import dataclass
 
 __all__ = ["Contents"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..cache import is_rebuilt
 from ..context import taken_files
@@ -14,6 +13,7 @@ from ..model import Build, Edit, Fix, Step, named_step
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
+from ..values import dataclass
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]

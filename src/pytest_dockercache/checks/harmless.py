@@ -8,7 +8,7 @@ that is expected to reinstall the environment gets a build of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..cache import is_rebuilt
 from ..context import is_remote
@@ -19,6 +19,7 @@ from ..model import Build, Edit, FileGroup, Step
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
+from ..values import dataclass
 from .verdict import environment_steps, require_known, root_of
 
 __all__ = ["Trials", "Tried", "files_of", "trials_of", "tried_alone", "tried_together"]

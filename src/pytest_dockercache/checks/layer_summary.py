@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..jsonable import from_jsonable, to_jsonable
 from ..model import BuildSpec
 from ..runs import Run, digest, read_json, write_json
+from ..values import dataclass
 
 if TYPE_CHECKING:
     from ..image.index import LayerIndex

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ..dockerfile import PlannedStep, stage_chain, stages_of
 from ..dockerfile.stages import path_at, path_below
+from ..values import dataclass
 
 __all__ = ["Origin", "ending_run", "origin_of"]
 

@@ -6,7 +6,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from ..dockerfile import paths_in_final_stage
@@ -18,6 +18,7 @@ from ..errors import DoesNotApply, Unverifiable
 from ..image import View, is_file_reference
 from ..project import Project
 from ..regexes import regex
+from ..values import dataclass
 from .contents import Contents
 from .environment_packages import readers_of
 from .judged import Judged

@@ -6,7 +6,6 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..engines import Execution
 from ..environments.prefixes import program_prefix
@@ -16,6 +15,7 @@ from ..regexes import regex
 from ..runs import RUN_LABEL
 from ..shell.running import without_wrapper
 from ..shell.script import Command, Word
+from ..values import dataclass
 from .contents import Contents
 from .judged import Judged
 from .started_by_shell import PYTHON, SHELL, started_by_script, started_by_shell

@@ -10,10 +10,10 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ..model import shortened
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["PYTHON", "SHELL", "ShellStart", "started_by_script", "started_by_shell"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..cache import is_rebuilt
 from ..errors import CacheAssertionError, DockerCacheError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, Finding, Fix, Reason, Row, Step, as_said, named_step
+from ..values import dataclass
 from .judged import Judged
 from .settings import CheckSettings
 

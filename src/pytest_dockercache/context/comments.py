@@ -6,7 +6,8 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from ..values import dataclass
 
 __all__ = [
     "CommentSyntax",

@@ -13,7 +13,6 @@ import warnings
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ..disk import read_bytes
 from ..errors import ConfigError
 from ..limits import ALIKE_PATTERNS
 from ..regexes import regex
+from ..values import dataclass
 from .gomatch import (
     ANY,
     DIRECTORIES,

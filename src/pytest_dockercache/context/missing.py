@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..dockerfile.syntax import PlannedStep, Transfer
+from ..values import dataclass
 from .entries import ContextEntry
 from .gomatch import has_wildcard
 from .ignore import IgnoreLine, IgnoreRules

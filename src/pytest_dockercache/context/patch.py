@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
+from ..values import dataclass
 from . import edits as editing
 from .entries import ContextEntry, Grown, context_files, entry_of, unreadable
 from .ignore import IgnoreRules

@@ -10,11 +10,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ..dockerfile.syntax import PlannedStep
+from ..values import dataclass
 from .gomatch import has_wildcard
 from .selection import is_remote, rooted
 

@@ -8,12 +8,13 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ..disk import read_bytes, read_text
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
+from ..values import dataclass
 from .copying import copy_attributes, copy_bytes, listing, remove, same_bytes
 from .entries import ContextEntry, Grown, context_files, entry_of, unreadable
 from .ignore import IgnoreRules

@@ -10,12 +10,13 @@ import hashlib
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cache_home import cache_home
+from ..values import dataclass
 from .digests import Digests, digest_of_content
 from .entries import ContextEntry, Grown, Kind, context_files
 from .ignore import IgnoreRules

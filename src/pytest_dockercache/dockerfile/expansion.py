@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..limits import EXPANSION, NESTED_SUBSTITUTIONS
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = [
     "SPACE",

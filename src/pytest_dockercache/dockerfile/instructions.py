@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..regexes import regex
+from ..values import dataclass
 from .expansion import SPACE, Lexer, SubstitutionError, split_words
 from .syntax import Flag, Instruction
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 
 from ..errors import ConfigError
+from ..values import dataclass
 from .expansion import SubstitutionError, expand
 from .instructions import (
     WHITESPACE,

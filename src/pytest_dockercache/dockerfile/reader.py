@@ -12,13 +12,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
 from ..limits import DOCKERFILE, DOCKERFILE_LINE, STAGES
 from ..regexes import regex
+from ..values import dataclass
 from .expansion import SPACE, Lexer, SubstitutionError
 from .instructions import exec_form, heredoc_mark, json_strings, split_flags, split_instruction
 from .stages import group_stages

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..values import dataclass
 from .reader import parse_dockerfile
 
 __all__ = ["Block", "Sheet", "applied", "patch_of", "sheet_of"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from ..values import dataclass
 
 __all__ = ["Dockerfile", "Flag", "Heredoc", "Instruction", "PlannedStep", "Stage", "Transfer"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ..values import dataclass
 from .instructions import declared, json_strings
 from .syntax import Dockerfile, PlannedStep
 

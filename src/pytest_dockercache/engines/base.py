@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..model import Build, BuildSpec, Edit, EngineInfo, Roles, Step, Watch
+from ..values import dataclass
 
 if TYPE_CHECKING:
     from ..cache import Dialect, Snapshot
@@ -130,6 +131,12 @@ class Engine(Protocol):
 
     def remove_traces(self, traces: Sequence[Any]) -> int:
         """Remove these records from the build cache; returns how many bytes stayed."""
+
+    def remove_soon(self, traces: Sequence[Any]) -> None:
+        """Begin to remove these records while the next build runs, if that can be done.
+
+        The method returns at once, and :meth:`remove_traces` looks for what is left.
+        """
 
     def close(self) -> None:
         """Close the connections."""

@@ -53,7 +53,7 @@ class BuildKit(DaemonSide):
         """
         refuse_secrets(request, "buildkit")
         started = time.monotonic()
-        planned = planned_steps(request, self._daemon)
+        planned = planned_steps(request, self._daemon.image_config)
         observation = Observation(planned, request.roles)
         self._ledger.begin()
         running = None

@@ -19,7 +19,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
-from ..errors import ConfigError, EngineUnavailable
+from ..errors import ConfigError, EngineUnavailable, InvalidImage, missing_image
 from ..model import Build, EngineInfo, Watch
 from ..regexes import regex
+from ..values import dataclass
 from .base import BuildRequest
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Starting, cancel, uninterrupted
@@ -46,9 +46,11 @@ from .docker_command import (
 )
 from .failure import build_failed, daemon_gone, image_lost, says_daemon_gone, says_no_space
 from .inbox import Inbox
+from .local_socket import NoAnswerError, NoImageError, image_record, usual_socket
 from .planning import planned_steps
 from .progress import Event, RawJson, TextEvent
 from .sdk import load_sdk
+from .tidying import Tidying
 from .vertices import Observation
 from .watchdog import guarded
 from .watching import watched
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
     from .daemon import Daemon
 
 __all__ = ["Buildx", "build_command"]
+
+_PATIENCE_SECONDS = 120.0
+"""How long the daemon may take to say what it knows of an image."""
 
 _LOADED = "pytest-dockercache.loaded"
 """The label that finds an image again which another builder loaded into the daemon."""
@@ -210,6 +215,9 @@ class Buildx(DaemonSide):
         super().__init__(lambda: _connected(daemon, timeout), info, BUILDKIT)
         # The clock of another builder is not known.
         self._ledger = Ledger(daemon.now if self._in_daemon else None)
+        self._tidying = Tidying(self._remove)
+        self._socket = usual_socket() if isinstance(daemon, Reached) else None
+        self._patience = _PATIENCE_SECONDS if timeout is None else min(timeout, _PATIENCE_SECONDS)
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -247,13 +255,11 @@ class Buildx(DaemonSide):
                 with uninterrupted():
                     child = guards.enter_context(_Child(command).guarded())
                 # While buildx is starting up.
-                observation = Observation(planned_steps(request, self._daemon), request.roles)
+                observation = Observation(planned_steps(request, self.image_config), request.roles)
                 child.tell(observation)
                 if request.meanwhile is not None:
                     request.meanwhile()
-                ended = watched(
-                    child, observation, request, watch, started, self._daemon.require_answer
-                )
+                ended = watched(child, observation, request, watch, started, self._require_answer)
                 if ended is not None:
                     return ended
                 code = child.wait()
@@ -308,13 +314,34 @@ class Buildx(DaemonSide):
         ]
         provenance = record.get("buildx.build.provenance")
         for candidate in candidates:
-            if candidate and self._daemon.has_image(candidate):
+            if candidate and self._has_image(candidate):
                 return candidate, provenance if isinstance(provenance, dict) else {}
         # A store may give a loaded image an ID of its own (containerd's does).
         loaded = self._daemon.labelled_images(_LOADED, mark) if mark is not None else ()
         if len(loaded) == 1:
             return loaded[0], provenance if isinstance(provenance, dict) else {}
         raise image_lost(candidates[0])
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        """The image's inspection record; the Docker SDK is only asked where the socket is mute."""
+        if self._socket is not None and "_daemon" not in vars(self):
+            try:
+                return image_record(self._socket, image, self._patience)
+            except NoImageError:
+                raise missing_image(image) from None
+            except NoAnswerError:
+                pass
+        return super().image_config(image)
+
+    def _has_image(self, image: str) -> bool:
+        try:
+            self.image_config(image)
+        except InvalidImage:
+            return False
+        return True
+
+    def _require_answer(self) -> None:
+        self._daemon.require_answer()
 
     def traces(self) -> tuple[Trace, ...]:
         """The vertices that the edited builds have executed since the last call."""
@@ -325,6 +352,20 @@ class Buildx(DaemonSide):
 
         Nothing can be removed where the builder cannot list its cache.
         """
+        self._tidying.wait()
+        return self._remove(traces)
+
+    def remove_soon(self, traces: Sequence[Trace]) -> None:
+        """Begin to remove the records of these, if the daemon itself is the builder."""
+        if self._in_daemon:
+            self._tidying.begin(traces)
+
+    def close(self) -> None:
+        """Close the connections, once nothing uses them."""
+        self._tidying.wait()
+        super().close()
+
+    def _remove(self, traces: Sequence[Trace]) -> int:
         if self._in_daemon:
             return self._daemon.remove_records(lambda records: claimed(traces, records))
         ours = claimed(traces, self._records() or ())

@@ -11,9 +11,9 @@ import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..values import dataclass
 from .progress import nanoseconds
 from .vertices import Made
 

@@ -11,12 +11,13 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..cache import CLASSIC
 from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
 from ..regexes import regex
+from ..values import dataclass
 from .api_build import ApiBuild, RefusedError, held_image, refuse_secrets
 from .base import BuildRequest
 from .buildkit import line_in

@@ -14,7 +14,6 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -24,8 +23,9 @@ from docker.context import ContextAPI
 from docker.context.config import get_current_context_name
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from ..errors import DockerCacheError, EngineUnavailable
+from ..errors import DockerCacheError, EngineUnavailable, missing_image
 from ..regexes import regex
+from ..values import dataclass
 from .base import Execution
 from .cache_records import CacheRecord, prune_all
 from .docker_command import clock_offset, plain_version
@@ -335,9 +335,7 @@ class Daemon:
         try:
             return dict(self.client.api.inspect_image(image))
         except ImageNotFound:
-            from ..image.daemon import no_image
-
-            raise no_image(image) from None
+            raise missing_image(image) from None
         except (DockerException, requests.RequestException) as problem:
             self.lost(problem)
 

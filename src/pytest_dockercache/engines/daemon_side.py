@@ -87,6 +87,9 @@ class DaemonSide:
         """Remove containers and images that carry ``label=value``; return what could not go."""
         return self._daemon.remove_labelled(label, value)
 
+    def remove_soon(self, traces: Sequence[Any]) -> None:
+        """Begin to remove traces while the next build runs; here all is left to the end."""
+
     def close(self) -> None:
         """Close the connections."""
         if "_daemon" in vars(self):

@@ -9,8 +9,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from ..values import dataclass
 from .progress import nanoseconds
 
 __all__ = [

@@ -115,6 +115,9 @@ class Model:
         """There is nothing to remove."""
         return 0
 
+    def remove_soon(self, traces: Sequence[Any]) -> None:
+        """There is nothing to remove."""
+
     def close(self) -> None:
         """There is nothing to close."""
 

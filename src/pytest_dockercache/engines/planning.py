@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DockerCacheError
@@ -10,13 +10,17 @@ from ..errors import DockerCacheError
 if TYPE_CHECKING:
     from ..dockerfile import BaseImage, PlannedStep
     from .base import BuildRequest
-    from .daemon import Daemon
 
 __all__ = ["planned_steps"]
 
+_Inspect = Callable[[str], Mapping[str, object]]
 
-def planned_steps(request: BuildRequest, daemon: Daemon) -> tuple[PlannedStep, ...]:
+
+def planned_steps(request: BuildRequest, inspect: _Inspect) -> tuple[PlannedStep, ...]:
     """Every step of every stage that the target reaches, FROM and settings included.
+
+    ``inspect`` gives the daemon's record of an image, and raises DockerCacheError
+    if there is none.
 
     A base's variables, directory and ONBUILD triggers show in the names and
     the ordinals of the builder's vertices. A base that the daemon does not
@@ -30,17 +34,17 @@ def planned_steps(request: BuildRequest, daemon: Daemon) -> tuple[PlannedStep, .
     platform = spec.platform if spec.platform and "," not in spec.platform else None
     planned = plan(request.dockerfile, spec.target, arguments, platform=platform)
     names = {step.stage.base for step in planned if step.stage.parent is None} - {"scratch"}
-    bases = {name: base for name in names if (base := _base_image(name, daemon)) is not None}
+    bases = {name: base for name in names if (base := _base_image(name, inspect)) is not None}
     if not bases:
         return planned
     return plan(request.dockerfile, spec.target, arguments, platform=platform, bases=bases)
 
 
-def _base_image(name: str, daemon: Daemon) -> BaseImage | None:
+def _base_image(name: str, inspect: _Inspect) -> BaseImage | None:
     from ..dockerfile import BaseImage
 
     try:
-        record = daemon.image_config(name)
+        record = inspect(name)
     except DockerCacheError:
         return None
     config: Mapping[str, Any] = record.get("Config") or {}  # type: ignore[assignment]

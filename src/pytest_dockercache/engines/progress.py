@@ -13,12 +13,12 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = [
     "Event",

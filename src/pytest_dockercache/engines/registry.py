@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
+from ..values import dataclass
 
 if TYPE_CHECKING:
     from .base import Engine

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from ..model import Roles, Status, Step
 from ..regexes import regex
+from ..values import dataclass
 from .cancelling import Starting
 from .progress import Event, LogEvent, VertexEvent
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ..dockerfile.stages import path_below
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..regexes import regex
+from ..values import dataclass
 from .own_project import OwnProject
 from .tools import Installation, is_installed_place
 from .tools.command_lines import is_archive

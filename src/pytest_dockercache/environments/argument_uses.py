@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ..dockerfile.instructions import declared, heredoc_mark, is_predefined
 from ..dockerfile.syntax import Instruction, PlannedStep
 from ..regexes import regex
 from ..shell.running import step_commands
+from ..values import dataclass
 from .doubtful import runs_a_download
 from .ground import Ground
 from .reads import ReadText

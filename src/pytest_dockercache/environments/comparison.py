@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import ConfigError
-from .installed import Environment, Package, normalised
+from ..values import dataclass
+from .installed import Environment, Package
 from .markers import Machine
 from .match_specs import MatchSpec
+from .names import normalised
 from .requirements import Requirements
 
 if TYPE_CHECKING:

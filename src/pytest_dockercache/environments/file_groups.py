@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..context.comments import is_source_code
 from ..model import FileRole
+from ..values import dataclass
 from .file_roles import FileRoles
 from .flow import StepView
 from .ground import Ground

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..context.comments import is_source_code
 from ..context.gomatch import has_wildcard
 from ..dockerfile.stages import path_below
 from ..model import FileRole
 from ..regexes import regex
+from ..values import dataclass
 from .flow import StepView
 from .ground import Ground
 from .inputs import belongs_to_manager, closure

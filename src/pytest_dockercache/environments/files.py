@@ -6,7 +6,6 @@ import contextlib
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..context.entries import ContextEntry
@@ -15,6 +14,7 @@ from ..context.ignore import IgnoreRules
 from ..context.missing import missing_sources
 from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
+from ..values import dataclass
 from .flow import Followed, StepView, follow_files
 from .steps import EnvironmentCommand
 from .tools import tool_of

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..context.entries import ContextEntry
 from ..context.selection import Listing, container_paths, taken
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..shell.running import step_commands
 from ..shell.script import Command, joined_path
+from ..values import dataclass
 from .tools import runner_of
 
 __all__ = ["ContainerFiles", "Files", "Followed", "StepView", "follow_files"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..dockerfile import Stage, stage_chain, stages_of
 from ..dockerfile.stages import contributing_stages
 from ..dockerfile.syntax import PlannedStep
+from ..values import dataclass
 
 __all__ = ["Ground", "grounds_of"]
 

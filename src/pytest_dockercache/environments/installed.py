@@ -6,18 +6,17 @@ Indexing keeps these small files (see :mod:`..image.sifting`), so that the image
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from ..image.index import OPAQUE, Kind, display
 from ..image.replay import View, split_code
 from ..image.sifting import KEEP_SUFFIXES, keeps
 from ..regexes import regex
+from ..values import dataclass
 from .interpreters import interpreter
-
-__all__ = ["Environment", "Package", "environment", "holds_distributions", "normalised"]
+from .names import normalised
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,6 @@ class Environment:
             if package.name == name and package.manager == manager:
                 return package
         return None
-
-
-def normalised(name: str) -> str:
-    """The name of a Python distribution as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def environment(view: View, prefix: str, before: Sequence[str] = ()) -> Environment:

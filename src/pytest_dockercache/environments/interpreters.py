@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from ..image.replay import View
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["Interpreter", "interpreter"]
 

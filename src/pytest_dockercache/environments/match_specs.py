@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from ..errors import ConfigError, Unverifiable
 from ..limits import MATCH_SPEC
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["MatchSpec", "compare", "parse_package_url", "parse_spec", "version_matches"]
 

@@ -6,11 +6,12 @@ import configparser
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..values import dataclass
 from .documents import load_toml, table
 from .tools.command_lines import package_name
 

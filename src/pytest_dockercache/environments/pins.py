@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..context.entries import ContextEntry
 from ..dockerfile import PlannedStep
 from ..errors import ConfigError
 from ..regexes import regex
+from ..values import dataclass
 from .documents import YAML_SUFFIXES, content_of, load_toml, load_yaml, table, yaml_line
 from .flow import follow_files
 from .match_specs import MatchSpec, parse_package_url, parse_spec, version_matches

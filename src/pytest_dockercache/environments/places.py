@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..context.entries import ContextEntry
@@ -18,6 +18,7 @@ from ..image import View
 from ..image.index import display
 from ..regexes import regex
 from ..shell.script import Word
+from ..values import dataclass
 from .files import environment_files
 from .installed import holds_distributions
 from .prefixes import every_prefix, find_prefix, program_prefix

@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import ConfigError, Unverifiable
 from ..limits import REQUIREMENT
 from ..regexes import regex
+from ..values import dataclass
 from .documents import content_of
-from .installed import normalised
+from .names import normalised
 
 __all__ = ["RequirementLines", "decoded", "file_text", "joined_lines", "requirement_lines"]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError
+from ..values import dataclass
 from .documents import load_yaml, not_understood, yaml_line
 from .match_specs import MatchSpec, parse_package_url, parse_spec
 from .requirement_files import file_text, requirement_lines

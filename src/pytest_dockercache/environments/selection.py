@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..shell.script import Word
+from ..values import dataclass
 
 __all__ = [
     "EVERYTHING",

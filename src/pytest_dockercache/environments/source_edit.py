@@ -7,7 +7,6 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..context.edits import context_path, no_such_file
@@ -17,6 +16,7 @@ from ..context.missing import alike, is_there
 from ..dockerfile import stage_chain, stages_of
 from ..dockerfile.syntax import PlannedStep
 from ..errors import ConfigError
+from ..values import dataclass
 from .files import EnvironmentFile
 from .flow import Files
 

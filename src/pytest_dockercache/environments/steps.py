@@ -14,13 +14,14 @@ count, as the costly half of an installation that is split over two steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..dockerfile.syntax import PlannedStep
 from ..model import Role
 from ..patterns import Pattern
 from ..shell.running import step_commands
 from ..shell.script import Command
+from ..values import dataclass
 from .above import Above, effect_of, is_tools_only, lacking_of, with_transfers
 from .coverage import names_in
 from .doubtful import clones, downloads, fetches, looks_like_installation, starts_installation

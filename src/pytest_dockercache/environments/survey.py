@@ -7,7 +7,7 @@ make these edits and ask a builder.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..context.tracked import (
     virtual_environments,
 )
 from ..dockerfile.syntax import PlannedStep
+from ..values import dataclass
 from .argument_uses import Arguments, Reading, arguments_of, until_last_install
 from .file_groups import Group, group_files, representative
 from .file_roles import FileRoles, roles_of_files

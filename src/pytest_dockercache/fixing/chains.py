@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..dockerfile import PlannedStep
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["Chain", "Script", "chain_of", "script_of"]
 

@@ -11,7 +11,7 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 
 from ..context.gomatch import has_wildcard
@@ -22,6 +22,7 @@ from ..environments.tools import Installation, reads_variable, recognised, runne
 from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
+from ..values import dataclass
 from .inputs import SETTINGS, inputs_of, local_source
 from .site import Site
 from .touched import (

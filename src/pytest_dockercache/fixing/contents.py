@@ -9,12 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from ..dockerfile import PlannedStep, Transfer, declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..regexes import regex
+from ..values import dataclass
 from .editing_runs import appended, chain_at, joined, without_segment
 from .effects import effects_of
 from .leaving_out import leaving_out, without_bytecode_of_image

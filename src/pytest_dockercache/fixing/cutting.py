@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..cache import Dialect
 from ..dockerfile import Stage, stage_chain, stages_of
 from ..dockerfile.instructions import mounts
 from ..dockerfile.rewriting import Block, Sheet
+from ..values import dataclass
 from .site import Site
 
 __all__ = ["Cut", "cut_above"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..context import ContextTree, IgnoreRules
 from ..disk import read_bytes
+from ..values import dataclass
 from .site import Site
 
 __all__ = ["Ignoring", "ignoring", "tree_with", "with_lines"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..environments.documents import load_toml, load_yaml
 from ..errors import ConfigError, DockerCacheError
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["SETTINGS", "Inputs", "inputs_of", "local_source"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..dockerfile import PlannedStep, Transfer
 from ..errors import DockerCacheError
 from ..regexes import regex
+from ..values import dataclass
 from .site import Site
 
 __all__ = ["Narrowed", "knows_exclude", "leaving_out", "without_bytecode_of_image"]

@@ -6,10 +6,11 @@ import json
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ..dockerfile import PlannedStep, Transfer
 from ..model import on_one_line
+from ..values import dataclass
 from .directories import copying_owner, made_directories, parents
 from .effects import effects_of
 from .site import Site

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ..cache import Dialect, Snapshot
 from ..cache.prediction import Comparison
@@ -17,6 +17,7 @@ from ..dockerfile import declared, stage_chain, stages_of
 from ..errors import DockerCacheError
 from ..model import Edit
 from ..regexes import regex
+from ..values import dataclass
 from .cutting import cut_above
 from .effects import effects_of
 from .mounting import narrowed

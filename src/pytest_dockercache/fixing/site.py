@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..dockerfile.rewriting import Sheet, sheet_of
 from ..environments import ContainerFiles, EnvironmentCommand, environment_commands
 from ..environments.flow import StepView, follow_files
 from ..model import BuildSpec
+from ..values import dataclass
 
 __all__ = ["Site"]
 

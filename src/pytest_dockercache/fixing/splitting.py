@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ..dockerfile import declared
 from ..dockerfile.expansion import split_words, variables_in
 from ..model import on_one_line
 from ..regexes import regex
+from ..values import dataclass
 from .chains import Chain, chain_of, script_of
 from .site import Site
 

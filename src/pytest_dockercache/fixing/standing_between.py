@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..dockerfile import PlannedStep
 from ..environments.tools import reads_variable
 from ..regexes import regex
+from ..values import dataclass
 from .effects import effects_of
 from .site import Site
 from .touched import ENVIRONMENT, EVERYTHING, SYSTEM, USERS, Effects, Paths

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from ..values import dataclass
 
 __all__ = [
     "CHANGED_USERS",

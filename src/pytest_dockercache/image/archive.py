@@ -15,11 +15,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
 from ..errors import InvalidImage
+from ..values import dataclass
 from .index import LayerIndex
 from .limits import Budget, Limits
 from .manifests import Document, Manifest, blob_digest, check_layers, find_manifest, require_named

@@ -11,9 +11,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from ..values import dataclass
 from .index import OPAQUE, Kind, display
 from .replay import View, split_code
 from .sums import Charge, Sum

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DockerCacheError, EngineUnavailable, InvalidImage, Unverifiable
+from ..errors import DockerCacheError, EngineUnavailable, InvalidImage, Unverifiable, missing_image
+from ..values import dataclass
 from .archive import (
     Manifest,
     Wanted,
@@ -28,7 +28,7 @@ from .mounted import MountFailed, list_mounted
 from .overlay import index_directory, read_below
 from .store import KnownLayers, LayerStore
 
-__all__ = ["DEFAULT_SOURCES", "DaemonImage", "SourceUnavailable", "no_image"]
+__all__ = ["DEFAULT_SOURCES", "DaemonImage", "SourceUnavailable"]
 
 DEFAULT_SOURCES = ("overlay2", "mount", "containerd", "save")
 """The sources of a daemon's image, the cheapest first."""
@@ -36,11 +36,6 @@ DEFAULT_SOURCES = ("overlay2", "mount", "containerd", "save")
 
 class SourceUnavailable(DockerCacheError):
     """A source cannot give this image; the next one is tried."""
-
-
-def no_image(reference: str) -> InvalidImage:
-    """The error for an image that the daemon does not have."""
-    return InvalidImage(f"the daemon has no image {reference}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class DaemonImage:
         try:
             return cls(api, ref, api.inspect_image(ref), api.info())
         except docker.errors.ImageNotFound:
-            raise no_image(ref) from None
+            raise missing_image(ref) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineUnavailable(f"the daemon does not say what {ref} is: {error}") from error
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..regexes import regex
+from ..values import dataclass
 from .index import OPAQUE, Kind, display
 from .replay import HiddenFile, How, View, split_code
 from .sums import Charge, Sum

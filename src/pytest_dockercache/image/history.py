@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ..dockerfile import Instruction, PlannedStep, SubstitutionError
@@ -14,6 +13,7 @@ from ..dockerfile.instructions import WHITESPACE, heredoc_mark, json_strings
 from ..errors import Unverifiable
 from ..model import on_one_line
 from ..regexes import regex
+from ..values import dataclass
 from .layers import LAYER_INSTRUCTIONS, NOP, HistoryEntry
 
 __all__ = ["LayerLines", "map_layers_to_lines"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from ..errors import InvalidImage, Unverifiable
 from ..regexes import regex
+from ..values import dataclass
 from .documents import CONFIG, read_document
 from .index import Kind, LayerIndex, display
 from .replay import View, replay

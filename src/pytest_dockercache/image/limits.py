@@ -7,9 +7,10 @@ image is a large file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..errors import InvalidImage
+from ..values import dataclass
 
 __all__ = ["Budget", "Limits"]
 

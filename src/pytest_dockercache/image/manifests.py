@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, InvalidImage
 from ..regexes import regex
+from ..values import dataclass
 from .documents import DOCKER_MANIFEST, INDEX, MANIFEST, read_document
 from .layers import ImageConfig, parse_config
 from .tar import clean

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, Unverifiable
 from ..regexes import regex
+from ..values import dataclass
 from .archive import (
     Wanted,
     archive_contents,

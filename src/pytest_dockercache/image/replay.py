@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ..values import dataclass
 from .index import OPAQUE, Entry, Kind, LayerIndex, display
 
 __all__ = ["Found", "HiddenFile", "LayerChanges", "View", "replay"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..presentable import presentable
+from ..values import dataclass
 from .findings import CheckResult, Ending, ImageReport, SessionReport
 from .pages import page_of
 

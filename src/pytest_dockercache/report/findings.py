@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from ..checks.layer_summary import LayerSummary
 from ..model import Build, EngineInfo, FileGroup, Finding, Fix, SkipKind
 from ..presentable import presentable
 from ..runs import Leftovers
+from ..values import dataclass
 
 __all__ = [
     "CheckOutcome",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ..cache import is_rebuilt
 from ..model import Build, FileGroup, Status, Step
+from ..values import dataclass
 from .findings import ImageReport
 
 __all__ = [

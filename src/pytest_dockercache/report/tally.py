@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from ..presentable import presentable
+from ..values import dataclass
 from .findings import CheckResult, SessionReport
 
 __all__ = ["Said", "Tally", "headline", "said_once", "tally"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..checks.layer_summary import LayerSummary
+from ..values import dataclass
 
 __all__ = ["COLUMNS", "LayerRow", "layer_rows"]
 

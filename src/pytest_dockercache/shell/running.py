@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 
 from ..dockerfile.instructions import heredoc_mark
 from ..dockerfile.syntax import PlannedStep
 from ..regexes import regex
+from ..values import dataclass
 from .makefile import recipe_of, with_included
 from .script import Command, Word, commands, joined_path, known_text
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import takewhile
 
 from ..dockerfile.expansion import Lexer, SubstitutionError
@@ -19,6 +19,7 @@ from ..dockerfile.syntax import Heredoc
 from ..errors import ConfigError
 from ..limits import COMMANDS, PIPELINE, SCRIPT
 from ..regexes import regex
+from ..values import dataclass
 
 __all__ = ["Command", "Word", "commands", "joined_path", "known_text"]
 

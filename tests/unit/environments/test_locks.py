@@ -11,8 +11,9 @@ import pytest
 
 from pytest_dockercache.dockerfile import parse_dockerfile, plan
 from pytest_dockercache.environments.comparison import matches
-from pytest_dockercache.environments.installed import Environment, normalised
+from pytest_dockercache.environments.installed import Environment
 from pytest_dockercache.environments.markers import Machine
+from pytest_dockercache.environments.names import normalised
 from pytest_dockercache.environments.requirements import Requirements, read_requirements
 from pytest_dockercache.environments.tools import recognised, runner_of
 from pytest_dockercache.errors import ConfigError

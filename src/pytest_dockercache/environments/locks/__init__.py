@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from ...errors import Unverifiable
+from ...values import dataclass
 from ..documents import load_toml
 from ..markers import Machine
 from ..requirement_files import file_text

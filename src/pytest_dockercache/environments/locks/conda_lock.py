@@ -8,8 +8,8 @@ from typing import Any
 
 from ...errors import ConfigError
 from ..documents import not_understood
-from ..installed import normalised
 from ..match_specs import MatchSpec, parse_package_url
+from ..names import normalised
 from ..platforms import subdir
 from ..requirements import Requirements
 from ..selection import Selection

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
 from ...errors import ConfigError
 from ...regexes import regex
+from ...values import dataclass
 from ..documents import table
-from ..installed import normalised
+from ..names import normalised
 from ..requirements import Requirements
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from ..installed import normalised
+from ..names import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
 from .graph import Applies, Pin, digests_of, merged, requirements_of, text_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from ...errors import Unverifiable
+from ...values import dataclass
 from ..documents import table
-from ..installed import normalised
+from ..names import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
 from .graph import (

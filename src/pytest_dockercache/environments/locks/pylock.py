@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..documents import table, unknown_version
-from ..installed import normalised
+from ..names import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
 from .graph import (

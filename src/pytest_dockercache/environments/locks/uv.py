@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, NamedTuple
 
 from ...errors import ConfigError, Unverifiable
+from ...values import dataclass
 from ..documents import table, unknown_version
-from ..installed import normalised
+from ..names import normalised
 from ..requirements import Requirements
 from ..selection import EVERYTHING, Selection
 from .graph import (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...regexes import regex
 from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
+from ...values import dataclass
 from ..selection import Selection
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from ...regexes import regex
 from .table import Tool, known_layouts
 
 __all__ = ["TOOLS"]
@@ -53,12 +52,12 @@ _VARIABLES = {
 def _tool(name: str, programs: str, installs: str, manifests: str = "", kept: str = "") -> Tool:
     return Tool(
         name=name,
-        programs=re.compile(programs),
+        programs=regex(programs),
         installs=frozenset(installs.split(" ") if installs else ()),
         builds=frozenset(_BUILDS.get(name, "").split()),
-        manifests=re.compile(manifests or r"(?!)"),
-        kept=re.compile(kept or r"(?!)"),
-        variables=re.compile(_VARIABLES.get(name, r"(?!)")),
+        manifests=regex(manifests or r"(?!)"),
+        kept=regex(kept or r"(?!)"),
+        variables=regex(_VARIABLES.get(name, r"(?!)")),
         foreign=True,
         caches=known_layouts(name),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
+from ...values import dataclass
 from .command_lines import Installation, active_environment, module_run, with_fed_files
 
 if TYPE_CHECKING:

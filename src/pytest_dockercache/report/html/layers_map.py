@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ...checks.layer_summary import LayerSummary, PlaceKind
 from ...model import command_first, megabytes, on_one_line
+from ...values import dataclass
 from ..findings import ImageReport
 from ..weights import COLUMNS, layer_rows
 from .markup import Html, el

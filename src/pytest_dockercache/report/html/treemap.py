@@ -6,7 +6,8 @@ Bruls, Huizing, van Wijk, "Squarified Treemaps" (2000).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ...values import dataclass
 
 __all__ = ["Box", "squarified"]
 
