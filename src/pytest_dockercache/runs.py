@@ -327,11 +327,13 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
             with engine_of_builder(name, builder, identity) as engine:
                 if engine.info.predicts:
                     continue
+                traces = _traces(engine, run_id)
+                engine.remove_soon(traces)
                 if keep:
                     kept.extend(_named_images(engine, run_id))
                 else:
                     stuck.extend(engine.remove_labelled(RUN_LABEL, run_id))
-                cache_bytes += _remove_cached(engine, run_id)
+                cache_bytes += _remove_cached(engine, traces)
         except DockerCacheError as problem:
             stuck.append(f"images labelled {RUN_LABEL}={run_id} ({problem.verdict})")
     for (path,) in _entries(run_id, "staging"):
@@ -347,15 +349,21 @@ def _removed(staged: Path) -> bool:
     return not os.path.lexists(staged)
 
 
-def _remove_cached(engine: Engine, run_id: str) -> int:
-    """Remove a run's records from the build cache; return the bytes that could not be removed."""
-    noted = []
+def _traces(engine: Engine, run_id: str) -> list[Any]:
+    """What a run's builds on this engine left in the build cache, as the journal has it."""
     # Two engines on one daemon do not understand each other's traces.
     own = [engine.info.name, engine.info.builder]
-    for *made_by, traces in _entries(run_id, "traces"):
-        if made_by == own:
-            noted += traces
+    return [
+        trace
+        for *made_by, traces in _entries(run_id, "traces")
+        if made_by == own
+        for trace in traces
+    ]
+
+
+def _remove_cached(engine: Engine, traces: list[Any]) -> int:
+    """Remove traces from the build cache; return the bytes that could not be removed."""
     try:
-        return engine.remove_traces(noted) if noted else 0
+        return engine.remove_traces(traces) if traces else 0
     except (TypeError, ValueError, LookupError, AttributeError):
         return 0  # an engine did not write these traces

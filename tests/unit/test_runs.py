@@ -123,6 +123,9 @@ def test_engines_of_one_builder_are_each_given_their_own_traces(
         def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
             return ()
 
+        def remove_soon(self, traces: list[str]) -> None:
+            return None
+
         def remove_traces(self, traces: list[str]) -> int:
             given[self.info.name] = list(traces)
             return 0
@@ -148,6 +151,9 @@ class Stubborn:
 
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         return self.stuck
+
+    def remove_soon(self, traces: list[str]) -> None:
+        return None
 
     def remove_traces(self, traces: list[str]) -> int:
         assert all(trace["name"] for trace in traces)  # type: ignore[index]

@@ -352,12 +352,12 @@ class Buildx(DaemonSide):
 
         Nothing can be removed where the builder cannot list its cache.
         """
-        self._tidying.wait()
-        return self._remove(traces)
+        stayed = self._tidying.stayed(traces)
+        return 0 if stayed == 0 else self._remove(traces)
 
     def remove_soon(self, traces: Sequence[Trace]) -> None:
         """Begin to remove the records of these, if the daemon itself is the builder."""
-        if self._in_daemon:
+        if self._in_daemon and traces:
             self._tidying.begin(traces)
 
     def close(self) -> None:

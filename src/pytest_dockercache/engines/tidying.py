@@ -17,12 +17,13 @@ class Tidying:
 
     A daemon spends some 0.2 s on the records of one edited build, mostly waiting
     for its disk: a build that runs meanwhile is not slowed down by that. The
-    removal is an attempt. The clean-up at the end of the run looks for what is
+    removal is an attempt: the clean-up at the end of the run looks for what is
     left, so an error here is of no interest.
     """
 
-    def __init__(self, remove: Callable[[Sequence[Any]], object]) -> None:
+    def __init__(self, remove: Callable[[Sequence[Any]], int]) -> None:
         self._remove = remove
+        self._last: tuple[Sequence[Any], int] | None = None
         self._lock = threading.Lock()
         self._pending: list[Sequence[Any]] = []
         self._thread: threading.Thread | None = None
@@ -35,6 +36,11 @@ class Tidying:
                 # The thread must not keep a process alive that was told to end.
                 self._thread = threading.Thread(target=self._work, daemon=True, name="tidying")
                 self._thread.start()
+
+    def stayed(self, traces: Sequence[Any]) -> int | None:
+        """How many bytes of these stayed, None unless they were given last and without an error."""
+        self.wait()
+        return self._last[1] if self._last is not None and self._last[0] is traces else None
 
     def wait(self) -> None:
         """Return when everything that was given has been tried."""
@@ -49,6 +55,8 @@ class Tidying:
                     self._thread = None
                     return
                 traces = self._pending.pop(0)
-            # What an interrupted import or an odd answer raises is no DockerCacheError.
-            with contextlib.suppress(DockerCacheError, OSError, ValueError, LookupError):
-                self._remove(traces)
+            # Somebody else may have written the traces, and the daemon may answer oddly.
+            with contextlib.suppress(
+                DockerCacheError, OSError, TypeError, ValueError, LookupError, AttributeError
+            ):
+                self._last = traces, self._remove(traces)

@@ -12,9 +12,10 @@ from pytest_dockercache.errors import DockerCacheError
 def test_traces_go_in_their_order_and_nobody_waits_for_them() -> None:
     goes_on, removed = threading.Event(), list[Sequence[str]]()
 
-    def remove(traces: Sequence[str]) -> None:
+    def remove(traces: Sequence[str]) -> int:
         goes_on.wait(10)
         removed.append(traces)
+        return 0
 
     tidying = Tidying(remove)
     tidying.begin(["a"])
@@ -27,7 +28,12 @@ def test_traces_go_in_their_order_and_nobody_waits_for_them() -> None:
 
 def test_it_can_begin_again_after_it_has_ended() -> None:
     removed = list[Sequence[str]]()
-    tidying = Tidying(removed.append)
+
+    def remove(traces: Sequence[str]) -> int:
+        removed.append(traces)
+        return 0
+
+    tidying = Tidying(remove)
     for name in "abc":
         tidying.begin([name])
         tidying.wait()
@@ -37,10 +43,11 @@ def test_it_can_begin_again_after_it_has_ended() -> None:
 def test_an_error_is_left_to_the_clean_up_at_the_end() -> None:
     removed = list[Sequence[str]]()
 
-    def remove(traces: Sequence[str]) -> None:
+    def remove(traces: Sequence[str]) -> int:
         if traces == ["lost"]:
             raise DockerCacheError("the daemon is gone")
         removed.append(traces)
+        return 0
 
     tidying = Tidying(remove)
     tidying.begin(["lost"])
@@ -50,4 +57,16 @@ def test_an_error_is_left_to_the_clean_up_at_the_end() -> None:
 
 
 def test_nothing_is_waited_for_where_nothing_was_begun() -> None:
-    Tidying(lambda _: None).wait()
+    tidying = Tidying(lambda _: 0)
+    tidying.wait()
+    assert tidying.stayed(["a"]) is None
+
+
+def test_how_much_stayed_is_known_of_what_was_given_last() -> None:
+    tidying = Tidying(len)
+    first, last, lost = ["a"], ["b", "c"], [1, 2]
+    tidying.begin(first)
+    tidying.begin(last)
+    assert tidying.stayed(last) == 2
+    assert tidying.stayed(first) is None
+    assert tidying.stayed(lost) is None
