@@ -19,7 +19,7 @@ from .model import Build, Edit, Finding, Step
 from .runs import read_json, write_json
 from .values import dataclass
 
-__all__ = ["Durations", "Failure", "Record", "failure_of", "read_record", "write_record"]
+__all__ = ["BuildRecord", "Durations", "Failure", "failure_of", "read_record", "write_record"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Record:
+class BuildRecord:
     """The outcome of one build: itself, or the failure. ``order`` counts the builds of a run."""
 
     order: int
@@ -68,15 +68,15 @@ def failure_of(problem: DockerCacheError) -> Failure:
     )
 
 
-def read_record(path: Path) -> Record | None:
+def read_record(path: Path) -> BuildRecord | None:
     """The record in a file, None if the file is missing, damaged, or no build record."""
     try:
-        return from_jsonable(Record, read_json(path))
+        return from_jsonable(BuildRecord, read_json(path))
     except ValueError:
         return None
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_record(path: Path, record: BuildRecord) -> None:
     """Write a record so that a reader sees the whole record or none."""
     write_json(path, to_jsonable(record))
 

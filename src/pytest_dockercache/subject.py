@@ -34,7 +34,7 @@ from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiab
 from .jsonable import to_jsonable
 from .model import Build, BuildSpec, Edit, Roles, Step
 from .project import Project, Settings, require_declared, roles_by_line
-from .records import Durations, Record, failure_of, read_record, write_record
+from .records import BuildRecord, Durations, failure_of, read_record, write_record
 from .runs import (
     RUN_LABEL,
     Run,
@@ -73,7 +73,7 @@ class Subject:
     run: Run
     observe: Observe | None = None
     _made: dict[str, Build] = field(default_factory=dict, repr=False)
-    _records: dict[str, Record] = field(default_factory=dict, repr=False)
+    _records: dict[str, BuildRecord] = field(default_factory=dict, repr=False)
 
     @cached_property
     def project(self) -> Project:
@@ -223,13 +223,13 @@ class Subject:
         name = f"{self._prefix()}-{digest(edits_key, repr(stop))}.json"
         return self.run.directory / "builds" / name
 
-    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> Record:
+    def _record(self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str) -> BuildRecord:
         title = "first build" if not edits else "after " + ", ".join(map(str, edits))
         try:
             build = self._convincing(edits, stop, nonce, title)
         except DockerCacheError as problem:
-            return Record(self._order(edits), edits, failure=failure_of(problem))
-        return Record(self._order(edits), edits, build)
+            return BuildRecord(self._order(edits), edits, failure=failure_of(problem))
+        return BuildRecord(self._order(edits), edits, build)
 
     def _order(self, edits: tuple[Edit, ...]) -> int:
         return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0

@@ -83,6 +83,17 @@ def test_a_room_imports_only_what_stands_below_it() -> None:
     assert upwards == []
 
 
+def test_no_two_classes_have_one_name() -> None:
+    """A leading underscore does not make a second name: ``Record`` and ``_Record`` are one."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
+                places.setdefault(node.name.lstrip("_"), []).append(place)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_no_two_test_modules_have_one_name() -> None:
     """Pytest imports a test module by its bare name: of two, it refuses the second."""
     modules = Counter(path.name for path in TESTS.rglob("test_*.py"))

@@ -15,7 +15,7 @@ from pytest_dockercache.errors import (
     EngineUnavailable,
 )
 from pytest_dockercache.model import Finding, Fix, Row, Step
-from pytest_dockercache.records import Durations, Record, failure_of, read_record, write_record
+from pytest_dockercache.records import BuildRecord, Durations, failure_of, read_record, write_record
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ FOUND = Finding(
 def test_another_process_raises_the_error_with_all_its_facts(
     tmp_path: Path, problem: DockerCacheError
 ) -> None:
-    write_record(tmp_path / "1.json", Record(1, (), failure=failure_of(problem)))
+    write_record(tmp_path / "1.json", BuildRecord(1, (), failure=failure_of(problem)))
     record = read_record(tmp_path / "1.json")
     assert record is not None
     with pytest.raises(type(problem)) as caught:

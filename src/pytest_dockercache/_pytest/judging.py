@@ -22,7 +22,7 @@ from ..subject import Subject
 from . import sharing
 from .options import Options, read_options
 from .progress import Progress, progress_for
-from .targets import Selection, Target, select, target_of
+from .targets import Target, TargetSelection, select, target_of
 
 if TYPE_CHECKING:
     from .named_steps import NamedSteps
@@ -42,7 +42,7 @@ class SessionJudge:
         ids = tuple(checks.CHECKS)
         self.options: Options = read_options(config, ids)
         named = config.args_source is config.ArgsSource.ARGS
-        self.selection: Selection = select(
+        self.selection: TargetSelection = select(
             config.args,
             "named" if named else "default",
             self.options,

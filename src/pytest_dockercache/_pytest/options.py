@@ -127,7 +127,7 @@ class _Value:
         return path
 
 
-class _Reader:
+class _OptionReader:
     """The values of an invocation: the command line first, then the ini file."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -169,7 +169,7 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
 
     Raises ConfigError with the option, its value, and what is valid.
     """
-    reader = _Reader(config)
+    reader = _OptionReader(config)
     hidden = _size(reader.value("max-hidden"))
     settings = Settings(
         engine=_engine(reader.value("engine")),

@@ -35,7 +35,7 @@ _RESULT = "dockercache_result"
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _JudgedSpec:
     """A spec, and the name of the engine that judged it."""
 
     spec: BuildSpec
@@ -44,7 +44,7 @@ class _Judged:
 
 def tell_spec(run: Run, spec: BuildSpec, engine: str) -> None:
     """Let the controller know that a process judged this spec with this engine."""
-    record = to_jsonable(_Judged(spec, engine))
+    record = to_jsonable(_JudgedSpec(spec, engine))
     path = run.directory / "specs" / f"{digest(repr(record))}.json"
     if not path.exists():
         write_json(path, record)
@@ -55,7 +55,7 @@ def known_specs(run: Run) -> tuple[tuple[BuildSpec, str], ...]:
     found = []
     for path in sorted((run.directory / "specs").glob("*.json")):
         with contextlib.suppress(ValueError):
-            judged = from_jsonable(_Judged, read_json(path))
+            judged = from_jsonable(_JudgedSpec, read_json(path))
             found.append((judged.spec, judged.engine))
     return tuple(sorted(found, key=lambda item: (str(item[0].dockerfile), repr(item))))
 

@@ -24,8 +24,8 @@ from .options import DockerfileChoice, Options
 
 __all__ = [
     "DEFAULT_NAMES",
-    "Selection",
     "Target",
+    "TargetSelection",
     "node_path",
     "select",
     "target_of",
@@ -75,7 +75,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Selection:
+class TargetSelection:
     """The targets of an invocation, the arguments left to pytest, and facts for messages.
 
     ``left_out`` are the node names of Dockerfiles that would have been judged if the command line
@@ -107,7 +107,7 @@ def select(
     root: Path,
     checks: Sequence[str],
     image_checks: Sequence[str] = (),
-) -> Selection:
+) -> TargetSelection:
     """Sort the command line's arguments into Dockerfiles and the rest, and find the defaults.
 
     ``source`` is ``"named"`` when the user gave arguments. ``directory`` is
@@ -131,7 +131,7 @@ def select(
         known = always
     known = [*known, *images]
     if source == "default":
-        return Selection(tuple(known), tuple(arguments), default=default, named=tuple(named))
+        return TargetSelection(tuple(known), tuple(arguments), default=default, named=tuple(named))
     always += [
         image for image, choice in zip(images, options.images, strict=True) if choice.explicit
     ]
@@ -159,11 +159,11 @@ def select(
         target.node for target in known if not any(target.is_about(other) for other in chosen)
     ]
     default = default or (chosen[0] if chosen else None)
-    return Selection(tuple(chosen), tuple(rest), tuple(left_out), default, tuple(named))
+    return TargetSelection(tuple(chosen), tuple(rest), tuple(left_out), default, tuple(named))
 
 
 def target_of(
-    test: Path, selection: Selection, options: Options, *, directory: Path, root: Path
+    test: Path, selection: TargetSelection, options: Options, *, directory: Path, root: Path
 ) -> Target | None:
     """The Dockerfile of a test whose marker names none; None if there is no Dockerfile at all.
 

@@ -10,9 +10,9 @@ from ..dockerfile import Instruction, PlannedStep, stage_chain, stages_of
 from ..dockerfile.expansion import variables_in
 from ..dockerfile.instructions import declared
 from ..model import Reason, shortened
-from .contents import Difference
+from .contents import PathDifference
 from .keys import Content, Facet, Key, Value
-from .prediction import Comparison, Prediction, Record, reads_root_by_content, same_value
+from .prediction import CachedStep, Comparison, Prediction, reads_root_by_content, same_value
 from .snapshot import Snapshot, is_unknown, readable
 
 __all__ = ["cause", "doubt"]
@@ -137,7 +137,7 @@ def _stage_before(comparison: Comparison, from_: PlannedStep) -> PlannedStep | N
 # -- the matching step of the earlier build
 
 
-def _nearest(comparison: Comparison, prediction: Prediction) -> Record | None:
+def _nearest(comparison: Comparison, prediction: Prediction) -> CachedStep | None:
     """The record that the step would have matched without a change."""
     key = prediction.key
     same = [
@@ -148,7 +148,7 @@ def _nearest(comparison: Comparison, prediction: Prediction) -> Record | None:
     if not same:
         return None
 
-    def distance(record: Record) -> tuple[int, int, float, int]:
+    def distance(record: CachedStep) -> tuple[int, int, float, int]:
         facets = len(_unequal(record.key.operation, key.operation))
         contents = sum(
             comparison.same_content(old, new) != "equal"
@@ -255,7 +255,7 @@ def _content(comparison: Comparison, old: Key, new: Key) -> Reason | None:
     return None
 
 
-def _telling(found: Sequence[Difference]) -> Sequence[Difference]:
+def _telling(found: Sequence[PathDifference]) -> Sequence[PathDifference]:
     """The differences to name: changed children of a directory say more than the directory."""
     return [
         item
@@ -267,7 +267,7 @@ def _telling(found: Sequence[Difference]) -> Sequence[Difference]:
     ] or found
 
 
-def _said(telling: Sequence[Difference], before: Snapshot, after: Snapshot) -> str:
+def _said(telling: Sequence[PathDifference], before: Snapshot, after: Snapshot) -> str:
     if all(item.what == "content" for item in telling):
         return f"contains {_listed([item.path for item in telling])}"
     first = telling[0]
@@ -275,7 +275,7 @@ def _said(telling: Sequence[Difference], before: Snapshot, after: Snapshot) -> s
     return _one(first, before, after) + (f", and {more} more" if more > 0 else "")
 
 
-def _one(item: Difference, before: Snapshot, after: Snapshot) -> str:
+def _one(item: PathDifference, before: Snapshot, after: Snapshot) -> str:
     if item.what == "content":
         return f"contains {item.path}"
     if item.what in ("mode", "type", "link"):

@@ -15,13 +15,13 @@ from ..errors import ConfigError
 from ..values import dataclass
 from .snapshot import Dialect
 
-__all__ = ["Difference", "Selection", "differences", "select"]
+__all__ = ["PathDifference", "SelectedPaths", "differences", "select"]
 
 What = Literal["content", "mode", "type", "link", "added", "removed", "renamed"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class PathDifference:
     """One context path in which two selections differ; ``detail`` says how, in a few words.
 
     ``other`` is the old path of a renamed file. ``certain`` is False for a difference that a
@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Selection:
+class SelectedPaths:
     """The selection of one source of one step.
 
     ``named`` are pairs of a name that enters the key, and a path; ``roots`` are the tree's paths
@@ -56,7 +56,7 @@ def select(
     transfer: Transfer,
     dialect: Dialect,
     only: Collection[str] | None = None,
-) -> Selection | None:
+) -> SelectedPaths | None:
     """The selection of ``source``, None if a path is missing that must exist.
 
     A wildcard that matches nothing gives an empty selection. ``only`` names the paths of interest;
@@ -88,10 +88,10 @@ def select(
         if tree.entries[root].kind == "dir":
             cut = len(root)
             named += ((name + path[cut:], path) for path in inside)
-    return Selection(tree, tuple(named), tuple(root for _, root in roots), ordered=pattern)
+    return SelectedPaths(tree, tuple(named), tuple(root for _, root in roots), ordered=pattern)
 
 
-def _classic(tree: ContextTree, roots: list[str]) -> Selection:
+def _classic(tree: ContextTree, roots: list[str]) -> SelectedPaths:
     """Full paths, with the target of every link (builder/remotecontext/lazycontext.go)."""
     named: dict[str, str] = {}
     for root in roots:
@@ -101,7 +101,7 @@ def _classic(tree: ContextTree, roots: list[str]) -> Selection:
                 named[path] = path  # A dangling link: its own path stands for its target.
             elif target:
                 named[target] = target
-    return Selection(tree, tuple(named.items()), tuple(roots))
+    return SelectedPaths(tree, tuple(named.items()), tuple(roots))
 
 
 def _among(only: Collection[str], root: str, tree: ContextTree) -> list[str]:
@@ -132,7 +132,7 @@ def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:
                 yield path, target
 
 
-def _filtered(tree: ContextTree, source: str, transfer: Transfer) -> Selection | None:
+def _filtered(tree: ContextTree, source: str, transfer: Transfer) -> SelectedPaths | None:
     """A selection with ``--exclude`` or ``--parents``."""
     single = replace(transfer, sources=(source,))
     named: dict[str, str] = {}
@@ -150,7 +150,7 @@ def _filtered(tree: ContextTree, source: str, transfer: Transfer) -> Selection |
     if not named and not has_wildcard(source) and tree.resolve(rooted(source)) is None:
         return None
     present = tuple((name, path) for name, path in named.items() if path in tree.entries)
-    return Selection(tree, present, tuple(roots))
+    return SelectedPaths(tree, present, tuple(roots))
 
 
 def _above(path: str) -> list[str]:
@@ -177,7 +177,9 @@ def is_untouched(
     return not after.touched(clean("/" + "/".join(fixed))[1:])
 
 
-def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[Difference, ...]:
+def differences(
+    before: SelectedPaths, after: SelectedPaths, dialect: Dialect
+) -> tuple[PathDifference, ...]:
     """The differences of two selections that a cache key counts; empty if they are equal."""
     if before.ordered or after.ordered:
         # Two matches of a wildcard may have one base name, and may change places.
@@ -188,7 +190,7 @@ def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[
             return ()
         before, after = _by_path(before), _by_path(after)
     old, new = dict(before.named), dict(after.named)
-    found: list[Difference] = []
+    found: list[PathDifference] = []
     gone = [name for name in old if name not in new]
     fresh = [name for name in new if name not in old]
     for name, path in new.items():
@@ -202,37 +204,37 @@ def differences(before: Selection, after: Selection, dialect: Dialect) -> tuple[
             directory = after.tree.entries[path].kind == "dir"
             certain = not (dialect.incremental and directory and path == there)
             modes = f"{before.tree.entries[there].mode:04o} → {after.tree.entries[path].mode:04o}"
-            found.append(Difference(path, "mode", modes, certain=certain))
+            found.append(PathDifference(path, "mode", modes, certain=certain))
         elif what == "type":
             kinds = f"{before.tree.entries[there].kind} → {after.tree.entries[path].kind}"
-            found.append(Difference(path, "type", kinds))
+            found.append(PathDifference(path, "type", kinds))
         elif what == "link":
             links = f"{before.tree.entries[there].link} → {after.tree.entries[path].link}"
-            found.append(Difference(path, "link", links))
+            found.append(PathDifference(path, "link", links))
         elif what == "content":
-            found.append(Difference(path, "content"))
+            found.append(PathDifference(path, "content"))
     for name in fresh:
         path = new[name]
         source = _renamed_from(path, after, [old[item] for item in gone], before)
         if source is not None:
             gone = [item for item in gone if old[item] != source]
-            found.append(Difference(path, "renamed", f"renamed from {source}", source))
+            found.append(PathDifference(path, "renamed", f"renamed from {source}", source))
         else:
-            found.append(Difference(path, "added"))
-    found += [Difference(old[name], "removed") for name in gone]
+            found.append(PathDifference(path, "added"))
+    found += [PathDifference(old[name], "removed") for name in gone]
     return tuple(found)
 
 
-def _in_order(selection: Selection) -> list[str]:
+def _in_order(selection: SelectedPaths) -> list[str]:
     return [name for name, _ in selection.named]
 
 
-def _by_path(selection: Selection) -> Selection:
+def _by_path(selection: SelectedPaths) -> SelectedPaths:
     return replace(selection, named=tuple((path, path) for _, path in selection.named))
 
 
 def _renamed_from(
-    path: str, after: Selection, candidates: list[str], before: Selection
+    path: str, after: SelectedPaths, candidates: list[str], before: SelectedPaths
 ) -> str | None:
     origin = after.tree.origins.get(path)
     if origin in candidates:

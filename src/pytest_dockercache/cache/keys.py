@@ -83,7 +83,7 @@ def keys(snapshot: Snapshot, steps: Sequence[PlannedStep], dialect: Dialect) -> 
     arguments = dict(snapshot.build_args)
     made = []
     for step in steps:
-        reading = _Reading(step, escape, arguments, dialect, snapshot)
+        reading = _KeyReader(step, escape, arguments, dialect, snapshot)
         made.append(reading.classic() if dialect.name == "classic" else reading.buildkit())
     return tuple(made)
 
@@ -103,7 +103,7 @@ _GIT_COMMIT = regex(r"#[0-9a-f]{40}(:|\Z)")
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _KeyReader:
     """One step, with everything that reading its key needs."""
 
     step: PlannedStep

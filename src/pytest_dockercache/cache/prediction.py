@@ -28,18 +28,18 @@ from ..errors import BuildFailed
 from ..model import Finding, Fix
 from ..regexes import regex
 from ..values import dataclass
-from .contents import Difference, differences, is_untouched, select
+from .contents import PathDifference, differences, is_untouched, select
 from .keys import Content, Facet, Key, Value, keys
 from .snapshot import BUILDKIT, Dialect, Snapshot, canonical_image, is_unknown, tokens
 
-__all__ = ["Prediction", "Record", "Sameness"]
+__all__ = ["CachedStep", "Prediction", "Sameness"]
 
 Sameness = Literal["equal", "different", "unknown"]
 PredictedStatus = Literal["hit", "miss", "unknown"]
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class CachedStep:
     """A step of the earlier build in the cache; ``below`` is the node that it stands on."""
 
     key: Key
@@ -53,7 +53,7 @@ class Base:
     token: str
 
 
-Node = Record | Base
+Node = CachedStep | Base
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Prediction:
     status: PredictedStatus
     runs: bool = True
     root: PlannedStep | None = None
-    rivals: tuple[Record, ...] = ()
+    rivals: tuple[CachedStep, ...] = ()
     unsure: tuple[Content, ...] = ()
 
     @property
@@ -96,7 +96,7 @@ class Comparison:
     dialect: Dialect = BUILDKIT
     before_keys: tuple[Key, ...] = ()
     after_keys: tuple[Key, ...] = ()
-    records: list[Record] = field(default_factory=list)
+    records: list[CachedStep] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     _old_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
     _new_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class Comparison:
                 and self._equal_here(record.key, key)
             ]
             if not same:
-                same = [Record(key, below.nodes[0])]
+                same = [CachedStep(key, below.nodes[0])]
                 self.records += same
             chain.append((key, State("hit", (same[0],))))
 
@@ -261,8 +261,8 @@ class Comparison:
         candidates = [
             record for record in self.records if not key.rooted or record.below in below.nodes
         ]
-        certain: list[Record] = []
-        possible: list[Record] = []
+        certain: list[CachedStep] = []
+        possible: list[CachedStep] = []
         unsure: list[Content] = []
         for record in candidates:
             same = self._same_key(record.key, key)
@@ -295,8 +295,8 @@ class Comparison:
 
     def _matched_by_content(self, key: Key, below: State) -> tuple[Prediction, State]:
         """Match a step that is reused if the content below it is equal, made anew or not."""
-        certain: list[Record] = []
-        possible: list[Record] = []
+        certain: list[CachedStep] = []
+        possible: list[CachedStep] = []
         for record in self.records:
             same = self._same_key(record.key, key)
             root = "different" if same == "different" else self._same_root(record.key, key)
@@ -386,7 +386,7 @@ class Comparison:
         known = {**self.before.identities, **self.after.identities}
         return known.get(name, canonical_image(name))
 
-    def content_differences(self, old: Content, new: Content) -> tuple[Difference, ...]:
+    def content_differences(self, old: Content, new: Content) -> tuple[PathDifference, ...]:
         """In what two selections from the context differ."""
         before, after = self.before.tree, self.after.tree
         same_shape = _shape(old.transfer) == _shape(new.transfer)
@@ -403,7 +403,7 @@ class Comparison:
         left = select(before, old.source, old.transfer, self.dialect)
         right = select(after, new.source, new.transfer, self.dialect)
         if left is None or right is None:
-            return () if left is right else (Difference(new.source, "removed"),)
+            return () if left is right else (PathDifference(new.source, "removed"),)
         return differences(left, right, self.dialect)
 
     def _same_output(

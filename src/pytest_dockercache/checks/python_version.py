@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..dockerfile import paths_in_final_stage
-from ..environments import Pin, environment_name, python_pins, request_files
+from ..environments import PythonPin, environment_name, python_pins, request_files
 from ..environments.installed import environment
 from ..environments.places import named_prefixes
 from ..environments.prefixes import find_prefix, prefixes
@@ -71,10 +71,10 @@ def judge(subject: Judged, settings: CheckSettings = DEFAULTS) -> Verdict:
 
 def judge_image(subject: Judged, image: str, expected: str, origin: str) -> Verdict:
     """Hold the Python of one image against a match spec that stands in ``origin``."""
-    return _judge(subject, _python(subject, image), (Pin(expected, origin),))
+    return _judge(subject, _python(subject, image), (PythonPin(expected, origin),))
 
 
-def _judge(subject: Judged, python: Python, wanted: Sequence[Pin]) -> Verdict:
+def _judge(subject: Judged, python: Python, wanted: Sequence[PythonPin]) -> Verdict:
     """Hold a Python against pins that all count."""
     version, prefix = python.version, python.prefix
     unrun = "" if python.ran else " (conda-meta, not run)"
@@ -123,7 +123,7 @@ def _platform(subject: Judged, image: str) -> str:
         return f"{config.get('Os') or 'linux'}/{config.get('Architecture') or 'amd64'}"
 
 
-def _listed(wanted: Sequence[Pin]) -> str:
+def _listed(wanted: Sequence[PythonPin]) -> str:
     """Pins with their files: ``>=3.9 and <3.11 (environment.yml)``."""
     by_origin: dict[str, list[str]] = defaultdict(list)
     for pin in wanted:
@@ -185,7 +185,7 @@ def _python_of_file(contents: Contents) -> Python:
 
 def pins(
     subject: Judged, settings: CheckSettings = DEFAULTS, platform: str = "linux/amd64"
-) -> tuple[Pin, ...]:
+) -> tuple[PythonPin, ...]:
     """The wanted versions: ``--dockercache-python``, else every pin of the environment files.
 
     A ``.python-version`` that uv finds where it installs counts as such a file. If
@@ -193,10 +193,10 @@ def pins(
     image's is left out. Raises DoesNotApply if there is no pin.
     """
     if settings.python:
-        return (Pin(settings.python, "--dockercache-python"),)
+        return (PythonPin(settings.python, "--dockercache-python"),)
     project = subject.project
     lists = _spec_lists(project)
-    found: list[Pin] = []
+    found: list[PythonPin] = []
     for path in _pinning_files(project):
         specs = posixpath.basename(path) in lists
         read = python_pins(project.spec.context / path, platform=platform, specs=specs)
@@ -224,7 +224,9 @@ def _pinning_files(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(file.path for file in project.environment_files), *requests)))
 
 
-def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> tuple[Pin, ...]:
+def expected_python(
+    subject: Judged, wanted: Sequence[PythonPin], python: Python
+) -> tuple[PythonPin, ...]:
     """The pins, of several files, that are for the Python that runs; all pins of a file count.
 
     The file that describes this Python's environment counts, else all files whose environment is
@@ -250,7 +252,7 @@ def expected_python(subject: Judged, wanted: Sequence[Pin], python: Python) -> t
     candidates = matches[True] or matches[None] or origins
     ranks = {origin: _rank(subject.project, lines.get(origin, ())) for origin in candidates}
     nearest = [origin for origin in candidates if ranks[origin] == min(ranks.values())]
-    groups: dict[str, list[Pin]] = defaultdict(list)
+    groups: dict[str, list[PythonPin]] = defaultdict(list)
     for pin in wanted:
         if pin.origin in nearest:
             groups[_project_of(pin.origin)].append(pin)

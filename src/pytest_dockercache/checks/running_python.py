@@ -21,7 +21,7 @@ from .judged import Judged
 from .started_by_shell import PYTHON, SHELL, started_by_script, started_by_shell
 from .verdict import broken
 
-__all__ = ["Answer", "Start", "activated", "ask", "start_of", "wrapper"]
+__all__ = ["ReportedVersion", "Start", "activated", "ask", "start_of", "wrapper"]
 
 _RUNNERS = ("conda", "mamba", "micromamba")
 """Tools whose ``run`` starts a program in an environment."""
@@ -127,7 +127,7 @@ def _started(entrypoint: Sequence[str]) -> Command:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportedVersion:
     """The version that a Python reports.
 
     ``through`` is the wrapper through which the Python was asked, None where a shell or a script
@@ -141,7 +141,7 @@ class Answer:
     doubt: str = ""
 
 
-def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) -> Answer:
+def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) -> ReportedVersion:
     """Ask a container of the image for the version of the Python that its program runs.
 
     ``contents`` gives the contents of the image, to explain why no Python runs. Raises
@@ -165,7 +165,7 @@ def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) ->
         python, words, doubt = other.python, other.words, other.doubt
         version = _reported(subject, image, words, tried) if words else None
         if version is not None:
-            return Answer(version, None, doubt=doubt)
+            return ReportedVersion(version, None, doubt=doubt)
         if words and not doubt:
             doubt = f"{' '.join(words[:2])} … did not run python: {tried[-1].strip()}"
     words = (*start.through, python, "--version")
@@ -176,9 +176,9 @@ def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) ->
         through = _reported(subject, image, words, tried)
         name = posixpath.basename(start.script or "")
         if plain is None and through is not None:
-            return Answer(through, None)
+            return ReportedVersion(through, None)
         if plain is not None and through is None:
-            return Answer(
+            return ReportedVersion(
                 plain, start.through, path, f"{name} did not run python: {tried[-1].strip()}"
             )
         if plain != through:
@@ -187,11 +187,11 @@ def ask(subject: Judged, image: str, contents: Callable[[], Contents | None]) ->
                 "which of them the program runs is not known"
             )
     if plain is not None:
-        return Answer(plain, start.through, path, doubt)
+        return ReportedVersion(plain, start.through, path, doubt)
     if start.shell:
         version = _reported(subject, image, (*start.shell, "python --version"), tried)
         if version is not None:
-            return Answer(version, wrapper(start.shell) or None, doubt=doubt)
+            return ReportedVersion(version, wrapper(start.shell) or None, doubt=doubt)
     if doubt:
         raise Unverifiable(f"no python was found on PATH, but {doubt}")
     why, fix = _why_not(contents(), python)

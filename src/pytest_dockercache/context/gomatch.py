@@ -89,7 +89,7 @@ def compile_pieces(pieces: Sequence[Piece], flags: re.RegexFlag) -> Callable[[st
     Raises re.error for a ``test`` that is no regular expression.
     """
     if not _is_easy(pieces):
-        return _Machine(pieces, flags).matches
+        return _Automaton(pieces, flags).matches
     match = re.compile("".join(piece.expression for piece in pieces), flags).fullmatch
     return lambda path: match(path) is not None
 
@@ -113,7 +113,7 @@ def _is_easy(pieces: Sequence[Piece]) -> bool:
     return True
 
 
-class _Machine:
+class _Automaton:
     """A pattern as the set of places in it that a text may have reached, one bit each."""
 
     def __init__(self, pieces: Sequence[Piece], flags: re.RegexFlag) -> None:

@@ -67,14 +67,14 @@ def patch(spec: BuildSpec, tree: ContextTree, edits: Sequence[Edit], *, nonce: s
     arguments do not change a context. Raises ConfigError for an edit that cannot be applied, and
     for an ignore file that Docker refuses.
     """
-    draft = _Draft(spec, tree)
+    draft = _PatchDraft(spec, tree)
     for number, edit in enumerate(edits):
         draft.apply(edit, nonce if number == 0 else f"{nonce}.{number}")
     return Patch(draft.changes, draft.contents, draft.origins, draft.rules(), draft.dockerfile)
 
 
 @dataclass
-class _Draft:
+class _PatchDraft:
     """The edits so far; the attributes are those of :class:`Patch`."""
 
     spec: BuildSpec

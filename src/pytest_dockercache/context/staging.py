@@ -73,7 +73,7 @@ def stage(spec: BuildSpec, root: Path, edits: Sequence[Edit] = (), *, nonce: str
 
 
 @dataclass
-class _Memory:
+class _StagingMemory:
     """The memory between two calls: the last mtime given, and the paths that edits left changed."""
 
     file: Path
@@ -81,7 +81,7 @@ class _Memory:
     edited: set[str] = field(default_factory=set)
 
     @classmethod
-    def load(cls, file: Path) -> _Memory:
+    def load(cls, file: Path) -> _StagingMemory:
         try:
             record = json.loads(read_text(file))
             return cls(file, int(record["clock"]), set(record["edited"]))
@@ -109,7 +109,7 @@ class _Staging:
         # root directory of another's gives a `COPY .` another cache key.
         self.target = os.path.join(self.home, "context", os.path.basename(self.source))
         self.written = Path(os.path.abspath(spec.dockerfile))
-        self.memory = _Memory(self.home / "state.json")
+        self.memory = _StagingMemory(self.home / "state.json")
         self.dockerfile = self._dockerfile_place()
         self.modes: dict[str, int] = {}
 
@@ -146,7 +146,7 @@ class _Staging:
             self._want(path, wanted)
         self._make_private()
         os.makedirs(self.target, exist_ok=True)
-        self.memory = _Memory.load(self.memory.file)
+        self.memory = _StagingMemory.load(self.memory.file)
         self._sync(wanted)
         self._stage_dockerfile_aside()
         try:

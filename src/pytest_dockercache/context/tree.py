@@ -34,7 +34,7 @@ def digest_file(context: Path) -> Path:
     return cache_home() / "digests" / f"{name}.json"
 
 
-class _Memory:
+class _SavedDigests:
     """The digests of one context, read from disk when the first is asked for."""
 
     def __init__(self, file: Path | None) -> None:
@@ -62,13 +62,15 @@ class ContextTree:
     origins: Mapping[str, str] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     parent: ContextTree | None = field(default=None, repr=False, compare=False)
-    memory: _Memory = field(default_factory=lambda: _Memory(None), repr=False, compare=False)
+    memory: _SavedDigests = field(
+        default_factory=lambda: _SavedDigests(None), repr=False, compare=False
+    )
 
     @classmethod
     def read(cls, context: Path, ignore: IgnoreRules) -> ContextTree:
         """Walk a context. Raises ConfigError for a directory that cannot be read."""
         entries = {entry.path: entry for entry in context_files(context, ignore)}
-        return cls(context, entries, ignore, memory=_Memory(digest_file(context)))
+        return cls(context, entries, ignore, memory=_SavedDigests(digest_file(context)))
 
     @cached_property
     def has_links(self) -> bool:

@@ -64,21 +64,21 @@ class Lexer:
 
         Raises SubstitutionError.
         """
-        return _Reading(self, text, variables).until(None, self.raw_escapes)[0]
+        return _Expansion(self, text, variables).until(None, self.raw_escapes)[0]
 
     def words(self, text: str, variables: Mapping[str, str]) -> tuple[str, ...]:
         """Expand, then split at unquoted blanks; blanks that a variable brings in split too.
 
         Raises SubstitutionError.
         """
-        return _Reading(self, text, variables).until(None, self.raw_escapes)[1]
+        return _Expansion(self, text, variables).until(None, self.raw_escapes)[1]
 
     def references(self, text: str) -> frozenset[str]:
         """Names of the variables that ``text`` refers to, whatever they are set to.
 
         For a text that cannot be lexed to its end, the names before the error are returned.
         """
-        reading = _Reading(self, text, _Everything())
+        reading = _Expansion(self, text, _Everything())
         with contextlib.suppress(SubstitutionError):
             reading.until(None, self.raw_escapes)
         return frozenset(reading.seen)
@@ -163,7 +163,7 @@ class _Everything(Mapping[str, str]):
 
 
 @dataclass
-class _Words:
+class _SplitWords:
     """Collects words: unquoted blanks end one, quoted characters never do."""
 
     done: list[str] = field(default_factory=list)
@@ -190,7 +190,7 @@ class _Words:
         return tuple(self.done)
 
 
-class _Reading:
+class _Expansion:
     """One pass over one text; the position is shared by the nested ``${…}`` readers."""
 
     def __init__(self, rules: Lexer, text: str, variables: Mapping[str, str]) -> None:
@@ -213,7 +213,7 @@ class _Reading:
     def until(self, stop: str | None, raw_escapes: bool) -> tuple[str, tuple[str, ...]]:
         """Read to an unquoted ``stop`` (None: to the end); return the text and its words."""
         result: list[str] = []
-        words = _Words()
+        words = _SplitWords()
         rules = self.rules
         while char := self.peek():
             if char == stop:

@@ -55,7 +55,7 @@ class BaseImage:
 
 
 @dataclass(frozen=True)
-class _State:
+class _StageState:
     """The state of a stage after some of its instructions."""
 
     environment: tuple[tuple[str, str], ...] = ()
@@ -74,7 +74,7 @@ class _State:
 
 
 @dataclass(frozen=True)
-class _Build:
+class _BuildValues:
     """The values that all stages of one build share."""
 
     dockerfile: Dockerfile
@@ -150,7 +150,7 @@ def _planned(
         chosen = stages[: last + 1]
     else:
         chosen = reachable_stages(dockerfile, target, build_args, platform)
-    build = _Build(
+    build = _BuildValues(
         dockerfile=dockerfile,
         stages=stages,
         build_args=build_args,
@@ -159,7 +159,7 @@ def _planned(
         classic=classic,
         bases=bases,
     )
-    ends: dict[int, _State] = {}
+    ends: dict[int, _StageState] = {}
     steps: list[PlannedStep] = []
     for stage in chosen:
         made, ends[stage.index] = _stage_steps(build, stage, ends)
@@ -168,8 +168,8 @@ def _planned(
 
 
 def _stage_steps(
-    build: _Build, stage: Stage, ends: Mapping[int, _State]
-) -> tuple[list[PlannedStep], _State]:
+    build: _BuildValues, stage: Stage, ends: Mapping[int, _StageState]
+) -> tuple[list[PlannedStep], _StageState]:
     state = _starting_state(build, stage, ends)
     from_image = stage.parent is None and stage.base != "scratch"
     triggers, state = state.triggers, replace(state, triggers=())
@@ -227,7 +227,9 @@ def _makes_vertex(instruction: Instruction) -> bool:
     return instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
 
 
-def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> _State:
+def _starting_state(
+    build: _BuildValues, stage: Stage, ends: Mapping[int, _StageState]
+) -> _StageState:
     if stage.parent is not None:
         end = ends[stage.parent]
         if build.classic:
@@ -235,15 +237,15 @@ def _starting_state(build: _Build, stage: Stage, ends: Mapping[int, _State]) -> 
         return end
     path = (("PATH", DEFAULT_PATH),)
     if stage.base == "scratch":
-        return _State(environment=path)
+        return _StageState(environment=path)
     base = build.bases.get(stage.base)
     if base is None:
-        return _State(known=False)
+        return _StageState(known=False)
     environment = base.environment
     if "PATH" not in dict(environment):
         environment += path
     triggers = tuple(_parsed_trigger(stage, text) for text in base.onbuild)
-    return _State(
+    return _StageState(
         environment=environment,
         cwd=base.workdir or "/",
         shell=base.shell or DEFAULT_SHELL,
@@ -257,7 +259,7 @@ def _parsed_trigger(stage: Stage, text: str) -> Instruction:
     return onbuild_trigger(postponed)
 
 
-def _variables(build: _Build, state: _State) -> tuple[tuple[str, str], ...]:
+def _variables(build: _BuildValues, state: _StageState) -> tuple[tuple[str, str], ...]:
     """ENV and ARG values that a step sees, in order.
 
     BuildKit keeps both in one list, in which the later declaration wins;
@@ -275,8 +277,8 @@ def _with(pairs: tuple[tuple[str, str], ...], name: str, value: str) -> tuple[tu
 
 
 def _step(
-    build: _Build, stage: Stage, instruction: Instruction, state: _State
-) -> tuple[PlannedStep, _State]:
+    build: _BuildValues, stage: Stage, instruction: Instruction, state: _StageState
+) -> tuple[PlannedStep, _StageState]:
     pairs = _variables(build, state)
     variables = dict(pairs)
     after = _after(build, instruction, state, variables)
@@ -299,8 +301,8 @@ def _step(
 
 
 def _after(
-    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
-) -> _State:
+    build: _BuildValues, instruction: Instruction, state: _StageState, variables: Mapping[str, str]
+) -> _StageState:
     """The state that the next instruction starts with."""
     keyword, escape = instruction.keyword, build.escape
     if keyword == "ENV":
@@ -328,7 +330,7 @@ def _after(
     return state
 
 
-def _after_arg(build: _Build, instruction: Instruction, state: _State) -> _State:
+def _after_arg(build: _BuildValues, instruction: Instruction, state: _StageState) -> _StageState:
     for name, default in declared(instruction, build.escape):
         variables = dict(_variables(build, state))
         value: str | None
@@ -355,7 +357,7 @@ def _absolute(workdir: str, path: str) -> str:
 
 
 def _transfers(
-    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+    build: _BuildValues, instruction: Instruction, state: _StageState, variables: Mapping[str, str]
 ) -> tuple[Transfer, ...]:
     if instruction.keyword in ("COPY", "ADD"):
         return _copied(build, instruction, state, variables)
@@ -365,7 +367,7 @@ def _transfers(
 
 
 def _copied(
-    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+    build: _BuildValues, instruction: Instruction, state: _StageState, variables: Mapping[str, str]
 ) -> tuple[Transfer, ...]:
     words = json_strings(instruction.value)
     if words is None:
@@ -405,7 +407,7 @@ def _is_on(instruction: Instruction, name: str) -> bool:
 
 
 def _mounted(
-    build: _Build, instruction: Instruction, state: _State, variables: Mapping[str, str]
+    build: _BuildValues, instruction: Instruction, state: _StageState, variables: Mapping[str, str]
 ) -> tuple[Transfer, ...]:
     found = []
     for mount in mounts(instruction):

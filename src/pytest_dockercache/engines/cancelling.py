@@ -39,7 +39,7 @@ class Starting(NamedTuple):
     begun: bool
 
 
-class _Running(Protocol):
+class _CancellableBuild(Protocol):
     def alive(self) -> bool:
         """Whether the build still runs."""
 
@@ -53,7 +53,7 @@ class _Running(Protocol):
         """Cancel the build, and return after its end."""
 
 
-def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None:
+def cancel(build: _CancellableBuild, clock: Callable[[], float] = time.monotonic) -> None:
     """Cancel a build as soon as that is safe; return when the build is gone.
 
     No other build may begin before: the next build on the builder may get no news of steps that it
@@ -72,7 +72,7 @@ def cancel(build: _Running, clock: Callable[[], float] = time.monotonic) -> None
                 build.follow(clock())
 
 
-def _until_safe(build: _Running, clock: Callable[[], float]) -> None:
+def _until_safe(build: _CancellableBuild, clock: Callable[[], float]) -> None:
     limit = clock() + LIMIT_SECONDS
     first_seen: dict[tuple[str, bool], float] = {}
     build.follow(clock())

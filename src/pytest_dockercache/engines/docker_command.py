@@ -14,7 +14,7 @@ from ..values import dataclass
 from .progress import nanoseconds
 
 __all__ = [
-    "Answer",
+    "DockerInstallation",
     "Plugin",
     "Reached",
     "ask_docker",
@@ -79,7 +79,7 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DockerInstallation:
     """The docker command's buildx plugin, and its daemon if that is a local one."""
 
     plugin: Plugin | None = None
@@ -92,7 +92,7 @@ _QUESTION = (
 )
 
 
-def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
+def ask_docker(environment: Mapping[str, str] | None = None) -> DockerInstallation:
     """Ask the docker command for its buildx plugin and its daemon.
 
     The plugin can be run by itself (docker/buildx cmd/buildx/main.go, runStandalone), which saves
@@ -103,20 +103,20 @@ def ask_docker(environment: Mapping[str, str] | None = None) -> Answer:
     variables = dict(os.environ) if environment is None else environment
     docker = shutil.which("docker", path=variables.get("PATH"))
     if docker is None:
-        return Answer()
+        return DockerInstallation()
     asked = time.time_ns()
     said = (said_by_docker([docker, "info", "--format", _QUESTION], variables) or "").split("\n")
     if len(said) != 7:
         text = said_by_docker([docker, "buildx", "version"], variables) or ""
         # Podman's docker command answers too, with the version of Buildah.
         version = _version_in(text) if "buildx" in text else ""
-        return Answer(Plugin(version) if version else None)
+        return DockerInstallation(Plugin(version) if version else None)
     context, name, server, system, clock, version, path = said
     usual = variables.get("DOCKER_HOST", "unix://").startswith("unix://")
     local = context == "default" and usual and system == "linux"
     direct = os.path.isabs(path) and os.access(path, os.X_OK)
     plugin = Plugin(_version_in(version), (path,) if direct else ("docker", "buildx"))
-    return Answer(
+    return DockerInstallation(
         plugin if plugin.version else None,
         Reached(name, server, clock_offset(clock, asked)) if local and name and server else None,
     )
@@ -209,7 +209,7 @@ class DockerQuestion:
     """:func:`ask_docker`, asked in the background."""
 
     def __init__(self) -> None:
-        self._answer = Answer()
+        self._answer = DockerInstallation()
         # Of the moment of the question: a test may change it before the thread reads it.
         self._environment = dict(os.environ)
         self._thread = threading.Thread(target=self._ask, name="docker info", daemon=True)
@@ -218,7 +218,7 @@ class DockerQuestion:
     def _ask(self) -> None:
         self._answer = ask_docker(self._environment)
 
-    def answer(self, timeout: float | None = None) -> Answer:
+    def answer(self, timeout: float | None = None) -> DockerInstallation:
         """The docker command's answer, for which the call waits at most ``timeout`` seconds."""
         self._thread.join(timeout)
         return self._answer

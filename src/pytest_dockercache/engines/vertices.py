@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..dockerfile import PlannedStep
 
 __all__ = [
-    "Failure",
+    "FailedVertex",
     "Made",
     "Matching",
     "Observation",
@@ -206,7 +206,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedVertex:
     """A vertex that failed: the line of its instruction (None without one), error and output."""
 
     line: int | None
@@ -650,7 +650,7 @@ class Observation:
             for started, completed in vertex.runs[-1:]
         )
 
-    def failure(self) -> Failure | None:
+    def failure(self) -> FailedVertex | None:
         """The vertex that made the build fail, None if none did."""
         failed = [vertex for vertex in self._vertices.values() if vertex.error]
         # The steps that ran beside the failing one end as cancelled.
@@ -659,7 +659,7 @@ class Observation:
             return None
         vertex = guilty[0]
         log = self._logs.get(vertex.digest, "")
-        return Failure(self._line_of(vertex), vertex.error, log)
+        return FailedVertex(self._line_of(vertex), vertex.error, log)
 
     def _line_of(self, vertex: Vertex) -> int | None:
         for position, digests in self._matching.digests.items():

@@ -19,7 +19,7 @@ An installation may be silent for minutes, a frozen daemon for ever.
 """
 
 
-class _Running(Protocol):
+class _FollowedBuild(Protocol):
     def follow(self, deadline: float | None) -> bool:
         """Take in the build's next news; False after the end."""
 
@@ -34,7 +34,7 @@ class _Observed(Protocol):
 
 
 def watched(
-    running: _Running,
+    running: _FollowedBuild,
     observed: _Observed,
     request: BuildRequest,
     watch: Watch,

@@ -9,7 +9,7 @@ from .files import EnvironmentFile, environment_files
 from .flow import ContainerFiles
 from .ground import Ground, grounds_of
 from .inputs import belongs_to_manager
-from .pins import Pin, environment_name, python_pins, request_files
+from .pins import PythonPin, environment_name, python_pins, request_files
 from .source_edit import Choice, named_source
 from .steps import (
     EnvironmentCommand,
@@ -31,7 +31,7 @@ __all__ = [
     "Ground",
     "Group",
     "Installation",
-    "Pin",
+    "PythonPin",
     "Survey",
     "Unrecognised",
     "belongs_to_manager",

@@ -19,8 +19,8 @@ from .tools import runner_of
 
 __all__ = [
     "ArgumentUse",
-    "Arguments",
-    "Reading",
+    "BuildArguments",
+    "RunTexts",
     "arguments_of",
     "declared_names",
     "until_last_install",
@@ -44,7 +44,7 @@ class ArgumentUse:
 
 
 @dataclass(frozen=True)
-class Arguments:
+class BuildArguments:
     """The declared build arguments, by how the environment may depend on them.
 
     ``judged`` maps each argument that must not matter to the first lines of the environment steps
@@ -76,7 +76,7 @@ def declared_names(instruction: Instruction) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RunTexts:
     """The texts that the RUNs read beside their own.
 
     ``files`` maps the first line of a RUN to the context paths of inputs and scripts that it reads,
@@ -95,8 +95,8 @@ def arguments_of(
     plan: Sequence[PlannedStep],
     grounds: Sequence[Ground],
     installing: Mapping[int, str],
-    reading: Reading,
-) -> Arguments:
+    reading: RunTexts,
+) -> BuildArguments:
     """Tell the build arguments that must not matter from those that the environment may need.
 
     ``installing`` maps the first line of each environment step to its text up
@@ -147,7 +147,7 @@ def arguments_of(
         found = [found[name] for found in uses.values() if name in found]
         if found:
             used[name] = min(found, key=lambda use: (use.line, use.file))
-    return Arguments(judged, used, frozenset(reaching), frozenset(naming))
+    return BuildArguments(judged, used, frozenset(reaching), frozenset(naming))
 
 
 _REFERENCE = regex(r"\$(?:\{[#!]?(\w+)|(\w+))")
@@ -308,7 +308,7 @@ def _uses(
     ground: Ground,
     scopes: Mapping[int, _Scope],
     installing: Mapping[int, str],
-    reading: Reading,
+    reading: RunTexts,
 ) -> dict[str, ArgumentUse]:
     """The arguments that one environment step may depend on, each with its first use."""
     found: dict[str, ArgumentUse] = {}

@@ -16,11 +16,11 @@ from .requirements import Requirements
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Difference", "Match", "compare_environments", "difference_table", "matches"]
+__all__ = ["Match", "PackageDifference", "compare_environments", "difference_table", "matches"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class PackageDifference:
     """One package that differs from the file.
 
     ``wanted`` is the file's request ("" for an extra package), ``found`` the
@@ -41,7 +41,7 @@ class Match:
     ``verified`` is the number of entries that were held against installed packages.
     """
 
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[PackageDifference, ...] = ()
     unverified: tuple[str, ...] = ()
     verified: int = 0
 
@@ -63,7 +63,7 @@ def matches(
     """
     machine = Machine.of(environment, platform)
     requirements = requirements.on(machine)
-    differences: list[Difference] = []
+    differences: list[PackageDifference] = []
     doubtful: list[str] = []
     by_name: dict[str, list[MatchSpec]] = {}
     for spec in requirements.conda:
@@ -75,14 +75,16 @@ def matches(
             if environment.may_hold(name):
                 doubtful.append(f"{name} {wanted} ({_UNRECORDED})")
             elif name not in requirements.optional:
-                differences.append(Difference("missing", name, wanted))
+                differences.append(PackageDifference("missing", name, wanted))
         elif _is_doubtful(specs, environment.several.get(normalised(name), ())):
             doubtful.append(f"{name} {wanted} (there are records of several versions)")
         elif not all(_fits(spec, package, requirements) for spec in specs):
             found = _found_text(package) + (" of pip" if package.manager == "pip" else "")
-            differences.append(Difference("differing", name, wanted, found))
+            differences.append(PackageDifference("differing", name, wanted, found))
         elif digest := _other_digest(package, requirements.digests.get(name)):
-            differences.append(Difference("differing", name, requirements.digests[name], digest))
+            differences.append(
+                PackageDifference("differing", name, requirements.digests[name], digest)
+            )
     judged = _judge_pip(requirements, environment, machine, differences)
     if requirements.exact:
         differences += _extras(requirements, environment, by_name, judged.names)
@@ -103,7 +105,7 @@ def _extras(
     environment: Environment,
     conda: Collection[str],
     pip: Collection[str],
-) -> Iterator[Difference]:
+) -> Iterator[PackageDifference]:
     """The installed packages that are missing from a file which lists everything.
 
     A file that leaves out the dependencies of its own packages was written by hand: it lists
@@ -128,7 +130,7 @@ def _extras(
         if any(package.manager == "conda" and package.name in needed for package in extra):
             return
     for package in extra:
-        yield Difference("extra", package.name, "", _found_text(package), package.manager)
+        yield PackageDifference("extra", package.name, "", _found_text(package), package.manager)
 
 
 def _is_doubtful(specs: Sequence[MatchSpec], versions: Sequence[str]) -> bool:
@@ -165,7 +167,7 @@ def _other_origin(package: Package | None, wanted: frozenset[str] | None) -> tup
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _PipComparison:
     """The comparison of the pip part: names, the count of verified lines, and undecided lines."""
 
     names: frozenset[str]
@@ -177,8 +179,8 @@ def _judge_pip(
     requirements: Requirements,
     environment: Environment,
     machine: Machine,
-    differences: list[Difference],
-) -> _Judged:
+    differences: list[PackageDifference],
+) -> _PipComparison:
     names: set[str] = set()
     undecided: list[str] = []
     verified = 0
@@ -197,7 +199,7 @@ def _judge_pip(
             if environment.may_hold(name, "pip"):
                 undecided.append(f"{line} ({_UNRECORDED})")
                 continue
-            difference = Difference("missing", name, wanted or "any version", manager="pip")
+            difference = PackageDifference("missing", name, wanted or "any version", manager="pip")
         else:
             several = environment.several.get(name, (version,))
             fitting = {_accepts(requirement, one) for one in several}
@@ -212,13 +214,13 @@ def _judge_pip(
             found = version
             if origin and fitting == {True}:
                 wanted, found = origin
-            difference = Difference("differing", name, wanted, found, "pip")
+            difference = PackageDifference("differing", name, wanted, found, "pip")
         if applies is None:
             undecided.append(line)
         else:
             verified += 1
             differences.append(difference)
-    return _Judged(frozenset(names), verified, tuple(undecided))
+    return _PipComparison(frozenset(names), verified, tuple(undecided))
 
 
 def _requirement(line: str, source: str) -> Requirement:
@@ -256,7 +258,7 @@ def _found_text(package: Package) -> str:
     return f"{package.version} {package.build}".strip()
 
 
-def compare_environments(one: Environment, other: Environment) -> tuple[Difference, ...]:
+def compare_environments(one: Environment, other: Environment) -> tuple[PackageDifference, ...]:
     """How ``other`` differs from ``one``: ``missing`` packages are those that only ``one`` has.
 
     Their Pythons are compared too, as far as both versions are known.
@@ -266,17 +268,17 @@ def compare_environments(one: Environment, other: Environment) -> tuple[Differen
     differences = []
     pythons = _python_of(one), _python_of(other)
     if all(pythons) and pythons[0] != pythons[1] and ("conda", "python") not in {*first, *second}:
-        differences.append(Difference("differing", "python", *pythons))
+        differences.append(PackageDifference("differing", "python", *pythons))
     for key in sorted({*first, *second}):
         a, b = first.get(key), second.get(key)
         manager, name = key
         if a is None and b is not None:
-            differences.append(Difference("extra", name, "", _found_text(b), manager))
+            differences.append(PackageDifference("extra", name, "", _found_text(b), manager))
         elif b is None and a is not None:
-            differences.append(Difference("missing", name, _found_text(a), "", manager))
+            differences.append(PackageDifference("missing", name, _found_text(a), "", manager))
         elif a is not None and b is not None and (a.version, a.build) != (b.version, b.build):
             differences.append(
-                Difference("differing", name, _found_text(a), _found_text(b), manager)
+                PackageDifference("differing", name, _found_text(a), _found_text(b), manager)
             )
     return tuple(differences)
 
@@ -287,7 +289,7 @@ def _python_of(environment: Environment) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def difference_table(differences: Sequence[Difference], limit: int = 20) -> tuple[str, ...]:
+def difference_table(differences: Sequence[PackageDifference], limit: int = 20) -> tuple[str, ...]:
     """Differences as the lines of a small table, at most ``limit`` of them and a rest."""
     shown = differences[:limit]
     width = max((len(item.name) for item in shown), default=0)

@@ -196,18 +196,18 @@ def _of_directory(view: View, directory: str) -> Environment:
 
 
 @dataclass(frozen=True)
-class _Record:
+class _CondaRecord:
     """A record of ``conda-meta``: a package, and the metadata of distributions in its archive."""
 
     package: Package
     owns: tuple[bytes, ...]
 
 
-def _conda_records(view: View, root: str) -> tuple[list[_Record], list[str]]:
+def _conda_records(view: View, root: str) -> tuple[list[_CondaRecord], list[str]]:
     """The records of a prefix, and the paths of those that cannot be used."""
     below = root.strip("/").encode("utf-8", "surrogateescape")
     below = below + b"/" if below else b""
-    records: list[_Record] = []
+    records: list[_CondaRecord] = []
     unread: list[str] = []
     for path, content, _ in _records(view, below + b"conda-meta"):
         if not path.endswith(b".json") or path.count(b"/") != below.count(b"/") + 1:
@@ -220,7 +220,7 @@ def _conda_records(view: View, root: str) -> tuple[list[_Record], list[str]]:
         owns = tuple(
             below + name.encode("utf-8", "surrogateescape") for name in record.get("owns", ())
         )
-        records.append(_Record(_conda_package(record), owns))
+        records.append(_CondaRecord(_conda_package(record), owns))
     return records, unread
 
 

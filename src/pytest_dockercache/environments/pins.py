@@ -19,11 +19,11 @@ from .match_specs import MatchSpec, parse_package_url, parse_spec, version_match
 from .platforms import subdir
 from .steps import EnvironmentCommand
 
-__all__ = ["Pin", "environment_name", "python_pins", "request_files"]
+__all__ = ["PythonPin", "environment_name", "python_pins", "request_files"]
 
 
 @dataclass(frozen=True)
-class Pin:
+class PythonPin:
     """A wanted version of Python and where it stands.
 
     ``spec`` is the version part of a conda match spec, in which a bare
@@ -67,7 +67,7 @@ def environment_name(path: Path) -> str:
 
 def python_pins(
     path: Path, *, platform: str = "linux/amd64", specs: bool = False
-) -> tuple[Pin, ...]:
+) -> tuple[PythonPin, ...]:
     """Every pin of Python in a file that counts on a platform; none if it pins none.
 
     Understood are conda environment files, ``@EXPLICIT`` lists, lists of match
@@ -79,7 +79,7 @@ def python_pins(
     origin = str(path)
     content = content_of(path)
     return tuple(
-        Pin(spec, origin, line)
+        PythonPin(spec, origin, line)
         for spec, line in _found(path, content, platform, specs)
         if spec not in ("", "*")
     )

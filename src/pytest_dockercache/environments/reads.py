@@ -87,7 +87,7 @@ def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
     if not at:
         return ()
     found: dict[Use, None] = {}
-    reader = _Reader(at, read_text, dict(view.step.environment))
+    reader = _UseReader(at, read_text, dict(view.step.environment))
     shell = Command(tuple(map(Word, view.step.shell[:1])), "/")
     for command in (shell, *step_commands(view.step, runner_of)):
         for path, script, runs in reader.of_command(command, None, 0):
@@ -102,7 +102,7 @@ _Found = Iterator[tuple[str, "str | None", bool]]
 
 
 @dataclass
-class _Reader:
+class _UseReader:
     """Reads the commands of one RUN; ``at`` grows by the files that ``cp`` and ``mv`` place."""
 
     at: dict[str, str]

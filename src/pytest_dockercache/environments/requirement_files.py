@@ -83,13 +83,13 @@ def requirement_lines(
     ConfigError for a line that pip could not read either, Unverifiable for an
     included file that is not in the context.
     """
-    reading = _Reading(context, variables or {})
+    reading = _RequirementReader(context, variables or {})
     reading.read(lines, directory, source, 0)
     hashes = {name: frozenset(found) for name, found in reading.hashes.items()}
     return RequirementLines(tuple(reading.pip), tuple(reading.unverified), hashes)
 
 
-class _Reading:
+class _RequirementReader:
     """One requirement file while it is read, with everything that it includes."""
 
     def __init__(self, context: Path | None, variables: Mapping[str, str]) -> None:

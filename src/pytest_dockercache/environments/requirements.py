@@ -17,7 +17,7 @@ from .tools.conda import is_explicit
 
 if TYPE_CHECKING:
     from .markers import Machine
-    from .selection import Selection
+    from .selection import LockSelection
 
 __all__ = ["Requirements", "in_turn", "parse_requirements", "read_requirements"]
 
@@ -118,7 +118,7 @@ def read_requirements(
     *,
     platform: str = "linux/amd64",
     specs: bool = False,
-    selection: Selection | None = None,
+    selection: LockSelection | None = None,
     context: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Requirements:
@@ -147,7 +147,7 @@ def parse_requirements(
     *,
     platform: str = "linux/amd64",
     specs: bool = False,
-    selection: Selection | None = None,
+    selection: LockSelection | None = None,
     context: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Requirements:

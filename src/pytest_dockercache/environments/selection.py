@@ -11,7 +11,7 @@ from ..values import dataclass
 
 __all__ = [
     "EVERYTHING",
-    "Selection",
+    "LockSelection",
     "conda_lock_selection",
     "pdm_selection",
     "pip_selection",
@@ -29,7 +29,7 @@ Removal = Literal["", "unlisted", "unselected"]
 
 
 @dataclass(frozen=True)
-class Selection:
+class LockSelection:
     """The part of a lock that one command installs.
 
     ``groups`` and ``extras`` are installed besides the tool's default groups, ``only`` instead of
@@ -63,7 +63,7 @@ class Selection:
     unknown: tuple[str, ...] = ()
 
 
-class Options(Protocol):
+class CommandOptions(Protocol):
     """The options of a command line that was taken apart."""
 
     def values(self, *names: str) -> tuple[Word, ...]:
@@ -73,10 +73,10 @@ class Options(Protocol):
         """Whether the command line has any of these options."""
 
 
-class _Words:
+class _OptionWords:
     """Names that options and variables give; remembers the words that are not known."""
 
-    def __init__(self, options: Options, variables: Mapping[str, str]) -> None:
+    def __init__(self, options: CommandOptions, variables: Mapping[str, str]) -> None:
         self.options = options
         self.variables = variables
         self.unknown: list[str] = []
@@ -104,14 +104,14 @@ def _all_or(wanted: bool, names: Iterable[str]) -> tuple[str, ...]:
     return (EVERYTHING,) if wanted else tuple(names)
 
 
-def uv_selection(options: Options, variables: Mapping[str, str]) -> Selection:
+def uv_selection(options: CommandOptions, variables: Mapping[str, str]) -> LockSelection:
     """The part of ``uv.lock`` that ``uv sync`` or ``uv run`` installs."""
-    words = _Words(options, variables)
+    words = _OptionWords(options, variables)
     without = words.of("--no-group", variable="UV_NO_GROUP")
     if words.is_set("--no-dev", variable="UV_NO_DEV") and not options.has("--dev", "--only-dev"):
         without += ("dev",)
     only = words.of("--only-group") + (("dev",) if options.has("--only-dev") else ())
-    return Selection(
+    return LockSelection(
         groups=_all_or(options.has("--all-groups"), words.of("--group")),
         only=only,
         without=without,
@@ -130,14 +130,16 @@ def uv_selection(options: Options, variables: Mapping[str, str]) -> Selection:
     )
 
 
-def poetry_selection(options: Options, variables: Mapping[str, str], action: str) -> Selection:
+def poetry_selection(
+    options: CommandOptions, variables: Mapping[str, str], action: str
+) -> LockSelection:
     """The part of ``poetry.lock`` that ``poetry install``, ``sync`` or ``update`` installs."""
-    words = _Words(options, variables)
+    words = _OptionWords(options, variables)
     without = words.of("--without")
     if options.has("--no-dev"):
         without += ("dev",)
     only = words.of("--only")
-    return Selection(
+    return LockSelection(
         groups=_all_or(options.has("--all-groups"), words.of("--with")),
         only=only,
         without=without,
@@ -149,13 +151,13 @@ def poetry_selection(options: Options, variables: Mapping[str, str], action: str
     )
 
 
-def pdm_selection(options: Options, variables: Mapping[str, str]) -> Selection:
+def pdm_selection(options: CommandOptions, variables: Mapping[str, str]) -> LockSelection:
     """The part of ``pdm.lock`` that ``pdm install`` or ``pdm sync`` installs."""
-    words = _Words(options, variables)
+    words = _OptionWords(options, variables)
     groups = words.of("-G", "--group", "--with")
     production, dev = options.has("--prod", "--production"), options.has("-d", "--dev")
     removes: Removal = "unlisted" if options.has("--clean") else ""
-    return Selection(
+    return LockSelection(
         groups=tuple(EVERYTHING if group == ":all" else group for group in groups),
         without=words.of("--without"),
         default=not options.has("--no-default"),
@@ -167,10 +169,10 @@ def pdm_selection(options: Options, variables: Mapping[str, str]) -> Selection:
     )
 
 
-def pipenv_selection(options: Options, variables: Mapping[str, str]) -> Selection:
+def pipenv_selection(options: CommandOptions, variables: Mapping[str, str]) -> LockSelection:
     """The categories of ``Pipfile.lock`` that ``pipenv install`` or ``pipenv sync`` installs."""
-    words = _Words(options, variables)
-    return Selection(
+    words = _OptionWords(options, variables)
+    return LockSelection(
         only=_all_or(options.has("--all"), words.of("--categories")),
         extras=words.of("--extras"),
         dev=words.is_set("-d", "--dev", variable="PIPENV_DEV"),
@@ -179,11 +181,11 @@ def pipenv_selection(options: Options, variables: Mapping[str, str]) -> Selectio
     )
 
 
-def pixi_selection(options: Options, variables: Mapping[str, str]) -> Selection:
+def pixi_selection(options: CommandOptions, variables: Mapping[str, str]) -> LockSelection:
     """The environment of ``pixi.lock`` that ``pixi install`` makes, ``*`` for all of them."""
-    words = _Words(options, variables)
+    words = _OptionWords(options, variables)
     named = words.of("-e", "--environment", variable="PIXI_ENVIRONMENT_NAME")
-    return Selection(
+    return LockSelection(
         environment=EVERYTHING if options.has("-a", "--all") else (named or ("default",))[-1],
         left_out=words.of("--skip"),
         removes="unselected",
@@ -191,14 +193,14 @@ def pixi_selection(options: Options, variables: Mapping[str, str]) -> Selection:
     )
 
 
-def conda_lock_selection(options: Options, micromamba: bool) -> Selection:
+def conda_lock_selection(options: CommandOptions, micromamba: bool) -> LockSelection:
     """The categories of ``conda-lock.yml`` that a command installs.
 
     ``conda-lock install`` takes ``main`` and ``dev`` unless it is told not to; ``micromamba`` takes
     those of ``--category``, or only ``main`` without that option.
     """
-    words = _Words(options, {})
-    return Selection(
+    words = _OptionWords(options, {})
+    return LockSelection(
         only=words.of("--category"),
         extras=words.of("-E", "--extras"),
         dev=not micromamba and not options.has("--no-dev"),
@@ -206,16 +208,18 @@ def conda_lock_selection(options: Options, micromamba: bool) -> Selection:
     )
 
 
-def pip_selection(options: Options, variables: Mapping[str, str], *, sync: bool) -> Selection:
+def pip_selection(
+    options: CommandOptions, variables: Mapping[str, str], *, sync: bool
+) -> LockSelection:
     """The part of a ``pylock.toml`` that ``uv pip`` installs.
 
     ``sync`` says whether the command uninstalls packages that its files do not have (``uv pip
     sync``). pip itself has no option for a part of ``pylock.toml``: its ``--group`` means the
     groups of ``pyproject.toml``.
     """
-    words = _Words(options, variables)
+    words = _OptionWords(options, variables)
     groups = [group for group in words.of("--group") if ":" not in group]
-    return Selection(
+    return LockSelection(
         groups=_all_or(options.has("--all-groups"), groups),
         extras=_all_or(options.has("--all-extras"), words.of("--extra")),
         removes="unselected" if sync else "",

@@ -142,7 +142,7 @@ def _parent(step: PlannedStep) -> int:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _JudgedStep:
     """The judgement of a step; ``doubtful`` if it installs something that nobody can read."""
 
     command: EnvironmentCommand | None = None
@@ -152,7 +152,7 @@ class _Judged:
 
 def _judged(
     steps: Sequence[PlannedStep], pattern: str | None, files: ContainerFiles | None
-) -> list[_Judged]:
+) -> list[_JudgedStep]:
     expression = _compiled(pattern)
     ends: dict[int, Above] = {}
     found = []
@@ -160,9 +160,9 @@ def _judged(
         above = ends.setdefault(step.stage.index, ends.get(_parent(step), Above()))
         if step.instruction.keyword != "RUN":
             ends[step.stage.index] = with_transfers(above, step, ends)
-            found.append(_Judged())
+            found.append(_JudgedStep())
             continue
-        run = _Run(steps, position, files)
+        run = _ReadRun(steps, position, files)
         mounted = with_transfers(above, step, ends)
         judged, after = run.judged(expression, mounted)
         ends[step.stage.index] = replace(
@@ -179,7 +179,7 @@ def _judged(
 
 
 @dataclass(frozen=True)
-class _Run:
+class _ReadRun:
     """One RUN, with the files that it can read."""
 
     steps: Sequence[PlannedStep]
@@ -225,7 +225,7 @@ class _Run:
             names |= more
         return names
 
-    def judged(self, pattern: Pattern | None, above: Above) -> tuple[_Judged, Above]:
+    def judged(self, pattern: Pattern | None, above: Above) -> tuple[_JudgedStep, Above]:
         """The judgement on the RUN, and the installations after it."""
         step = self.step
         ran = tuple(step_commands(step, runner_of, self.read))
@@ -260,11 +260,11 @@ class _Run:
                 if effect == "dependencies" or found.wheels:
                     above = above.after(found, self.named_by(found))
         if installs:
-            return _Judged(_joined(step, installs, locks)), above
+            return _JudgedStep(_joined(step, installs, locks)), above
         if _is_found(step, pattern):
             tool = next((command.name for command in ran), "")
-            return _Judged(EnvironmentCommand(tool, step.line)), above
-        return _Judged(None, doubtful, lacking), above
+            return _JudgedStep(EnvironmentCommand(tool, step.line)), above
+        return _JudgedStep(None, doubtful, lacking), above
 
 
 _BUILDERS = {

@@ -20,7 +20,7 @@ from ..context.tracked import (
 )
 from ..dockerfile.syntax import PlannedStep
 from ..values import dataclass
-from .argument_uses import Arguments, Reading, arguments_of, until_last_install
+from .argument_uses import BuildArguments, RunTexts, arguments_of, until_last_install
 from .file_groups import Group, group_files, representative
 from .file_roles import FileRoles, roles_of_files
 from .files import EnvironmentFile
@@ -162,7 +162,7 @@ class Survey:
         return Choice(path, f"line {lines[0]} copies it{where}{also}")
 
     @cached_property
-    def arguments(self) -> Arguments:
+    def arguments(self) -> BuildArguments:
         """The build arguments, by how the environment may depend on them."""
         lines = {command.line for command in self.commands}
         installing = {
@@ -171,7 +171,7 @@ class Survey:
             if step.line in lines and step.instruction.keyword == "RUN"
         }
         tools = frozenset(command.line for command in self.commands if command.tools_only)
-        reading = Reading(self._read_by_line(), self.read_text, reads_variable, tools)
+        reading = RunTexts(self._read_by_line(), self.read_text, reads_variable, tools)
         return arguments_of(self.plan, self.grounds, installing, reading)
 
     def _installs(self, step: PlannedStep) -> bool:

@@ -112,7 +112,7 @@ def is_settings(path: str) -> bool:
 
 
 @dataclass
-class _Reader:
+class _RunSurroundings:
     """The surroundings that all commands of one RUN share."""
 
     site: Site
@@ -144,7 +144,7 @@ def effects_of_run(site: Site, position: int) -> Effects:
     step = site.steps[position]
     instruction = step.instruction
     texts = [instruction.value, *(document.body for document in instruction.heredocs)]
-    reader = _Reader(site, position, frozenset(_case_patterns("\n".join(texts))))
+    reader = _RunSurroundings(site, position, frozenset(_case_patterns("\n".join(texts))))
     identifiers = frozenset(re.findall(r"[A-Za-z_]\w*", "\n".join((instruction.text, *texts))))
     if any(map(_SHOWS_VARIABLES.search, texts)):
         identifiers |= {EVERYTHING}
@@ -180,7 +180,7 @@ _SHOWS_VARIABLES = regex(
 """A command that shows all variables."""
 
 
-def _mentioned(reader: _Reader, ran: Iterable[Command], texts: Iterable[str]) -> Effects:
+def _mentioned(reader: _RunSurroundings, ran: Iterable[Command], texts: Iterable[str]) -> Effects:
     """The context files that the words of a RUN name, in any option of any program.
 
     A variable that installers read by themselves names files too (``PIP_CONFIG_FILE``).
@@ -275,12 +275,12 @@ def _redirected(text: str, directory: str, variables: Mapping[str, str]) -> Effe
     return Effects(writes=Paths(trees=frozenset(trees)), directories=_above(trees))
 
 
-def _opaque(reader: _Reader, command: str) -> str:
+def _opaque(reader: _RunSurroundings, command: str) -> str:
     """The doubt about an unknown command."""
     return f"line {reader.step.line} runs {command}, and what that reads is not known"
 
 
-def command_effects(reader: _Reader, command: Command) -> Effects:
+def command_effects(reader: _RunSurroundings, command: Command) -> Effects:
     """The effects of one command of a RUN, with its feeding commands and its program file."""
     total = _own_effects(reader, command)
     if command.stdin is not None:
@@ -295,7 +295,7 @@ SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for if nobody says otherwise."""
 
 
-def _program_file(reader: _Reader, command: Command) -> Effects:
+def _program_file(reader: _RunSurroundings, command: Command) -> Effects:
     """The file that a command is, wherever it may lie on the search path."""
     if not command.words or "/" in command.words[0].text:
         return Effects()
@@ -309,7 +309,7 @@ def _program_file(reader: _Reader, command: Command) -> Effects:
     return total
 
 
-def _own_effects(reader: _Reader, command: Command) -> Effects:
+def _own_effects(reader: _RunSurroundings, command: Command) -> Effects:
     name = command.name
     if not command.words or name in reader.patterns:
         return Effects()
@@ -325,7 +325,7 @@ def _expanded(command: Command) -> Effects:
     return Effects(reads=Paths(trees=frozenset(paths)))
 
 
-def _done_by(reader: _Reader, command: Command) -> Effects:
+def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
     name = command.name
     installation = recognised(command, reader.step)
     if installation is not None:
@@ -379,7 +379,7 @@ def _paths(command: Command, words: Iterable[Word]) -> tuple[set[str], str]:
 
 
 def _touching(
-    reader: _Reader,
+    reader: _RunSurroundings,
     command: Command,
     *,
     mutates: bool = False,
@@ -477,7 +477,7 @@ def _last_is_target(words: Sequence[Word]) -> bool:
     return not any(re.match(r"-[a-zA-Z]*[td]|--target|--directory", word.text) for word in words)
 
 
-def _find(reader: _Reader, command: Command) -> Effects:
+def _find(reader: _RunSurroundings, command: Command) -> Effects:
     texts = [word.text for word in command.words]
     starts = []
     for word in command.words[1:]:
@@ -498,7 +498,7 @@ def _find(reader: _Reader, command: Command) -> Effects:
     )
 
 
-def _fetched(reader: _Reader, command: Command) -> Effects:
+def _fetched(reader: _RunSurroundings, command: Command) -> Effects:
     words = [word for word in command.words[1:] if "/" in word.text or "." in word.text]
     paths, problem = _paths(command, words)
     if command.name != "curl" or any(
@@ -533,7 +533,7 @@ def _downloaded(command: Command, directory: str) -> set[str]:
     return {posixpath.join(directory, name) for name in names}
 
 
-def _environment_action(reader: _Reader, command: Command, tool: str) -> Effects:
+def _environment_action(reader: _RunSurroundings, command: Command, tool: str) -> Effects:
     actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
     known = _ENVIRONMENT_ACTIONS.get(tool, frozenset())
     if tool in known or (actions and actions[0] in known) or command.name == "virtualenv":
@@ -552,7 +552,7 @@ def _environment_action(reader: _Reader, command: Command, tool: str) -> Effects
     return Effects(unknown=_opaque(reader, text))
 
 
-def _installed(reader: _Reader, command: Command, found: Installation) -> Effects:
+def _installed(reader: _RunSurroundings, command: Command, found: Installation) -> Effects:
     if found.unresolved:
         return Effects(
             unknown=f"which file {found.unresolved[0]} in line {reader.step.line} is, is not known"
@@ -596,7 +596,7 @@ def _installed(reader: _Reader, command: Command, found: Installation) -> Effect
     )
 
 
-def _settings_of_uv(reader: _Reader, directory: str | None) -> list[str]:
+def _settings_of_uv(reader: _RunSurroundings, directory: str | None) -> list[str]:
     """The files in which uv looks for its settings, from its directory upwards."""
     places = [] if directory is None else [directory, *_ancestors(directory)]
     files = [posixpath.join(place, "uv.toml") for place in places]
@@ -613,7 +613,7 @@ def _ancestors(directory: str) -> Iterator[str]:
         yield directory
 
 
-def _brought(reader: _Reader, manifests: Sequence[str]) -> frozenset[str]:
+def _brought(reader: _RunSurroundings, manifests: Sequence[str]) -> frozenset[str]:
     """The container paths of all that some manifests bring in."""
     visible = reader.site.visible(reader.position)
     seeds = [visible[path] for path in manifests if path in visible]
@@ -627,7 +627,7 @@ def _brought(reader: _Reader, manifests: Sequence[str]) -> frozenset[str]:
     )
 
 
-def _local_words(reader: _Reader, command: Command) -> tuple[set[str], str]:
+def _local_words(reader: _RunSurroundings, command: Command) -> tuple[set[str], str]:
     """Directories and files among the words of an install that are no options' values."""
     words = command.words[1:]
     chosen: list[Word] = []
@@ -652,7 +652,7 @@ def _local_words(reader: _Reader, command: Command) -> tuple[set[str], str]:
     return _paths(command, chosen)
 
 
-def _python(reader: _Reader, command: Command) -> Effects:
+def _python(reader: _RunSurroundings, command: Command) -> Effects:
     words = command.words[1:]
     texts = [word.text for word in words]
     if not texts or texts[0] in ("--version", "-V"):
@@ -679,7 +679,7 @@ def _python(reader: _Reader, command: Command) -> Effects:
     return own | _program(reader, texts[0], text)
 
 
-def _program(reader: _Reader, name: str, text: str) -> Effects:
+def _program(reader: _RunSurroundings, name: str, text: str) -> Effects:
     """A Python program that imports nothing and opens nothing touches no file."""
     unknown = Effects(
         reads=_ENVIRONMENT_FILES,
@@ -706,7 +706,7 @@ def _program(reader: _Reader, name: str, text: str) -> Effects:
 _SHEBANG = regex(r"#!\s*\S*?(?:env\s+)?(\w*sh)\b|(?!#!)")
 
 
-def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects:
+def _script(reader: _RunSurroundings, command: Command, words: Sequence[Word]) -> Effects:
     """The effects of a shell script's own commands, if the script is a file of the context."""
     named = [word for word in words if not word.text.startswith("-")]
     line = reader.step.line
@@ -739,7 +739,7 @@ def _script(reader: _Reader, command: Command, words: Sequence[Word]) -> Effects
     return total | _redirected(body, directory, variables)
 
 
-def _node(reader: _Reader, command: Command) -> Effects:
+def _node(reader: _RunSurroundings, command: Command) -> Effects:
     """``npm ci`` and its like: the package file, the lock, the settings beside them."""
     actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
     directory = command.directory

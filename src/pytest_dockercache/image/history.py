@@ -64,7 +64,7 @@ def map_layers_to_lines(
     base_shell = None if own_shell else tuple(shell)
     lines: dict[int, int] = {}
     for entry, step in zip(top, wanted, strict=True):
-        record = _Record.of(entry)
+        record = _RecordedInstruction.of(entry)
         if not _may_be(record, step, base_shell):
             raise Unverifiable(
                 "the image was not built from this Dockerfile, as far as its history says: "
@@ -109,7 +109,7 @@ _METADATA = regex(r" ?\|[A-Za-z][A-Za-z-]*=[^|]*(?:\|[A-Za-z][A-Za-z-]*=[^|]*)*\
 
 
 @dataclass(frozen=True)
-class _Record:
+class _RecordedInstruction:
     """An entry of the history: its keyword, the text after the keyword, and its builder's form."""
 
     keyword: str
@@ -117,7 +117,7 @@ class _Record:
     form: Literal["buildkit", "nop", ""]
 
     @classmethod
-    def of(cls, entry: HistoryEntry) -> _Record:
+    def of(cls, entry: HistoryEntry) -> _RecordedInstruction:
         text, keyword = _comparable(entry.created_by), entry.instruction
         first, _, rest = text.partition(" ")
         if first.upper() == keyword:
@@ -138,7 +138,9 @@ def _on_one_line(text: str) -> str:
     return on_one_line(text, 60)
 
 
-def _may_be(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | None) -> bool:
+def _may_be(
+    record: _RecordedInstruction, step: PlannedStep, base_shell: tuple[str, ...] | None
+) -> bool:
     """Whether an entry of the history can be a step's; False only if that is impossible."""
     instruction = step.instruction
     if record.keyword != instruction.keyword:
@@ -156,7 +158,9 @@ def _after_keyword(text: str) -> str:
     return _comparable(text).partition(" ")[2]
 
 
-def _may_run(record: _Record, step: PlannedStep, base_shell: tuple[str, ...] | None) -> bool:
+def _may_run(
+    record: _RecordedInstruction, step: PlannedStep, base_shell: tuple[str, ...] | None
+) -> bool:
     """Whether a text is a RUN's command, with only build arguments and its shell before it."""
     texts = {record.text}
     if record.form != "buildkit":
@@ -215,7 +219,7 @@ def _commands(instruction: Instruction) -> Iterator[str]:
         yield _comparable(f"/dev/pipes/{documents[0].name}")
 
 
-def _may_copy(record: _Record, step: PlannedStep) -> bool:
+def _may_copy(record: _RecordedInstruction, step: PlannedStep) -> bool:
     """Whether a text has the destination of a COPY or ADD, and for BuildKit its sources."""
     words = json_strings(step.instruction.value)
     if words is None:
@@ -250,7 +254,7 @@ def _expanded(step: PlannedStep, text: str) -> str | None:
         return None
 
 
-def _may_lead_to(record: _Record, step: PlannedStep) -> bool:
+def _may_lead_to(record: _RecordedInstruction, step: PlannedStep) -> bool:
     """Whether a WORKDIR can lead to a directory: absolute, cleaned by the classic builder."""
     path = _expanded(step, step.instruction.value)
     if path is None or "\\" in path or ":" in path:

@@ -11,7 +11,7 @@ from ..cache import is_rebuilt
 from ..disk import read_text
 from ..model import Build, command_first, megabytes, on_one_line
 from ..presentable import presentable
-from .findings import Comparison, ImageComparison, ImageReport, SessionReport
+from .findings import ImageComparison, ImageReport, SessionComparison, SessionReport
 from .json import SCHEMA
 from .rebuilds import duration
 
@@ -40,7 +40,7 @@ def read_baseline(path: Path) -> Mapping[str, Any]:
 
 def compared(
     earlier: Mapping[str, Any], session: SessionReport, path: str, most: int | None = None
-) -> Comparison:
+) -> SessionComparison:
     """Compare a session with an earlier one; ``most`` are the bytes by which an image may grow."""
     before = {_key(image): image for image in earlier["images"] if isinstance(image, dict)}
     images, missing, over = [], [], []
@@ -56,7 +56,7 @@ def compared(
                 f"{image.node} has grown by {megabytes(found.grown)} since {path}, "
                 f"and may by {megabytes(most)} (--dockercache-max-growth)"
             )
-    return Comparison(path, tuple(images), tuple(missing), tuple(over))
+    return SessionComparison(path, tuple(images), tuple(missing), tuple(over))
 
 
 def _key(image: Mapping[str, Any]) -> tuple[Any, ...]:

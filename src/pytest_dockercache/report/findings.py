@@ -15,11 +15,11 @@ from ..values import dataclass
 __all__ = [
     "CheckOutcome",
     "CheckResult",
-    "Comparison",
     "Ending",
     "FixReport",
     "ImageComparison",
     "ImageReport",
+    "SessionComparison",
     "SessionReport",
     "TriedFix",
 ]
@@ -171,7 +171,7 @@ class ImageComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SessionComparison:
     """The changes for the worse since the run whose report is ``path`` (as displayed).
 
     ``over`` names the images that have grown by more than is allowed.
@@ -202,4 +202,4 @@ class SessionReport:
     images: tuple[ImageReport, ...] = ()
     leftovers: Leftovers = field(default_factory=Leftovers)
     fixes: FixReport | None = None
-    baseline: Comparison | None = None
+    baseline: SessionComparison | None = None

@@ -17,7 +17,7 @@ from ..model import (
 from ..presentable import presentable
 from ..runs import Leftovers
 from .blamed import blamed
-from .findings import Comparison, FixReport, ImageReport, SessionReport
+from .findings import FixReport, ImageReport, SessionComparison, SessionReport
 from .pages import page_of
 from .rebuilds import (
     State,
@@ -118,7 +118,7 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
     yield from _leftovers(session.leftovers)
 
 
-def _baseline(found: Comparison, width: int) -> Iterator[Line]:
+def _baseline(found: SessionComparison, width: int) -> Iterator[Line]:
     """The changes for the worse since the earlier run."""
     if not found.lines:
         yield ((shortened(f"since {found.path}: nothing has become worse", width), _PLAIN),)

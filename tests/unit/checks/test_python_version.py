@@ -20,7 +20,7 @@ from pytest_dockercache.checks.python_version import (
 )
 from pytest_dockercache.checks.running_python import ask, wrapper
 from pytest_dockercache.engines import Execution
-from pytest_dockercache.environments import Pin
+from pytest_dockercache.environments import PythonPin
 from pytest_dockercache.errors import CacheAssertionError, DoesNotApply, Unverifiable
 from pytest_dockercache.image import ImageConfig, ImageLayers
 from pytest_dockercache.inspection import Inspection
@@ -187,9 +187,9 @@ def test_an_image_without_python_fails_with_what_was_tried(
 
 def test_an_option_beats_the_pin_of_the_environment_file(tmp_path: Path) -> None:
     files = {"Dockerfile": DOCKERFILE, "environment.yml": "dependencies: [python=3.10]\n"}
-    assert pins(subject(tmp_path, files)) == (Pin("3.10", "environment.yml", 1),)
+    assert pins(subject(tmp_path, files)) == (PythonPin("3.10", "environment.yml", 1),)
     named = CheckSettings(python="3.11")
-    assert pins(subject(tmp_path, files), named) == (Pin("3.11", "--dockercache-python"),)
+    assert pins(subject(tmp_path, files), named) == (PythonPin("3.11", "--dockercache-python"),)
 
 
 def test_without_a_pin_the_check_does_not_apply(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_file_that_is_named_by_option_leaves_out_the_pins_of_others(tmp_path: 
         "environment.yml": OURS,
     }
     named = subject(tmp_path, files, settings=Settings(environment=("./environment.yml",)))
-    assert pins(named) == (Pin("3.10", "environment.yml", 2),)
+    assert pins(named) == (PythonPin("3.10", "environment.yml", 2),)
 
 
 def test_an_alternative_of_poetry_is_a_pin_like_any_other(tmp_path: Path) -> None:
@@ -489,7 +489,7 @@ def test_a_list_of_match_specs_pins_python(tmp_path: Path) -> None:
         "Dockerfile": "FROM c\nCOPY specs.txt .\nRUN conda create -n app --file specs.txt\n",
         "specs.txt": "numpy\npython = 3.10\n",
     }
-    assert pins(subject(tmp_path, files)) == (Pin("3.10", "specs.txt", 2),)
+    assert pins(subject(tmp_path, files)) == (PythonPin("3.10", "specs.txt", 2),)
 
 
 # --- how the image starts -----------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_a_pattern_of_many_stars_matches_as_one_of_few_does(pieces: list[str], p
         if not piece.startswith("[")
     ]
     whole = re.compile("".join(piece.expression for piece in read), re.ASCII)
-    machine = gomatch._Machine(read, re.ASCII)
+    machine = gomatch._Automaton(read, re.ASCII)
     assert machine.matches(path) is (whole.fullmatch(path) is not None)
 
 

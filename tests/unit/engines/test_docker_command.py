@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dockercache.engines.docker_command import (
-    Answer,
+    DockerInstallation,
     Plugin,
     Reached,
     ask_docker,
@@ -43,7 +43,7 @@ def informed(
 def test_the_usual_daemon_and_the_plugin_are_told_at_once(docker: Path) -> None:
     script(docker, informed(docker))
     plugin = Plugin("0.13.1", (str(docker.parent / "docker-buildx"),))
-    assert ask_docker() == Answer(plugin, Reached("ID", "26.1.5+dfsg1"))
+    assert ask_docker() == DockerInstallation(plugin, Reached("ID", "26.1.5+dfsg1"))
 
 
 def test_the_clock_of_a_daemon_in_a_virtual_machine_is_learned(docker: Path) -> None:
@@ -79,25 +79,25 @@ def test_a_plugin_that_cannot_be_run_by_itself_is_run_by_the_docker_command(dock
 
 def test_a_docker_command_that_tells_nothing_is_asked_for_the_version(docker: Path) -> None:
     script(docker, "[ $1 = info ] && exit 1; echo github.com/docker/buildx v0.21.0 abc")
-    assert ask_docker() == Answer(Plugin("0.21.0", ("docker", "buildx")))
+    assert ask_docker() == DockerInstallation(Plugin("0.21.0", ("docker", "buildx")))
 
 
 def test_words_in_no_encoding_are_no_answer(docker: Path) -> None:
     script(docker, "printf '\\377\\n'")
-    assert ask_docker() == Answer()
+    assert ask_docker() == DockerInstallation()
 
 
 def test_podman_is_not_taken_for_buildx(docker: Path) -> None:
     script(docker, "[ $1 = info ] && exit 125; echo buildah 1.33.7")
-    assert ask_docker() == Answer()
+    assert ask_docker() == DockerInstallation()
 
 
 def test_without_the_plugin_there_is_none(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(docker, "[ $1 = info ] && { printf '%s\\n' default ID 26.1.5 linux ?; exit; }; exit 1")
-    assert ask_docker() == Answer()
+    assert ask_docker() == DockerInstallation()
     docker.unlink()
     monkeypatch.setenv("PATH", str(docker.parent))
-    assert ask_docker() == Answer()
+    assert ask_docker() == DockerInstallation()
 
 
 def test_each_environment_is_asked_once(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:

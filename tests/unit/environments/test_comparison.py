@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_dockercache.environments.comparison import (
-    Difference,
+    PackageDifference,
     compare_environments,
     difference_table,
     matches,
@@ -18,9 +18,9 @@ def test_two_environments_are_compared_package_by_package() -> None:
     one = Environment("/a", (Package("x", "1", "0"), Package("y", "1", "0")), {})
     other = Environment("/b", (Package("y", "1", "1"), Package("z", "1", manager="pip")), {})
     assert compare_environments(one, other) == (
-        Difference("missing", "x", "1 0", "", "conda"),
-        Difference("differing", "y", "1 0", "1 1", "conda"),
-        Difference("extra", "z", "", "1", "pip"),
+        PackageDifference("missing", "x", "1 0", "", "conda"),
+        PackageDifference("differing", "y", "1 0", "1 1", "conda"),
+        PackageDifference("extra", "z", "", "1", "pip"),
     )
     assert difference_table(compare_environments(one, other), limit=2) == (
         "x  missing    wanted 1 0",
@@ -102,6 +102,6 @@ def test_the_pythons_of_two_environments_are_compared_too() -> None:
     other = Environment("/b", (), {}, interpreters=("python3.11",))
     unknown = Environment("/c", (), {}, interpreters=("python3",))
     assert compare_environments(one, other) == (
-        Difference("differing", "python", "python3.10", "python3.11"),
+        PackageDifference("differing", "python", "python3.10", "python3.11"),
     )
     assert compare_environments(one, unknown) == ()

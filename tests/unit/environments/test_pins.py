@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.environments import Pin, python_pins
+from pytest_dockercache.environments import PythonPin, python_pins
 from pytest_dockercache.errors import ConfigError
 
 
@@ -230,7 +230,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_place(
 
 def test_a_pin_that_cannot_be_read_is_named_with_its_file() -> None:
     with pytest.raises(ConfigError, match=r"p\.toml: python is pinned to '>3 or so'"):
-        Pin(">3 or so", "p.toml").fits("3.10.4")
+        PythonPin(">3 or so", "p.toml").fits("3.10.4")
 
 
 @pytest.mark.parametrize(
@@ -249,4 +249,4 @@ def test_a_pin_that_cannot_be_read_is_named_with_its_file() -> None:
     ],
 )
 def test_a_pin_is_a_match_spec(pin: str, version: str, holds: bool) -> None:
-    assert Pin(pin, "the test").fits(version) is holds
+    assert PythonPin(pin, "the test").fits(version) is holds

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dockercache.environments.requirements import read_requirements
-from pytest_dockercache.environments.selection import Selection
+from pytest_dockercache.environments.selection import LockSelection
 from pytest_dockercache.errors import ConfigError, Unverifiable
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
@@ -55,7 +55,7 @@ def test_the_packages_of_an_environment_are_those_that_rattler_reads(
     rattler = pytest.importorskip("rattler")
     file = tmp_path / "pixi.lock"
     file.write_text(LOCK)
-    found = read_requirements(file, selection=Selection(environment=environment))
+    found = read_requirements(file, selection=LockSelection(environment=environment))
     read = rattler.LockFile.from_path(file).environment(environment)
     (platform,) = read.platforms()
     conda, pypi = set(), set()
@@ -72,7 +72,7 @@ def test_the_packages_of_an_environment_are_those_that_rattler_reads(
 def test_builds_and_digests_are_exact_and_a_project_may_have_moved_on(tmp_path: Path) -> None:
     file = tmp_path / "pixi.lock"
     file.write_text(LOCK)
-    found = read_requirements(file, selection=Selection(removes="unselected"))
+    found = read_requirements(file, selection=LockSelection(removes="unselected"))
     (spec,) = found.conda
     assert (spec.version.lstrip("="), spec.build) == ("1.0.8", "h4bc722e_7")
     assert found.digests == {"bzip2": "sha256:" + "a5" * 32}
@@ -84,8 +84,8 @@ def test_what_a_lock_does_not_have_is_said_with_what_it_has(tmp_path: Path) -> N
     file = tmp_path / "pixi.lock"
     file.write_text(LOCK)
     with pytest.raises(ConfigError, match="no environment test; it has: default, dev"):
-        read_requirements(file, selection=Selection(environment="test"))
+        read_requirements(file, selection=LockSelection(environment="test"))
     with pytest.raises(ConfigError, match="no packages for linux-aarch64; it has: linux-64"):
         read_requirements(file, platform="linux/arm64")
     with pytest.raises(Unverifiable, match="all environments"):
-        read_requirements(file, selection=Selection(environment="*"))
+        read_requirements(file, selection=LockSelection(environment="*"))

@@ -13,13 +13,13 @@ from ..documents import load_toml
 from ..markers import Machine
 from ..requirement_files import file_text
 from ..requirements import Requirements
-from ..selection import Selection
+from ..selection import LockSelection
 from . import pdm, pipenv, poetry, pylock, uv
 from .graph import Applies, Projects
 
 __all__ = ["LockFormat", "format_of", "lock_requirements"]
 
-Resolve = Callable[[Mapping[str, Any], Projects, Selection, Applies, str], Requirements]
+Resolve = Callable[[Mapping[str, Any], Projects, LockSelection, Applies, str], Requirements]
 """From a lock's document, the projects around it and a selection to the installed packages."""
 
 
@@ -40,14 +40,14 @@ def format_of(path: Path) -> LockFormat | None:
 
 
 def lock_requirements(
-    text: str, path: Path, form: LockFormat, selection: Selection | None
+    text: str, path: Path, form: LockFormat, selection: LockSelection | None
 ) -> Requirements:
     """The packages that a command installs from a lock, as a value that still needs the Python.
 
     Raises ConfigError for a text that is no such lock.
     """
     document = form.load(text, path)
-    chosen = Selection() if selection is None else selection
+    chosen = LockSelection() if selection is None else selection
     return Requirements(
         str(path),
         "lock",
@@ -60,7 +60,7 @@ def _chosen(
     document: Mapping[str, Any],
     path: Path,
     form: LockFormat,
-    selection: Selection,
+    selection: LockSelection,
     machine: Machine,
 ) -> Requirements:
     if selection.unknown:
@@ -101,14 +101,14 @@ def _applies(machine: Machine) -> Applies:
 
 
 def _flat(
-    resolve: Callable[[Mapping[str, Any], Selection, Applies, str], Requirements],
+    resolve: Callable[[Mapping[str, Any], LockSelection, Applies, str], Requirements],
 ) -> Resolve:
     """A format whose locks say everything by themselves."""
 
     def with_project(
         document: Mapping[str, Any],
         projects: Projects,
-        selection: Selection,
+        selection: LockSelection,
         applies: Applies,
         source: str,
     ) -> Requirements:

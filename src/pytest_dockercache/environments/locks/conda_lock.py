@@ -12,13 +12,13 @@ from ..match_specs import MatchSpec, parse_package_url
 from ..names import normalised
 from ..platforms import subdir
 from ..requirements import Requirements
-from ..selection import Selection
+from ..selection import LockSelection
 
 __all__ = ["resolve"]
 
 
 def resolve(
-    document: Mapping[str, Any], selection: Selection | None, platform: str, source: str
+    document: Mapping[str, Any], selection: LockSelection | None, platform: str, source: str
 ) -> Requirements:
     """The packages that ``conda-lock install`` or ``micromamba`` installs from a lock.
 
@@ -79,7 +79,7 @@ def resolve(
     )
 
 
-def _categories(selection: Selection) -> frozenset[str]:
+def _categories(selection: LockSelection) -> frozenset[str]:
     """The categories that a command installs; a package that several need is listed in each."""
     if selection.only:
         return frozenset((*selection.only, *selection.extras))

@@ -18,7 +18,7 @@ from ..requirements import Requirements
 __all__ = [
     "FALSE",
     "Applies",
-    "Pin",
+    "LockedPackage",
     "Projects",
     "both",
     "chosen",
@@ -46,7 +46,7 @@ _Node = TypeVar("_Node", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Pin:
+class LockedPackage:
     """A package as a lock has it.
 
     ``version`` is "" where the lock does not say it (a local project). ``doubt`` is the undecided
@@ -71,7 +71,7 @@ class Pin:
 
 def requirements_of(
     source: str,
-    pins: Iterable[Pin],
+    pins: Iterable[LockedPackage],
     *,
     removes: bool,
     optional: Iterable[str] = (),
@@ -220,9 +220,9 @@ def digests_of(hashes: Any) -> frozenset[str]:
     return frozenset(item for item in items if isinstance(item, str) and item.startswith("sha256"))
 
 
-def merged(pins: Iterable[Pin]) -> tuple[Pin, ...]:
+def merged(pins: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:
     """Pins of one name and version as one, certain if any of them is."""
-    found: dict[tuple[str, str], Pin] = {}
+    found: dict[tuple[str, str], LockedPackage] = {}
     for pin in pins:
         before = found.get((pin.name, pin.version))
         if before is not None and not before.doubt:

@@ -12,10 +12,10 @@ from ...values import dataclass
 from ..documents import table
 from ..names import normalised
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
+from ..selection import EVERYTHING, LockSelection
 from .graph import (
     Applies,
-    Pin,
+    LockedPackage,
     Projects,
     file_digests,
     group_lines,
@@ -35,7 +35,7 @@ _KEPT = ("pip", "setuptools", "wheel", "pdm")
 def resolve(
     document: Mapping[str, Any],
     projects: Projects,
-    selection: Selection,
+    selection: LockSelection,
     applies: Applies,
     source: str,
 ) -> Requirements:
@@ -65,7 +65,7 @@ def resolve(
 
 def _by_groups(
     packages: Sequence[Mapping[str, Any]], groups: frozenset[str], applies: Applies
-) -> list[Pin]:
+) -> list[LockedPackage]:
     """The packages of some groups, in a lock with the strategy ``inherit_metadata``."""
     pins = []
     for package in packages:
@@ -77,7 +77,7 @@ def _by_groups(
     return pins
 
 
-class _Node(NamedTuple):
+class _PdmNode(NamedTuple):
     """A package by its name, with its chosen extras."""
 
     name: str
@@ -96,7 +96,7 @@ class _Graph:
     project: Mapping[str, Any]
     source: str
 
-    def pins(self, groups: frozenset[str], applies: Applies) -> list[Pin]:
+    def pins(self, groups: frozenset[str], applies: Applies) -> list[LockedPackage]:
         """The packages that a walk from the dependencies of some groups reaches.
 
         Raises Unverifiable where the lock lacks a package, or has several versions of it.
@@ -127,12 +127,12 @@ class _Graph:
                 if normalised(str(name)) == group:
                     yield from _texts(lines)
 
-    def _edges(self, node: _Node) -> Iterator[tuple[_Node, str]]:
+    def _edges(self, node: _PdmNode) -> Iterator[tuple[_PdmNode, str]]:
         if node.name == self._own:  # all = ["demo[dates,files]"]
             return self._targets(self._lines(node.extras - {"default"}))
         return self._targets(_texts(self._package(node).get("dependencies")))
 
-    def _targets(self, lines: Iterable[str]) -> Iterator[tuple[_Node, str]]:
+    def _targets(self, lines: Iterable[str]) -> Iterator[tuple[_PdmNode, str]]:
         from packaging.requirements import InvalidRequirement, Requirement
 
         for line in lines:
@@ -143,13 +143,13 @@ class _Graph:
             except InvalidRequirement:
                 raise Unverifiable(f"{self.source} needs {line!r}, which is not read") from None
             extras = frozenset(map(normalised, item.extras))
-            yield _Node(normalised(item.name), extras), str(item.marker or "")
+            yield _PdmNode(normalised(item.name), extras), str(item.marker or "")
 
     @property
     def _own(self) -> str:
         return normalised(text_of(table(self.project, "project"), "name"))
 
-    def _package(self, node: _Node) -> Mapping[str, Any]:
+    def _package(self, node: _PdmNode) -> Mapping[str, Any]:
         found = self._by_node.get(node, ())
         if not found:
             name = f"{node.name}[{','.join(sorted(node.extras))}]" if node.extras else node.name
@@ -162,11 +162,11 @@ class _Graph:
         return found[0]
 
     @cached_property
-    def _by_node(self) -> Mapping[_Node, Sequence[Mapping[str, Any]]]:
-        by_node: dict[_Node, list[Mapping[str, Any]]] = {}
+    def _by_node(self) -> Mapping[_PdmNode, Sequence[Mapping[str, Any]]]:
+        by_node: dict[_PdmNode, list[Mapping[str, Any]]] = {}
         for package in self.packages:
             extras = frozenset(map(normalised, _texts(package.get("extras"))))
-            node = _Node(normalised(text_of(package, "name")), extras)
+            node = _PdmNode(normalised(text_of(package, "name")), extras)
             by_node.setdefault(node, []).append(package)
         return by_node
 
@@ -176,7 +176,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def pdm_groups(
-    project: Mapping[str, Any], locked: list[str], selection: Selection
+    project: Mapping[str, Any], locked: list[str], selection: LockSelection
 ) -> frozenset[str]:
     """The groups that PDM installs, as its ``GroupSelection`` has it (pdm 2.29, cli/filters.py)."""
     poetic = table(project, "tool", "pdm", "dev-dependencies")
@@ -204,22 +204,24 @@ def pdm_groups(
     return frozenset(found & existing)
 
 
-def _pin(package: Mapping[str, Any], doubt: str) -> Pin:
+def _pin(package: Mapping[str, Any], doubt: str) -> LockedPackage:
     name, version = normalised(text_of(package, "name")), text_of(package, "version")
     if url := text_of(package, "git"):
         commit = text_of(package, "revision")
         digests = frozenset({f"commit:{commit}"}) if commit else frozenset[str]()
-        return Pin(name, version, doubt, digests, url)
+        return LockedPackage(name, version, doubt, digests, url)
     if path := text_of(package, "path"):
-        return Pin(name, "", doubt, direct=path)
+        return LockedPackage(name, "", doubt, direct=path)
     digests = file_digests(package.get("files"))
-    return Pin(name, version, doubt, digests, text_of(package, "url"))
+    return LockedPackage(name, version, doubt, digests, text_of(package, "url"))
 
 
-def _root(project: Mapping[str, Any]) -> Pin | None:
+def _root(project: Mapping[str, Any]) -> LockedPackage | None:
     name = text_of(table(project, "project"), "name")
     tool = table(project, "tool", "pdm")
     is_distribution = tool.get("distribution", tool.get("package-type") != "application")
     if not name or is_distribution is False:
         return None
-    return Pin(normalised(name), text_of(table(project, "project"), "version"), direct=".")
+    return LockedPackage(
+        normalised(name), text_of(table(project, "project"), "version"), direct="."
+    )

@@ -10,8 +10,8 @@ from typing import Any
 from ...errors import ConfigError
 from ..names import normalised
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
-from .graph import Applies, Pin, digests_of, merged, requirements_of, text_of
+from ..selection import EVERYTHING, LockSelection
+from .graph import Applies, LockedPackage, digests_of, merged, requirements_of, text_of
 
 __all__ = ["load", "resolve"]
 
@@ -32,7 +32,7 @@ def load(text: str, path: Path) -> Mapping[str, Any]:
 
 
 def resolve(
-    document: Mapping[str, Any], selection: Selection, applies: Applies, source: str
+    document: Mapping[str, Any], selection: LockSelection, applies: Applies, source: str
 ) -> Requirements:
     """The packages that ``pipenv sync`` or ``pipenv install`` installs from a lock."""
     pins, every = [], {*_KEPT}
@@ -59,7 +59,7 @@ def resolve(
     )
 
 
-def _sections(document: Mapping[str, Any], selection: Selection) -> frozenset[str]:
+def _sections(document: Mapping[str, Any], selection: LockSelection) -> frozenset[str]:
     if EVERYTHING in selection.only:
         return frozenset(document)
     if selection.only:
@@ -68,7 +68,7 @@ def _sections(document: Mapping[str, Any], selection: Selection) -> frozenset[st
     return frozenset(("default", *dev, *selection.extras))
 
 
-def _pin(name: str, fields: Mapping[str, Any], doubt: str) -> Pin:
+def _pin(name: str, fields: Mapping[str, Any], doubt: str) -> LockedPackage:
     version = text_of(fields, "version").removeprefix("===").removeprefix("==")
     # An entry that pins no single version ("*", ">=2") says nothing about the installed one.
     exact = "" if version[:1] in ("", "*", ">", "<", "~", "!") else version
@@ -76,5 +76,5 @@ def _pin(name: str, fields: Mapping[str, Any], doubt: str) -> Pin:
         if isinstance(fields.get(key), str):
             commit = text_of(fields, "ref") if key == "git" else ""
             digests = frozenset({f"commit:{commit}"}) if commit else frozenset[str]()
-            return Pin(normalised(name), exact, doubt, digests, text_of(fields, key))
-    return Pin(normalised(name), exact, doubt, digests_of(fields.get("hashes")))
+            return LockedPackage(normalised(name), exact, doubt, digests, text_of(fields, key))
+    return LockedPackage(normalised(name), exact, doubt, digests_of(fields.get("hashes")))

@@ -13,17 +13,17 @@ from ..match_specs import MatchSpec, parse_package_url
 from ..names import normalised
 from ..platforms import subdir
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
+from ..selection import EVERYTHING, LockSelection
 from .graph import text_of
 
 __all__ = ["DEFAULT", "resolve"]
 
-DEFAULT = Selection(environment="default", removes="unselected")
+DEFAULT = LockSelection(environment="default", removes="unselected")
 """The selection of a bare ``pixi install``."""
 
 
 def resolve(
-    document: Mapping[str, Any], selection: Selection, platform: str, source: str
+    document: Mapping[str, Any], selection: LockSelection, platform: str, source: str
 ) -> Requirements:
     """The packages that ``pixi install`` installs from a lock into one environment.
 
@@ -44,7 +44,7 @@ def resolve(
         raise ConfigError(f"{source} has no packages for {here}; it has: {known}")
     packages = _by_key(document)
     left_out = {normalised(item) for item in selection.left_out}
-    made = _Made(source)
+    made = _PixiRequirements(source)
     entries = platforms[here]
     for entry in entries if isinstance(entries, list) else ():
         kind, url = _key(entry if isinstance(entry, dict) else {})
@@ -79,7 +79,7 @@ def _by_key(document: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, A
     return found
 
 
-class _Made:
+class _PixiRequirements:
     """The requirements of one environment, package by package."""
 
     def __init__(self, source: str) -> None:

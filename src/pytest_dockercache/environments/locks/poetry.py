@@ -12,11 +12,11 @@ from ...values import dataclass
 from ..documents import table
 from ..names import normalised
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
+from ..selection import EVERYTHING, LockSelection
 from .graph import (
     FALSE,
     Applies,
-    Pin,
+    LockedPackage,
     Projects,
     both,
     chosen,
@@ -39,7 +39,7 @@ _KEPT = ("pip", "setuptools", "wheel", "poetry", "poetry-core")
 def resolve(
     document: Mapping[str, Any],
     projects: Projects,
-    selection: Selection,
+    selection: LockSelection,
     applies: Applies,
     source: str,
 ) -> Requirements:
@@ -68,14 +68,14 @@ def resolve(
     return requirements_of(source, merged(pins), removes=bool(selection.removes), optional=_KEPT)
 
 
-def _root(project: Mapping[str, Any], selection: Selection) -> Pin | None:
+def _root(project: Mapping[str, Any], selection: LockSelection) -> LockedPackage | None:
     """The project itself, which is installed besides; its version may have moved on."""
     own, poetry = table(project, "project"), table(project, "tool", "poetry")
     name = text_of(own, "name") or text_of(poetry, "name")
     if not selection.project or not name or poetry.get("package-mode") is False:
         return None
     version = text_of(own, "version") or text_of(poetry, "version")
-    return Pin(normalised(name), _plain(version), direct=".")
+    return LockedPackage(normalised(name), _plain(version), direct=".")
 
 
 def _plain(version: str) -> str:
@@ -100,7 +100,7 @@ def _declared_groups(project: Mapping[str, Any]) -> dict[str, bool]:
     return found
 
 
-def _groups(project: Mapping[str, Any], selection: Selection) -> frozenset[str]:
+def _groups(project: Mapping[str, Any], selection: LockSelection) -> frozenset[str]:
     declared = _declared_groups(project)
     if selection.only:
         found = {normalised(group) for group in selection.only}
@@ -113,7 +113,7 @@ def _groups(project: Mapping[str, Any], selection: Selection) -> frozenset[str]:
 
 
 def _extras(
-    document: Mapping[str, Any], project: Mapping[str, Any], selection: Selection
+    document: Mapping[str, Any], project: Mapping[str, Any], selection: LockSelection
 ) -> frozenset[str]:
     if EVERYTHING in selection.extras:
         declared = {*table(document, "extras"), *table(project, "project", "optional-dependencies")}
@@ -130,7 +130,7 @@ def _by_groups(
     groups: frozenset[str],
     extras: frozenset[str],
     applies: Applies,
-) -> list[Pin]:
+) -> list[LockedPackage]:
     pins = []
     for package in packages:
         marker = _marker(package, groups, extras)
@@ -153,24 +153,24 @@ def _marker(package: Mapping[str, Any], groups: frozenset[str], extras: frozense
     return either(found) if found else FALSE
 
 
-def _pin(package: Mapping[str, Any], doubt: str) -> Pin:
+def _pin(package: Mapping[str, Any], doubt: str) -> LockedPackage:
     name, version = normalised(text_of(package, "name")), text_of(package, "version")
     origin = table(package, "source")
     kind, url = text_of(origin, "type"), text_of(origin, "url")
     if kind == "git":
         commit = text_of(origin, "resolved_reference")
         digests = frozenset({f"commit:{commit}"}) if commit else frozenset[str]()
-        return Pin(name, version, doubt, digests, url)
+        return LockedPackage(name, version, doubt, digests, url)
     if kind == "directory":
-        return Pin(name, "", doubt, direct=f"directory {url}")
+        return LockedPackage(name, "", doubt, direct=f"directory {url}")
     digests = file_digests(package.get("files"))
-    return Pin(name, version, doubt, digests, url if kind in ("url", "file") else "")
+    return LockedPackage(name, version, doubt, digests, url if kind in ("url", "file") else "")
 
 
 # --- before: from the project's dependencies over the graph -------------------------------------
 
 
-class _Node(NamedTuple):
+class _PoetryNode(NamedTuple):
     package: int
     extra: str = ""
 
@@ -194,12 +194,12 @@ def _by_walk(
     extras: frozenset[str],
     applies: Applies,
     source: str,
-) -> list[Pin]:
+) -> list[LockedPackage]:
     by_name: dict[str, list[int]] = {}
     for number, package in enumerate(packages):
         by_name.setdefault(normalised(text_of(package, "name")), []).append(number)
 
-    def targets(dependencies: Iterable[_Dependency]) -> Iterator[tuple[_Node, str]]:
+    def targets(dependencies: Iterable[_Dependency]) -> Iterator[tuple[_PoetryNode, str]]:
         for dependency in dependencies:
             numbers = _fitting(by_name.get(dependency.name, ()), packages, dependency)
             for number in numbers:
@@ -208,11 +208,11 @@ def _by_walk(
                     marker = both(
                         marker, _python_marker(text_of(packages[number], "python-versions"))
                     )
-                yield _Node(number), marker
+                yield _PoetryNode(number), marker
                 for extra in dependency.extras:
-                    yield _Node(number, normalised(extra)), marker
+                    yield _PoetryNode(number, normalised(extra)), marker
 
-    def edges(node: _Node) -> Iterator[tuple[_Node, str]]:
+    def edges(node: _PoetryNode) -> Iterator[tuple[_PoetryNode, str]]:
         package = packages[node.package]
         declared = [
             item
@@ -222,7 +222,7 @@ def _by_walk(
         if not node.extra:
             yield from targets(_with_extras(declared, frozenset()))
             return
-        yield _Node(node.package), ""
+        yield _PoetryNode(node.package), ""
         wanted = table(package, "extras").get(node.extra)
         names = {
             normalised(found[0])

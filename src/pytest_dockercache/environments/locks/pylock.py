@@ -8,10 +8,10 @@ from typing import Any
 from ..documents import table, unknown_version
 from ..names import normalised
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
+from ..selection import EVERYTHING, LockSelection
 from .graph import (
     Applies,
-    Pin,
+    LockedPackage,
     Projects,
     chosen,
     digests_of,
@@ -30,7 +30,7 @@ _KEPT = ("pip", "setuptools", "wheel", "uv", "pip-tools", "pdm")
 def resolve(
     document: Mapping[str, Any],
     projects: Projects,
-    selection: Selection,
+    selection: LockSelection,
     applies: Applies,
     source: str,
 ) -> Requirements:
@@ -73,7 +73,7 @@ def _wanted(names: tuple[str, ...], declared: Iterable[str]) -> frozenset[str]:
     return frozenset(declared if EVERYTHING in names else names)
 
 
-def _groups(document: Mapping[str, Any], selection: Selection) -> frozenset[str]:
+def _groups(document: Mapping[str, Any], selection: LockSelection) -> frozenset[str]:
     """The groups that the command asks for; without any, the default groups.
 
     packaging's ``Pylock.select`` (26.0) and uv 0.13 choose alike.
@@ -83,18 +83,20 @@ def _groups(document: Mapping[str, Any], selection: Selection) -> frozenset[str]
     return frozenset(_names(document, "default-groups"))
 
 
-def _pin(package: Mapping[str, Any], doubt: str) -> Pin:
+def _pin(package: Mapping[str, Any], doubt: str) -> LockedPackage:
     name, version = normalised(text_of(package, "name")), text_of(package, "version")
     vcs, directory, archive = (table(package, key) for key in ("vcs", "directory", "archive"))
     if vcs:
         commit = text_of(vcs, "commit-id")
         digests = frozenset({f"commit:{commit}"}) if commit else frozenset[str]()
-        return Pin(name, version, doubt, digests, text_of(vcs, "url") or text_of(vcs, "path"))
+        return LockedPackage(
+            name, version, doubt, digests, text_of(vcs, "url") or text_of(vcs, "path")
+        )
     if directory:
-        return Pin(name, version, doubt, direct=text_of(directory, "path"))
+        return LockedPackage(name, version, doubt, direct=text_of(directory, "path"))
     if archive:
         place = text_of(archive, "url") or text_of(archive, "path")
-        return Pin(name, version, doubt, digests_of(archive.get("hashes")), place)
+        return LockedPackage(name, version, doubt, digests_of(archive.get("hashes")), place)
     files = [*listed(package, "wheels", name), table(package, "sdist")]
     digests = frozenset(digest for file in files for digest in digests_of(file.get("hashes")))
-    return Pin(name, version, doubt, digests)
+    return LockedPackage(name, version, doubt, digests)

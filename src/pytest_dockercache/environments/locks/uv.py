@@ -12,10 +12,10 @@ from ...values import dataclass
 from ..documents import table, unknown_version
 from ..names import normalised
 from ..requirements import Requirements
-from ..selection import EVERYTHING, Selection
+from ..selection import EVERYTHING, LockSelection
 from .graph import (
     Applies,
-    Pin,
+    LockedPackage,
     Projects,
     both,
     chosen,
@@ -36,7 +36,7 @@ uv 0.9, ``crates/uv-installer/src/plan.rs``: ``is_seed_package``.
 """
 
 
-class _Node(NamedTuple):
+class _UvNode(NamedTuple):
     """A package by its position in the lock, and one of its extras, "" for the package itself."""
 
     package: int
@@ -46,7 +46,7 @@ class _Node(NamedTuple):
 def resolve(
     document: Mapping[str, Any],
     projects: Projects,
-    selection: Selection,
+    selection: LockSelection,
     applies: Applies,
     source: str,
 ) -> Requirements:
@@ -100,7 +100,7 @@ class _Lock:
             ]
         return cls(source, packages, by_name, manifest, frozenset(names))
 
-    def roots(self, project: Mapping[str, Any], selection: Selection) -> tuple[int, ...]:
+    def roots(self, project: Mapping[str, Any], selection: LockSelection) -> tuple[int, ...]:
         """The packages that the command is for: all members where the root is no project."""
         name = text_of(table(project, "project"), "name")
         here = [
@@ -118,7 +118,7 @@ class _Lock:
         return tuple(self.by_name[name][0] for name in names)
 
     def groups(
-        self, projects: Projects, selection: Selection, roots: Sequence[int]
+        self, projects: Projects, selection: LockSelection, roots: Sequence[int]
     ) -> frozenset[str]:
         """The names of the dependency groups that are installed."""
         every = {
@@ -138,7 +138,7 @@ class _Lock:
         return frozenset(found - {normalised(group) for group in selection.without})
 
     def _default_groups(
-        self, projects: Projects, selection: Selection, roots: Sequence[int]
+        self, projects: Projects, selection: LockSelection, roots: Sequence[int]
     ) -> tuple[str, ...]:
         """The groups of ``default-groups``, in the lock or in ``pyproject.toml``; else ``dev``.
 
@@ -164,7 +164,7 @@ class _Lock:
     def _virtual_groups(self) -> Mapping[str, Any]:
         return table(self.manifest, "dependency-groups")
 
-    def extras(self, selection: Selection, roots: Sequence[int]) -> frozenset[str]:
+    def extras(self, selection: LockSelection, roots: Sequence[int]) -> frozenset[str]:
         """The names of the extras that are installed of the roots."""
         if EVERYTHING in selection.extras:
             found = {
@@ -185,12 +185,12 @@ class _Lock:
 
     def walk(
         self,
-        selection: Selection,
+        selection: LockSelection,
         roots: Sequence[int],
         groups: frozenset[str],
         extras: frozenset[str],
         applies: Applies,
-    ) -> dict[_Node, str]:
+    ) -> dict[_UvNode, str]:
         """The needed packages and extras, each with its doubt.
 
         Packages that conflict are told apart by markers that name the extras and groups of the
@@ -223,16 +223,16 @@ class _Lock:
 
     def _starts(
         self,
-        selection: Selection,
+        selection: LockSelection,
         roots: Sequence[int],
         groups: frozenset[str],
         extras: frozenset[str],
-    ) -> Iterator[tuple[_Node, str]]:
+    ) -> Iterator[tuple[_UvNode, str]]:
         for number in roots:
             if selection.default:
-                yield _Node(number), ""
+                yield _UvNode(number), ""
                 for extra in extras:
-                    yield _Node(number, extra), ""
+                    yield _UvNode(number, extra), ""
             for name, entries in table(self.packages[number], "dev-dependencies").items():
                 if normalised(str(name)) in groups:
                     yield from self._targets(entries)
@@ -241,17 +241,17 @@ class _Lock:
                 if normalised(str(name)) in groups:
                     yield from self._targets(entries)
 
-    def _edges(self, node: _Node) -> Iterator[tuple[_Node, str]]:
+    def _edges(self, node: _UvNode) -> Iterator[tuple[_UvNode, str]]:
         package = self.packages[node.package]
         if not node.extra:
             yield from self._targets(package.get("dependencies"))
             return
-        yield _Node(node.package), ""
+        yield _UvNode(node.package), ""
         for name, entries in table(package, "optional-dependencies").items():
             if normalised(str(name)) == node.extra:
                 yield from self._targets(entries)
 
-    def _targets(self, entries: Any) -> Iterator[tuple[_Node, str]]:
+    def _targets(self, entries: Any) -> Iterator[tuple[_UvNode, str]]:
         """The packages that a list of dependencies points to, each with its marker."""
         for entry in entries if isinstance(entries, list) else ():
             if not isinstance(entry, dict):
@@ -262,9 +262,9 @@ class _Lock:
                 condition = marker
                 if len(self._candidates(entry)) > 1:
                     condition = both(marker, self._fork(number))
-                yield _Node(number), condition
+                yield _UvNode(number), condition
                 for extra in extras:
-                    yield _Node(number, normalised(str(extra))), condition
+                    yield _UvNode(number, normalised(str(extra))), condition
 
     def _candidates(self, entry: Mapping[str, Any]) -> tuple[int, ...]:
         """The packages that a dependency may mean: one, if uv has written version and source."""
@@ -285,7 +285,7 @@ class _Lock:
         """Whether a package is a project that is never installed itself."""
         return "virtual" in table(self.packages[number], "source")
 
-    def is_left_out(self, number: int, selection: Selection, roots: Sequence[int]) -> bool:
+    def is_left_out(self, number: int, selection: LockSelection, roots: Sequence[int]) -> bool:
         """Whether the command leaves out a package that is chosen."""
         package, name = self.packages[number], self._name(number)
         if name in {normalised(item) for item in selection.left_out}:
@@ -296,7 +296,7 @@ class _Lock:
             return True
         return not selection.local and bool(_local_place(package))
 
-    def pin(self, number: int, doubt: str) -> Pin:
+    def pin(self, number: int, doubt: str) -> LockedPackage:
         """A package of the lock with its digests."""
         package = self.packages[number]
         origin = table(package, "source")
@@ -304,11 +304,11 @@ class _Lock:
         if url := text_of(origin, "git"):
             commit = url.rpartition("#")[2]
             digests = frozenset({f"commit:{commit}"}) if "#" in url else frozenset()
-            return Pin(self._name(number), version, doubt, digests, url)
+            return LockedPackage(self._name(number), version, doubt, digests, url)
         if _local_place(package):
-            return Pin(self._name(number), version, doubt, direct=_local_place(package))
+            return LockedPackage(self._name(number), version, doubt, direct=_local_place(package))
         digests = file_digests(package.get("wheels")) | file_digests(package.get("sdist"))
-        return Pin(self._name(number), version, doubt, digests)
+        return LockedPackage(self._name(number), version, doubt, digests)
 
     def _name(self, number: int) -> str:
         return normalised(text_of(self.packages[number], "name"))

@@ -10,10 +10,10 @@ from ...regexes import regex
 from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
 from ...values import dataclass
-from ..selection import Selection
+from ..selection import LockSelection
 
 __all__ = [
-    "Arguments",
+    "CommandLine",
     "Installation",
     "Paths",
     "active_environment",
@@ -86,11 +86,11 @@ class Installation:
     wheelhouses: tuple[str, ...] = ()
     selects: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
-    selection: Selection | None = None
+    selection: LockSelection | None = None
 
 
 @dataclass(frozen=True)
-class Arguments:
+class CommandLine:
     """A command line taken apart: options with values, bare options, positional words."""
 
     options: tuple[tuple[str, Word], ...]
@@ -110,7 +110,7 @@ class Arguments:
         return bare | {f"{name} {word.text}" for name, word in self.options if name in names}
 
 
-def arguments(words: Sequence[Word], valued: str) -> Arguments:
+def arguments(words: Sequence[Word], valued: str) -> CommandLine:
     """``valued`` lists the options that take a value, short and long, blank-separated."""
     names = frozenset(valued.split())
     options: list[tuple[str, Word]] = []
@@ -142,7 +142,7 @@ def arguments(words: Sequence[Word], valued: str) -> Arguments:
                     break
         else:
             positional.append(word)
-    return Arguments(tuple(options), frozenset(flags), tuple(positional))
+    return CommandLine(tuple(options), frozenset(flags), tuple(positional))
 
 
 def read_files(directory: str | None, files: Sequence[Word]) -> Paths:
@@ -277,7 +277,7 @@ def is_true(text: str) -> bool:
     return text.lower() in ("1", "true", "yes", "on")
 
 
-def moved(directory: str | None, given: Arguments, *options: str) -> str | None:
+def moved(directory: str | None, given: CommandLine, *options: str) -> str | None:
     """The working directory after options such as ``--project``, None if it is not known."""
     for word in given.values(*options):
         directory = known_text(joined_path(directory, word))

@@ -15,7 +15,7 @@ from ...shell.running import Runner, named_environment
 from ...shell.script import Command, Word, joined_path
 from ..selection import conda_lock_selection
 from .command_lines import (
-    Arguments,
+    CommandLine,
     Installation,
     arguments,
     conventional_files,
@@ -76,7 +76,7 @@ def _conda(command: Command, step: PlannedStep) -> Installation | None:
     )
 
 
-def _conda_environment(command: Command, given: Arguments) -> Word | None:
+def _conda_environment(command: Command, given: CommandLine) -> Word | None:
     prefix = given.values("-p", "--prefix")
     if prefix:
         return joined_path(command.directory, prefix[-1])
@@ -85,7 +85,7 @@ def _conda_environment(command: Command, given: Arguments) -> Word | None:
 
 
 def _conda_env(
-    tool: str, command: Command, given: Arguments, packages: Sequence[Word]
+    tool: str, command: Command, given: CommandLine, packages: Sequence[Word]
 ) -> Installation | None:
     files = given.values("-f", "--file")
     files += tuple(word for word in packages if _is_manifest(word))
@@ -138,7 +138,9 @@ def _conda_lock(command: Command, step: PlannedStep) -> Installation | None:
     return _lock_install(command, given, given.words[1:])
 
 
-def _lock_install(command: Command, given: Arguments, files: Sequence[Word]) -> Installation | None:
+def _lock_install(
+    command: Command, given: CommandLine, files: Sequence[Word]
+) -> Installation | None:
     if files:
         manifests, unresolved = read_files(command.directory, files)
     else:

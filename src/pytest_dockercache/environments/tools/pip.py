@@ -10,9 +10,9 @@ from pathlib import Path
 from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
 from ...shell.script import Command, Word, joined_path
-from ..selection import Selection, pip_selection
+from ..selection import LockSelection, pip_selection
 from .command_lines import (
-    Arguments,
+    CommandLine,
     Installation,
     arguments,
     conventional_files,
@@ -58,7 +58,7 @@ def _pip(command: Command, step: PlannedStep) -> Installation | None:
 
 
 def install(
-    tool: str, directory: str | None, given: Arguments, environment: Mapping[str, str]
+    tool: str, directory: str | None, given: CommandLine, environment: Mapping[str, str]
 ) -> Installation | None:
     """``pip install`` and ``uv pip install``; ``given.words`` starts with the subcommand."""
     if given.has("--dry-run", "--help", "-h"):
@@ -104,7 +104,9 @@ def install(
         extras=frozenset(name for word in packages if is_local(word) for name in _extras(word)),
         without_dependencies=given.has("--no-deps", "--no-dependencies")
         or is_true(environment.get("PIP_NO_DEPS", "")),
-        selection=Selection() if tool == "pip" else pip_selection(given, environment, sync=False),
+        selection=LockSelection()
+        if tool == "pip"
+        else pip_selection(given, environment, sync=False),
         wheelhouses=read_files(directory, links)[0],
     )
 
@@ -156,7 +158,7 @@ def only(
     return tuple(path for path in limiting if path not in required)
 
 
-def target(given: Arguments, environment: Mapping[str, str]) -> str:
+def target(given: CommandLine, environment: Mapping[str, str]) -> str:
     found = given.values("-t", "--target", "--prefix", "--root")
     if found:
         return found[-1].text or "$(…)"
@@ -166,7 +168,7 @@ def target(given: Arguments, environment: Mapping[str, str]) -> str:
 
 
 def interpreter(
-    tool: str, directory: str | None, given: Arguments, environment: Mapping[str, str]
+    tool: str, directory: str | None, given: CommandLine, environment: Mapping[str, str]
 ) -> Word | None:
     """The environment that ``--python`` names by a path, or that a variable names for uv."""
     names = ("-p", "--python") if tool == "uv" else ("--python",)
@@ -197,7 +199,7 @@ def _pip_sync(command: Command, step: PlannedStep) -> Installation | None:
     else:
         files = conventional_files(command.directory, "requirements.txt")
     # pip-sync also keeps pip-tools and its dependencies, which an image does not tell from others.
-    return Installation("pip-sync", *files, selection=Selection())
+    return Installation("pip-sync", *files, selection=LockSelection())
 
 
 def _pip_compile(command: Command, step: PlannedStep) -> Installation | None:

@@ -11,7 +11,7 @@ from ...shell.running import Runner
 from ...shell.script import Command, Word, joined_path
 from ..selection import EVERYTHING, pixi_selection
 from .command_lines import (
-    Arguments,
+    CommandLine,
     Installation,
     Paths,
     arguments,
@@ -77,7 +77,7 @@ def _place(manifests: Sequence[str], name: str) -> Word | None:
     return Word(posixpath.join(posixpath.dirname(manifests[0]), ".pixi/envs", name))
 
 
-def _pixi_files(directory: str | None, given: Arguments) -> Paths:
+def _pixi_files(directory: str | None, given: CommandLine) -> Paths:
     names = ("pixi.toml", "pyproject.toml", "pixi.lock")
     given_paths = given.values("--manifest-path")
     if not given_paths:

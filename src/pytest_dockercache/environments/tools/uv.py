@@ -9,9 +9,9 @@ from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
 from ...shell.running import Runner
 from ...shell.script import Command
-from ..selection import Selection, pip_selection, uv_selection
+from ..selection import LockSelection, pip_selection, uv_selection
 from .command_lines import (
-    Arguments,
+    CommandLine,
     Installation,
     arguments,
     conventional_files,
@@ -111,7 +111,7 @@ _LEAVING = (
 
 
 def _run(
-    given: Arguments,
+    given: CommandLine,
     environment: Mapping[str, str],
     manifests: tuple[str, ...],
     unresolved: tuple[str, ...],
@@ -135,7 +135,7 @@ def _run(
     return Installation("uv", named=True, packages=names, apart=True) if names else None
 
 
-def _run_selection(given: Arguments, environment: Mapping[str, str]) -> Selection:
+def _run_selection(given: CommandLine, environment: Mapping[str, str]) -> LockSelection:
     """The selection of ``uv run``, which uninstalls nothing without ``--exact``."""
     selection = uv_selection(given, environment)
     return selection if given.has("--exact") else replace(selection, removes="")
