@@ -1,4 +1,4 @@
-"""Builds with the docker CLI alone, stopped at an event: what our own builds are held against."""
+"""Builds with the docker CLI alone, stopped at an event: the other side of comparisons."""
 
 from __future__ import annotations
 
@@ -38,16 +38,15 @@ LABEL = "org.pytest-dockercache.benchmark"
 PATIENCE = 5.0
 """Seconds that a RUN that was reported as started is given until its command runs.
 
-A build that is cancelled at the very moment when a RUN is reported as started
-is not cancelled: the daemon starts the container afterwards and runs it to
-its end (Docker Engine 26.1.5, BuildKit 0.13), for minutes where it installs an
-environment. Who stops a build by hand has to wait for the command too, as the
-plugin does; the figures count that.
+A build that is cancelled at the moment when a RUN is reported as started is not cancelled: the
+daemon starts the container afterwards and runs it to its end (Docker Engine 26.1.5, BuildKit 0.13),
+for minutes where it installs an environment. A script that stops a build by hand has to wait for
+the command too, as the plugin does; the figures count that.
 """
 
 
 class Vertices:
-    """What a build has said so far of its steps, by the text of their names."""
+    """The news of a build's steps so far, by the text of their names."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}

@@ -18,7 +18,7 @@ __all__ = ["Claim", "Timing", "arguments", "environment", "interleaved", "parts_
 class Timing:
     """One side: its name and one value a round, in ``unit`` (seconds unless it says otherwise).
 
-    ``part_of`` names the side that this one is a part of, None for a side of its own.
+    ``part_of`` names the side of which this side is a part, None for a side of its own.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a benchmark is held to: ``value`` is at most ``limit``.
+    """The limit of a benchmark: ``value`` is at most ``limit``.
 
     ``unit`` is empty for a ratio.
     """
@@ -62,8 +62,8 @@ def arguments(description: str | None, *, rounds: int) -> argparse.ArgumentParse
 def environment(**more: str) -> dict[str, str]:
     """The variables of a Python process that is measured: these, with ``more``.
 
-    Bytecode may be written: what pip has installed is compiled, and who
-    forbids bytecode to their own code does not make it compile again.
+    Bytecode may be written: packages that pip has installed are compiled, and a user who forbids
+    bytecode for their own code does not compile them again.
     """
     own = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
     return {**own, **more}
@@ -74,8 +74,8 @@ def interleaved(
 ) -> tuple[Timing, ...]:
     """Run every side once a round, ``rounds`` times; each call returns the value it measured.
 
-    The order turns around every other round, so that what drifts on the
-    machine, and what one side leaves to the next, strikes all of them alike.
+    The order turns around every other round, so that a drift of the machine, and traces that one
+    side leaves to the next, affect all sides alike.
     """
     values: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
@@ -90,7 +90,7 @@ def interleaved(
 
 
 def parts_of(side: str, rounds: Sequence[Mapping[str, float]]) -> tuple[Timing, ...]:
-    """The parts that make up one side, from what each of its rounds consisted of."""
+    """The parts that make up one side, from the parts of each of its rounds."""
     names = list(rounds[0]) if rounds else []
     return tuple(Timing(name, tuple(one[name] for one in rounds), part_of=side) for name in names)
 
@@ -106,7 +106,7 @@ def report(
 ) -> int:
     """Print the result on standard output; return the exit code: 0 if every claim holds, else 1.
 
-    ``facts`` are what the figures depend on: versions, sizes of what was measured.
+    ``facts`` are the facts that the figures depend on: versions, and sizes of the measured objects.
     """
     known = {**_machine(), **(facts or {})}
     if as_json:

@@ -1,13 +1,12 @@
-"""What the gate costs a pull request: our cache checks against the same builds done by hand.
+"""The cost of the gate for a pull request: our cache checks against the same builds done by hand.
 
-Side A is ``pytest --dockercache`` with the cache checks of a copy of
-``fixtures/optimized``, everything warm. Side B is an empty pytest run, and
-the builds that somebody would make by hand for the same claims: as it is, one
-with every edit that must not matter to the environment, one with the
-environment file edited, one with changes in ignored paths. They are made with
-the docker CLI alone and stopped at the same events as ours, when the builder
-can end what runs: a build is stopped when its docker process is gone. Beside
-them, B up to the events alone, and all checks together.
+Side A is ``pytest --dockercache`` with the cache checks of a copy of ``fixtures/optimized``,
+everything warm. Side B is an empty pytest run, and the builds that somebody would make by hand for
+the same claims: as it is, one with every edit that must not matter to the environment, one with the
+environment file edited, one with changes in ignored paths. The builds of the other side are made
+with the docker CLI alone and stopped at the plugin's events, when the builder can end the running
+command: a build is stopped when its docker process is gone. Beside them, B up to the events alone,
+and all checks together.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ class _Ours:
 
 @dataclass
 class _ByHand:
-    """The same builds with the docker CLI, and the empty pytest run that they are added to."""
+    """The builds with the docker CLI, and the empty pytest run to which they are added."""
 
     directory: Path
     cli: Cli
@@ -98,8 +97,8 @@ class _ByHand:
     def everything(self) -> float:
         """One round, in seconds until the last docker process is gone.
 
-        Its parts are kept in ``rounds``; ``to_events`` has what it took up to
-        the event at which each build is stopped.
+        Its parts are kept in ``rounds``; ``to_events`` has the seconds up to the event at which
+        each build is stopped.
         """
         self._lingering = 0.0
         parts = {"empty pytest run": pytest_run(self._empty, [], {}, passed=1)}

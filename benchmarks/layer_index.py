@@ -1,11 +1,10 @@
 """How soon every layer of a large image is known, from each source, against ``docker save``.
 
-Builds a synthetic image of at least 1 GB and 100,000 files in several layers.
-Side A is ``docker save | cat >/dev/null``, what tools pay that read the saved
-image. The other sides are our index of the same image, each in a process of
-its own: from the overlay2 directories, from the same directories mounted into
-a container, from the save stream, and kept by an earlier run. Peers that are
-installed (dive, container-structure-test) are timed once.
+Builds a synthetic image of at least 1 GB and 100,000 files in several layers. Side A is
+``docker save | cat >/dev/null``, what tools pay that read the saved image. The other sides are the
+plugin's index of this image, each in a process of its own: from the overlay2 directories, from the
+same directories mounted into a container, from the save stream, and kept by an earlier run. Peers
+that are installed (dive, container-structure-test) are timed once.
 """
 
 from __future__ import annotations
@@ -190,7 +189,7 @@ def fill(top: Path, number: int, files: int, average: int) -> None:
 
 
 def peers(ref: str) -> list[Timing]:
-    """The same image put to the tools that are installed, once each."""
+    """The image given to each installed tool, once."""
     found = []
     if dive := shutil.which("dive"):
         found.append(Timing("dive --ci", (timed([dive, "--ci", ref]),)))

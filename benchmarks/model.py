@@ -1,13 +1,12 @@
-"""What a prediction costs: the model against the fully cached build of the same project.
+"""The cost of a prediction: the model against the fully cached build of the same project.
 
-Side A is the model on a Dockerfile of 30 steps with a context of 1,000 files,
-from reading both to the verdict and reason of every step after an edit, in a
-new process whose modules are loaded. Side B is ``docker buildx build`` of the
-same project when every step is a hit. Beside them the model on 10,000 files,
-cold (nothing remembered of them) and warm; and what a failing check costs
-more than its verdict: the order of the steps that keeps the environment,
-found and tried on the model. And what it costs to judge every file: 10,000 of
-them followed through the steps, told apart and grouped (CPU time).
+Side A is the model on a Dockerfile of 30 steps with a context of 1,000 files, from reading both to
+the verdict and reason of every step after an edit, in a new process whose modules are loaded. Side
+B is ``docker buildx build`` of the same project when every step is a hit. Beside them the model on
+10,000 files, cold (nothing remembered of them) and warm; and the cost of a failing check beyond its
+verdict: the order of the steps that keeps the environment, found and tried on the model. And the
+cost of judging every file: 10,000 of them followed through the steps, told apart and grouped (CPU
+time).
 """
 
 from __future__ import annotations
@@ -157,7 +156,7 @@ def _project(folder: Path, base: str, files: int) -> Path:
 
 
 def _broken(folder: Path, base: str, files: int) -> Path:
-    """The same number of steps, with the whole context above the installation."""
+    """A Dockerfile of equally many steps, with the whole context above the installation."""
     _project(folder, base, files)
     middle = [
         f"RUN echo {number}" if number % 2 else f"ENV STEP{number}=1" for number in range(STEPS - 4)
@@ -191,7 +190,7 @@ def _predict(folder: Path, cache: Path, mode: str) -> dict[str, float]:
 
 
 def _asked(program: str, folder: Path, cache: Path, *more: str) -> dict[str, float]:
-    """What a program says of a project, in a process of its own."""
+    """The output of a program about a project, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", program, str(folder), *more],
         env=environment(XDG_CACHE_HOME=str(cache)),

@@ -1,4 +1,4 @@
-"""Which questions about an image each tool answers, and how long it takes on the same image.
+"""The questions about an image that each tool answers, and its time on one and the same image.
 
 Builds an image of about 1 GB with seven faults in known places, and puts it to
 ``pytest --dockercache-image`` (from nothing, and again), to ``dive --ci`` and to
@@ -7,12 +7,11 @@ each in a process of its own. A fault is *found* if the tool fails and names the
 place; *asked for* if the question had to be written for this very place by somebody
 who knew of it; *missed* otherwise. A tool that is not installed is left out.
 
-The terms are equal: every process is new, no tool finds anything that it kept before
-but the side that says "again", and pytest loads no plugin but this one, whatever else
-is installed here. What a tool makes the daemon do is in its seconds: ``dive`` has the
-whole image saved and reads all of it; ``container-structure-test`` starts a container
-for each command. Ours reads the layers' directories where it may, else a saved image,
-and starts one container, for ``python --version``.
+The terms are equal: every process is new, no tool finds a cache of its own but the side that says
+"again", and pytest loads no plugin but this one, whatever else is installed here. The daemon's work
+for a tool is in the tool's seconds: ``dive`` has the whole image saved and reads all of it;
+``container-structure-test`` starts a container for each command. Ours reads the layers' directories
+where it may, else a saved image, and starts one container, for ``python --version``.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ FAULTS = {
     "another Python than the pinned one": r"2\\?\.7",
     "a package that the environment file asks for": r"environment\.yml",
 }
-"""Each fault, and what a tool must name that has found it."""
+"""Each fault, and the name that a tool must give when it has found the fault."""
 
 DOCKERFILE = r"""
 FROM {base}
@@ -125,7 +124,7 @@ def said(row: dict[str, str]) -> str:
 
 
 def verdicts(pattern: str, answers: dict[str, str]) -> dict[str, str]:
-    """What each side says of one fault."""
+    """The answer of each side about one fault."""
     found = {}
     for side, text in answers.items():
         named = any(re.search(pattern, line) for line in text.splitlines() if "PASS" not in line)
@@ -169,7 +168,7 @@ def _gone(path: str) -> dict[str, object]:
 
 
 def questions_for_structure_tests() -> dict[str, object]:
-    """What somebody would write who knew every place: hidden bytes cannot be asked for."""
+    """The commands of somebody who knows every place: hidden bytes cannot be asked for."""
     return {
         "schemaVersion": "2.0.0",
         "fileExistenceTests": [

@@ -1,9 +1,8 @@
-"""What the plugin costs while it is off: ``pytest --collect-only`` of one test, with and without.
+"""The cost of the plugin while it is off: ``pytest --collect-only`` of one test, with and without.
 
-Side A is pytest with pytest-dockercache and all that it depends on installed,
-side B pytest alone. Both import from a directory of links to what is
-installed here, so that they differ in nothing else; other plugins are left
-out. Counted is CPU time, user and system, of the whole process.
+Side A is pytest with pytest-dockercache and its dependencies installed, side B pytest alone. Both
+import from a directory of links to the packages installed here, so that the sides differ in nothing
+else; other plugins are left out. Counted is CPU time, user and system, of the whole process.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class _Side:
-    """A Python that can import what lies in one directory, besides the standard library."""
+    """A Python that can import the modules of one directory, besides the standard library."""
 
     project: Path
     packages: Path
@@ -145,7 +144,7 @@ def _normal(name: str) -> str:
 
 
 def _entries(distribution: metadata.Distribution) -> Iterator[Path]:
-    """What a distribution has installed, as entries of the directory it is installed in."""
+    """The files of a distribution, as entries of the directory it is installed in."""
     for file in distribution.files or ():
         top = file.parts[0]
         if top not in ("..", "__pycache__") and not top.endswith(".pth"):

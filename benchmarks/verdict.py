@@ -88,7 +88,7 @@ class _Ours:
 
 @dataclass
 class _ByHand:
-    """The same rebuild with the docker CLI, waited for."""
+    """The rebuild with the docker CLI, up to its end."""
 
     project: Path
     cli: Cli

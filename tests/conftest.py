@@ -1,4 +1,4 @@
-"""What all tests share: pytest's own harness for plugins, and how workers divide the tests."""
+"""The parts that all tests share: pytest's harness for plugins, and the division among workers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ pytest_plugins = ["pytester"]
 # would all share one, and --lf would mean the failures of another.
 os.environ.pop("TOX_ENV_DIR", None)
 
-# What a shell starts in the background (`.ci/run &`, as some CI runners do) ignores the
-# interrupt, and hands that down to every run that a test wants to interrupt.
+# A process that a shell starts in the background (`.ci/run &`, as some CI runners do) ignores the
+# interrupt, and so does every run below it that a test wants to interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

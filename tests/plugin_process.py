@@ -14,7 +14,7 @@ COMMAND = (sys.executable, "-m", "pytest", "--dockercache")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment without what this pytest tells its own processes, and what a test adds."""
+    """The environment without the variables of this pytest, and with those that a test adds."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -31,7 +31,7 @@ def start_pytest(
     stderr: int = subprocess.STDOUT,
     new_session: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start the plugin; by default all that it prints comes from ``stdout``, in order."""
+    """Start the plugin; by default all output of the process comes from ``stdout``, in order."""
     return subprocess.Popen(
         [*COMMAND, *options],
         cwd=project,
@@ -47,7 +47,7 @@ def start_pytest(
 def run_pytest(
     project: Path, *options: str, env: Mapping[str, str], stderr: int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
-    """Run the plugin to its end; ``stderr=STDOUT`` puts what it prints together."""
+    """Run the plugin to its end; ``stderr=STDOUT`` joins both outputs."""
     with start_pytest(project, *options, env=env, stderr=stderr) as run:
         said, complaints = run.communicate()
     return subprocess.CompletedProcess(run.args, run.returncode, said, complaints)

@@ -29,7 +29,7 @@ def require_tiny(client: docker.DockerClient, directory: Path) -> str:
 
 
 def _busybox(directory: Path) -> Path:
-    """A statically linked busybox: Debian's, or else the one that is installed."""
+    """A statically linked busybox: Debian's busybox, or else the installed one."""
     made = subprocess.run(
         "apt-get -o APT::Sandbox::User=root download -q busybox-static"
         " && dpkg-deb -x busybox-static_*.deb busybox",

@@ -1,4 +1,4 @@
-"""What every test on a real engine stands on: a daemon, the offline base image, a sample's copy."""
+"""The base of every test on a real engine: a daemon, the offline base image, a sample's copy."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def sample(tmp_path: Path) -> Callable[[str], Path]:
 def tiny(docker_daemon: docker.DockerClient, shared_directory: Path) -> str:
     """The tag of a two-megabyte base image with a shell, made of Debian's static busybox.
 
-    It is made once and kept, like the stand-in for miniconda.
+    The image is made once and kept, like the stand-in for miniconda.
     """
     with FileLock(shared_directory / "tiny.lock"):
         return require_tiny(docker_daemon, shared_directory)

@@ -75,7 +75,7 @@ def by_line(build: Build) -> dict[int, str]:
 def ended(text: str) -> bool:
     """Whether no process of this machine has a text in its command line any more.
 
-    A daemon kills what it cancels in its own time, so this looks more than once.
+    A daemon takes its time to kill a cancelled command, so this function looks more than once.
     """
     deadline = time.monotonic() + 30
     free = 0
@@ -85,7 +85,7 @@ def ended(text: str) -> bool:
             with contextlib.suppress(OSError):
                 running = running or text.encode() in path.read_bytes()
         free = 0 if running else free + 1
-        if free == 6:  # for a second: what is about to begin is seen too
+        if free == 6:  # for a second: a starting command is seen too
             return True
         time.sleep(0.2)
     return False

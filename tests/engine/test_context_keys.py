@@ -296,7 +296,7 @@ def test_the_ignore_rules_let_in_what_the_builder_sees(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", IGNORE_ERRORS)
 def test_a_pattern_that_the_builder_refuses_is_refused(tmp_path: Path, pattern: str) -> None:
-    """What is a usage error of ours is one of Docker's."""
+    """A usage error of the plugin's is an error of Docker's too."""
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     (tmp_path / ".dockerignore").write_text(f"ok\n{pattern}\n")
     with pytest.raises(ConfigError, match=r"\.dockerignore:2: "):
@@ -304,7 +304,7 @@ def test_a_pattern_that_the_builder_refuses_is_refused(tmp_path: Path, pattern: 
     command = ["docker", "buildx", "build", "--quiet", str(tmp_path)]
     for _ in range(10):
         done = subprocess.run(command, capture_output=True, text=True)
-        # Sometimes the other end of what the refusal cancels is heard first.
+        # Sometimes the end of the cancelled transfer is reported before the refusal.
         if "context canceled" not in done.stderr:
             break
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""What every engine must do, on a real Docker Engine: one suite for all of them."""
+"""The duties of every engine, on a real Docker Engine: one suite for all of them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def engine(
 
 
 def remove_all_of(client: docker.DockerClient, run: str) -> None:
-    """Remove the images of this run, and what the classic builder put on top of them."""
+    """Remove the images of this run, and the classic builder's images on top of them."""
     left = -1
     while left:
         ours = [
@@ -410,7 +410,7 @@ def test_a_command_does_not_begin_after_its_build_was_stopped(
     def copied(steps: Sequence[Step]) -> bool:
         if steps[0].status != "miss":
             return False
-        # Which falls into the moment when the command is about to begin.
+        # The cancellation falls into the moment when the command is about to begin.
         time.sleep(pause)
         return True
 
@@ -590,7 +590,7 @@ def test_an_entry_point_is_kept_replaced_or_cleared(engine: Engine, make: Make) 
 
 
 def cached(docker_daemon: docker.DockerClient) -> set[str]:
-    """What either builder would reuse: records, and images without a name."""
+    """The steps that either builder would reuse: records, and images without a name."""
     records = docker_daemon.api.df().get("BuildCache") or ()
     images = docker_daemon.api.images(all=True)
     return {record["ID"] for record in records} | {image["Id"] for image in images}
@@ -621,7 +621,7 @@ def test_another_drivers_cache_is_listed_and_pruned_through_the_command(
 ) -> None:
     if not isinstance(engine, Buildx):
         pytest.skip("only buildx has drivers")
-    # The daemon's own builder stands for one that is not: no other can be had offline.
+    # The daemon's own builder stands for a foreign one: no other can be had offline.
     ours = Buildx(engine._daemon, "test")
     ours._builder = Builder(ours._builder.name, "remote", ours._builder.endpoint)
     project = make(TWO_STAGES)

@@ -1,4 +1,4 @@
-"""What a run leaves on the machine, as a user would see it: nothing of ours, all of theirs."""
+"""The traces of a run on the machine, as a user would see them: nothing of ours, all of theirs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Home:
         return run_pytest(self.root, "-p", "no:cacheprovider", *options, env=env)
 
     def docker_build(self, *options: str, buildkit: bool = True) -> str:
-        """The user's own build; returns what the builder printed."""
+        """The user's own build; returns the builder's output."""
         done = subprocess.run(
             ["docker", "build", *options, "."],
             cwd=self.root,
@@ -60,7 +60,7 @@ class Home:
         return {item["Id"] for item in (*images, *containers)}
 
     def traces(self) -> set[str]:
-        """What of runs and staged contexts is left in the cache directory."""
+        """The runs and staged contexts that are left in the cache directory."""
         base = self.cache / "pytest-dockercache"
         runs = {path.name for path in (base / "runs").iterdir()} - {"sweep.lock"}
         staged = {path.name for path in (base / "staging").iterdir() if path.is_dir()}

@@ -1,4 +1,4 @@
-"""What builders write into an image's history is known again as the lines that made it."""
+"""The entries that builders write into an image's history are matched to their lines."""
 
 from __future__ import annotations
 
@@ -232,6 +232,6 @@ def test_an_edited_image_is_held_against_the_dockerfile_that_it_was_built_from(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
-    # The report is about the project as it is, and not about what was looked at last.
+    # The report is about the unedited project, not about the image that was inspected last.
     layers = only_image(tmp_path / "out.json")["layers"]
     assert [(layer["line"], layer["size"]) for layer in layers[1:]] == [(3, 8), (4, 5)]

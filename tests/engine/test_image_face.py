@@ -1,4 +1,4 @@
-"""What a team's own test may ask of the image: its files, its packages, and whether it serves."""
+"""The questions of a team's own test about the image: its files, packages and server."""
 
 from __future__ import annotations
 

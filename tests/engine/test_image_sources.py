@@ -228,7 +228,7 @@ def test_hidden_bytes_equal_those_of_a_count_by_hand(
 
 
 def exported(client: docker.DockerClient, image: str) -> dict[str, tuple[str, int, str]]:
-    """What the kernel shows of an image: type, size and link text by path, from its mount."""
+    """The kernel's view of an image: type, size and link text by path, from its mount."""
     container = client.containers.create(image, command=["none"], labels={LABEL: "1"})
     try:
         content = b"".join(cast("Iterator[bytes]", container.export()))
@@ -246,7 +246,7 @@ def exported(client: docker.DockerClient, image: str) -> dict[str, tuple[str, in
                 entry.type, "?"
             )
             found[path] = first[path] = (kind, entry.size, entry.linkname if kind == "l" else "")
-    # What the daemon itself puts into every container.
+    # The files that the daemon itself puts into every container.
     for path in [".dockerenv", "dev/console", "dev/pts", "dev/shm", "etc/hostname", "etc/hosts",
                  "etc/mtab", "etc/resolv.conf", "dev", "proc", "sys", "etc"]:  # fmt: skip
         found.pop(path, None)
@@ -254,7 +254,7 @@ def exported(client: docker.DockerClient, image: str) -> dict[str, tuple[str, in
 
 
 def shown(image: ImageLayers) -> dict[str, tuple[str, int, str]]:
-    """The same from our replay."""
+    """The view of the plugin's replay."""
     letters = {Kind.DIRECTORY: "d", Kind.SYMLINK: "l", Kind.FILE: "f"}
     ours = {
         "dev", "proc", "sys", "etc", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf",

@@ -39,7 +39,7 @@ def test_a_source_edit_keeps_the_environment(dockercache):
 
 @dataclass(frozen=True)
 class Team:
-    """A project with two stages, and what its developers type."""
+    """A project with two stages, and the commands that its developers type."""
 
     root: Path
     cache: Path
@@ -124,7 +124,7 @@ def test_an_interrupt_of_a_session_with_workers_leaves_nothing(
     wrapper.parent.mkdir()
     wrapper.write_text(
         "#!/bin/sh\n"
-        # Else the plugin's own path would be found, and this be passed by.
+        # Otherwise the plugin's own path would be found, and this directory would be passed over.
         '[ "$1" = info ] && exit 1\n'
         f'case "$2" in build) echo started >"{tmp_path}/started" ;; esac\n'
         f'exec {real} "$@"\n'

@@ -1,4 +1,4 @@
-"""What the model says of a sample and an edit is what a real build of the same shows."""
+"""The model's prediction for a sample and an edit agrees with a real build of both."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ STOP = Stop("decided")
 
 @dataclass(frozen=True)
 class Pair:
-    """An edit of a sample; ``cause`` is what the reason of its first miss says, None for no miss.
+    """An edit of a sample; ``cause`` is the text of its first miss's reason, None for no miss.
 
     Of two Dockerfile lines with the same fate, BuildKit and the classic builder
     may call another one the first: ``cause`` holds for both.
@@ -68,8 +68,7 @@ class Pair:
 def pairs_of(project: Path, base: str, other_base: Callable[[], str]) -> Iterator[Pair]:
     """Every edit that can be made of a sample, with the words that its reason must have.
 
-    What an edit makes is never the same twice: a hit on what an earlier test
-    has built would say nothing.
+    An edit never makes equal files twice: a hit on a record of an earlier test would say nothing.
     """
     text = (project / "Dockerfile").read_text()
     copies_all = "COPY . ." in text
@@ -139,14 +138,14 @@ def with_other_comment(text: str) -> str:
 
 
 def differences(pair: Pair, built: Build, predicted: Sequence[Step]) -> Iterator[str]:
-    """In what a real build and the prediction differ, and what the reasons fail to say."""
+    """The differences of a real build from the prediction, and the gaps in the reasons."""
     expected = {step.line: step for step in predicted}
     if expected.keys() != {step.line for step in built.steps}:
         yield f"{pair.kind}: other steps: {[s.line for s in built.steps]}, {sorted(expected)}"
         return
     for step in built.steps:
         said = expected[step.line]
-        # What was not reached stands below a miss, or the build was stopped before it.
+        # A step that was not reached stands below a miss, or the build was stopped before it.
         fits = said.status == step.status or (
             step.status == "not-reached" and (said.status == "miss" or not is_rebuilt(step))
         )
@@ -167,7 +166,7 @@ def differences(pair: Pair, built: Build, predicted: Sequence[Step]) -> Iterator
 
 
 def first_line(subject: Subject, edit: Edit) -> str:
-    """What an assertion about this edit says first; the reason is named if the step has one."""
+    """The first line of an assertion about this edit; the reason is named if the step has one."""
     try:
         DockerCache(subject, [edit], STOP).assert_hit(role="environment")
     except (CacheAssertionError, Unverifiable) as failed:
@@ -185,7 +184,7 @@ def outcome(check: Check, subject: Subject) -> tuple[str, str]:
 
 
 def verdict(subject: Subject, edit: Edit) -> str:
-    """What the check of an edited source file says first when it fails for this edit."""
+    """The first line of the source check's failure for this edit."""
     build = subject.after([edit], STOP)
     rebuilt = tuple(step for step in build.with_role("environment") if is_rebuilt(step))
     if not rebuilt:
@@ -195,7 +194,7 @@ def verdict(subject: Subject, edit: Edit) -> str:
 
 
 def on_classic(subject: Subject, edit: Edit) -> tuple[Step, ...]:
-    """The same prediction for the classic builder, which the engine ``model`` does not give."""
+    """The prediction for the classic builder, which the engine ``model`` does not give."""
     spec = apply_argument_edits(subject.spec, [edit], "nonce", {})
     before = subject.project.snapshot
     return tuple(

@@ -1,4 +1,4 @@
-"""``--dockercache-fix``: what its patch applies to, and what an interrupted proof leaves."""
+"""``--dockercache-fix``: the files that a patch changes, and an interrupted proof's traces."""
 
 from __future__ import annotations
 

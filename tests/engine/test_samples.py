@@ -1,4 +1,4 @@
-"""Every sample project, judged by every engine: it fails what it is broken in, and only that."""
+"""Every sample project, judged by every engine: a sample fails exactly the checks of its faults."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_steps_that_a_builder_names_alike_are_unknown_and_never_a_hit(
     image, said = judged(project, engine)
     (check,) = image["checks"]
     statuses = {step["status"] for build in image["builds"] for step in build["steps"]}
-    if engine == "classic":  # names no stages: it numbers the steps of the whole Dockerfile
+    if engine == "classic":  # names no stages, and numbers the steps of the whole Dockerfile
         assert check["outcome"] == "passed", said
         return
     assert check["outcome"] == "skipped", said

@@ -124,7 +124,7 @@ def placed(kind: str, name: str) -> Change:
 
 
 def refused_dockerfiles() -> Iterator[BadInput]:
-    """What every builder refuses."""
+    """Inputs that every builder refuses."""
     base = f"FROM {TINY}\n"
     texts: dict[str, str | bytes] = {
         "empty": "",
@@ -183,7 +183,7 @@ def refused_dockerfiles() -> Iterator[BadInput]:
 
 
 def odd_dockerfiles() -> Iterator[BadInput]:
-    """What builders read, however odd."""
+    """Odd inputs that builders read."""
     base = f"FROM {TINY}\n"
     stages = "".join(f"FROM {TINY} AS s{number}\nCOPY src /\n" for number in range(1000))
     chain = base.replace("\n", " AS s0\n") + "".join(
@@ -613,7 +613,7 @@ def markers() -> Iterator[BadInput]:
 
 
 def cache_directories() -> Iterator[BadInput]:
-    """What lies in the plugin's directory: another version, another tool, or malice left it."""
+    """Bad files in the plugin's directory: another version, another tool, or malice left it."""
     run = "runs/0123456789ab"
     lines = (
         '["engine", 5]',

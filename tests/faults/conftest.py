@@ -1,7 +1,7 @@
 """A Docker daemon of the tests' own, to be killed, stopped, frozen and filled.
 
-The daemon needs root and ``dockerd``. Where they are missing the tests are
-skipped with the reason.
+The daemon needs root and ``dockerd``. Where these are missing, the tests are skipped with the
+reason.
 """
 
 from __future__ import annotations

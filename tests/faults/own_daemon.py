@@ -166,7 +166,7 @@ class Trial:
         return self
 
     def with_cache(self, directory: Path) -> Trial:
-        """The same project with another cache directory."""
+        """The project with another cache directory."""
         return replace(self, env={**self.env, "XDG_CACHE_HOME": str(directory)})
 
     @property
@@ -203,7 +203,7 @@ class Trial:
         return False
 
     def left(self) -> list[str]:
-        """What runs have left behind in the cache directory and among the processes."""
+        """The traces of runs in the cache directory and among the processes."""
         found = [
             str(path.relative_to(self.cache))
             for folder in ("runs", "staging")
@@ -233,7 +233,7 @@ def _installing(nonce: str) -> list[int]:
 
 
 def require_no_traceback(said: str) -> None:
-    """Whatever goes wrong is said in words."""
+    """A failure is told in words."""
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
 

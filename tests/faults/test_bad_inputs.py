@@ -28,7 +28,7 @@ HANGS = 120
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one run. ``seconds`` are of processor time, ``peak`` are bytes."""
+    """The result of one run. ``seconds`` are of processor time, ``peak`` are bytes."""
 
     code: int
     said: str
@@ -86,7 +86,7 @@ def state_of(directory: Path) -> dict[str, tuple[object, ...]]:
 
 
 def faults(item: BadInput, found: Answer) -> list[str]:
-    """What is wrong with an answer."""
+    """The faults of an answer."""
     wrong = []
     if "Traceback (most recent call last)" in found.said or "INTERNALERROR" in found.said:
         wrong.append("a traceback")

@@ -1,4 +1,4 @@
-"""What happens to a run, and what it leaves, when it or its daemon is mistreated."""
+"""The fate and the traces of a run when the run or its daemon is mistreated."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 
 def counts(trial: Trial) -> dict[str, int]:
-    """What a daemon and the cache directory hold: numbers and bytes."""
+    """The contents of a daemon and of the cache directory: numbers and bytes."""
     files = [path for path in trial.cache.rglob("*") if path.is_file()]
     with trial.daemon.client() as client:
         used = client.api.df()

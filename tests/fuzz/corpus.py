@@ -1,4 +1,4 @@
-"""What the fuzzers start from: honest texts and values of every form that the package reads."""
+"""The inputs from which the fuzzers start: honest texts and values of every form."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def dockerfiles() -> tuple[str, ...]:
 
 @cache
 def raw_outputs() -> tuple[str, ...]:
-    """Recorded outputs of ``--progress=rawjson``, each cut to what a fuzzer can turn."""
+    """Recorded outputs of ``--progress=rawjson``, each cut to a length for a fuzzer."""
     found = sorted(RECORDINGS.glob("buildx-*.txt"))
     return tuple(path.read_text("utf-8")[:40_000] for path in found)
 

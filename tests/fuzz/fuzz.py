@@ -27,7 +27,7 @@ ROUND = 100
 
 
 def main() -> int:
-    """Run what the command line asks for; the exit status."""
+    """Run the fuzzers of the command line; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: 1)")
     parser.add_argument("--reader", action="append", choices=sorted(READERS), help="only this one")
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def one_round(reader: Reader, number: int) -> tuple[int, str]:
-    """Try some inputs; how many, and what was found."""
+    """Try some inputs; their number, and the findings."""
     count = 0
     last: list[Any] = [None]
 

@@ -13,7 +13,7 @@ __all__ = ["changed_bytes", "changed_text", "changed_value"]
 Text = TypeVar("Text", str, bytes)
 
 LONGEST = 200_000
-"""Characters of what a reader gets: enough for quadratic work to show."""
+"""Characters of a reader's input: enough for quadratic work to show."""
 
 _TOKENS = (
     "\n", "\r", "\t", " ", "\\", "\\\n", "\0", "\ufeff", "\u2028", "\x1b[2J", "é", "\ud800",
@@ -95,7 +95,7 @@ def changed_value(draw: st.DrawFn, seeds: Sequence[Any]) -> Any:
 
 
 def _with_change(draw: st.DrawFn, value: Any) -> Any:
-    """Go down from the top by a way that is drawn, and change what is found there."""
+    """Go down from the top by a drawn path, and change the value at its end."""
     holder: Any = None
     key: Any = None
     here = value

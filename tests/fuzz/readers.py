@@ -1,7 +1,7 @@
-"""Every reader of what others wrote, by name: what it gets, and how it is called.
+"""Every reader of foreign text, by name: its input, and the call.
 
-A reader may refuse what it gets with an error of ours, or with the exception
-that its docstring promises; anything else is a finding.
+A reader may refuse its input with an error of the package, or with an exception that its docstring
+promises; anything else is a finding.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ __all__ = ["READERS", "Reader"]
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader: a strategy for what it gets, the call, and what it may raise besides ours."""
+    """One reader: a strategy for its input, the call, and further exceptions of the call."""
 
     given: st.SearchStrategy[Any]
     read: Callable[[Any], object]
@@ -82,7 +82,7 @@ class Reader:
 
 
 def _decoded(text: str) -> str:
-    """A text as files give it: what is no UTF-8 has become U+FFFD."""
+    """A text as files give it: bytes that are no UTF-8 have become U+FFFD."""
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
@@ -158,7 +158,7 @@ def _lock(name: str, document: Any) -> None:
         matches(parse_requirements(text, corpus.beside(name)), _INSTALLED)
         return
     if not isinstance(document, dict):
-        return  # What TOML reads is a table.
+        return  # The result of a TOML reader is a table.
     given = LockFormat(lambda text, path: document, form.resolve)
     matches(lock_requirements("", corpus.beside(name), given, None), _INSTALLED)
 
@@ -234,7 +234,7 @@ def _archive(content: bytes) -> None:
 
 
 def _packages(value: tuple[Sequence[tuple[str, bytes]], bytes]) -> None:
-    """What is installed, as conda's records and distributions' metadata tell it."""
+    """The installed packages by conda's records and by the metadata of distributions."""
     members: list[Member] = [conda("python", "3.10.14"), dist("flask", "3.0.0")]
     with contextlib.suppress(ValueError, tarfile.TarError):
         members += [add(name, content) for name, content in value[0]]
@@ -267,7 +267,7 @@ def _journal(text: str) -> None:
         dead.mkdir(parents=True)
         dead.with_name("0123456789ab.alive").touch()
         told = text.replace("STAGING", str(staged)).replace("PRECIOUS", str(precious))
-        # No command of docker is started for it: that takes longer than all else.
+        # No command of docker is started for it: this reader takes longer than all others.
         told = told.replace("buildx", "buildkit")
         (dead / "journal").write_text(told, "utf-8", "surrogatepass")
         run = Run.start()

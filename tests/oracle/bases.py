@@ -114,7 +114,7 @@ def require_bases(client: docker.DockerClient) -> None:
 
 
 def bases(client: docker.DockerClient) -> dict[str, BaseImage]:
-    """What the model may know of the base images."""
+    """The facts about the base images that the model may know."""
     found = {}
     for tag in (PLAIN, OTHER, ALIAS, CONFIGURED):
         config = client.images.get(tag).attrs["Config"]
@@ -128,7 +128,7 @@ def bases(client: docker.DockerClient) -> dict[str, BaseImage]:
 
 
 def identities(client: docker.DockerClient, *, classic: bool) -> dict[str, str]:
-    """What BuildKit tells images apart by (their layers), or the classic builder (their ID)."""
+    """The identity of an image: its layers for BuildKit, its ID for the classic builder."""
     found = {}
     for tag in (PLAIN, OTHER, ALIAS, CONFIGURED):
         image = client.images.get(tag)

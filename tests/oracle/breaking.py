@@ -58,7 +58,7 @@ def _keyword(block: str) -> str:
 
 
 def _is_source(block: str) -> bool:
-    """Whether a block copies from the context what is no manifest."""
+    """Whether a block copies a file from the context that is no manifest."""
     if _keyword(block) != "COPY" or "--from" in block or "<<" in block:
         return False
     return re.search(r"\.(ya?ml|toml|lock|txt|in|cfg)\b|requirements", block) is None
@@ -215,7 +215,7 @@ def broken_text(text: str, choose: random.Random) -> tuple[str, tuple[str, ...]]
 
 @dataclass
 class Figures:
-    """What became of the broken projects and of the checks that fail in them."""
+    """The outcomes of the broken projects and of their failing checks."""
 
     projects: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -240,7 +240,7 @@ class Figures:
 
 @dataclass
 class Workshop:
-    """Directories of good projects, and what their checks say as they are."""
+    """Directories of good projects, and the results of their checks before any change."""
 
     projects: Sequence[Path]
     build_args: Mapping[str, str]
@@ -249,7 +249,7 @@ class Workshop:
     _good: dict[Path, Mapping[str, Ending]] = field(default_factory=dict)
 
     def judge(self, seed: int, figures: Figures) -> bool:
-        """Break the project of a seed and try what is offered; False where it says nothing."""
+        """Break the project of a seed and try the offered patches; False where it says nothing."""
         choose = random.Random(seed)
         source = choose.choice(list(self.projects))
         home = self.folder / f"project-{seed}"
@@ -314,7 +314,7 @@ class Workshop:
     def _tried(
         self, root: Path, place: Path, patch: str, check: str, before: Mapping[str, Ending]
     ) -> str:
-        # A place of its own: a run remembers what it has built at a path.
+        # A place of its own: a run remembers the builds at a path.
         shutil.copytree(root, place, symlinks=True)
         applied = subprocess.run(
             ["git", "apply", "-"], cwd=place, input=patch.encode(), capture_output=True, check=False

@@ -291,7 +291,7 @@ def _break(way: str, good: _Good, early: list[str], choose: random.Random) -> bo
 
 @dataclass
 class Figures:
-    """What became of the projects."""
+    """The outcomes of the projects."""
 
     asked: int = 0
     fine: int = 0

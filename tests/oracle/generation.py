@@ -150,8 +150,8 @@ def _stages(
         stage.variables = list(parent.variables)
         stage.inherited = True
     else:
-        # First of all: what stands above it may have been built for another case, on
-        # another base, and is a hit there (the classic builder counts USER too).
+        # First of all: the steps above it may have been built for another case, on another base,
+        # and are hits there (the classic builder counts USER too).
         stage.lines.append(Line("COPY nonce /.n"))
         if base == bases.CONFIGURED:
             stage.lines.append(Line("USER root", ("USER 0",)))
@@ -611,8 +611,8 @@ def _rewritten(draw: st.DrawFn, kind: str, top: list[Line], stages: list[Stage])
     else:
         index = draw(st.integers(0, len(stages) - 1))
         body = bodies[index]
-        # What stands above the copy of the nonce is the same in every case: a
-        # new step there may be in the cache since another one.
+        # The steps above the copy of the nonce are equal in every case: a new step there may be in
+        # the cache since another one.
         first = body.index("COPY nonce /.n") + 1 if "COPY nonce /.n" in body else 1
         if len(body) <= first or kind in ("insert", "comment"):
             extra = "# a comment\n" if kind == "comment" else "LABEL inserted=1"

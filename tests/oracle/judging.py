@@ -35,7 +35,7 @@ __all__ = ["Bench", "Finding", "InapplicableError", "Table", "bench"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One step: what the builder did and what the model said of it.
+    """One step: the builder's statuses and the model's predictions.
 
     ``verdict`` is ``agreed``, ``false hit``, ``false miss``, ``unknown`` or
     ``unknowable``: not known by the model, the last where the reference says
@@ -203,7 +203,7 @@ class InapplicableError(Exception):
 
 
 def _blind(snapshot: Snapshot) -> Snapshot:
-    """The same without a word about what the bases configure: what a user's run knows."""
+    """The prediction without the bases' configurations, as in a user's run."""
     return replace(snapshot, bases={})
 
 

@@ -40,7 +40,7 @@ class DisagreementError(AssertionError):
 
 
 def main() -> int:
-    """Run what the command line asks for; the exit status."""
+    """Run the suite of the command line; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=100, help="how many cases (default: 100)")
     parser.add_argument("--engine", default="buildx", choices=("buildx", "buildkit", "classic"))

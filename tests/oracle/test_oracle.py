@@ -74,7 +74,7 @@ def buildx() -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def classic() -> Iterator[Bench]:
-    """The same on the classic builder."""
+    """The agreement on the classic builder."""
     with _bench("classic") as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""What generated cases are made of: a project, its build arguments, and one edit."""
+"""The parts of generated cases: a project, its build arguments, and one edit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class File:
 
 @dataclass(frozen=True)
 class Case:
-    """One project, how it is built, and what is changed before it is built again.
+    """One project, the way it is built, and the changes before the second build.
 
     ``kind`` says what sort of edit it is, ``about`` which instruction or path
     it changes: the rows and columns of the table of agreement.

@@ -61,7 +61,7 @@ BAD: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a pytest run: the exit code, the text, and the outcome of each item."""
+    """The result of a pytest run: the exit code, the text, and the outcome of each item."""
 
     code: int
     text: str
@@ -87,8 +87,8 @@ class Outcome:
 class Project:
     """Files of a project, by path; :meth:`pytest` runs pytest in it.
 
-    ``script`` is what the scripted engine replays. The image checks are left
-    out unless ``checks`` names them.
+    ``script`` is replayed by the scripted engine. The image checks are left out unless ``checks``
+    names them.
     """
 
     pytester: pytest.Pytester
@@ -139,7 +139,7 @@ class Project:
 
     @property
     def builds(self) -> list[str]:
-        """What was built, in order: ``first`` or the path of the edit."""
+        """The builds, in order: ``first`` or the path of the edit."""
         log = self.root / "builds.log"
         return log.read_text().splitlines() if log.exists() else []
 

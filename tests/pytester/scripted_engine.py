@@ -1,11 +1,10 @@
-"""An engine that replays what a test wrote down, to try pytest's side of the plugin without Docker.
+"""An engine that replays a test's script, to try pytest's side of the plugin without Docker.
 
-It proves nothing about builders. A project that wants it calls ``install()``
-in its ``conftest.py`` and describes its builds in ``script.json``: for each
-build (``first``, or the path of its first edit) the lines that miss and their
-seconds; every other line hits. ``{"fail": [line, log]}`` is a failed build,
-``{"absent": text}`` or ``{"denied": text}`` an engine that does not answer (a list: text and fix).
-Each build is recorded as a line of ``builds.log``.
+The scripted engine proves nothing about builders. A project that wants it calls ``install()`` in
+its ``conftest.py`` and describes its builds in ``script.json``: for each build (``first``, or the
+path of its first edit) the lines that miss and their seconds; every other line hits.
+``{"fail": [line, log]}`` is a failed build, ``{"absent": text}`` or ``{"denied": text}`` an engine
+that does not answer (a list: text and fix). Each build is recorded as a line of ``builds.log``.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from pytest_dockercache.model import Build, EngineInfo, Finding, Outcome, Step, 
 
 
 def install() -> None:
-    """Make ``--dockercache-engine=scripted`` known in this process, and what ``auto`` chooses."""
+    """Make ``--dockercache-engine=scripted`` known in this process, as the choice of ``auto``."""
     register_engine("scripted", connect, preferred=True)
     close_engines()
 

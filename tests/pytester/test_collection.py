@@ -1,4 +1,4 @@
-"""What ``pytest --dockercache`` collects, and from where."""
+"""The items that ``pytest --dockercache`` collects, and their sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of every type, on the standard output too, and what a CI host gets unasked."""
+"""Reports of every type, on the standard output too, and the unasked ones for a CI host."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_failure_that_another_plugin_annotates_is_not_annotated_again(
     project.script = BAD
     assert ANNOTATION not in project.pytest("--dockercache-report=annotations:-").text
     assert summary.read_text().count("## ❌ Docker") == 1
-    # That plugin says nothing of what fails before a test is called.
+    # The other plugin says nothing about failures before a test is called.
     project.script = {"denied": "no permission on the socket"}
     assert project.pytest().text.count("::error file=Dockerfile,line=1,title=builds") == 1
 

@@ -1,4 +1,4 @@
-"""Several Dockerfiles in one repository: which of them a marked test is about that names none."""
+"""Several Dockerfiles in one repository: the one of a marked test that names none."""
 
 from __future__ import annotations
 

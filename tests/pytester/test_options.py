@@ -1,4 +1,4 @@
-"""What the options accept, and what they say to a value that they do not."""
+"""The values that the options accept, and the errors for all others."""
 
 from __future__ import annotations
 

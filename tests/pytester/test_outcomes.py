@@ -1,4 +1,4 @@
-"""How judgements become pytest outcomes, and what a user reads then."""
+"""The pytest outcomes of judgements, and the texts that a user reads."""
 
 from __future__ import annotations
 

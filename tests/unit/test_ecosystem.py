@@ -43,7 +43,7 @@ def test_each_file_is_valid_by_its_schema(path: Path, schema: str) -> None:
     tool = shutil.which("check-jsonschema")
     if tool is None:
         pytest.skip("check-jsonschema is not installed (pip install check-jsonschema)")
-    # A program of its own environment, which must not get the modules of this one.
+    # A program with an environment of its own, which must not get this environment's modules.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run([tool, "--builtin-schema", schema, path], check=True, env=own)
 

@@ -1,4 +1,4 @@
-"""The house itself: a room imports only what stands below it."""
+"""The house itself: a room imports only itself and rooms below it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROOMS = (
     "regexes",
     "values",
 )
-"""Top to bottom: a room may import itself and what stands below it."""
+"""Top to bottom: a room may import itself and rooms below it."""
 
 
 def room_of(path: Path) -> str:

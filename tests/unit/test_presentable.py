@@ -1,4 +1,4 @@
-"""What others wrote is shown, and neither obeyed by a terminal nor given away."""
+"""Foreign text is shown without commands that a terminal obeys, and without secrets."""
 
 from __future__ import annotations
 

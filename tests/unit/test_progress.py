@@ -1,4 +1,4 @@
-"""What is written while a build runs, to the byte."""
+"""The output while a build runs, to the byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DONE = (STEPS[0], replace(STEPS[1], status="miss", seconds=94.1))
 
 @dataclass
 class Screen:
-    """A terminal that remembers what was written to it."""
+    """A terminal that remembers its output."""
 
     width: int = 60
     column: int = 0

@@ -1,4 +1,4 @@
-"""What is known of a project before anything is built."""
+"""The facts about a project before anything is built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a project's steps between runs."""
+"""The seconds of a project's steps that are remembered between runs."""
 
 from __future__ import annotations
 

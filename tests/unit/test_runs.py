@@ -1,4 +1,4 @@
-"""A run's journal: what it names is removed at the end, or by the next run, and nothing else."""
+"""A run's journal: the objects in it, and no others, are removed at the end or by the next run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project in a few lines, and what the model says of it after a change."""
+"""A project in a few lines, and the model's predictions after a change."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Project:
         self.identities = identities
 
     def after(self, *edits: Edit) -> dict[int, Forecast]:
-        """What the model says after some edits, by line."""
+        """The model's predictions after some edits, by line."""
         before = Snapshot.read(self.spec, bases=self.bases, identities=self.identities)
         spec = apply_argument_edits(self.spec, edits, "nonce", {})
         said = predict(before, before.after(spec, edits), self.dialect)

@@ -1,4 +1,4 @@
-"""Which changes of the context change a cache key, and which stay unknown."""
+"""The changes of the context that change a cache key, and those that stay unknown."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_link_inside_a_copied_directory_counts_by_its_text(tmp_path: Path) -> 
     project = Project(tmp_path, "FROM base\nCOPY src /x\n")
     (tmp_path / "src/link").symlink_to("../a.txt")
     assert project.statuses(Edit.append("a.txt")) == {2: HIT}
-    project.dialect = CLASSIC  # Which looks at what the link leads to.
+    project.dialect = CLASSIC  # The builder looks at the target of the link.
     assert project.statuses(Edit.append("a.txt")) == {2: MISS}
 
 

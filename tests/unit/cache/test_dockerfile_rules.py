@@ -1,4 +1,4 @@
-"""Which changes of a Dockerfile's text change a cache key: the rules that real builders showed."""
+"""The changes of a Dockerfile's text that change a cache key, as real builders showed."""
 
 from __future__ import annotations
 

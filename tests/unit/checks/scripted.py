@@ -1,4 +1,4 @@
-"""A subject whose builds a test wrote down: to try what a check concludes and how it says so."""
+"""A subject whose builds a test wrote down: to try the conclusions of a check, and their texts."""
 
 from __future__ import annotations
 
@@ -45,11 +45,10 @@ class Terminal:
 
 @dataclass
 class Scripted(Subject):
-    """``misses`` maps what was edited to the lines that miss; ``fails`` to a failed build.
+    """``misses`` maps an edited path or argument to the missing lines, ``fails`` to a failed build.
 
-    Edits are named by their paths, joined by a blank; what is written down for
-    single edits holds for them together. The edited builds are
-    explained by the same code as real ones.
+    Edits are named by their paths, joined by a blank; the misses of single edits hold for the edits
+    together. The edited builds are explained by the same code as real ones.
     """
 
     misses: dict[str, Sequence[int]] = field(default_factory=dict)
@@ -61,7 +60,7 @@ class Scripted(Subject):
 
     @property
     def engine(self) -> Any:
-        """What stands for the engine."""
+        """A stand-in for the engine."""
         return self.terminal
 
     def first(self) -> Build:
@@ -88,7 +87,7 @@ class Scripted(Subject):
 
     @staticmethod
     def _all(told: Mapping[str, Sequence[int]], name: str) -> Sequence[int]:
-        """What was written down for these edits together, else for each of them."""
+        """The misses that the script has for these edits together, else for each edit."""
         if name in told:
             return told[name]
         return [line for one in name.split() for line in told.get(one, ())]

@@ -1,4 +1,4 @@
-"""What the cache checks conclude from builds, and the text in which they say it."""
+"""The conclusions of the cache checks from builds, and their texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dockerignore-effective``: who takes what changes by itself, and who only asked for it."""
+"""``dockerignore-effective``: the steps that take changing paths, asked for or not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = {"environment.yml": "name: a\n", "src/main.py": "x\n", ".git/HEAD": "ref
 
 
 def judged(tmp_path: Path, dockerfile: str, ignore: str = "", **files: str) -> Verdict:
-    """What the model says of a project; ``files`` are more files."""
+    """The model's predictions for a project; ``files`` are more files."""
     root = tmp_path / "project"
     everything = {**FILES, **files, "Dockerfile": dockerfile}
     if ignore:

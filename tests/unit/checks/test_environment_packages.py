@@ -1,4 +1,4 @@
-"""Which environment of the image a file describes, and what is said of what nobody can verify."""
+"""The environment that a file describes, and the messages about unverified requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Judge = Callable[..., str]
 
 @pytest.fixture
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
-    """Judges a Dockerfile and its files on an image of these members; what the pass says.
+    """Judges a Dockerfile and its files on an image of these members; the message of the pass.
 
     ``above`` are members of further layers, by the line that makes the layer.
     """
@@ -68,7 +68,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
     return judged
 
 
-# --- what was not verified is said ------------------------------------------------------------
+# --- unverified requests are named ------------------------------------------------------------
 
 PIP = "FROM python:3.10\nCOPY *.txt ./\nRUN pip install -r requirements.txt\n"
 
@@ -573,7 +573,8 @@ def test_a_marker_that_asks_for_what_is_not_known_is_not_verified(judge: Judge) 
     )
 
 
-# --- what was there before --------------------------------------------------------------------
+# --- packages that were there before
+# --------------------------------------------------------------------
 
 LIST = "@EXPLICIT\nhttps://conda.anaconda.org/c/noarch/click-8.1.8-0.conda\n"
 INTO_BASE = "FROM x\nCOPY e.txt .\nRUN conda install -n base --file e.txt\nRUN conda install six\n"
@@ -596,7 +597,7 @@ def test_whether_an_environment_had_packages_before_may_not_be_known(judge: Judg
         Unverifiable, match=r"and whether that was there before line 3 is not known"
     ):
         judge(INTO_BASE, files, *HAD, CLICK_IN_BASE)
-    # What is missing is missing, whatever was there before.
+    # A missing package is missing, whatever was there before.
     with pytest.raises(CacheAssertionError, match="click"):
         judge(INTO_BASE, files, *HAD)
 

@@ -1,4 +1,4 @@
-"""What a check finds out about the context's files reaches the reports of every process."""
+"""A check's findings about the context's files reach the reports of every process."""
 
 from __future__ import annotations
 

@@ -554,7 +554,7 @@ def test_a_program_says_in_its_first_line_which_python_runs_it(tmp_path: Path) -
 
 
 def entry(tmp_path: Path, plain: Execution, through: Execution, text: str = HANDS_OVER) -> str:
-    """What is reported of an image whose ENTRYPOINT is a script."""
+    """The report about an image whose ENTRYPOINT is a script."""
     answers = {
         "cat /entry.sh": cat(text),
         "python --version": plain,
@@ -570,7 +570,7 @@ def test_a_script_that_hands_over_is_asked_through_as_well(tmp_path: Path) -> No
     with pytest.raises(Unverifiable, match=r"reports 3\.11\.2, and through .* entry\.sh 3\.10\.4"):
         entry(tmp_path, says("3.11.2"), says("3.10.4"))
     assert entry(tmp_path, nothing, says("3.10.4")) == "3.10.4"
-    # One that does not hand over is an application like any other.
+    # A script that does not hand over is an application like any other.
     other = "#!/bin/sh\nexec python /app/main.py\n"
     assert entry(tmp_path, says("3.11.2"), says("3.10.4"), other) == "3.11.2"
 

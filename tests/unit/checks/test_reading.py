@@ -1,4 +1,4 @@
-"""Which Dockerfile and base image an image's layers are held against, and which are reported."""
+"""The Dockerfile and base image that an image's layers are held against, and the reports."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_image_of_another_dockerfile_is_judged_above_a_named_base_only(
         "`RUN pip install flask`, the image's history has `COPY src/ ./src/` there\n"
         "  fix    name the image that it was built on with --dockercache-base-image=REF"
     )
-    # The same image of the same run: what was said without the base does not answer for it.
+    # One image of one run: the answer without the base does not serve for the question with it.
     named = contents_of(inspection(tmp_path, FLASK, base_image="base"), "app")
     assert named.judged == {1}
     assert named.line(1) is None

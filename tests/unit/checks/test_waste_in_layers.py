@@ -1,4 +1,4 @@
-"""What is said of bytecode and package caches in an image's layers: places and numbers."""
+"""The messages about bytecode and package caches in an image's layers: places and numbers."""
 
 from __future__ import annotations
 

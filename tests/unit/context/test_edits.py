@@ -1,4 +1,4 @@
-"""What an edit makes of a file's bytes and of a build argument."""
+"""The bytes of a file and the build argument after an edit."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _unzipped(content: bytes) -> bytes:
 
 
 def _parquet_footer(content: bytes) -> bytes:
-    """What a reader of parquet finds: the footer before the last eight bytes, by its length."""
+    """The view of a reader of parquet: the footer before the last eight bytes, by its length."""
     assert content.startswith(b"PAR1data\0")
     assert content.endswith(b"PAR1")
     size = int.from_bytes(content[-8:-4], "little")

@@ -1,4 +1,4 @@
-"""What is said of a file that a Dockerfile takes and the build context does not hold."""
+"""The message about a file that a Dockerfile takes and the build context lacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_dockercache.dockerfile import parse_dockerfile, plan
 
 
 def missing(folder: Path, copied: str) -> MissingSource:
-    """What line 2 of a Dockerfile lacks that copies this."""
+    """The missing sources of a Dockerfile whose line 2 copies these paths."""
     file = folder / "Dockerfile"
     file.write_text(f"FROM base\nCOPY {copied} /there\n")
     ignore = IgnoreRules.load(folder, file)

@@ -1,4 +1,4 @@
-"""Which directory is the build context of a Dockerfile for which nobody named one."""
+"""The build context of a Dockerfile for which nobody named one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which context paths a transfer takes, and where they lie in the container."""
+"""The context paths that a transfer takes, and their places in the container."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_every_edit_is_made_and_the_patch_names_what_it_changed(
     gone = {path for path, entry in staged.patch.changes.items() if entry is None}
     assert gone == {"src/twin.py", "src/pkg", "src/pkg/__init__.py"}
     assert staged.patch.changes.keys() - gone == {
-        "src/main.py",  # also what the touched link leads to
+        "src/main.py",  # also the target of the touched link
         "environment.yml",
         "src/run.sh",
         "new",
@@ -224,7 +224,7 @@ def test_changes_of_the_users_tree_arrive(project: Path, spec: BuildSpec, home: 
 
 
 def test_an_edit_left_by_a_killed_process_is_undone(spec: BuildSpec, home: Path) -> None:
-    """The next call trusts what lies there only as far as it can see that it is the user's."""
+    """The next call trusts a staged file only if the file is visibly the user's."""
     staged = stage(spec, home, [Edit.append("src/main.py")], nonce="a")
     (home / "state.json").write_text("{ cut off")
     assert content(stage(spec, home, nonce="b"), "src/main.py") == b"print(1)\n"

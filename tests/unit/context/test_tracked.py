@@ -1,4 +1,4 @@
-"""Which files people write: git's index, and what tools leave behind."""
+"""The files that people write, by git's index and the directories of tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded builds, and what the engines make of them."""
+"""Recorded builds, and the engines' results for them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def dockerfile(name: str) -> str:
 
 
 def observation(text: str, events: Sequence[Event], target: str | None = None) -> Observation:
-    """What is known of a Dockerfile's steps after some events."""
+    """The state of a Dockerfile's steps after some events."""
     found = Observation(plan(parse_dockerfile(text), target), {})
     found.take(events)
     return found

@@ -1,4 +1,4 @@
-"""Both encodings of BuildKit's progress, from what real builders wrote and from broken input."""
+"""Both encodings of BuildKit's progress, from recordings of real builders and broken input."""
 
 from __future__ import annotations
 

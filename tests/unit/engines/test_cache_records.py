@@ -1,4 +1,4 @@
-"""Which records of a shared build cache are taken for ours."""
+"""The records of a shared build cache that are taken for the plugin's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ids(records: Sequence[CacheRecord]) -> set[str]:
 
 
 def traces_of(*made: Made, began: int = 0, edited: bool = True) -> tuple[Trace, ...]:
-    """What a build that began then notes, as another process reads it."""
+    """The notes of a build that began then, as another process reads them."""
     ledger = Ledger(lambda: began)
     ledger.begin()
     ledger.end(made, edited=edited)

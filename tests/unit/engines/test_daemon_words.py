@@ -1,4 +1,4 @@
-"""What a daemon or the way to it says is told in words, and not as a Python tuple."""
+"""The errors of a daemon, or of the connection to it, are told in words, not as a Python tuple."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is learned from the docker command, by docker commands that say what they are told to."""
+"""The facts from the docker command, tried with docker commands that print a script."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def script(path: Path, body: str) -> None:
 def informed(
     docker: Path, context: str = "default", plugin: str | None = None, clock: str = "?"
 ) -> str:
-    """A docker command that knows all that it is asked for."""
+    """A docker command that answers every question."""
     path = docker.parent / "docker-buildx" if plugin is None else plugin
     return f"printf '%s\\n' {context} ID 26.1.5+dfsg1 linux {clock} v0.13.1+ds1 {path}"
 

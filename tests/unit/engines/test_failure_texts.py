@@ -1,4 +1,4 @@
-"""What is said of a build that did not end well: the verdict first, then the log, then the fix."""
+"""The messages about a build that failed: the verdict first, then the log, then the fix."""
 
 from __future__ import annotations
 

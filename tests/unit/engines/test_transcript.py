@@ -1,4 +1,4 @@
-"""What the classic builder's text says of its steps, recorded and made up to mislead."""
+"""The steps in the classic builder's text, recorded or made up to mislead."""
 
 from __future__ import annotations
 

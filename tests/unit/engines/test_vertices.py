@@ -334,7 +334,7 @@ def test_a_stage_named_as_builders_call_an_unnamed_one_leaves_both_unknown() -> 
         vertex("[stage-1 2/3] COPY --from=stage-1 x x", digest="c", start=2, end=3),
         vertex("[stage-1 3/3] RUN test", digest="t", start=3, end=4),
     ]
-    for count in range(1, len(events) + 1):  # whatever the builder says first
+    for count in range(1, len(events) + 1):  # in any order of the builder's news
         steps = observation(NAMED_LIKE_THE_UNNAMED, events[-count:]).steps(ended=True)
         assert statuses(steps) == [(2, "unknown"), (4, "unknown"), (5, "unknown")]
         assert {step.note for step in steps} == {

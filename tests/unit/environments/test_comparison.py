@@ -70,7 +70,7 @@ def test_what_pip_put_in_the_place_of_a_package_of_conda_is_held_against_its_spe
     assert rows(export("click=8.1.8", more=""), new, **given) == [
         "click  differing  wanted 8.1.8.*, found 8.1.7 of pip"
     ]
-    # It differs, and is no package too many besides.
+    # The package differs, and is not also reported as extra.
     assert len(rows(export("click=8.1.8=py_0", more=""), new, **given)) == 1
     assert rows(export("click", more=""), replaced={"click": None}) == [
         "click  missing    wanted any version"

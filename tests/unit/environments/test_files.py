@@ -1,4 +1,4 @@
-"""Which context files are environment files, and which steps read them."""
+"""The environment files of a context, and the steps that read them."""
 
 from __future__ import annotations
 

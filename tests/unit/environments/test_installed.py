@@ -1,4 +1,4 @@
-"""Which packages an image holds, read from the records in its layers."""
+"""The packages in an image, read from the records in its layers."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def rows() -> Iterator[object]:
 def installed_by(
     lock: Path, command: str, python: str, platform: str = "linux/amd64"
 ) -> Requirements:
-    """What a command line installs of a lock into an image with this Python."""
+    """The packages that a command line installs from a lock into an image with this Python."""
     steps = plan(parse_dockerfile(f"FROM base\nWORKDIR /app\nRUN {command}\n"))
     (words,) = step_commands(steps[-1], runner_of)
     installation = recognised(words, steps[-1])

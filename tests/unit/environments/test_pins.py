@@ -1,4 +1,4 @@
-"""Which versions of Python the files of a project pin."""
+"""The versions of Python that the files of a project pin."""
 
 from __future__ import annotations
 

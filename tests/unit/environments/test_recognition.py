@@ -1,4 +1,4 @@
-"""Which RUNs are seen to install, what they add to what is there, and which cannot be read."""
+"""The RUNs that are seen to install, the packages that they add, and the unreadable RUNs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed is held against environment and lock files, package by package."""
+"""Installed packages are held against environment and lock files, one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which RUNs install the environment, with which tool, from which files."""
+"""The RUNs that install the environment, with their tools and files."""
 
 from __future__ import annotations
 

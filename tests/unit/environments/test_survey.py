@@ -1,4 +1,4 @@
-"""What the context's files are to the environment, and which edits stand for all of them."""
+"""The roles of the context's files for the environment, and the edits that stand for all files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = ("environment.yml", "src/main.py", "README.md")
 
 
 class Example:
-    """A project that exists as files, and what the survey says of it."""
+    """A project that exists as files, and its survey."""
 
     def __init__(self, root: Path, dockerfile: str, files: tuple[str, ...]) -> None:
         self.root = root
@@ -118,7 +118,7 @@ def test_only_what_git_tracks_is_judged_where_there_is_a_repository(make: Make) 
     assert group.paths == ("src/main.py",)
 
 
-# -- what stands for a group
+# -- the representative of a group
 
 
 def choice(example: Example) -> Choice:

@@ -32,6 +32,6 @@ def mended(
     *more: str | Edit,
     env_step: str | None = None,
 ) -> Rewriting:
-    """What is offered so that these edits reinstall nothing (a text is a file's path)."""
+    """The fix after which these edits reinstall nothing (a text is a file's path)."""
     edits = [Edit.append(item) if isinstance(item, str) else item for item in (edit, *more)]
     return reordered(site_of(directory, dockerfile, files, env_step), edits, BUILDKIT)

@@ -1,4 +1,4 @@
-"""What an image holds and should not: which RUN removes it, and what is not copied."""
+"""The waste in an image: the RUN that removes it, and the files that are not copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves below the installation, and what is copied above it first."""
+"""The steps that move below the installation, and the files that are copied above it first."""
 
 from __future__ import annotations
 

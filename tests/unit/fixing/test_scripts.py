@@ -91,7 +91,7 @@ def test_a_heredoc_is_parted_before_what_uses_an_argument(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "run",
     [
-        # Its second half needs what only the first half's shell knows.
+        # The second half needs a variable that only the first half's shell knows.
         "<<EOF\nset -e\nV=$(cat VERSION)\npip install -r requirements.txt\n"
         "pip install -e .[$V]\nEOF",
         "<<EOF\nset -e\nread V < VERSION\npip install -r requirements.txt\npip install -e .\nEOF",

@@ -1,4 +1,4 @@
-"""What a step reads, makes and sets without saying so plainly, and what that does to a move."""
+"""The files and settings that a step reads or makes without naming them, and moves across it."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def conda(name: str, version: str, build: str = "0", prefix: str = APP, **more: 
 
 
 def dist(name: str, version: str, site: str = f"{APP}/lib/python3.10/site-packages") -> Member:
-    """What pip records of a distribution in a ``site-packages`` directory."""
+    """pip's records of a distribution in a ``site-packages`` directory."""
     text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nVersion: no header\n"
     return add(f"{site}/{name.replace('-', '_')}-{version}.dist-info/METADATA", text.encode())
 
@@ -121,7 +121,7 @@ def docker_archive(
     layers: Sequence[bytes], *, config: bytes | None = None, tag: str = "made:latest",
     compress: Any = bytes, links: bool = False,
 ) -> bytes:  # fmt: skip
-    """What ``docker save`` wrote before Engine 25: a directory a layer, ``manifest.json`` last.
+    """The output of ``docker save`` before Engine 25: a directory a layer, ``manifest.json`` last.
 
     ``links`` writes a layer that occurs again as a symbolic link, as it did.
     """

@@ -359,7 +359,7 @@ def compressed() -> Iterator[tuple[str, Maker]]:
 
 
 def files() -> Iterator[tuple[str, Maker]]:
-    """What lies in the place of a file."""
+    """Other kinds of file in the place of a regular one."""
 
     def special(kind: str, name: str) -> Maker:
         def make(directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Package caches are known by what they hold, wherever they lie, and blamed on their layer."""
+"""Package caches are recognised by their files, wherever they lie, and blamed on their layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers laid on top of each other show what an overlay mount shows, and waste what nobody sees."""
+"""Stacked layers show the files of an overlay mount, and waste the bytes of hidden files."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ BYTES = 300 * 10**6
 
 
 def opened(group: str, directory: Path) -> dict[str, tuple[str, float, int]]:
-    """What came of every stranger of a group, its seconds, and the memory at its end."""
+    """The result of every stranger of a group, its seconds, and the memory at its end."""
     program = Path(strangers.__file__)
     done = subprocess.run(
         [sys.executable, str(program), group, str(directory)],

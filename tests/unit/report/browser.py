@@ -32,7 +32,7 @@ class Browser:
         self._post("/url", {"url": page.as_uri()})
 
     def run(self, script: str) -> Any:
-        """What a script returns; the page's own policy does not bind it."""
+        """The result of a script; the page's own policy does not bind it."""
         return self._post("/execute/sync", {"script": script, "args": []})
 
     def tell(self, command: str, **parameters: Any) -> Any:
@@ -40,7 +40,7 @@ class Browser:
         return self._post("/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def complaints(self) -> list[str]:
-        """What the console has shown since it was last asked."""
+        """The console's messages since the last question."""
         return [entry["message"] for entry in self._post("/se/log", {"type": "browser"})]
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What has become worse since an earlier run."""
+"""The changes for the worse since an earlier run."""
 
 from __future__ import annotations
 

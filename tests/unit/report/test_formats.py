@@ -1,4 +1,4 @@
-"""What code hosts are told: Markdown, SARIF, Code Quality, annotations."""
+"""The reports for code hosts: Markdown, SARIF, Code Quality, annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows, as text and colours."""
+"""The terminal's output, as text and colours."""
 
 from __future__ import annotations
 

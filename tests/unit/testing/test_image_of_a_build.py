@@ -1,4 +1,4 @@
-"""What a test asks of an image reaches the engine as it is meant."""
+"""The questions of a test about an image reach the engine unchanged."""
 
 from __future__ import annotations
 
