@@ -48,6 +48,9 @@ class Forgetful:
     def traces(self) -> tuple[Any, ...]:
         return ()
 
+    def remove_soon(self, traces: Sequence[Any]) -> None:
+        return None
+
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         return ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class DaemonSide:
         builds_every_stage: bool = False,
     ) -> None:
         self._connect = connect
+        self._connecting = threading.RLock()
         self._silence: EngineUnavailable | None = None
         self._info = info
         self._dialect = dialect
@@ -36,14 +38,22 @@ class DaemonSide:
 
     @cached_property
     def _daemon(self) -> Daemon:
-        if self._silence is not None:
-            raise EngineUnavailable(str(self._silence), silent=True)
-        try:
-            return self._connect()
-        except EngineUnavailable as problem:
-            if problem.silent:
-                self._silence = problem
-            raise
+        # The thread that tidies up may ask at the same moment as the main thread.
+        with self._connecting:
+            connected: Daemon | None = vars(self).get("_daemon")
+            if connected is not None:
+                return connected
+            if self._silence is not None:
+                raise EngineUnavailable(str(self._silence), silent=True)
+            try:
+                connected = self._connect()
+            except EngineUnavailable as problem:
+                if problem.silent:
+                    self._silence = problem
+                raise
+            # ``cached_property`` itself would keep it only after the lock is released.
+            vars(self)["_daemon"] = connected
+            return connected
 
     @property
     def info(self) -> EngineInfo:
