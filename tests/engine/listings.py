@@ -140,13 +140,16 @@ def pages() -> Iterator[tuple[Path, str, str]]:
 def lasting(text: str) -> list[str]:
     """The lines of a listing, sorted, without what is another at every run: times, sizes, versions.
 
-    Which steps a log names while they run depends on what the builder tells when,
-    and so does the order in which a failed step's two streams come.
+    How far a row's text is cut depends on the width of the times beside it. Which steps
+    a log names while they run depends on what the builder tells when, and so does the
+    order in which a failed step's two streams come.
     """
     text = re.sub(r"buildx \d[\w.+~]*, Docker Engine \d[\w.+~]*", "ENGINE", text)
     text = re.sub(r"\b\d+ min \d+ s\b|\b\d+(\.\d+)? ?(s|B|kB|MB|GB|%)(?!\w)", "#", text)
     text = re.sub(r"\b\d+ (\.pyc file|file|of its files)", r"# \1", text)
     text = re.sub(r"(?m)\b\d+\.\d$", "#", text)  # the column of seconds
+    text = re.sub(r"\b\d+\.\d of \d+\.\d step-", "# of # step-", text)
+    text = re.sub(r"(?m)^(.{30}).*?…", r"\1…", text)
     lines = (re.sub(r"={2,}|_{3,}|\s{2,}", " ", line).strip() for line in text.splitlines())
     progress = ("first build: line", "after ", "Dockerfile .", "Dockerfile F")
     return sorted(

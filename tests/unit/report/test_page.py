@@ -162,3 +162,18 @@ def test_a_layer_whose_places_nobody_looked_at_is_parted_by_kind() -> None:
         "package-cache": 12_000_000,
         "bytecode": 3_100_000,
     }
+
+
+def test_the_output_of_a_step_that_failed_is_shown_unasked() -> None:
+    page = Page(render(session(NOT_BUILT)))
+    (log,) = page.named("details")
+    assert "open" in log
+    assert not [d for d in Page(render(session(IMAGE))).named("details") if "open" in d]
+
+
+def test_the_overview_has_no_column_that_nobody_could_fill() -> None:
+    heads = Page(render(session(NOT_BUILT, NOT_BUILT))).texts
+    assert "checks" in heads
+    assert "a source edit costs" not in heads
+    assert "image size" not in heads
+    assert "image size" in Page(render(many(2))).texts

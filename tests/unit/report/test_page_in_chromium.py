@@ -197,3 +197,16 @@ def test_what_is_folded_is_printed(window: Browser, pages: dict[str, Path]) -> N
         "return pre.getBoundingClientRect().height > 20"
     )
     assert visible
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_no_line_of_a_command_ends_behind_the_hyphens_of_a_flag(
+    window: Browser, pages: dict[str, Path], width: int
+) -> None:
+    window.open(pages["broken"], width)
+    lines = window.run(
+        "return [...document.querySelectorAll('.flag')].filter(f => f.checkVisibility())"
+        ".map(flag => flag.getClientRects().length)"
+    )
+    assert lines
+    assert set(lines) == {1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...model import Step, megabytes
 from ..findings import ImageReport
 from ..rebuilds import shown_steps, source_rebuild, state_of
-from .markup import Html, el
+from .markup import Html, command_code, el
 from .waterfall import badge
 
 __all__ = ["dockerfile_section"]
@@ -22,7 +22,7 @@ def dockerfile_section(image: ImageReport, number: int) -> Html:
     lines = [
         el(
             "li",
-            el("code", text or " "),
+            command_code(text or " "),
             _marks(image, line, inside.get(line), number),
             id=f"i{number}-L{line}",
             class_=_class(image, inside.get(line)),

@@ -9,7 +9,7 @@ from ...model import command_first, megabytes, on_one_line
 from ...values import dataclass
 from ..findings import ImageReport
 from ..weights import COLUMNS, layer_rows
-from .markup import Html, el
+from .markup import Html, command_code, el
 from .treemap import Box, squarified
 
 __all__ = ["Cell", "cells", "layers_section"]
@@ -205,7 +205,7 @@ def _table(image: ImageReport, number: int) -> Html:
         amounts = [row.total(of) for _, of in COLUMNS]
         place = row.place
         line = el("a", place, href=f"#i{number}-L{place}") if place.isdecimal() else place
-        text = el("code", on_one_line(command_first(row.text), 400)) if row.own else row.text
+        text = command_code(on_one_line(command_first(row.text), 400)) if row.own else row.text
         body.append(
             el(
                 "tr",

@@ -6,11 +6,14 @@ from functools import lru_cache
 from html import escape
 
 from ...presentable import presentable
+from ...regexes import regex
 
-__all__ = ["Html", "el", "joined", "shown"]
+__all__ = ["Html", "command_code", "el", "joined", "shown"]
 
 _EMPTY = frozenset({"meta", "link", "br", "col"})
 """Elements of HTML without an end tag."""
+_FLAG = regex(r"(?<!\S)\[?--[a-z][\w-]*")
+"""The name of a flag, and the bracket before it where flags stand behind a command."""
 
 
 class Html(str):
@@ -53,3 +56,11 @@ def el(tag: str, *content: str, **attributes: object) -> Html:
         parts += map(shown, content)
         parts.append(f"</{tag}>")
     return Html("".join(parts))
+
+
+def command_code(text: str) -> Html:
+    """A command as code; where a line ends, the names of flags stay whole.
+
+    A browser would break a line behind the two hyphens.
+    """
+    return el("code", Html(_FLAG.sub(r'<span class="flag">\g<0></span>', shown(text))))

@@ -104,29 +104,26 @@ def _overview(images: Sequence[ImageReport]) -> Html:
     costs = [edit_cost(image) for image in images]
     most = max(max((cost.seconds for cost in costs if cost), default=0.0), 0.001)
     order = sorted(range(len(images)), key=lambda at: tally(images[at].checks).grade == "good")
+    heads = ["", "image", "checks"]
+    heads += ["a source edit costs", ""] if any(costs) else []
+    heads += ["image size"] if any(sizes) else []
     rows = []
     for at in order:
         image, size, cost, number = images[at], sizes[at], costs[at], at + 1
         grade = tally(image.checks).grade
         seconds = cost.seconds if cost and cost.total else None
         edit = "" if cost is None else f"{cost.again} of {cost.steps} steps"
-        rows.append(
-            el(
-                "tr",
-                el("td", el("span", _SIGNS[grade], class_=f"sign {grade}", title=_WORDS[grade])),
-                el("td", el("a", image.node, href=f"#i{number}"), class_="step"),
-                el("td", str(tally(image.checks)), data_label="checks"),
-                el(
-                    "td",
-                    edit if seconds is None else duration(seconds),
-                    class_="n",
-                    data_label="a source edit",
-                ),
-                el("td", _meter(seconds or 0.0, most, grade), class_="bar"),
-                el("td", megabytes(size) if size else "", class_="n", data_label="image"),
-            )
-        )
-    heads = ("", "image", "checks", "a source edit costs", "", "image size")
+        edit = edit if seconds is None else duration(seconds)
+        cells = [
+            el("td", el("span", _SIGNS[grade], class_=f"sign {grade}", title=_WORDS[grade])),
+            el("td", el("a", image.node, href=f"#i{number}"), class_="step"),
+            el("td", str(tally(image.checks)), data_label="checks"),
+            el("td", edit, class_="n", data_label="a source edit"),
+            el("td", _meter(seconds or 0.0, most, grade), class_="bar"),
+            el("td", megabytes(size) if size else "", class_="n", data_label="image"),
+        ]
+        shown = (True, True, True, any(costs), any(costs), any(sizes))
+        rows.append(el("tr", *(cell for cell, wanted in zip(cells, shown, strict=True) if wanted)))
     table = el(
         "table",
         el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),

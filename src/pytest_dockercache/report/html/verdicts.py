@@ -64,7 +64,14 @@ def _failure(image: ImageReport, check: CheckResult, number: int) -> Html:
         parts.append(el("p", el("b", "Fix "), str(found.fix)))
         if found.fix.patch is not None:
             parts.append(_diff(found.fix.patch))
-    parts.append(el("details", el("summary", "all that was seen"), el("pre", _cut(found.said))))
+    parts.append(
+        el(
+            "details",
+            el("summary", "all that was seen"),
+            el("pre", _cut(found.said), tabindex=0),
+            open=bool(found.finding.log),
+        )
+    )
     return el("article", *parts, class_="card bad", id=f"i{number}-{check.id}")
 
 

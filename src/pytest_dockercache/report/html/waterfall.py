@@ -15,7 +15,7 @@ from ..rebuilds import (
     source_rebuild,
     state_of,
 )
-from .markup import Html, el, joined
+from .markup import Html, command_code, el, joined
 
 __all__ = ["badge", "waterfall_section"]
 
@@ -114,7 +114,7 @@ def _row(image: ImageReport, step: Step, builds: Sequence[Build], number: int, b
     return el(
         "tr",
         el("td", el("a", str(step.line), href=f"#i{number}-L{step.line}"), class_="n"),
-        el("td", el("code", text), " ", _role(step), class_="step"),
+        el("td", command_code(text), " ", _role(step), class_="step"),
         el("td", bar, class_="bar"),
         el("td", "" if took is None else f"{took:.1f} s", class_="n secs"),
         *(
