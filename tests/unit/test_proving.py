@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_dockercache._pytest.proving import Proving, prove
+from pytest_dockercache._pytest.proving import _saved as saved
+from pytest_dockercache.checks.layer_summary import LayerSummary
 from pytest_dockercache.dockerfile.rewriting import patch_of
 from pytest_dockercache.model import BuildSpec, Finding, Fix
 from pytest_dockercache.project import Settings
-from pytest_dockercache.report import Ending
+from pytest_dockercache.report import Ending, ImageReport
 
 BEFORE = "FROM a\nBAD one\nRUN x\nRUN y\nRUN z\nBAD two\nRUN w\n"
 
@@ -77,6 +79,54 @@ def test_a_patch_that_does_not_help_does_not_spoil_the_other(tmp_path: Path) -> 
     assert proof.proven == ("one",)
     assert proof.refused == {"two": "with it applied: two is bad"}
     assert proof.changes["Dockerfile"][1] == BEFORE.replace("BAD one\n", "")
+
+
+def test_patches_of_the_same_lines_are_proven_one_after_the_other(tmp_path: Path) -> None:
+    """A check that fails on the copy offers a patch of the copy; what is proven is not refused."""
+    judged: list[str] = []
+    names = ("one", "two", "three", "four", "five")
+    first = "FROM a\nBAD one two three four five\n"
+
+    def failing(text: str) -> Mapping[str, Ending]:
+        line = text.split("BAD", 1)[1].split()
+        return {
+            name: offer(text, text.replace(f" {name}", ""))
+            if name in line
+            else Ending("passed", Finding(""))
+            for name in names
+        }
+
+    def judge(spec: BuildSpec, settings: Settings, checks: Sequence[str]) -> Mapping[str, Ending]:
+        judged.append(spec.dockerfile.read_text())
+        return failing(judged[-1])
+
+    trial = proving(tmp_path, judged)
+    trial.judge = judge
+    (trial.root / "Dockerfile").write_text(first)
+    proof = prove(trial, failing(first))
+    assert proof.proven == names
+    assert proof.refused == {}
+    assert proof.changes["Dockerfile"][1] == "FROM a\nBAD\n"
+    assert len(judged) == len(names)
+
+
+def test_a_check_that_the_fix_of_another_mends_needs_no_fix_of_its_own(tmp_path: Path) -> None:
+    trial = proving(tmp_path, [])
+    first = BEFORE.replace("BAD two", "BAD one BAD two")
+    (trial.root / "Dockerfile").write_text(first)
+    both = first.replace("BAD one\n", "").replace("BAD one BAD two\n", "")
+    endings = {"one": offer(first, both), "two": offer(first, first.replace(" BAD two", ""))}
+    proof = prove(trial, endings)
+    assert proof.proven == ("one",)
+    assert proof.refused == {"two": "it is not needed, the check passes with the proven ones"}
+
+
+def test_what_is_saved_is_of_the_layers_that_the_dockerfile_adds() -> None:
+    base = LayerSummary(None, "ADD", 220_000_000, True, 51_000_000, 17_800_000, 0, ())
+    own = LayerSummary(4, "RUN", 103_000_000, False, 12_000_000, 3_100_000, 0, ())
+    image = ImageReport("Dockerfile", "Dockerfile", ".", layers=(base, own))
+    assert saved(image, "no-bytecode") == "3.1 MB of the image"
+    assert saved(image, "no-package-caches") == "12.0 MB of the image"
 
 
 def test_a_patch_that_breaks_another_check_is_not_taken(tmp_path: Path) -> None:

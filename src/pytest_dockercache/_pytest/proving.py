@@ -36,7 +36,7 @@ from .progress import Progress
 
 __all__ = ["Proof", "Proving", "prove", "prove_session"]
 
-_MOST_ROUNDS = 4
+_UNNEEDED = "it is not needed, the check passes with the proven ones"
 
 Judge = Callable[[BuildSpec, Settings, Sequence[str]], Mapping[str, Ending]]
 """Builds a project and judges it: the ending of each of these checks."""
@@ -102,14 +102,15 @@ def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
     refused: dict[str, str] = {}
     proven: list[str] = []
     now = dict(endings)
-    for _ in range(_MOST_ROUNDS):
+    for _ in checks:  # every round proves one at least, or none is left to try
         offered = _offered(now, refused)
         if not offered:
             break
         for group in _groups(offered):
             made = _patched(proving.root, texts, [offered[check] for check in group])
             if made is None:
-                refused[group[0]] = "it does not fit with the other patches"
+                if len(group) == 1:
+                    refused[group[0]] = "it does not fit with the other patches"
                 continue
             after = proving.tried(made, checks)
             why = _refusal(group, now, after)
@@ -123,7 +124,7 @@ def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
     for check in _offered(endings, {}):
         if check not in proven and check not in refused:
             ending = now.get(check)
-            refused[check] = _still(ending)
+            refused[check] = _UNNEEDED if _passes(ending) else _still(ending)
     changes = {path: (_read(proving.root / path), text) for path, text in texts.items()}
     return Proof(changes, tuple(proven), refused)
 
@@ -356,10 +357,11 @@ def _saved(image: ImageReport, check: str) -> str:
     """The saving of a proven fix, as far as the session has seen it."""
     if check in ("env-layer-cached", "build-args-late", "dockerignore-effective"):
         return _saved_time(image, check)
+    own = [layer for layer in image.layers if not layer.base]  # a base stays as it is
     sizes = {
-        "no-package-caches": sum(layer.package_cache_bytes or 0 for layer in image.layers),
-        "no-bytecode": sum(layer.bytecode_bytes or 0 for layer in image.layers),
-        "no-hidden-bytes": sum(layer.hidden_bytes or 0 for layer in image.layers),
+        "no-package-caches": sum(layer.package_cache_bytes or 0 for layer in own),
+        "no-bytecode": sum(layer.bytecode_bytes or 0 for layer in own),
+        "no-hidden-bytes": sum(layer.hidden_bytes or 0 for layer in own),
     }
     size = sizes.get(check, 0)
     return f"{megabytes(size)} of the image" if size else ""
