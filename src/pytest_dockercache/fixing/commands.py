@@ -214,7 +214,7 @@ _SOURCE_VARIABLE = regex(r"\w*(FIND_LINKS|INDEX_URL|_INDEX|CHANNELS?)\Z")
 
 
 def _sources_named(
-    reader: _Reader, ran: Iterable[Command], texts: Iterable[str], given: Mapping[str, str]
+    reader: _RunSurroundings, ran: Iterable[Command], texts: Iterable[str], given: Mapping[str, str]
 ) -> Iterator[str]:
     """The directories of the context in which an installer is told to look for packages."""
     step = reader.step
