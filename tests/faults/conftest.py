@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from own_daemon import OwnDaemon, Trial
 
+from own_daemon import OwnDaemon, Trial
 from plugin_process import environment
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import BadInput, bad_inputs, write_project
-from own_daemon import OwnDaemon
 
+from own_daemon import OwnDaemon
 from plugin_process import COMMAND, environment
 
 SECONDS = 10

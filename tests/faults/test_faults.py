@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from own_daemon import Trial, is_clean, require_no_traceback
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]

@@ -9,6 +9,7 @@ import random
 import subprocess
 
 import pytest
+
 from own_daemon import Trial, is_clean
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]

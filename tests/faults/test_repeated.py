@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from own_daemon import Trial, is_clean
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -32,9 +33,10 @@ COPY src ./
 
 
 class OwnDaemon:
-    """A daemon with its own socket, data and bridge."""
+    """A daemon with its own socket, data and bridge; ``containerd`` keeps its images there."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, containerd: bool = False) -> None:
+        self.containerd = containerd
         self.root = root
         self.host = f"unix://{root}/d.sock"
         self._bridge = f"dcf{os.getpid() % 100_000}"
@@ -54,11 +56,16 @@ class OwnDaemon:
             ):
                 subprocess.run(command, check=True)
         (self.root / "pid").unlink(missing_ok=True)
+        configuration = self.root / "daemon.json"
+        configuration.write_text(
+            json.dumps({"features": {"containerd-snapshotter": self.containerd}})
+        )
         with (self.root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     "dockerd",
                     *("-H", self.host, f"--bridge={self._bridge}"),
+                    *("--config-file", configuration),
                     *("--data-root", self.root / "data", "--exec-root", self.root / "exec"),
                     *("--pidfile", self.root / "pid", "--iptables=false", "--ip-masq=false"),
                 ],
