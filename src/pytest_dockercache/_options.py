@@ -66,6 +66,26 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "an ssh agent or key for the build, as buildx takes it (repeatable)",
     ),
     (
+        "cache-from",
+        "list",
+        "SPEC",
+        "a cache that builds import, as buildx takes it; the check cache-from says whether an "
+        "empty builder gets the environment from it (repeatable)",
+    ),
+    (
+        "cache-to",
+        "list",
+        "SPEC",
+        "where the check cache-from exports the cache to before an empty builder imports it, as "
+        "buildx takes it (repeatable)",
+    ),
+    (
+        "buildkit-image",
+        "text",
+        "REF",
+        "the image of the empty builder of the check cache-from (default: buildx's own)",
+    ),
+    (
         "edit",
         "text",
         "PATH",

@@ -78,9 +78,9 @@ UNIQUE_KINDS: frozenset[str] = frozenset({"append", "replace", "create"})
 class BuildSpec:
     """The specification of a build: one Dockerfile, one context, one target.
 
-    Paths are absolute. ``build_args``, ``secrets`` and ``ssh`` keep the order
-    of the command line; ``secrets`` and ``ssh`` are buildx's own strings
-    (``id=token,src=…``, ``default``).
+    Paths are absolute. ``build_args``, ``secrets``, ``ssh`` and ``cache_from``
+    keep the order of the command line; ``secrets``, ``ssh`` and ``cache_from``
+    are buildx's own strings (``id=token,src=…``, ``default``, ``type=local,src=…``).
     """
 
     dockerfile: Path
@@ -90,6 +90,7 @@ class BuildSpec:
     platform: str | None = None
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
 
     def with_build_args(self, changes: Mapping[str, str]) -> BuildSpec:
         """Return the same build with some build arguments set anew."""
@@ -470,12 +471,25 @@ class EngineInfo:
 
 
 @dataclass(frozen=True)
+class CacheImport:
+    """A build cache that a builder was to import: where it lies, and the error, "" if it was read.
+
+    ``source`` is the builder's word for it: a registry's reference, or the
+    name of the backend with a number (``local:1772``).
+    """
+
+    source: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Build:
     """One build of a spec: the steps of every reachable stage, in Dockerfile order.
 
     ``edits`` is empty for the first build. ``image`` is an image ID, None
     unless the build ran to its end. ``seconds`` is wall time. ``warnings`` are
-    remarks about the build for the reports.
+    remarks about the build for the reports. ``imports`` are the caches that the
+    builder has looked for.
     """
 
     edits: tuple[Edit, ...]
@@ -484,6 +498,7 @@ class Build:
     steps: tuple[Step, ...]
     image: str | None = None
     warnings: tuple[str, ...] = field(default=())
+    imports: tuple[CacheImport, ...] = ()
 
     def with_role(self, role: Role) -> tuple[Step, ...]:
         """The steps that have this role."""

@@ -23,7 +23,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from .cache_home import cache_home, make_directory, write_private, writing
 from .disk import read_text
-from .engines import Engine, connected_engine, engine_of_builder
+from .engines import Engine, MakesEmptyBuilders, connected_engine, engine_of_builder
 from .errors import ConfigError, DockerCacheError
 from .regexes import regex
 from .values import dataclass
@@ -113,6 +113,16 @@ class Run:
     def note(self, kind: str, value: Any) -> None:
         """Write one line of the journal; safe from several processes at once."""
         _note(self.id, kind, value)
+
+    def empty_builder(self, beside: str, purpose: str) -> tuple[str, Path]:
+        """The name for an empty builder, noted before it is made, and a directory for buildx.
+
+        ``beside`` is the identity of the builder that it stands beside, ``purpose``
+        tells several of one run apart.
+        """
+        name = f"pytest-dockercache-{self.id}-{digest(purpose)[:8]}"
+        self.note("empty builder", [name, beside])
+        return name, _runs() / self.id / "buildx"
 
     def connect(self, name: str, builder: str | None, timeout: float | None = None) -> Engine:
         """The engine of that name; the journal says that its daemon may hold traces of the run.
@@ -252,10 +262,15 @@ _SHAPES: Mapping[str, tuple[Any, ...]] = {
     "engine": (str, (str, type(None)), str),
     "staging": (str,),
     "traces": (str, str, list),
+    "empty builder": (str, str),
 }
-"""The values of each kind of line: engine, builder and identity; a path; an engine's traces."""
+"""The values of each kind of line: engine, builder and identity; a path; an engine's traces; an
+empty builder's name and the identity of the builder that it stands beside."""
 
 _RUN_ID = regex(r"[0-9a-f]{12}")
+
+_EMPTY_BUILDER = regex(r"pytest-dockercache-[0-9a-f]{12}-[0-9a-f]+")
+"""The name of an empty builder: nothing of another name is removed, whatever a journal says."""
 
 _PATIENCE_SECONDS = 30 * 24 * 3600
 """How long a run's journal is kept whose traces cannot be removed (a daemon that is gone for
@@ -329,6 +344,7 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
                     continue
                 traces = _traces(engine, run_id)
                 engine.remove_soon(traces)
+                stuck += _remove_builders(engine, run_id)
                 if keep:
                     kept.extend(_named_images(engine, run_id))
                 else:
@@ -340,6 +356,18 @@ def _remove_traces(run_id: str, *, keep: bool) -> Leftovers:
         if _is_ours(Path(path)) and not _removed(Path(path)):
             stuck.append(path)
     return Leftovers(tuple(kept), tuple(stuck), cache_bytes)
+
+
+def _remove_builders(engine: Engine, run_id: str) -> list[str]:
+    """Remove the empty builders that a run made beside this engine's; why those stay that do."""
+    if not isinstance(engine, MakesEmptyBuilders):
+        return []
+    left = [
+        engine.remove_empty_builder(name)
+        for name, identity in _entries(run_id, "empty builder")
+        if identity == engine.info.builder and _EMPTY_BUILDER.fullmatch(name)
+    ]
+    return [why for why in left if why is not None]
 
 
 def _removed(staged: Path) -> bool:

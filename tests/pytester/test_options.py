@@ -36,6 +36,12 @@ WRONG = [
     "image=",
     "base-image=debian",
     "compare=missing.tar",
+    "cache-from=type=local",
+    "cache-from=type=registry",
+    "cache-from=type=inline",
+    "cache-from=mode=max",
+    "cache-to=type=local,src=a",
+    "cache-to=a,b",
 ]
 
 

@@ -134,6 +134,7 @@ STATED: dict[str, tuple[str, Callable[[Options], object]]] = {
     "context": ("compose, bake or devcontainer.json", lambda options: options.context),
     "target": ("the last", lambda options: options.target),
     "builder": ("your own docker build", lambda options: options.settings.builder),
+    "buildkit-image": ("buildx's own", lambda options: options.check_settings.buildkit_image),
     "edit": ("every one that the image takes", lambda options: options.settings.edit),
 }
 """What is said to be the default of an option, and what it is."""

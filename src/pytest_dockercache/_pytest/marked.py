@@ -137,6 +137,7 @@ def _spec(item: pytest.Item) -> BuildSpec:
         platform=options.platform,
         secrets=options.secrets,
         ssh=options.ssh,
+        cache_from=options.check_settings.cache_from,
     )
 
 

@@ -187,6 +187,9 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         max_size=_size(reader.value("max-size")),
         min_saving=_share(reader.value("min-saving")),
         compare=_compared(reader.value("compare")),
+        cache_from=_caches(reader.values("cache-from"), "src"),
+        cache_to=_caches(reader.values("cache-to"), "dest"),
+        buildkit_image=reader.text("buildkit-image"),
     )
     images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")
@@ -441,6 +444,33 @@ def _spelled(name: str) -> tuple[str, str]:
     """The command-line option and the ini key of an option's short name."""
     option = f"--dockercache-{name}"
     return option, option[2:].replace("-", "_")
+
+
+def _caches(values: tuple[_Value, ...], directory: str) -> tuple[str, ...]:
+    """Caches to import or export, each as buildx takes it, with absolute directories.
+
+    ``directory`` is the attribute that a local cache must have.
+    """
+    if not values:
+        return ()
+    from ..cache_specs import parse_cache_spec
+
+    found = []
+    for value in values:
+        try:
+            spec = parse_cache_spec(value.text)
+        except ValueError as problem:
+            remedy = f"for example type=registry,ref=REF or type=local,{directory}=DIR"
+            raise value.wrong(f"not a cache ({problem})", remedy) from None
+        if spec.type == "local" and not spec.get(directory):
+            raise value.wrong("it names no directory", f"add {directory}=DIR")
+        if spec.type == "registry" and not spec.get("ref"):
+            raise value.wrong("it names no image", "add ref=REF")
+        if spec.type == "inline" and directory == "src":
+            remedy = "name the image that holds the cache: type=registry,ref=IMAGE"
+            raise value.wrong("an inline cache lies in an image", remedy)
+        found.append(str(spec.with_directories(value.path)))
+    return tuple(dict.fromkeys(found))
 
 
 def _list(values: tuple[str, ...]) -> str:

@@ -71,6 +71,7 @@ class Target:
             platform=options.platform,
             secrets=options.secrets,
             ssh=options.ssh,
+            cache_from=options.check_settings.cache_from,
         )
 
 

@@ -65,6 +65,11 @@ CHECKS: Mapping[str, Check] = {
             _of("rebuild_saving", settings=True),
             applies=lambda settings: settings.min_saving is not None,
         ),
+        Check(
+            "cache-from",
+            _of("imported_cache", settings=True),
+            applies=lambda settings: bool(settings.cache_from or settings.cache_to),
+        ),
     )
 }
 """Every check by its ID, in the order of the report."""

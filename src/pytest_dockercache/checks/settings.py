@@ -18,7 +18,10 @@ class CheckSettings:
     are judged too. ``max_hidden`` and ``max_size`` are in bytes,
     ``min_saving`` is a share between 0 and 1; None means no budget.
     ``compare`` is the image whose environment the judged one must have: a
-    daemon's, or the path of an archive or OCI directory.
+    daemon's, or the path of an archive or OCI directory. ``cache_from`` and
+    ``cache_to`` are the caches that are imported and exported, as buildx takes
+    them; ``buildkit_image`` is the image of the empty builder that imports,
+    None for buildx's own.
     """
 
     python: str | None = None
@@ -27,6 +30,9 @@ class CheckSettings:
     max_size: int | None = None
     min_saving: float | None = None
     compare: str | None = None
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    buildkit_image: str | None = None
 
 
 DEFAULTS = CheckSettings()

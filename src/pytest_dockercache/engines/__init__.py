@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BuildRequest, Engine, Execution
+from .base import BuildRequest, EmptyBuilder, Engine, Execution, MakesEmptyBuilders
 from .choice import create_engine
 from .connections import close_engines, connected_engine, engine_of_builder
 from .registry import ENGINES, register_engine
@@ -10,8 +10,10 @@ from .registry import ENGINES, register_engine
 __all__ = [
     "ENGINES",
     "BuildRequest",
+    "EmptyBuilder",
     "Engine",
     "Execution",
+    "MakesEmptyBuilders",
     "close_engines",
     "connected_engine",
     "create_engine",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..dockerfile import PlannedStep
     from .base import BuildRequest
 
-__all__ = ["ApiBuild", "RefusedError", "build_parameters", "refuse_secrets"]
+__all__ = ["ApiBuild", "RefusedError", "build_parameters", "refuse_caches", "refuse_secrets"]
 
 _JOIN_SECONDS = 10.0
 
@@ -60,6 +60,12 @@ def refuse_secrets(request: BuildRequest, name: str) -> None:
     for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
         if values:
             raise needs_buildx(f"--dockercache-{option}={values[0]}", name)
+
+
+def refuse_caches(request: BuildRequest, name: str) -> None:
+    """Raise ConfigError for caches, which are imported in a session of buildx's."""
+    for cache in request.spec.cache_from:
+        raise needs_buildx(f"--dockercache-cache-from={cache}", name)
 
 
 def build_parameters(request: BuildRequest, daemon: Daemon, version: str) -> dict[str, str]:
@@ -94,7 +100,7 @@ class ApiBuild:
 
     ``planned`` names the images that the build starts from or copies from: images that the daemon
     lacks are pulled first through the SDK, because a build without a client session has no
-    credentials.
+    credentials. ``cache_from`` names images whose layers the build may reuse.
     """
 
     def __init__(
@@ -103,11 +109,14 @@ class ApiBuild:
         request: BuildRequest,
         planned: Sequence[PlannedStep],
         version: str,
+        cache_from: Sequence[str] = (),
     ) -> None:
         self._daemon = daemon
         self._request = request
         self._images = base_images(planned)
         self._parameters = build_parameters(request, daemon, version)
+        if cache_from:
+            self._parameters["cachefrom"] = json.dumps(list(cache_from))
         self._id = uuid.uuid4().hex if version == "2" else None
         if self._id is not None:
             self._parameters["buildid"] = self._id

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..model import Build, BuildSpec, Edit, EngineInfo, Roles, Step, Watch
 from ..values import dataclass
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from ..context import StagedContext
     from ..dockerfile import Dockerfile
 
-__all__ = ["BuildRequest", "Engine", "Execution"]
+__all__ = ["BuildRequest", "EmptyBuilder", "Engine", "Execution", "MakesEmptyBuilders"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class BuildRequest:
     ``labels`` go onto the image. ``timeout`` is in seconds, None for no limit. ``roles`` has the
     role of each step. ``snapshots`` are the project before and after the edits, for the engine that
     predicts. ``meanwhile`` is a function that an engine may call while its builder starts up.
+    ``cache_to`` says where the build's cache is exported to, and ``output`` what becomes of the
+    result, both as buildx takes them; a build with an ``output`` leaves no image in the daemon.
     """
 
     spec: BuildSpec
@@ -37,6 +41,8 @@ class BuildRequest:
     roles: Roles = field(default_factory=dict)
     snapshots: tuple[Snapshot, Snapshot] | None = None
     meanwhile: Callable[[], None] | None = None
+    cache_to: tuple[str, ...] = ()
+    output: str | None = None
 
 
 def stopped(request: BuildRequest, steps: Sequence[Step], started: float) -> Build:
@@ -64,6 +70,52 @@ class Execution:
     stdout: str
     stderr: str
     timed_out: bool = False
+
+
+class EmptyBuilder(Protocol):
+    """A builder of ours that has built nothing yet; whoever asked for it removes it."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions, and the identity of the builder."""
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build, as :meth:`Engine.build` does."""
+
+    def clear(self) -> None:
+        """Forget all that it has built. Raises Unverifiable if that cannot be done."""
+
+
+@runtime_checkable
+class MakesEmptyBuilders(Protocol):
+    """An engine that can build in a builder that has nothing, beside its own."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, versions, and the identity of its own builder."""
+
+    def build(self, request: BuildRequest, watch: Watch) -> Build:
+        """Run one build in its own builder."""
+
+    def read_manifest(self, reference: str) -> object:
+        """The manifest of an image's reference in its registry, None if it cannot be read."""
+
+    def exports_caches(self) -> bool:
+        """Whether the engine's own builder can export its cache to more than an image."""
+
+    def remove_empty_builder(self, name: str) -> str | None:
+        """Remove what is left of an empty builder; why it stays, None if it is gone."""
+
+    def empty_builder(
+        self, name: str, directory: Path, image: str | None, *, host_network: bool
+    ) -> AbstractContextManager[EmptyBuilder]:
+        """Make a builder for this block, and remove it.
+
+        ``name`` is its name, ``directory`` is where its configuration is kept,
+        ``image`` that of its BuildKit (None: buildx's own). ``host_network``
+        lets it reach what listens on the machine's loopback address. Raises
+        Unverifiable if there can be none.
+        """
 
 
 class Engine(Protocol):

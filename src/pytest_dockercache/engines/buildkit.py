@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from ..cache import BUILDKIT_OVER_API
 from ..errors import EngineUnavailable
 from ..model import Build, EngineInfo, Watch
-from .api_build import ApiBuild, RefusedError, held_image, refuse_secrets
+from .api_build import ApiBuild, RefusedError, held_image, refuse_caches, refuse_secrets
 from .base import BuildRequest
 from .cache_records import Ledger, Trace, claimed
 from .cancelling import Starting, cancel, uninterrupted
@@ -52,6 +52,7 @@ class BuildKit(DaemonSide):
         for secrets and ssh, which need a client session.
         """
         refuse_secrets(request, "buildkit")
+        refuse_caches(request, "buildkit")
         started = time.monotonic()
         planned = planned_steps(request, self._daemon.image_config)
         observation = Observation(planned, request.roles)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import copy
 import errno
 import json
 import os
@@ -19,7 +20,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +29,10 @@ from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
 from ..errors import ConfigError, EngineUnavailable, InvalidImage, missing_image
-from ..model import Build, EngineInfo, Watch
+from ..model import Build, CacheImport, EngineInfo, Watch
 from ..regexes import regex
 from ..values import dataclass
-from .base import BuildRequest
+from .base import BuildRequest, EmptyBuilder
 from .cache_records import CacheRecord, Ledger, Trace, claimed, parse_usage, prune_all
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon_side import DaemonSide
@@ -83,9 +85,13 @@ def build_command(
     """
     spec = request.spec
     command = [*buildx, "build", "--progress=rawjson", f"--builder={builder}"]
-    if load is not None:
+    if request.output is not None:
+        command.append(f"--output={request.output}")
+    elif load is not None:
         command += ["--load", f"--label={_LOADED}={load}"]
-    command += [f"--iidfile={iidfile}", f"--metadata-file={metadata}"]
+    if request.output is None:
+        command.append(f"--iidfile={iidfile}")
+    command.append(f"--metadata-file={metadata}")
     command += [f"--label={name}={value}" for name, value in request.labels]
     if spec.target is not None:
         command.append(f"--target={spec.target}")
@@ -94,6 +100,8 @@ def build_command(
         command.append(f"--platform={spec.platform}")
     command += [f"--secret={secret}" for secret in spec.secrets]
     command += [f"--ssh={ssh}" for ssh in spec.ssh]
+    command += [f"--cache-from={cache}" for cache in spec.cache_from]
+    command += [f"--cache-to={cache}" for cache in request.cache_to]
     return [*command, f"--file={request.staged.dockerfile}", str(request.staged.root)]
 
 
@@ -213,6 +221,7 @@ class Buildx(DaemonSide):
             identity = f"{identity}/{self._builder.name}"
         info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
         super().__init__(lambda: _connected(daemon, timeout), info, BUILDKIT)
+        self._variables: Mapping[str, str] = {}
         # The clock of another builder is not known.
         self._ledger = Ledger(daemon.now if self._in_daemon else None)
         self._tidying = Tidying(self._remove)
@@ -240,7 +249,7 @@ class Buildx(DaemonSide):
                     )
                 )
             iidfile, metadata = Path(name, "iid"), Path(name, "metadata.json")
-            mark = None if self._in_daemon else uuid.uuid4().hex
+            mark = None if self._in_daemon or request.output else uuid.uuid4().hex
             command = build_command(
                 request,
                 self._builder.name,
@@ -253,7 +262,7 @@ class Buildx(DaemonSide):
             child = observation = None
             try:
                 with uninterrupted():
-                    child = guards.enter_context(_Child(command).guarded())
+                    child = guards.enter_context(_Child(command, self._variables).guarded())
                 # While buildx is starting up.
                 observation = Observation(planned_steps(request, self.image_config), request.roles)
                 child.tell(observation)
@@ -261,7 +270,7 @@ class Buildx(DaemonSide):
                     request.meanwhile()
                 ended = watched(child, observation, request, watch, started, self._require_answer)
                 if ended is not None:
-                    return ended
+                    return replace(ended, imports=_imports(observation, child.text))
                 code = child.wait()
             finally:
                 if child is not None:
@@ -273,7 +282,7 @@ class Buildx(DaemonSide):
             if code != 0:
                 _require_space(Path(name), child.text)
                 self._fail(request, observation, child.text, code)
-            image, provenance = self._outcome(iidfile, metadata, mark)
+            image, provenance = self._outcome(iidfile, metadata, mark, request.output)
         observation.confirm(provenance)
         return Build(
             request.edits,
@@ -281,6 +290,7 @@ class Buildx(DaemonSide):
             time.monotonic() - started,
             observation.steps(ended=True),
             image=image,
+            imports=_imports(observation, child.text),
         )
 
     def _fail(
@@ -301,8 +311,8 @@ class Buildx(DaemonSide):
         raise build_failed(request, failure.line, failure.error, failure.log)
 
     def _outcome(
-        self, iidfile: Path, metadata: Path, mark: str | None
-    ) -> tuple[str, Mapping[str, Any]]:
+        self, iidfile: Path, metadata: Path, mark: str | None, output: str | None
+    ) -> tuple[str | None, Mapping[str, Any]]:
         """The ID of the image in the daemon's store, and the provenance if there is any."""
         record: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):
@@ -313,6 +323,8 @@ class Buildx(DaemonSide):
             str(record.get("containerimage.config.digest") or ""),
         ]
         provenance = record.get("buildx.build.provenance")
+        if output is not None:
+            return None, provenance if isinstance(provenance, dict) else {}
         for candidate in candidates:
             if candidate and self._has_image(candidate):
                 return candidate, provenance if isinstance(provenance, dict) else {}
@@ -387,7 +399,48 @@ class Buildx(DaemonSide):
 
     def _command(self, name: str, *arguments: str) -> str | None:
         command = [*self._buildx, name, f"--builder={self._builder.name}", *arguments]
-        return said_by_docker(command, timeout=120)
+        return said_by_docker(command, {**os.environ, **self._variables}, timeout=120)
+
+    def exports_caches(self) -> bool:
+        """Whether this builder can export its cache to more than an image.
+
+        The docker driver can where images lie in containerd's store (docker/buildx
+        driver/features.go, ``CacheExport``).
+        """
+        return not self._in_daemon or self._daemon.keeps_images_in_containerd
+
+    @contextlib.contextmanager
+    def empty_builder(
+        self, name: str, directory: Path, image: str | None, *, host_network: bool
+    ) -> Iterator[EmptyBuilder]:
+        """Make a docker-container builder for this block, and remove it with its volume."""
+        from .empty_builders import ContainerBuilder
+
+        variables = {"BUILDX_CONFIG": str(directory)}
+        daemon = self._daemon  # One connection is enough for both.
+        beside = copy.copy(self)
+        beside._tidying = Tidying(beside._remove)
+        beside._builder = Builder(name, "docker-container", "")
+        beside._variables = variables
+        beside._in_daemon = False
+        beside._info = replace(self.info, builder=f"{self.info.builder}/{name}")
+        beside._ledger = Ledger(None)
+        options = {"image": image, "network": "host" if host_network else None}
+        remove = partial(daemon.remove_container_builder, name)
+        builder = ContainerBuilder(beside, self._buildx, name, directory, options, remove)
+        try:
+            builder.boot()
+            yield builder
+        finally:
+            builder.remove()
+
+    def read_manifest(self, reference: str) -> object:
+        """The manifest of an image's reference in its registry, None if it cannot be read."""
+        command = [*self._buildx, "imagetools", "inspect", "--raw", reference]
+        try:
+            return json.loads(said_by_docker(command, timeout=60) or "null")
+        except ValueError:
+            return None
 
 
 def _require_space(place: Path, text: Sequence[str]) -> None:
@@ -399,6 +452,19 @@ def _require_space(place: Path, text: Sequence[str]) -> None:
         if str(place) in line and says_no_space(line):
             with writing(place):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+_NO_LOCAL_CACHE = regex(r"WARNING: local cache import at (.*) not found due to err: (.*)")
+"""What buildx says of a local cache that it leaves out (moby/buildkit client/solve.go)."""
+
+
+def _imports(observation: Observation, text: Sequence[str]) -> tuple[CacheImport, ...]:
+    """The caches that the builder was to import; buildx itself leaves out what it cannot read."""
+    unread = map(_NO_LOCAL_CACHE.search, text)
+    return (
+        *observation.imports(),
+        *(CacheImport(found[1], found[2]) for found in unread if found is not None),
+    )
 
 
 _EXCERPT = regex(r"^\s*(\d+) \| >>> ")
@@ -419,7 +485,7 @@ class _Child:
     _GRACE_SECONDS = 10.0
     _PATIENCE_SECONDS = (1.5, 8.0, 1.5)
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
         self._observation: Observation | None = None
         self._decoder = RawJson()
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -432,7 +498,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=build_environment(os.environ),
+                env=build_environment({**os.environ, **variables}),
                 start_new_session=True,
             )
         except OSError as problem:

@@ -15,6 +15,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..cache import CLASSIC
+from ..errors import ConfigError
 from ..model import Build, EngineInfo, Role, Roles, Status, Step, Watch
 from ..regexes import regex
 from ..values import dataclass
@@ -239,6 +240,25 @@ def numbered(dockerfile: Dockerfile, last: int) -> tuple[Instruction, ...]:
     )
 
 
+def _cache_images(request: BuildRequest) -> tuple[str, ...]:
+    """The images whose layers a build may reuse; the daemon then reuses those of no other.
+
+    Raises ConfigError for a cache that is no image of the daemon's.
+    """
+    if not request.spec.cache_from:
+        return ()
+    from ..cache_specs import parse_cache_spec
+
+    specs = {text: parse_cache_spec(text) for text in request.spec.cache_from}
+    for text, spec in specs.items():
+        if [spec.type, *(name for name, _ in spec.attributes)] != ["registry", "ref"]:
+            raise ConfigError(
+                f"--dockercache-cache-from={text}: the classic builder takes images only",
+                fix="name an image that the daemon has, or use --dockercache-engine=buildx",
+            )
+    return tuple(spec.get("ref") for spec in specs.values())
+
+
 class Classic(DaemonSide):
     """Builds with the builder that Docker had before BuildKit, over the Engine API."""
 
@@ -251,11 +271,12 @@ class Classic(DaemonSide):
         """Run one build to its end, or until ``watch`` returns True.
 
         Raises BuildFailed, BuildTimeout, EngineUnavailable, and ConfigError
-        for secrets and ssh, which need BuildKit.
+        for secrets, ssh and caches that are no images, which need BuildKit.
         """
         from ..dockerfile import plan, resolve_stage
 
         refuse_secrets(request, "classic")
+        images = _cache_images(request)
         started = time.monotonic()
         spec = request.spec
         arguments = dict(spec.build_args)
@@ -273,7 +294,7 @@ class Classic(DaemonSide):
             request.roles,
             labels=bool(request.labels),
         )
-        build = ApiBuild(self._daemon, request, planned, "1")
+        build = ApiBuild(self._daemon, request, planned, "1", cache_from=images)
         running = _Told(build, transcript)
         try:
             ended = watched(

@@ -428,6 +428,33 @@ class Daemon:
             else:
                 return None
 
+    def remove_container_builder(self, name: str) -> str | None:
+        """Remove what the docker-container driver made for a builder; say why something stays.
+
+        buildx gives it no label that we could choose, so the exact names count
+        (docker/buildx driver/docker-container/factory.go and driver.go).
+        """
+        container = f"buildx_buildkit_{name}0"
+        why = self._remove_container(container)
+        if why is not None:
+            return f"container {container}: {why}"
+        try:
+            self.client.api.remove_volume(f"{container}_state", force=True)
+        except NotFound:
+            return None
+        except (DockerException, requests.RequestException) as problem:
+            return f"volume {container}_state: {in_words(problem)}"
+        return None
+
+    @cached_property
+    def keeps_images_in_containerd(self) -> bool:
+        """Whether images lie in containerd's store, whose BuildKit exports every kind of cache."""
+        try:
+            status = self.client.info().get("DriverStatus") or ()
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        return any("io.containerd.snapshotter" in str(value) for _, value in status)
+
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove the containers, then the images, that carry ``label=value`` themselves.
 

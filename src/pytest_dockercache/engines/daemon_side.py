@@ -100,6 +100,10 @@ class DaemonSide:
     def remove_soon(self, traces: Sequence[Any]) -> None:
         """Begin to remove traces while the next build runs; here all is left to the end."""
 
+    def remove_empty_builder(self, name: str) -> str | None:
+        """Remove the container and the volume of an empty builder of that name."""
+        return self._daemon.remove_container_builder(name)
+
     def close(self) -> None:
         """Close the connections."""
         if "_daemon" in vars(self):

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ..model import Roles, Status, Step
+from ..model import CacheImport, Roles, Status, Step
 from ..regexes import regex
 from ..values import dataclass
 from .cancelling import Starting
@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 _TRIGGER = "a trigger of the base image"
+
+_IMPORTING = "importing cache manifest from "
+"""How BuildKit names the vertex of an import (cache/remotecache, solver/llbsolver/bridge.go)."""
 
 _LOG_BYTES = 64_000
 """How much of a vertex's output is kept: far more than the lines that a message shows."""
@@ -108,7 +111,14 @@ class Vertex:
     error: str = ""
 
     def after(self, event: VertexEvent) -> Vertex:
-        """This vertex with one more event taken in."""
+        """This vertex with one more event taken in.
+
+        A step that was reused from an imported cache is told so first; while its
+        layers are being pulled and unpacked, it is told as started anew, by events
+        that name none of its inputs (BuildKit 0.13, util/progress/controller).
+        """
+        if self.inputs and not event.inputs and event.started is not None and not event.cached:
+            return replace(self, error=event.error or self.error)
         executions = dict(self.executions)
         cached_at = self.cached_at
         if event.started is not None and event.cached:
@@ -650,9 +660,22 @@ class Observation:
             for started, completed in vertex.runs[-1:]
         )
 
+    def imports(self) -> tuple[CacheImport, ...]:
+        """The caches that the builder was to import, and how that went."""
+        return tuple(
+            CacheImport(vertex.name.removeprefix(_IMPORTING), vertex.error)
+            for vertex in list(self._vertices.values())
+            if vertex.name.startswith(_IMPORTING)
+        )
+
     def failure(self) -> FailedVertex | None:
         """The vertex that made the build fail, None if none did."""
-        failed = [vertex for vertex in self._vertices.values() if vertex.error]
+        # A cache that cannot be imported makes no build fail.
+        failed = [
+            vertex
+            for vertex in self._vertices.values()
+            if vertex.error and not vertex.name.startswith(_IMPORTING)
+        ]
         # The steps that ran beside the failing one end as cancelled.
         guilty = [v for v in failed if "context canceled" not in v.error] or failed
         if not guilty:

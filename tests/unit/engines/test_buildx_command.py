@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -60,10 +61,22 @@ def test_everything_of_the_spec_is_passed_on_in_order() -> None:
         platform="linux/amd64,linux/arm64",
         secrets=("id=token,src=token.txt",),
         ssh=("default",),
+        cache_from=("type=gha", "a/b"),
     )
     assert made[8:-2] == [
         "--target=app", "--build-arg=B=1", "--build-arg=A=x=y z",
         "--platform=linux/amd64,linux/arm64", "--secret=id=token,src=token.txt", "--ssh=default",
+        "--cache-from=type=gha", "--cache-from=a/b",
+    ]  # fmt: skip
+
+
+def test_a_build_for_its_cache_alone_leaves_no_image() -> None:
+    wanted = replace(request(), cache_to=("type=local,dest=/c",), output="type=cacheonly")
+    made = build_command(wanted, "b", load="m", iidfile=Path("/o/iid"), metadata=Path("/o/meta"))
+    assert made[3:] == [
+        "--progress=rawjson", "--builder=b", "--output=type=cacheonly", "--metadata-file=/o/meta",
+        "--label=run=7", "--cache-to=type=local,dest=/c",
+        "--file=/staged/context/Dockerfile", "/staged/context",
     ]  # fmt: skip
 
 
