@@ -19,6 +19,7 @@ __all__ = [
     "SCRIPT",
     "STAGES",
     "TEXT_FILE",
+    "WALKED",
 ]
 
 ALIKE_PATTERNS = 5_000
@@ -79,3 +80,6 @@ that call the next one twice run a trillion.
 
 SCRIPT = 400_000
 """Characters of a shell script: Linux allows less than a third for one argument."""
+
+WALKED = 200_000
+"""Files below a directory without git among which Dockerfiles are looked for: some seconds."""

@@ -548,6 +548,7 @@ def test_an_image_that_a_cancelled_builds_container_holds_for_a_moment_is_waited
         container.start()
         container.wait()
         image = container.commit()
+        assert image.id is not None
         container.remove()
         holding = docker_daemon.containers.create(image.id, ["true"])
         later = threading.Timer(0.7, holding.remove)

@@ -200,6 +200,78 @@ def test_no_dockerfile_and_no_marked_test_is_a_usage_error(project: Project) -> 
     )
 
 
+SERVICES = "a/Dockerfile", "b/c/Dockerfile.gpu"
+
+
+@pytest.fixture
+def monorepo(project: Project) -> Project:
+    """Two services, and no Dockerfile at the root."""
+    text = project.files.pop("Dockerfile")
+    for name in SERVICES:
+        place = name.rpartition("/")[0]
+        project.files[name] = text
+        project.files[f"{place}/environment.yml"] = project.files["environment.yml"]
+        project.files[f"{place}/src/main.py"] = project.files["src/main.py"]
+    project.files["tests/data/Dockerfile"] = text
+    project.files["compose.yaml"] = "services: {}\n"
+    return project
+
+
+@pytest.mark.parametrize(
+    ("ini", "start", "each", "end"),
+    [
+        (
+            "pyproject.toml",
+            "  [tool.pytest.ini_options]|  dockercache_dockerfile = [",
+            '"{}",',
+            "]",
+        ),
+        ("pytest.ini", "  [pytest]|  dockercache_dockerfile =", "{}", ""),
+    ],
+)
+def test_the_lines_that_judge_every_dockerfile_are_printed_and_work(
+    monorepo: Project, ini: str, start: str, each: str, end: str
+) -> None:
+    monorepo.files[ini] = "[tool.pytest.ini_options]\n" if "toml" in ini else "[pytest]\n"
+    result = monorepo.pytest("-c", ini)
+    assert result.code == 4
+    lines = [*start.split("|"), *("    " + each.format(name) for name in SERVICES)]
+    lines += [f"  {end}"] if end else []
+    assert result.has(
+        "ERROR: --dockercache: no Dockerfile or Containerfile in ROOT, and no marked test; "
+        "there are others:",
+        *(f"  {name}" for name in SERVICES),
+        f"to judge them all, write into {ini}:",
+        *lines,
+        "or name those to judge: pytest --dockercache a/Dockerfile",
+        "left out as samples of tests: tests/data/Dockerfile",
+        "compose.yaml: of the builds that such files define, only the contexts are used; "
+        "give arguments and targets as options",
+    ), result.text
+    monorepo.files[ini] = "\n".join(line.removeprefix("  ") for line in lines) + "\n"
+    judged = monorepo.pytest("-c", ini, "-k", "builds and not change", "-v")
+    assert judged.has("a/Dockerfile::builds PASSED", "b/c/Dockerfile.gpu::builds PASSED")
+    assert judged.counts["passed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "judged"), [(".", SERVICES), ("b", SERVICES[1:]), ("b/c/", SERVICES[1:])]
+)
+def test_a_directory_names_the_dockerfiles_below_it_where_the_root_has_none(
+    monorepo: Project, place: str, judged: tuple[str, ...]
+) -> None:
+    result = monorepo.pytest(place, "-k", "builds and not change", "-v")
+    assert result.has(*(f"{name}::builds PASSED" for name in judged)), result.text
+    assert result.counts["passed"] == len(judged)
+
+
+def test_a_directory_names_no_dockerfiles_below_it_where_the_root_has_one(project: Project) -> None:
+    project.files["a/Dockerfile"] = project.files["Dockerfile"]
+    result = project.pytest(".", "-k", "builds and not change", "-v")
+    assert result.counts["passed"] == 1
+    assert result.has("Dockerfile::builds PASSED")
+
+
 def test_nothing_of_ours_among_the_arguments_is_a_usage_error(project: Project) -> None:
     project.files["tests/test_a.py"] = "def test_a(): pass"
     result = project.pytest("tests/")

@@ -24,8 +24,8 @@ import yaml
 from documented import PAGES, ROOT, Block, arguments, blocks, named, pytest_runs
 
 from pytest_dockercache._options import OPTIONS as TABLE
+from pytest_dockercache._pytest.discovery import DEFAULT_NAMES
 from pytest_dockercache._pytest.options import Options, read_options
-from pytest_dockercache._pytest.targets import DEFAULT_NAMES
 from pytest_dockercache.checks import CHECKS
 from pytest_dockercache.engines import daemon, docker_command, watching
 from pytest_dockercache.patterns import SECONDS
@@ -169,8 +169,8 @@ def test_what_is_said_of_defaults_is_true(pytester: pytest.Pytester) -> None:
         if not said:
             continue
         stated, real = STATED[name]
-        found = real(options)
-        assert found in (None, stated)
+        default = real(options)
+        assert default in (None, stated)
         assert len(said) > 1, f"help or page says nothing of the default of {name}"
         assert all(stated in place or place == "the first" for place in said), said
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 
 from .. import checks
+from ..presentable import presentable
+from .discovery import DEFAULT_NAMES, FoundBelow, look_below
 from .judging import SessionJudge
-from .targets import DEFAULT_NAMES, Target
+from .targets import Target
 
 __all__ = ["nothing_to_do"]
 
@@ -30,11 +36,62 @@ def nothing_to_do(judge: SessionJudge) -> str:
                 f"--dockercache: {path} is {what}; "
                 "name a Dockerfile with --dockercache-dockerfile=PATH"
             )
-    return (
-        "--dockercache: no Dockerfile or Containerfile in "
-        f"{' or '.join(map(str, places))}, and no marked test; "
-        "name one with --dockercache-dockerfile=PATH"
+    nothing = (
+        f"--dockercache: no Dockerfile or Containerfile in {' or '.join(map(str, places))}, "
+        "and no marked test"
     )
+    found = look_below(judge.config.rootpath)
+    if not found.dockerfiles:
+        others = _others(found, judge.config.rootpath)
+        return _text(f"{nothing}; name one with --dockercache-dockerfile=PATH", others)
+    return _text(f"{nothing}; there are others:", _found(found, judge))
+
+
+def _text(first: str, rest: Sequence[str]) -> str:
+    return presentable("\n".join([first, *rest]))
+
+
+def _found(found: FoundBelow, judge: SessionJudge) -> list[str]:
+    """The Dockerfiles below the root, and the lines of configuration that judge them all."""
+    root, ini = judge.config.rootpath, judge.config.inipath
+    place = root if ini is None else ini.parent
+    named = [os.path.relpath(path, place).replace(os.sep, "/") for path in found.dockerfiles]
+    lines = [f"  {path.relative_to(root).as_posix()}" for path in found.dockerfiles]
+    name = "pyproject.toml" if ini is None else ini.name
+    lines.append(f"to judge them all, write into {name}:")
+    if name.endswith(".toml"):
+        lines.append("  [tool.pytest.ini_options]" if name == "pyproject.toml" else "  [pytest]")
+        lines.append("  dockercache_dockerfile = [")
+        lines += [f"    {json.dumps(path, ensure_ascii=False)}," for path in named]
+        lines.append("  ]")
+    else:
+        lines.append("  [tool:pytest]" if name == "setup.cfg" else "  [pytest]")
+        lines.append("  dockercache_dockerfile =")
+        lines += [f"    {path}" for path in named]
+    lines.append("or name those to judge: pytest --dockercache " + _shown_argument(found, root))
+    return [*lines, *_others(found, root)]
+
+
+def _shown_argument(found: FoundBelow, root: Path) -> str:
+    return shlex.quote(found.dockerfiles[0].relative_to(root).as_posix())
+
+
+def _others(found: FoundBelow, root: Path) -> list[str]:
+    """What else lies below the root: samples of tests, and files that define builds."""
+    lines = []
+    if found.samples:
+        count = len(found.samples)
+        first = found.samples[0].relative_to(root).as_posix()
+        more = f" and {count - 1} more" if count > 1 else ""
+        lines.append(f"left out as samples of tests: {first}{more}")
+    if found.definitions:
+        names = ", ".join(path.relative_to(root).as_posix() for path in found.definitions[:5])
+        more = f" and {len(found.definitions) - 5} more" if len(found.definitions) > 5 else ""
+        lines.append(
+            f"{names}{more}: of the builds that such files define, only the contexts are used; "
+            "give arguments and targets as options"
+        )
+    return lines
 
 
 def _no_check(judge: SessionJudge, target: Target) -> str:

@@ -9,7 +9,6 @@ pytest reads brackets (it refuses ``path[...]``), and each Dockerfile is collect
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +19,10 @@ from ..model import BuildSpec
 from ..regexes import regex
 from ..values import dataclass
 from .contexts import candidates, choose_context
+from .discovery import DEFAULT_NAMES, look_below, looks_like_dockerfile
 from .options import DockerfileChoice, Options
 
 __all__ = [
-    "DEFAULT_NAMES",
     "Target",
     "TargetSelection",
     "node_path",
@@ -31,11 +30,6 @@ __all__ = [
     "target_of",
 ]
 
-DEFAULT_NAMES = ("Dockerfile", "Containerfile")
-
-_DOCKERFILE_NAME = regex(
-    r"(Dockerfile|Containerfile)([._-].*)?|.*\.(Dockerfile|Containerfile)", re.IGNORECASE
-)
 _BRACKETED = regex(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
 
 
@@ -274,19 +268,13 @@ def _read_argument(text: str, directory: Path, known: set[Path]) -> _Argument | 
         path, target = _absolute(bracketed["path"], directory), bracketed["target"]
     if not path.is_file():
         return None
-    if path not in known and not _looks_like_dockerfile(path):
+    if path not in known and not looks_like_dockerfile(path):
         return None
     return _Argument(path, target, check or None, text)
 
 
 def _absolute(text: str, directory: Path) -> Path:
     return Path(os.path.abspath(directory / text))
-
-
-def _looks_like_dockerfile(path: Path) -> bool:
-    if path.suffix in (".py", ".dockerignore", ".md", ".txt", ".rst"):
-        return False
-    return _DOCKERFILE_NAME.fullmatch(path.name) is not None
 
 
 def _of_argument(
@@ -336,7 +324,11 @@ def _inside(
     directory: Path,
     root: Path,
 ) -> list[Target]:
-    """The Dockerfiles in directories among the arguments: known ones, or the one at the top."""
+    """The Dockerfiles in directories among the arguments.
+
+    These are the known ones, or the one at the directory's top. Where no Dockerfile is known at
+    all, all below the directory count, those of tests left out.
+    """
     found: list[Target] = []
     for text in arguments:
         place = _absolute(text, directory)
@@ -345,5 +337,10 @@ def _inside(
         inside = [target for target in known if target.path.is_relative_to(place)]
         if not inside:
             inside = _defaults((place,), options, root)
+        if not inside and not known:
+            inside = [
+                _target(DockerfileChoice(path), options, directory, root)
+                for path in look_below(place).dockerfiles
+            ]
         found += inside
     return _merge(found)

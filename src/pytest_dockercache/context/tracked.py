@@ -13,8 +13,10 @@ from .entries import ContextEntry
 
 __all__ = [
     "changes_by_file",
+    "is_left_by_tools",
     "sources_among",
     "tracked_files",
+    "untracked_files",
     "virtual_environments",
 ]
 
@@ -69,6 +71,15 @@ def tracked_files(context: Path) -> frozenset[str] | None:
     if said is None:
         return None
     return frozenset(map(os.fsdecode, filter(None, said.split(b"\0")))) or None
+
+
+def untracked_files(context: Path) -> frozenset[str]:
+    """The paths, relative to ``context``, of its files that git neither tracks nor ignores.
+
+    Empty where the context is in no repository, or git cannot be asked.
+    """
+    said = _git(context, "ls-files", "-z", "--others", "--exclude-standard")
+    return frozenset(map(os.fsdecode, filter(None, (said or b"").split(b"\0"))))
 
 
 def changes_by_file(context: Path) -> Mapping[str, int]:
@@ -128,16 +139,17 @@ def sources_among(
         directory, _, name = path.rpartition("/")
         if directory not in left:
             parts = directory.split("/")
-            left[directory] = any(map(_is_left_by_tools, parts)) or any(
+            left[directory] = any(map(is_left_by_tools, parts)) or any(
                 "/".join(parts[:count]) in environments for count in range(len(parts) + 1)
             )
             built[directory] = not _BUILT.isdisjoint(parts)
-        if left[directory] or _is_left_by_tools(name) or path in environments:
+        if left[directory] or is_left_by_tools(name) or path in environments:
             continue
         if not built[directory] or (tracked and path in tracked):
             found.append(path)
     return frozenset(found)
 
 
-def _is_left_by_tools(name: str) -> bool:
+def is_left_by_tools(name: str) -> bool:
+    """Whether only tools write into a directory of this name."""
     return name in _LEFT_BY_TOOLS or name.endswith(".egg-info")
