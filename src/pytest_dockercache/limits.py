@@ -65,7 +65,8 @@ Some questions about a requirement take time in the square of its length.
 STAGES = 250
 """Stages of a Dockerfile: the largest of 700 public ones has a tenth as many.
 
-Where each stage copies from the stage before, a comparison takes time in the cube of their number.
+Where each stage copies from the stage before, every two steps are compared: 250 stages take
+seconds, and 500 four times as many.
 """
 
 EXPANSION = 131_072

@@ -199,6 +199,11 @@ def odd_dockerfiles() -> Iterator[BadInput]:
         "a chain of as many stages as are compared": "FROM ".join(
             chain.split("FROM ")[: STAGES + 1]
         ),
+        "stages that copy from two": "".join(
+            f"FROM {TINY} AS s{n}\n"
+            + ("COPY src /\n" if n < 2 else f"COPY --from=s{n - 1} / /\nCOPY --from=s{n - 2} / /\n")
+            for n in range(STAGES)
+        ),
         "a thousand RUNs": base + "COPY src /\n" + "RUN true\n" * 1000,
         "a thousand ARGs": base + "".join(f"ARG A{n}=1\n" for n in range(1000)) + "COPY src /\n",
         "a thousand variables": base + "".join(f"ENV A{n}=$A{n - 1}x\n" for n in range(1, 1000)),

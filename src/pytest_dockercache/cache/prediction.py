@@ -15,6 +15,7 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 from typing import Literal
 
 from ..context.edits import UNIQUE_WORD
@@ -102,6 +103,7 @@ class Comparison:
     _new_chains: dict[int, list[tuple[Key, State]]] = field(default_factory=dict)
     _content: dict[tuple[int, int], Sameness] = field(default_factory=dict)
     _of_itself: dict[int, tuple[bool, ...]] = field(default_factory=dict)
+    _doubtful: dict[tuple[str, int, int, bool], bool] = field(default_factory=dict)
     _vertices: dict[int, int] = field(default_factory=dict)
     _numbers: dict[object, int] = field(default_factory=dict)
 
@@ -426,15 +428,23 @@ class Comparison:
         if _path_of(before) != _path_of(after):
             return "unknown"
         path = _path_of(after)
-        if _is_doubtful(path, [key for key, _ in new], self.after, self.dialect) or _is_doubtful(
-            path, [key for key, _ in old], self.before, self.dialect
-        ):
+        if self._is_doubtful(path, new, self.after) or self._is_doubtful(path, old, self.before):
             return "unknown"
         same = self._same_at(list(old), list(new), path)
         transfer = after.transfer
         narrowed = transfer.exclude or transfer.parents or _is_pattern(after)
         # Of a directory that came out differently, a pattern may take the rest.
         return "unknown" if same == "different" and narrowed else same
+
+    def _is_doubtful(
+        self, path: str, chain: Sequence[tuple[Key, State]], snapshot: Snapshot
+    ) -> bool:
+        """Whether a path of a stage is doubtful; each stage is asked for by every later step."""
+        place = (path, id(chain), len(chain), snapshot is self.after)
+        if place not in self._doubtful:
+            steps = [key for key, _ in chain]
+            self._doubtful[place] = _is_doubtful(path, steps, snapshot, self.dialect)
+        return self._doubtful[place]
 
     def _same_at(
         self, old: list[tuple[Key, State]], new: list[tuple[Key, State]], path: str
@@ -661,9 +671,14 @@ _LINKS = regex(r"(^|[^\w.-])(ln|link|cp|rsync|tar|unzip|mount)([^\w.-]|$)|symlin
 
 def _path_of(content: Content) -> str:
     """The path that a source names in a stage; of a wildcard the directory before it."""
+    return _named(content.source, content.transfer.kind != "bind")
+
+
+@lru_cache(maxsize=4096)
+def _named(source: str, wildcards: bool) -> str:
     parts = []
-    for part in rooted(content.source).split("/"):
-        if content.transfer.kind != "bind" and has_wildcard(part):
+    for part in rooted(source).split("/"):
+        if wildcards and has_wildcard(part):
             break
         parts.append(part)
     return _real("/" + "/".join(parts))
@@ -673,6 +688,7 @@ def _is_pattern(content: Content) -> bool:
     return content.transfer.kind != "bind" and has_wildcard(content.source)
 
 
+@lru_cache(maxsize=4096)
 def _real(path: str) -> str:
     path = re.sub(r"\A/+", "/", posixpath.normpath(path))
     for alias, real in _ALIASES.items():

@@ -91,34 +91,7 @@ class IgnoreRules:
     @classmethod
     def parse(cls, content: bytes, source: Path) -> IgnoreRules:
         """Read the text of an ignore file; ``source`` is for messages."""
-        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-        lines: list[IgnoreLine] = []
-        for number, written in enumerate(text.split("\n"), 1):
-            # A comment is one only in column 1; blanks before it make it a pattern.
-            stripped = written.strip()
-            if written.startswith("#") or not stripped:
-                continue
-            reinclude = stripped.startswith("!")
-            pattern = stripped[1:].strip() if reinclude else stripped
-            if not pattern:
-                raise _lone_mark(source, number)
-            pattern = clean(pattern)
-            if len(pattern) > 1 and pattern.startswith("/"):
-                pattern = pattern[1:]
-            if not reinclude and pattern.startswith("!"):
-                # Docker cleans first and looks for "!" afterwards: "/!a" lets "a" in.
-                reinclude, pattern = True, pattern[1:]
-            if reinclude and pattern in ("", "/"):  # "!/" is cleaned to "!".
-                raise _lone_mark(source, number)
-            try:
-                check_pattern(pattern)
-            except BadPatternError:
-                raise ConfigError(
-                    f"{source}:{number}: syntax error in pattern {stripped!r}: "
-                    "Docker refuses to build with it"
-                ) from None
-            lines.append(IgnoreLine(source, number, stripped, pattern, reinclude))
-        return cls(source, tuple(lines))
+        return _parsed(content, source)
 
     def says_the_same(self, other: IgnoreRules) -> bool:
         """Whether both files have equal lines in equal order."""
@@ -194,6 +167,39 @@ class IgnoreRules:
                     return None
                 prefixes.append(prefix + "/")
         return tuple(sorted(prefixes))
+
+
+@lru_cache(maxsize=2)
+def _parsed(content: bytes, source: Path) -> IgnoreRules:
+    """The rules of a text; several readers of one file share the tables of its lines."""
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    lines: list[IgnoreLine] = []
+    for number, written in enumerate(text.split("\n"), 1):
+        # A comment is one only in column 1; blanks before it make it a pattern.
+        stripped = written.strip()
+        if written.startswith("#") or not stripped:
+            continue
+        reinclude = stripped.startswith("!")
+        pattern = stripped[1:].strip() if reinclude else stripped
+        if not pattern:
+            raise _lone_mark(source, number)
+        pattern = clean(pattern)
+        if len(pattern) > 1 and pattern.startswith("/"):
+            pattern = pattern[1:]
+        if not reinclude and pattern.startswith("!"):
+            # Docker cleans first and looks for "!" afterwards: "/!a" lets "a" in.
+            reinclude, pattern = True, pattern[1:]
+        if reinclude and pattern in ("", "/"):  # "!/" is cleaned to "!".
+            raise _lone_mark(source, number)
+        try:
+            check_pattern(pattern)
+        except BadPatternError:
+            raise ConfigError(
+                f"{source}:{number}: syntax error in pattern {stripped!r}: "
+                "Docker refuses to build with it"
+            ) from None
+        lines.append(IgnoreLine(source, number, stripped, pattern, reinclude))
+    return IgnoreRules(source, tuple(lines))
 
 
 def _lone_mark(source: Path, number: int) -> ConfigError:
