@@ -571,8 +571,9 @@ def _installed(reader: _RunSurroundings, command: Command, found: Installation) 
     visible = reader.site.visible(reader.position)
     settings = [place for place in visible if posixpath.basename(place) in SETTINGS]
     sources = [place for place in settings if local_source(reader.text(place) or "")]
-    inputs = inputs_of((*manifests, *sources), reader.text, reader.present)
     brought = _brought(reader, manifests)
+    members = [path for path in brought if posixpath.basename(path) == "pyproject.toml"]
+    inputs = inputs_of((*manifests, *sources, *sorted(members)), reader.text, reader.present)
     local, problem = _local_words(reader, command)
     unknown = problem or inputs.unknown
     if inputs.workspace and not any(w.text == "--no-install-workspace" for w in command.words):

@@ -538,6 +538,8 @@ def _owned(draft: _Draft, first: int, second: int) -> _Draft:
     instead = f"set the owner while copying, not in line {shown}"
     if chain is None:
         return draft.hindered(instead)
+    if not any(re.match(r"ch(own|grp)\b", segment) for segment in chain.segments):
+        instead = instead.replace("owner", "mode")
     draft_text = draft
     for number, segment in enumerate(chain.segments):
         found = _CHOWN.match(segment)

@@ -14,6 +14,7 @@ from ..cache import Dialect, Snapshot
 from ..cache.prediction import Comparison
 from ..context.edits import apply_argument_edits
 from ..dockerfile import declared, stage_chain, stages_of
+from ..dockerfile.instructions import mounts
 from ..errors import DockerCacheError
 from ..model import Edit
 from ..regexes import regex
@@ -159,7 +160,7 @@ def _improved(trial: _Trial, left: int) -> Rewriting:
             mounted = _mounted(trial, last, left)
             if mounted is not None:
                 return mounted
-            return _parted(trial, Obstacle(last, last, None), left)
+            return _parted(trial, Obstacle(last, last, None, _mounting(trial, last)), left)
         if _is_of_another_stage(site, min(more), last):
             if order is not None:
                 return _one_by_one(trial, order, draft, left)
@@ -226,6 +227,15 @@ def _mounted(trial: _Trial, position: int, left: int) -> Rewriting | None:
         trial, site=site.rewritten(sheet.text), origins=origins, done=(*trial.done, words)
     )
     return _improved(again, left - 1)
+
+
+def _mounting(trial: _Trial, position: int) -> str:
+    """Why an installation runs again although no step above it changes; "" if unknown."""
+    step = trial.site.steps[position]
+    if not any(mount.type == "bind" and not mount.origin for mount in mounts(step.instruction)):
+        return ""
+    mounting = f"line {trial.original(step.line)} mounts the directory that the edit is in"
+    return f"{mounting}: mount only the files that it reads"
 
 
 def _culprits(
