@@ -396,6 +396,12 @@ def _touching(
         script = next((word for word in words if not word.text.startswith("-")), None)
         if script is not None and not any(w.text in ("-e", "-f", "--expression") for w in words):
             words = [word for word in words if word is not script]
+    elif command.name == "dd":
+        words = [
+            Word(word.text.partition("=")[2], word.known)
+            for word in words
+            if word.text.startswith(("if=", "of="))
+        ]
     elif command.name in _SYSTEM_TOOLS:
         words = [word for word in words if word.known and _PACKAGE_FILE.search(word.text)]
         reads, writes = reads | _homes(command), writes | _homes(command)
@@ -404,6 +410,13 @@ def _touching(
         if command.directory is None:
             return Effects(unknown=f"where {command.name} looks is not known")
         paths = {command.directory}
+    if command.name in _UNPACKING and not _says_where(command):
+        if command.directory is None:
+            return Effects(unknown=f"where {command.name} writes is not known")
+        paths.add(command.directory)
+    if command.name in _PACKING:
+        paths |= {f"{path}{end}" for path in paths for end in _ENDS}
+        paths |= {path.removesuffix(end) for path in paths for end in _ENDS}
     touched = Paths(trees=frozenset(paths))
     named = [word for word in words if not word.text.startswith("-")]
     if command.name in ("cp", "install", "ln") and len(named) > 1 and _last_is_target(words):
@@ -423,6 +436,21 @@ def _touching(
         directories=_above(paths) if _puts_files(command) else frozenset(),
         marks=touched if command.name in ("chmod", "chown", "chgrp") else Paths(),
     )
+
+
+_UNPACKING = _named("tar bsdtar unzip patch cpio")
+_PACKING = _named("gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd")
+_ENDS = (".gz", ".bz2", ".xz", ".zst")
+
+
+def _says_where(command: Command) -> bool:
+    """Whether an unpacking command says its directory, or packs and writes the named file only."""
+    texts = [word.text for word in command.words[1:]]
+    if command.name in ("tar", "bsdtar") and texts:
+        first = texts[0] if not texts[0].startswith("--") else ""
+        if "c" in first or "t" in first or {"--create", "--list"} & set(texts):
+            return True
+    return any(re.match(r"-[a-zA-Z]*[Cd]|--directory|-[a-zA-Z]*O", text) for text in texts)
 
 
 def _above(paths: Iterable[str]) -> frozenset[str]:

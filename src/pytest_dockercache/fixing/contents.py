@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 
+from ..context.gomatch import has_wildcard
 from ..dockerfile import PlannedStep, Transfer, declared, stage_chain, stages_of
+from ..dockerfile.instructions import mounts
 from ..errors import DockerCacheError
 from ..regexes import regex
 from ..values import dataclass
+from .directories import parents
 from .editing_runs import appended, chain_at, joined, without_segment
 from .effects import effects_of
 from .leaving_out import leaving_out, without_bytecode_of_image
@@ -170,10 +173,48 @@ def _cleaned(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
     held = next((item.path for item in rest if _holds_more(draft.site, item.path)), None)
     if held is not None:
         return draft.hindered(f"{held} holds more than a cache: let its tool keep none there")
+    later = _needing(draft.site, line, waste)
+    if later is not None:
+        shown = draft.origins.get(later) or later
+        return draft.hindered(
+            f"line {shown} needs what line {draft.origins.get(line) or line} keeps in "
+            f"{waste[0].path}: make one RUN of both, which removes it at its end"
+        )
     removal = _removal(draft.step(line), rest)
     if removal:
         return _with_command(draft, line, removal)
     return draft
+
+
+_FROM_CACHE = regex(r"--(prefer-)?offline\b|\b\w*OFFLINE=(1|true|yes)\b|--use-index-cache\b")
+_APT = regex(r"\b(apt|apt-get|aptitude)\s")
+
+
+def _needing(site: Site, line: int, waste: Sequence[Waste]) -> int | None:
+    """The line of a later step that needs caches which a step fills, None if there is none."""
+    position = site.position(line)
+    own = site.steps[position].stage.index
+    gone = Paths(trees=frozenset(item.path for item in waste))
+    kinds = {item.kind for item in waste}
+    updated: set[int] = set()
+    for step in site.steps[position + 1 :]:
+        stages = {stage.index for stage in stage_chain(stages_of(site.steps), step.stage.index)}
+        for transfer in step.transfers:
+            sources = frozenset(posixpath.join("/", source) for source in transfer.sources)
+            if transfer.origin == own and any(
+                _within(source, path) for source in sources for path in gone.trees
+            ):
+                return step.line
+        if own not in stages or step.instruction.keyword != "RUN":
+            continue
+        text = step.instruction.text
+        if "apt" in kinds and step.stage.index not in updated and _APT.search(text):
+            if not re.search(r"\b(apt|apt-get|aptitude)\s+(-\S+\s+)*update\b", text):
+                return step.line
+            updated.add(step.stage.index)
+        if _FROM_CACHE.search(text) and kinds - {"apt"}:
+            return step.line
+    return None
 
 
 _SHARED = frozenset(
@@ -255,11 +296,31 @@ def _word(path: str) -> str:
 
 
 def _with_command(draft: _Draft, line: int, command: str) -> _Draft:
-    new = appended(draft.site, line, command)
+    new = None if _is_mounted(draft.step(line), command) else appended(draft.site, line, command)
     written = draft.origins.get(line) or line
     if new is None:
         return draft.hindered(f"the RUN in line {written} has to do {command!r} at its end")
     return draft.replaced(line, new, f'do "{command}" at the end of the RUN in line {written}')
+
+
+_PLACE = regex(r"(?<![\w.])(?:/|~/)[\w./@%+=:,~-]*")
+
+
+def _is_mounted(step: PlannedStep, text: str) -> bool:
+    """Whether shell text names a place where a RUN mounts something, or that holds such a place.
+
+    A mount cannot be removed, and what a bind mount holds cannot be changed.
+    """
+    named = [posixpath.normpath(found[0]) for found in _PLACE.finditer(text)]
+    named = [re.sub(r"\A~", "/root", place) for place in named]
+    targets = [
+        posixpath.normpath(posixpath.join("/", step.workdir, mount.target))
+        for mount in mounts(step.instruction)
+        if mount.target
+    ]
+    return any(
+        _within(target, place) or _within(place, target) for target in targets for place in named
+    )
 
 
 def _copied_waste(draft: _Draft, line: int, waste: Sequence[Waste]) -> _Draft:
@@ -333,7 +394,7 @@ def _in_stage(draft: _Draft, transfer: Transfer, waste: Sequence[Waste], written
     if any(place is None for _, place in places):
         return draft.hindered(instead)
     there = [replace(item, path=place or "") for item, place in places]
-    maker = _maker(draft.site, transfer.origin)
+    maker = _maker(draft.site, transfer.origin, [item.path for item in there])
     if maker is None:
         return draft.hindered(instead)
     line = draft.site.steps[maker].line
@@ -355,18 +416,40 @@ def _back(transfer: Transfer, path: str) -> str | None:
     return None
 
 
-def _maker(site: Site, stage: int | str) -> int | None:
-    """The RUN of a stage that installs last; else its last RUN; in the stages below it too."""
+def _maker(site: Site, stage: int | str, places: Sequence[str]) -> int | None:
+    """The RUN of a stage behind which nothing is written to these places; None if there is none.
+
+    That is the RUN that installs last, if no later RUN of the stage may write there; else its last
+    RUN; and one of the stages that it is built from, if it has none of its own.
+    """
+    written = Paths(trees=frozenset(places))
     for holding in stage_chain(stages_of(site.steps), stage):
-        own = [
-            p
-            for p, step in enumerate(site.steps)
-            if step.stage.index == holding.index and step.instruction.keyword == "RUN"
-        ]
-        installing = [p for p in own if site.commands[p] is not None]
-        if installing or own:
-            return (installing or own)[-1]
+        steps = [p for p, step in enumerate(site.steps) if step.stage.index == holding.index]
+        own = [p for p in steps if site.steps[p].instruction.keyword == "RUN"]
+        writing = [p for p in own if _may_write(site, p, written)]
+        found = (writing or own)[-1:]
+        after = found[0] if found else -1
+        copies = [p for p in steps if p > after and p not in own]
+        if any(effects_of(site, p).writes.meeting(written) is not None for p in copies):
+            return None
+        if found:
+            return found[0] if _may_remove(site, own, found[0]) else None
     return None
+
+
+def _may_write(site: Site, position: int, places: Paths) -> bool:
+    effects = effects_of(site, position)
+    if site.commands[position] is not None or effects.unknown:
+        return True
+    return effects.writes.meeting(places) is not None
+
+
+def _may_remove(site: Site, runs: Sequence[int], position: int) -> bool:
+    """Whether a RUN is done by root, or by the user who did all RUNs of its stage so far."""
+    user = site.steps[position].user.split(":")[0]
+    return user in ("", "0", "root") or all(
+        site.steps[p].user.split(":")[0] == user for p in runs if p <= position
+    )
 
 
 # -- bytecode
@@ -517,6 +600,12 @@ def _joined(draft: _Draft, first: int, second: int) -> _Draft:
                 f"{line} between them ({found.what}): separate the two parts of line {shown[1]}"
             )
     text = joined(site, first, second)
+    chain = chain_at(site, second)
+    if chain is not None and _is_mounted(site.steps[a], " ".join(chain.segments)):
+        return draft.hindered(
+            f"line {shown[1]} deletes what line {shown[0]} mounts, besides what it makes: separate "
+            "the two"
+        )
     if text is None:
         return draft.hindered(
             f"line {shown[1]} has to be a part of the RUN in line {shown[0]}, which is no plain "
@@ -561,7 +650,7 @@ def _owned_by(
     recursive = re.search(r"-[a-zA-Z]*R|--recursive", options) is not None
     if command == "chmod" and not (draft.mounts and re.fullmatch(r"[0-7]{3,4}", value)):
         return None
-    if re.search(r"[*?\[$\"'`\\]", rest) or not recursive:
+    if re.search(r"[*?\[$\"'`\\]", rest) or not recursive or value.endswith(":"):
         return None
     trees = [
         posixpath.normpath(posixpath.join(site.steps[changing].workdir, word))
@@ -597,7 +686,9 @@ def _owned_by(
         written = draft.origins.get(line, 0)
         here = draft.line(written)
         source = draft.site.sheet.source(here)
-        if draft.step(here).instruction.flag(flag):
+        flags = {item.name for item in draft.step(here).instruction.flags}
+        # A linked layer knows no names: it is made without the files of the image below it.
+        if flag in flags or ("link" in flags and re.search(r"[^\d:]", value)):
             return None
         new = re.sub(r"\A(\s*(?:COPY|ADD))\b", rf"\1 --{flag}={value}", source, flags=re.IGNORECASE)
         draft = draft.replaced(here, new, "")
@@ -605,7 +696,7 @@ def _owned_by(
     here = draft.line(written)
     chain = chain_at(draft.site, here)
     assert chain is not None
-    kept = _directories(site, changing, trees, copies)
+    kept = _directories(site, changing, trees, copies, command, value)
     if kept:
         segment = f"{command} {value} {' '.join(kept)}"
         segments = (*chain.segments[:number], segment, *chain.segments[number + 1 :])
@@ -639,11 +730,32 @@ def _is_there(site: Site, copies: Sequence[int], owner: str, command: str, secon
 
 
 def _directories(
-    site: Site, changing: int, trees: Sequence[str], copies: Sequence[int]
+    site: Site,
+    changing: int,
+    trees: Sequence[str],
+    copies: Sequence[int],
+    command: str,
+    value: str,
 ) -> list[str]:
-    """The directories that a WORKDIR made before the COPY: their own owner has to be set still."""
+    """The directories whose own owner or mode has to be set still, as a COPY does not do it.
+
+    ``--chown`` leaves a directory as it is that a WORKDIR or the base image made; ``--chmod`` each
+    directory that is copied into, and those above it. (Observed on Engine 26.1.5.)
+    """
     found = []
     stage = site.steps[changing].stage.index
+    has_other_mode = command == "chmod" and value.lstrip("0") != "755"
+    for position in copies:
+        for transfer in site.steps[position].transfers:
+            into = [*parents(posixpath.normpath(transfer.destination) + "/")]
+            if _is_one_file(site, transfer):
+                del into[0]
+            found += [
+                directory
+                for directory in reversed(into)
+                if any(_within(directory, tree) for tree in trees)
+                and (has_other_mode or not _FREE_PLACES.match(directory))
+            ]
     for p in range(changing):
         step = site.steps[p]
         if step.stage.index == stage and step.instruction.keyword == "WORKDIR":
@@ -653,6 +765,22 @@ def _directories(
             if not made_by_copy and any(_within(path, tree) for tree in trees):
                 found.append(path)
     return list(dict.fromkeys(found))
+
+
+_FREE_PLACES = regex(
+    r"/(app|application|code|data|project|repo|src|work\w*)(/|\Z)"
+    r"|/(srv|opt(?!/(conda|mini\w+|mamba\w*)(/|\Z)))/."
+)
+"""Directories that no base image is expected to have."""
+
+
+def _is_one_file(site: Site, transfer: Transfer) -> bool:
+    """Whether a COPY brings one file under the name of its destination."""
+    if transfer.destination.endswith("/") or len(transfer.sources) != 1:
+        return False
+    path = posixpath.normpath(transfer.sources[0]).lstrip("/")
+    entry = site.snapshot.tree.entries.get(path)
+    return transfer.origin == "context" and entry is not None and entry.kind == "file"
 
 
 def _not_brought(draft: _Draft, first: int, second: int, item: Hidden) -> _Draft:
@@ -736,6 +864,10 @@ def _mounted(
     mount = ",".join(["--mount=type=bind", *options, f"source={source}", f"target={target}"])
     if re.search(r"[\s\"]", mount):
         return None
+    if not all(_holds_nothing_else(site, run, copied, path, target) for path in removed):
+        return None
+    if any(_is_built_in(site, running, segment, target, copied) for segment in chain.segments):
+        return None
     left = [path for path in removed if not _within(target, path) and not _within(path, target)]
     rest = list(chain.segments)
     others = [segment for index, segment in enumerate(rest) if index != number]
@@ -753,9 +885,61 @@ def _mounted(
     shown = (draft.origins.get(first) or first, draft.origins.get(second) or second)
     draft = draft.replaced(first, None, "")
     here = draft.line(shown[1])
-    return draft.replaced(
+    made = draft.replaced(
         here, new, f"mount {target} in line {shown[1]} instead of copying it in line {shown[0]}"
     )
+    after = effects_of(made.site, made.site.position(made.line(shown[1])))
+    if after.unknown or after.writes.meeting(Paths(trees=frozenset({target}))) is not None:
+        return None
+    return made
+
+
+def _holds_nothing_else(site: Site, run: int, copied: int, path: str, target: str) -> bool:
+    """Whether a removed directory holds nothing but what is mounted at ``target``.
+
+    A mount would hide what else lies there, and the directory could not be removed.
+    """
+    if not _within(target, path):
+        return True
+    if path != target and (path in _SHARED or posixpath.dirname(path) == "/usr"):
+        return False
+    tree = Paths(trees=frozenset({path}))
+    stages = {s.index for s in stage_chain(stages_of(site.steps), site.steps[run].stage.index)}
+    for p in range(run):
+        step = site.steps[p]
+        if p == copied or step.stage.index not in stages:
+            continue
+        effects = effects_of(site, p)
+        if step.instruction.keyword == "WORKDIR":
+            made = posixpath.join(step.workdir, step.expanded.partition(" ")[2].strip())
+            if path != target and _within(posixpath.normpath(made), path):
+                return False
+        elif effects.writes.meeting(tree) is not None or (
+            effects.unknown
+            and re.search(
+                rf"{re.escape(path)}(?![\w.-])", f"{step.instruction.text} {step.workdir}"
+            )
+        ):
+            return False
+    return True
+
+
+_FILE_SUFFIX = regex(r"\.\w{1,8}\Z")
+
+
+def _is_built_in(site: Site, step: PlannedStep, segment: str, target: str, copied: int) -> bool:
+    """Whether a command installs a directory of the mount: it would be built there, in place."""
+    if re.search(r"\b(install|sync|develop|build|wheel)\b", segment) is None:
+        return False
+    for word in re.split(r"[\s'\"=]+", re.sub(r"\[[\w,-]+\]", "", segment)):
+        if not word.startswith(("/", ".")):
+            continue
+        place = posixpath.normpath(posixpath.join(step.workdir, word))
+        if not _within(place, target) or has_wildcard(place):
+            continue
+        if place not in site.views[copied].own.at and not _FILE_SUFFIX.search(place):
+            return True
+    return False
 
 
 _OWN_PLACES = regex(
@@ -837,7 +1021,7 @@ def _deleted_there(
     if effects_of(site, site.position(second)).unknown or any(destination in x for x in others):
         return None  # The RUN may read the files before it deletes them.
     moved = _mapped(segment, transfer, draft.step(second).workdir)
-    maker = _maker(site, transfer.origin)
+    maker = None if moved is None else _maker(site, transfer.origin, _PLACE.findall(moved))
     takers = [
         step
         for step in site.steps

@@ -6,6 +6,7 @@ import posixpath
 import re
 from dataclasses import replace
 
+from ..regexes import regex
 from ..shell.running import SHELLS
 from .chains import Chain, chain_of
 from .site import Site
@@ -19,6 +20,19 @@ def chain_at(site: Site, line: int) -> Chain | None:
     if step is None or step.instruction.keyword != "RUN":
         return None
     return chain_of(site.sheet.source(line), step.escape)
+
+
+_TOLD = regex(
+    r"(umask|set|shopt|export|unset|source|\.|eval|alias|trap|ulimit|declare|local|readonly|typeset"
+    r"|\w+ activate)(\s|\Z)|[A-Za-z_]\w*\+?=\S*\s*\Z"
+)
+"""Commands after which the same shell does other commands in another way."""
+
+_UNMOVED = regex(
+    r"(rm|rmdir|chown|chmod|chgrp)\s[^$`~]*\Z|find\s[^$`~]*-delete\s*\Z"
+    r"|(apt-get|apk|dnf|yum|conda|mamba|micromamba|pip|uv)\s+(-\S+\s+)*(clean|cache)\b[^$`]*\Z"
+)
+"""Commands that do the same whatever the shell was told."""
 
 
 def appended(site: Site, line: int, command: str) -> str | None:
@@ -38,9 +52,21 @@ def appended(site: Site, line: int, command: str) -> str | None:
         return None
     if re.search(r"\s#", body.rpartition("\n")[2]):
         return None  # An appended command would be a part of the shell's comment.
-    if re.search(r"(&&|\|\||[|&;(\\])\s*\Z", body) or re.search(r"(?m)^\s*#[^\n]*\Z", body):
+    if (
+        _ends_itself(body)
+        or re.search(r"(&&|\|\||[|&;(\\])\s*\Z", body)
+        or re.search(r"(?m)^\s*#[^\n]*\Z", body)
+    ):
         return None
     return f"{body} \\\n    && {command}"
+
+
+def _ends_itself(script: str) -> bool:
+    """Whether a script's last command is the end of the shell, which does no command behind it."""
+    return (
+        re.search(r"(?:\A\s*RUN\s+|[;&|(\n]\s*)(exit|exec)\b[^;&|\n]*\Z", script.rstrip())
+        is not None
+    )
 
 
 def _in_document(site: Site, line: int, command: str) -> str | None:
@@ -53,7 +79,7 @@ def _in_document(site: Site, line: int, command: str) -> str | None:
     if plain is None or len(instruction.heredocs) > 1 or first.startswith("#!"):
         return None
     lines = site.sheet.source(line).split("\n")
-    if lines[-1].strip() != document.name:
+    if lines[-1].strip() != document.name or _ends_itself(document.body):
         return None
     return "\n".join([*lines[:-1], command, lines[-1]])
 
@@ -67,6 +93,12 @@ def joined(site: Site, first: int, second: int) -> str | None:
     if any(flag not in one.head for flag in flags):
         return None
     segments = list(one.segments)
+    # What the shell of the first RUN was told would hold for the second one too.
+    told = [segment for segment in segments if _TOLD.match(segment)]
+    if told and not all(map(_UNMOVED.match, other.segments)):
+        return None
+    if _ends_itself("\n" + segments[-1]):
+        return None
     if any(re.match(r"(cd|pushd)\s", segment) for segment in segments):
         step = next(item for item in site.steps if item.line == second)
         segments.append(f"cd {step.workdir}")

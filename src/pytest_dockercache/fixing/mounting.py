@@ -33,6 +33,11 @@ def narrowed(site: Site, position: int) -> tuple[str, tuple[str, ...]] | None:
     if len(wide) != 1:
         return None
     target = posixpath.normpath(posixpath.join(step.workdir, wide[0].target))
+    # A directory that is mounted for writing, or written to, is not there with its files alone.
+    if re.search(r"--mount=\S*\b(rw|readwrite)\b", step.instruction.text):
+        return None
+    if any(_meets(path, target) for path in (*effects.writes.trees, *effects.writes.files)):
+        return None
     if any(_meets(tree, target) for tree in (*effects.reads.trees, *effects.directories)):
         return None
     read = sorted(place for place in effects.inputs if place in own and _meets(place, target))

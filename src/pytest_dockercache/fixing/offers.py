@@ -192,6 +192,12 @@ def _bare(name: str) -> str:
 
 
 _VERSIONED = regex(r"\bgit\b|[_-](scm|vcs)\b|versioneer|versioningit|dunamai|\bpbr\b")
+_PROGRAM = regex(
+    r".*\.(py|js|mjs|cjs|ts|rb|pl|cmake|gradle)|(.*/)?(package\.json|CMakeLists\.txt|Rakefile)"
+)
+_CALLS_GIT = regex(
+    r"[\"'`(\[]git[\"'` ]|\bimport git\b|\bfrom git import|[\"'/]\.git\b|setuptools_scm|dunamai"
+)
 _BUILDING = regex(r"(.*/)?(pyproject\.toml|setup\.(py|cfg)|[Mm]akefile|[^/]*\.(sh|mk|toml))")
 
 
@@ -240,7 +246,10 @@ def _git_reader(site: Site) -> str | None:
         if not effects.unknown and not effects.reads.trees:
             continue
         for path in set(visible.values()):
-            if _BUILDING.fullmatch(path) and _VERSIONED.search(site.file(path) or ""):
+            asks = _VERSIONED if _BUILDING.fullmatch(path) else _CALLS_GIT
+            if asks is _CALLS_GIT and not _PROGRAM.fullmatch(path):
+                continue
+            if asks.search(site.file(path) or ""):
                 return f"line {step.line}"
     return None
 

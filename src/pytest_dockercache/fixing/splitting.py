@@ -74,19 +74,43 @@ _CLEANING = regex(
 """Commands that belong to the RUN whose waste they remove."""
 
 
+_REMOVING = regex(
+    r"(?:apt|apt-get|aptitude|apk|dnf|microdnf|yum|zypper|pip[0-9.]*|conda|mamba|micromamba)\s+"
+    r"(?:-\S+\s+)*(?:purge|remove|autoremove|del|erase|uninstall)\b"
+)
+
+
+def _undoes(first: Sequence[str], rest: Sequence[str]) -> bool:
+    """Whether the rest of a RUN takes away what its first commands brought.
+
+    The layer of the first commands would keep it.
+    """
+    before = "\n".join(first)
+    for segment in rest:
+        if _REMOVING.search(segment):
+            return True
+        if segment.startswith("rm ") and not _CLEANING.match(segment):
+            words = [word.rstrip("/*") for word in segment.split()[1:] if word[0] not in "-\\"]
+            if any(word and word in before for word in words):
+                return True
+    return False
+
+
 def splits(site: Site, line: int) -> Iterator[Split]:
     """Ways to part the RUN at ``line``, the best first."""
     step = next(item for item in site.steps if item.line == line)
     source = site.sheet.source(line)
     chain = chain_of(source, step.escape) or script_of(source, step)
-    # Files in a tmpfs are gone when their RUN ends.
-    if chain is None or "type=tmpfs" in chain.head:
+    # Files in a tmpfs, and what is written to a bind mount, are gone when their RUN ends.
+    if chain is None or re.search(r"type=tmpfs|--mount=\S*\b(rw|readwrite)\b", chain.head):
         return
     yield from _without_project(chain)
     count = len(chain.segments)
     for end in range(count - 1, 0, -1):
         rest = chain.segments[end:]
         if all(_CLEANING.match(segment) for segment in rest):
+            continue
+        if _undoes(chain.segments[:end], rest):
             continue
         cleaning = _cleaning(rest)
         carried = _carried(chain.segments[:end], rest)
@@ -167,6 +191,8 @@ def _around(chain: Chain, number: int, first: str, second: str, words: str) -> I
     before, after = chain.segments[:number], chain.segments[number + 1 :]
     carried = _carried(before, (second, *after))
     if carried is None or not chain.stops_after((*before, first)):
+        return
+    if _undoes((*before, first), after):
         return
     cleaning = _cleaning(after)
     yield Split(

@@ -358,3 +358,36 @@ def test_settings_that_name_a_server_hold_nothing_up(
         tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", {**WHEELS, name: text}
     )
     assert found.text is not None, found.words
+
+
+@pytest.mark.parametrize(
+    ("run", "moves"),
+    [
+        # What an archive holds is not known: it may bring another requirements.txt.
+        ("tar xf /t/a.tar", False),
+        ("cd /app && unzip -o /t/a.zip", False),
+        ("patch -p1 < /t/a.diff", False),
+        ("tar xf /t/a.tar -C /app/src", True),
+        ("gunzip -f src.gz", True),
+        ("dd if=/dev/zero of=src count=1", True),
+    ],
+)
+def test_what_unpacks_beside_the_source_stays_below_it(
+    tmp_path: Path, run: str, moves: bool
+) -> None:
+    files = {"requirements.txt": "click\n", "src": "1\n", "src.gz": "x"}
+    files |= dict.fromkeys(("t/a.tar", "t/a.zip", "t/a.diff"), "x")
+    found = mended(
+        tmp_path,
+        f"FROM debian\nCOPY t /t\nWORKDIR /app\nCOPY . .\nRUN {run}\n{INSTALL}\n",
+        files,
+        "src",
+    )
+    if moves:
+        assert found.text == (
+            "FROM debian\nCOPY t /t\nWORKDIR /app\nCOPY requirements.txt ./\n"
+            f"{INSTALL}\nCOPY . .\nRUN {run}\n"
+        ), found.words
+    else:
+        assert found.text is None, found.text
+        assert "touch" in found.words[0]
