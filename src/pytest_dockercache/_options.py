@@ -86,6 +86,18 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "the image of the empty builder of the check cache-from (default: buildx's own)",
     ),
     (
+        "build-log",
+        "text",
+        "FILE",
+        "judge the build that this log tells of, and build nothing",
+    ),
+    (
+        "since",
+        "text",
+        "REF",
+        "the commit that was built before that build: a changed environment may be installed",
+    ),
+    (
         "edit",
         "text",
         "PATH",

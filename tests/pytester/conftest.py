@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "image"))
 # Imported before any project runs in this process: otherwise each run would
 # get its own copy of the product's modules.
 import pytest_dockercache._pytest.marked
+import pytest_dockercache.checks.environment_reused
 import pytest_dockercache.testing
 from pytest_dockercache.engines.registry import ENGINES
 

@@ -262,6 +262,8 @@ def test_every_command_line_of_pytest_runs_as_printed(
     """Without a daemon the model judges: a usage error, a crash or a missing file is a lie."""
     if "main.json" in line:
         run(pytester, "--dockercache", "--dockercache-report=json:main.json", "Dockerfile")
+    if "build.log" in line:
+        (reader / "build.log").write_text("what a job said, without a build\n")
     for example in blocks("python"):
         if example.file and example.file in line:
             write(reader, example)

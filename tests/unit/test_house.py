@@ -22,6 +22,7 @@ ROOMS = (
     "cold",
     "subject",
     "inspection",
+    "recording",
     "records",
     "stopping",
     "project",

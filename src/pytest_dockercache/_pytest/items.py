@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..checks import Check
     from ..inspection import Inspection
+    from ..recording import Recording
     from .options import Options
     from .targets import Target
 
@@ -47,10 +48,10 @@ class Judging(Protocol):
     def width(self) -> int:
         """Columns of the terminal that shows what is judged."""
 
-    def subject_of(self, target: Target) -> Subject | Inspection:
+    def subject_of(self, target: Target) -> Subject | Inspection | Recording:
         """The subject of a target. Raises ConfigError."""
 
-    def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
+    def tell_engine(self, subject: Subject | Inspection | Recording | None) -> EngineInfo | None:
         """The engine that judged, None without one; the engine is noted for the reports."""
 
     def told_once(self, ending: Ending, nodeid: str) -> Ending:
@@ -88,8 +89,8 @@ class DockerfileCollector(pytest.Collector):
         options = self.judging.options
         for check in checks.CHECKS.values():
             wanted = self.target.checks is None or check.id in self.target.checks
-            if self.target.image is not None and check.needs != "image":
-                continue  # nothing is built, so there is no cache to judge
+            if not self.target.judged_by(check.needs, options):
+                continue
             if wanted and check.id not in options.skip and check.applies(options.check_settings):
                 yield CheckItem.of(self, check)
 
@@ -136,7 +137,7 @@ class CheckItem(pytest.Item):
             self._note("image", target.node)
         if target.target is not None:
             self._note("target", target.target)
-        subject: Subject | Inspection | None = None
+        subject: Subject | Inspection | Recording | None = None
         try:
             subject = judging.subject_of(target)
             verdict = self.check.judge(subject, judging.options.check_settings)
@@ -226,7 +227,7 @@ class CheckItem(pytest.Item):
         if ending.outcome == "error":
             raise pytest.fail.Exception(ending.message, pytrace=False) from None
 
-    def _describe(self, subject: Subject | Inspection | None) -> None:
+    def _describe(self, subject: Subject | Inspection | Recording | None) -> None:
         """Add what the builds showed to the item's properties (JUnit XML has them)."""
         engine = self.dockerfile.judging.tell_engine(subject)
         if engine is None:
@@ -247,7 +248,9 @@ class CheckItem(pytest.Item):
         return None
 
 
-def _first_build_failed(subject: Subject | Inspection | None, problem: BaseException) -> bool:
+def _first_build_failed(
+    subject: Subject | Inspection | Recording | None, problem: BaseException
+) -> bool:
     if not isinstance(subject, Subject) or not isinstance(problem, (BuildFailed, BuildTimeout)):
         return False
     try:

@@ -16,6 +16,7 @@ from ..errors import DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo, Finding
 from ..project import Settings
+from ..recording import Recording
 from ..report import Ending
 from ..runs import Run
 from ..subject import Subject
@@ -102,9 +103,13 @@ class SessionJudge:
             self._subjects[spec, settings] = found
         return found
 
-    def subject_of(self, target: Target) -> Subject | Inspection:
+    def subject_of(self, target: Target) -> Subject | Inspection | Recording:
         """The subject of a target. Raises ConfigError."""
         spec = target.spec(self.options)
+        demands = self.options.check_settings
+        if target.image is None and demands.build_log is not None:
+            log, since = demands.build_log, demands.since
+            return Recording(spec, self.options.settings, self.run, log, since)
         if target.image is None:
             return self.subject(spec)
         found = self._inspections.get(target.image)
@@ -124,7 +129,7 @@ class SessionJudge:
             root=self.config.rootpath,
         )
 
-    def tell_engine(self, subject: Subject | Inspection | None) -> EngineInfo | None:
+    def tell_engine(self, subject: Subject | Inspection | Recording | None) -> EngineInfo | None:
         """The engine that judged, None without one; the engine is noted for the reports."""
         if subject is None or is_file(subject):
             return None
@@ -166,6 +171,8 @@ class SessionJudge:
         return text.replace(f"{self.config.rootpath}{os.sep}", "")
 
 
-def is_file(subject: Subject | Inspection) -> bool:
-    """Whether a subject is a file with an image, which no engine has to read."""
+def is_file(subject: Subject | Inspection | Recording) -> bool:
+    """Whether a subject is a file, with an image or a log, which no engine has to read."""
+    if isinstance(subject, Recording):
+        return True
     return isinstance(subject, Inspection) and subject.is_file

@@ -190,6 +190,8 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         cache_from=_caches(reader.values("cache-from"), "src"),
         cache_to=_caches(reader.values("cache-to"), "dest"),
         buildkit_image=reader.text("buildkit-image"),
+        build_log=_build_log(reader.value("build-log"), reader.value("since")),
+        since=reader.text("since"),
     )
     images = tuple(_image(value) for value in reader.values("image"))
     context = reader.value("context")
@@ -471,6 +473,19 @@ def _caches(values: tuple[_Value, ...], directory: str) -> tuple[str, ...]:
             raise value.wrong("an inline cache lies in an image", remedy)
         found.append(str(spec.with_directories(value.path)))
     return tuple(dict.fromkeys(found))
+
+
+def _build_log(value: _Value | None, since: _Value | None) -> Path | None:
+    """The log of a build that ran elsewhere."""
+    if value is None:
+        if since is not None and since.explicit:
+            raise since.wrong("there is no build to judge", "name one with --dockercache-build-log")
+        return None
+    path = value.path()
+    if not path.is_file():
+        what = "is no file" if path.exists() else "does not exist"
+        raise value.wrong(f"{path} {what}", "name the log of a build")
+    return path
 
 
 def _list(values: tuple[str, ...]) -> str:

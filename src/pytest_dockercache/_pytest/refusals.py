@@ -100,8 +100,7 @@ def _no_check(judge: SessionJudge, target: Target) -> str:
     every = [
         check.id
         for check in checks.CHECKS.values()
-        if check.applies(options.check_settings)
-        and (target.image is None or check.needs == "image")
+        if check.applies(options.check_settings) and target.judged_by(check.needs, options)
     ]
     wanted = every if target.checks is None else target.checks
     left_out = [check for check in wanted if check in options.skip]

@@ -55,6 +55,12 @@ class Target:
         """Whether both targets judge one image, or stages of one Dockerfile."""
         return (self.path, self.image) == (other.path, other.image)
 
+    def judged_by(self, needs: Literal["builds", "image", "log"], options: Options) -> bool:
+        """Whether checks with these needs judge it: of an image, or a log, nothing is built."""
+        if self.image is not None:
+            return needs == "image"
+        return (needs == "log") == (options.check_settings.build_log is not None)
+
     def spec(self, options: Options) -> BuildSpec:
         """The build of this target."""
         return BuildSpec(

@@ -66,6 +66,12 @@ CHECKS: Mapping[str, Check] = {
             applies=lambda settings: settings.min_saving is not None,
         ),
         Check(
+            "env-layer-reused",
+            _of("environment_reused"),
+            needs="log",
+            applies=lambda settings: settings.build_log is not None,
+        ),
+        Check(
             "cache-from",
             _of("imported_cache", settings=True),
             applies=lambda settings: bool(settings.cache_from or settings.cache_to),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from ..values import dataclass
@@ -21,7 +22,8 @@ class CheckSettings:
     daemon's, or the path of an archive or OCI directory. ``cache_from`` and
     ``cache_to`` are the caches that are imported and exported, as buildx takes
     them; ``buildkit_image`` is the image of the empty builder that imports,
-    None for buildx's own.
+    None for buildx's own. ``build_log`` is the log of a build that ran elsewhere, and ``since``
+    the commit that was built before it.
     """
 
     python: str | None = None
@@ -33,6 +35,8 @@ class CheckSettings:
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     buildkit_image: str | None = None
+    build_log: Path | None = None
+    since: str | None = None
 
 
 DEFAULTS = CheckSettings()

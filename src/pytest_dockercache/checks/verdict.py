@@ -54,12 +54,13 @@ class Check:
     """One property: its ID, how it is judged, when it applies, and what it needs.
 
     A check that ``needs`` the ``"image"`` looks into the image, and can judge one that was built
-    before; a check that needs ``"builds"`` judges only a ``Subject``.
+    before; a check that needs ``"builds"`` judges only a ``Subject``, one that needs a ``"log"``
+    only a ``Recording``.
     """
 
     id: str
     judge: Judge
-    needs: Literal["builds", "image"] = "builds"
+    needs: Literal["builds", "image", "log"] = "builds"
     applies: Callable[[CheckSettings], bool] = _always
 
 

@@ -9,6 +9,7 @@ from .entries import ContextEntry, context_files
 from .ignore import IgnoreLine, IgnoreRules
 from .missing import MissingSource, missing_sources
 from .patch import Patch, patch
+from .revisions import as_it_was
 from .selection import is_remote, taken_files, takes
 from .staging import StagedContext, stage
 from .tracked import tracked_files, virtual_environments
@@ -24,6 +25,7 @@ __all__ = [
     "Patch",
     "StagedContext",
     "apply_argument_edits",
+    "as_it_was",
     "comment_syntax",
     "context_files",
     "is_remote",

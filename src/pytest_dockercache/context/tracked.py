@@ -12,6 +12,7 @@ from pathlib import Path
 from .entries import ContextEntry
 
 __all__ = [
+    "ask_git",
     "changes_by_file",
     "is_left_by_tools",
     "sources_among",
@@ -67,7 +68,7 @@ def tracked_files(context: Path) -> frozenset[str] | None:
     in no repository, its repository tracks no file of it (before a first ``git add``, or because
     the directory is ignored), git is not installed, or git does not trust the repository's owner.
     """
-    said = _git(context, "ls-files", "-z", "--recurse-submodules")
+    said = ask_git(context, "ls-files", "-z", "--recurse-submodules")
     if said is None:
         return None
     return frozenset(map(os.fsdecode, filter(None, said.split(b"\0")))) or None
@@ -78,7 +79,7 @@ def untracked_files(context: Path) -> frozenset[str]:
 
     Empty where the context is in no repository, or git cannot be asked.
     """
-    said = _git(context, "ls-files", "-z", "--others", "--exclude-standard")
+    said = ask_git(context, "ls-files", "-z", "--others", "--exclude-standard")
     return frozenset(map(os.fsdecode, filter(None, (said or b"").split(b"\0"))))
 
 
@@ -87,11 +88,14 @@ def changes_by_file(context: Path) -> Mapping[str, int]:
 
     Empty where the context is in no repository, or git cannot be asked.
     """
-    said = _git(context, "log", "--max-count=300", "--format=", "--name-only", "--relative", "-z")
+    said = ask_git(
+        context, "log", "--max-count=300", "--format=", "--name-only", "--relative", "-z"
+    )
     return Counter(map(os.fsdecode, filter(None, re.split(rb"[\0\n]", said or b""))))
 
 
-def _git(context: Path, *arguments: str) -> bytes | None:
+def ask_git(context: Path, *arguments: str) -> bytes | None:
+    """What git says in the context's directory, None if it fails or cannot be asked."""
     # In a hook, git's own variables name the index of the repository that is committed to.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     command = ("git", "-c", "core.fsmonitor=false", *arguments)

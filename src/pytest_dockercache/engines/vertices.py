@@ -34,6 +34,7 @@ __all__ = [
     "Trigger",
     "Vertex",
     "VertexName",
+    "fits_text",
     "match",
     "planned_step",
     "ran_as_one",
@@ -379,7 +380,7 @@ def _shift(ours: Sequence[PlannedStep], names: Sequence[VertexName], first: int)
             if step is None or step.instruction.keyword != name.keyword:
                 fits = False
                 break
-            exact = exact and _same_text(step.expanded, name.text)
+            exact = exact and fits_text(step.expanded, name.text)
         complete = seen == {*range(first, first + shift), *(k + shift for k in expected)}
         # With every ordinal accounted for, counting alone tells which step is
         # which, and a text may differ (the builder masks secrets); with gaps
@@ -392,7 +393,8 @@ def _shift(ours: Sequence[PlannedStep], names: Sequence[VertexName], first: int)
 _DECORATION = regex(r"[\s\"'\\]+")
 
 
-def _same_text(ours: str, theirs: str) -> bool:
+def fits_text(ours: str, theirs: str) -> bool:
+    """Whether a vertex may be of this instruction; the builder masks secrets, and drops quotes."""
     ours, theirs = (text.split("<<", 1)[0] for text in (ours, theirs))
     ours, theirs = (_DECORATION.sub("", text) for text in (ours, theirs))
     if "****" in theirs:

@@ -33,6 +33,7 @@ HOLDS: Mapping[str, str] = {
     "environment-same": "the environment is that of another image",
     "image-size": "the image is within its budget",
     "rebuild-saving": "a source edit avoids a share of the cold build",
+    "env-layer-reused": "a build that ran elsewhere reused the environment, as its log tells",
     "cache-from": "a builder that has nothing reuses the environment from the imported cache",
 }
 """When each check holds, by its ID, in a sentence."""
