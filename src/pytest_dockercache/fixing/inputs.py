@@ -69,6 +69,8 @@ def inputs_of(manifests: tuple[str, ...], read: Read, present: Callable[[str], b
         if text is None:
             found.unknown = found.unknown or f"{path} cannot be read"
             continue
+        for address in _file_addresses(path, text):
+            found.projects.append((path, address))
         for include in _includes(path, text, found):
             waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(path), include)))
     return found
@@ -88,6 +90,26 @@ def local_source(text: str) -> str:
     return next(filter(None, found.groups()), "") if found is not None else ""
 
 
+_FILE_ADDRESS = regex(r"(?<!-r )(?<!-c )(?<![\w/.-])file:[^\s\"',;)\]]+")
+
+
+_NAMES_PACKAGE = regex(r"@|-e\s|\.(conda|tar\.bz2|whl|tar\.gz|zip)\b")
+
+
+def _file_addresses(path: str, text: str) -> Iterator[str]:
+    """The packages that a manifest names by the address of a file (``a @ file:///app/a.whl``)."""
+    is_lock = path.endswith((".lock", ".json")) or "-lock." in path
+    if is_lock or posixpath.basename(path) in SETTINGS:
+        return
+    # A channel of an environment file is a directory of packages, which is named without more.
+    has_channels = path.endswith((".yml", ".yaml"))
+    for line in text.splitlines():
+        if "file:" not in line or line.lstrip().startswith("#"):
+            continue
+        if not has_channels or _NAMES_PACKAGE.search(line):
+            yield from _FILE_ADDRESS.findall(line.partition(" #")[0])
+
+
 def _includes(path: str, text: str, found: Inputs) -> Iterator[str]:
     name = posixpath.basename(path)
     if name in SETTINGS and local_source(text):
@@ -96,7 +118,7 @@ def _includes(path: str, text: str, found: Inputs) -> Iterator[str]:
         yield from _of_environment(path, text, found)
     elif name.endswith((".txt", ".in", ".pip")) or _is_bare(name):
         yield from _of_requirements(path, text.splitlines(), found)
-    elif name.endswith(".toml"):
+    elif name.endswith(".toml") or name == "Pipfile":
         yield from _of_toml(path, text, found)
 
 
@@ -116,7 +138,7 @@ def _of_requirements(path: str, lines: list[str], found: Inputs) -> Iterator[str
             found.unknown = found.unknown or f"{path} looks for packages in {links[2]}"
         elif option and option[1] in ("-r", "--requirement", "-c", "--constraint"):
             if "://" not in option[2]:
-                yield option[2]
+                yield option[2].removeprefix("file:")
         elif option:
             if "://" not in option[2] and not option[2].startswith("git+"):
                 found.projects.append((path, bare))
@@ -217,11 +239,15 @@ def _table(document: Any, *keys: str) -> Any:
     return document
 
 
+def _is_elsewhere(place: str) -> bool:
+    return place.startswith("/") or "://" in place
+
+
 def _local_paths(value: Any) -> Iterator[str]:
-    """Every relative ``path = "…"`` in a table."""
+    """Every relative ``path = "…"`` or ``file = "…"`` in a table."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key == "path" and isinstance(inner, str) and not inner.startswith("/"):
+            if key in ("path", "file") and isinstance(inner, str) and not _is_elsewhere(inner):
                 if len(value) <= 4:
                     yield inner
             else:

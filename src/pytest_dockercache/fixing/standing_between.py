@@ -20,8 +20,12 @@ _TOOL_VARIABLE = regex(
     r"^(REQUESTS|SSL|CURL|NPM|NODE|LD|CC|CXX|CFLAGS|PYTHON\w*)(_|$)|GIT_(SSH|CONFIG|ASKPASS|DIR)|"
     r"^(PATH|HOME|USER|SHELL|LANG|LC_\w+|TMPDIR|DEBIAN_FRONTEND|SOURCE_DATE_EPOCH|BUILDKIT_\w+|"
     r"\w*_proxy|\w*_PROXY)$"
+    r"|^(USE|WITH|ENABLE|DISABLE|SKIP|FORCE)_|_(ARGS|FLAGS|OPTS|OPTIONS)$|CUDA|ROCM|OPENMP|(^|_)MKL"
 )
-"""Variables that programs read by themselves, whatever the words of a RUN say."""
+"""Variables that programs read by themselves, whatever the words of a RUN say.
+
+The last ones are those by which the build of a package is told what to build in.
+"""
 
 _MOST_FILES = 400
 
@@ -165,7 +169,7 @@ def _may_use(site: Site, position: int, user: Effects, name: str) -> bool:
         return True
     if site.steps[position].instruction.keyword != "RUN":
         return False
-    if _TOOL_VARIABLE.match(name) or reads_variable(name):
+    if _TOOL_VARIABLE.search(name) or reads_variable(name):
         return True
     visible = site.visible(position)
     if user.unknown or user.projects:

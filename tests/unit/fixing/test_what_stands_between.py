@@ -391,3 +391,63 @@ def test_what_unpacks_beside_the_source_stays_below_it(
     else:
         assert found.text is None, found.text
         assert "touch" in found.words[0]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text", "run"),
+    [
+        ("requirements.txt", "a @ file:///app/pkgs/a\n", INSTALL),
+        ("requirements.txt", "a @ file:pkgs/a.whl\n", INSTALL),
+        ("requirements.txt", "--index-url file:///app/pkgs\nsix\n", INSTALL),
+        ("e.yml", "dependencies:\n- file:///app/pkgs/x.conda\n", "RUN conda env update -f e.yml"),
+        ("spec.txt", "@EXPLICIT\nfile:///app/pkgs/x.conda\n",
+         "RUN conda create -n x --file spec.txt"),
+        ("pyproject.toml", "[project]\ndependencies = ['a @ file:///${PROJECT_ROOT}/pkgs/a']\n",
+         "RUN pdm sync --no-self"),
+        ("pyproject.toml", "[dependency-groups]\ndev = ['a @ file:///app/pkgs/a']\n",
+         "RUN uv sync --no-install-project"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\na = {file = 'pkgs/a.whl'}\n",
+         "RUN poetry install --no-root"),
+        ("Pipfile", "[packages]\na = {file = 'pkgs/a.whl'}\n", "RUN pipenv install"),
+    ],
+)  # fmt: skip
+def test_a_package_that_a_manifest_names_by_its_file_is_a_part_of_the_project(
+    tmp_path: Path, manifest: str, text: str, run: str
+) -> None:
+    files = {**FILES, manifest: text, "pkgs/a.whl": "x", "pkgs/a/setup.py": ""}
+    files |= {"uv.lock": "", "pdm.lock": "", "poetry.lock": "", "Pipfile.lock": "{}"}
+    found = mended(tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", files)
+    assert found.text is None, found.text
+    assert found.words[0].startswith(f"{manifest} installs a part of the project itself (")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text", "run"),
+    [
+        ("requirements.txt", "# file:///app/pkgs/a\nsix  # as file:x\n", INSTALL),
+        ("e.yml", "dependencies:\n- pip:\n  - -r file:requirements.txt\n",
+         "RUN conda env update -f e.yml"),
+        ("pyproject.toml", "[project]\nreadme = {file = 'README.md'}\n",
+         "RUN uv sync --no-install-project"),
+        ("Pipfile", "[packages]\na = {file = 'https://example.org/a.whl'}\n",
+         "RUN pipenv install"),
+    ],
+)  # fmt: skip
+def test_other_files_that_a_manifest_names_hold_nothing_up(
+    tmp_path: Path, manifest: str, text: str, run: str
+) -> None:
+    files = {**FILES, manifest: text, "uv.lock": "", "Pipfile.lock": "{}"}
+    found = mended(tmp_path, f"FROM debian\nWORKDIR /app\nCOPY . .\n{run}\n", files)
+    assert found.text is not None, found.words
+
+
+@pytest.mark.parametrize(
+    ("name", "moves"),
+    [("USE_CUDA", False), ("LLAMA_CMAKE_ARGS", False), ("BUILD_DATE", True), ("GIT_SHA", True)],
+)
+def test_an_argument_by_which_packages_are_built_stays_above(
+    tmp_path: Path, name: str, moves: bool
+) -> None:
+    text = f"FROM debian\nARG {name}=1\nRUN pip install six\n"
+    found = mended(tmp_path, text, FILES, Edit.build_arg(name))
+    assert (found.text is not None) is moves, found.words
