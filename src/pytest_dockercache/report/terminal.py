@@ -216,7 +216,11 @@ def _after(word: str, build: Build, width: int) -> str:
         what = ""
     more = f" and {len(build.edits) - 1} more" if len(build.edits) > 1 else ""
     rest = f"{more}, {ending(build)}{what}"
-    return f"{word} {shortened(str(build.edits[0]), width - len(word) - 1 - len(rest))}{rest}"
+    room = width - len(word) - 1 - len(rest)
+    edit = str(build.edits[0])
+    if len(edit) > room:
+        edit = edit.partition(" (")[0]  # The path says more than the beginning of what was done.
+    return f"{word} {shortened(edit, room)}{rest}"
 
 
 def _row(step: Step, builds: Sequence[Build | None], seconds: float | None, room: int) -> Line:

@@ -246,3 +246,13 @@ def test_a_build_after_many_edits_still_names_its_step() -> None:
     )
     short = replace(step, text="COPY . .")
     assert started_line(title, short, 60).endswith("…: line 12 COPY . .")
+
+
+def test_a_long_edit_is_shown_by_its_path() -> None:
+    edits = tuple(Edit.create(f".git/{name}-pytest-dockercache-probe") for name in ("one", "two"))
+    build = replace(AFTER, edits=edits)
+    report = SessionReport(BUILDX, (replace(IMAGE, builds=(FIRST, AFTER, build)),))
+    also = next(line for line in text(list(summary(report, 80))) if line.startswith("also:"))
+    assert also.startswith("also: .git/one-pytest-docke")
+    assert "… and 1 more" in also
+    assert "(" not in also.partition(" and ")[0]
