@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ import pytest
 import yaml
 
 from pytest_dockercache._options import OPTIONS
+from pytest_dockercache.report.pages import HOME
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = ROOT / "action.yml"
@@ -104,3 +111,15 @@ def test_the_template_installs_nothing_into_the_build_context() -> None:
     script = read(TEMPLATE)[".dockercache"]["script"]
     assert script[0] == "installed=$(mktemp -d)"
     assert not [line for line in script if re.search(r"venv (?!\"\$installed)", line)]
+
+
+def test_the_address_of_the_project_is_everywhere_that_of_the_pages() -> None:
+    """It is a planned one: whoever changes it changes one line, and what this names."""
+    owner_and_name = HOME.removeprefix("https://github.com/")
+    places = [ROOT / "pyproject.toml", ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    for path in places:
+        text = path.read_text()
+        named = re.findall(r"(?:github\.com/|uses: )(pytest-dockercache/[\w-]+)", text)
+        assert set(named) <= {owner_and_name}, path
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    assert all(url.startswith(HOME) for url in urls.values())
