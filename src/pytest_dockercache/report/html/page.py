@@ -126,11 +126,16 @@ def _overview(images: Sequence[ImageReport]) -> Html:
         rows.append(el("tr", *(cell for cell, wanted in zip(cells, shown, strict=True) if wanted)))
     table = el(
         "table",
-        el("thead", el("tr", *(el("th", head, scope="col") for head in heads))),
+        el("thead", el("tr", *(el("th", head, scope="col", class_=_side(head)) for head in heads))),
         el("tbody", *rows),
         class_="cards overview",
     )
     return el("nav", el("h2", f"{len(images)} images"), el("div", table, class_="scroll"))
+
+
+def _side(head: str) -> str | None:
+    """The class that puts the head of a column of numbers above them, at the right."""
+    return "n" if head in ("a source edit costs", "image size") else None
 
 
 def _meter(value: float, most: float, grade: Grade) -> Html:
