@@ -3,7 +3,7 @@
 Command lines of pytest run in a copy of a sample, without a daemon; programs,
 tests, settings, pipelines and Dockerfiles are run or read. What is not run says
 why (``NOT_RUN``). Listings of runs are held to real builds by
-``tests/engine/test_listings.py``.
+``tests/listings``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The runs that README and docs show: each made from a sample, and each a block of a page.
 
-    python tests/engine/listings.py [NAME…]
+    python tests/listings/listings.py [NAME…]
 
 makes the runs on the Docker Engine that answers and writes what they print into
 the pages. A block belongs to a run by the comment above it, ``<!-- example:
@@ -157,14 +157,19 @@ def lasting(text: str) -> list[str]:
     )
 
 
-def main(names: list[str]) -> int:
-    """Make the runs again and write them into the pages."""
-    base = subprocess.run(
+def base_image() -> str:
+    """The tag of the stand-in for the samples' base image, built if it is missing."""
+    return subprocess.run(
         [sys.executable, ROOT / "tools" / "miniconda-stand-in"],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     ).stdout.strip()
+
+
+def main(names: list[str]) -> int:
+    """Make the runs again and write them into the pages."""
+    base = base_image()
     for name in names or LISTINGS:
         with tempfile.TemporaryDirectory() as scratch:
             text = shown(name, printed(name, base, Path(scratch)))
