@@ -22,7 +22,7 @@ _DEEPEST = 20
 _PLAIN_LISTS = (".txt", ".in", ".pip")
 
 
-def names_in(path: str, read: _ReadText, depth: int = 0) -> frozenset[str] | None:
+def names_in(path: str, read: _ReadText) -> frozenset[str] | None:
     """The names of the packages that a manifest asks for, as indexes normalise them.
 
     ``path`` is an absolute one in the container, and ``read`` gives the text of
@@ -30,58 +30,70 @@ def names_in(path: str, read: _ReadText, depth: int = 0) -> frozenset[str] | Non
     environment files, and where something is asked for that is not told by a
     name: a local project, a URL, a file that cannot be read.
     """
-    text = read(path) if depth <= _DEEPEST else None
-    if text is None:
-        return None
-    if path.endswith(YAML_SUFFIXES):
-        return _of_environment(text, path, read, depth)
-    return _of_lines(text.splitlines(), path, read, depth) if path.endswith(_PLAIN_LISTS) else None
-
-
-def _of_environment(text: str, path: str, read: _ReadText, depth: int) -> frozenset[str] | None:
-    try:
-        document = load_yaml(text, Path(path))
-    except ConfigError:
-        return None
-    listed = table(document).get("dependencies")
-    if not isinstance(listed, list):
-        return None
-    found: frozenset[str] = frozenset()
-    for item in listed:
-        if isinstance(item, str):
-            found |= {package_name(item)}
-        elif isinstance(item, dict) and isinstance(item.get("pip"), list):
-            names = _of_lines(map(str, item["pip"]), path, read, depth)
-            if names is None:
-                return None
-            found |= names
-    return found
+    named = _Named(read)
+    return frozenset(named.names) if named.by_file(path, 0) else None
 
 
 _INCLUSION = regex(r"(?:-r[ =]?|--requirements?[ =])\s*(\S+)")
 _EGG = regex(r"[#&]egg=([\w.-]+)")
 
 
-def _of_lines(
-    lines: Iterable[str], path: str, read: _ReadText, depth: int
-) -> frozenset[str] | None:
-    found: frozenset[str] = frozenset()
-    for line in joined_lines(lines):
-        text = re.sub(r"(^|\s+)#.*$", "", line).strip()
-        if not text:
-            continue
-        names: frozenset[str] | None = None
+class _Named:
+    """The names of one manifest and the files that it includes, each of which is read once.
+
+    The methods return False where something is asked for that is not told by a name.
+    """
+
+    def __init__(self, read: _ReadText) -> None:
+        self._read = read
+        self._done: set[str] = set()
+        self.names: set[str] = set()
+
+    def by_file(self, path: str, depth: int) -> bool:
+        """Take in a file; ``depth`` is how many files include it."""
+        if path in self._done:
+            return True
+        text = self._read(path) if depth <= _DEEPEST else None
+        if text is None:
+            return False
+        if path.endswith(YAML_SUFFIXES):
+            known = self._by_environment(text, path, depth)
+        else:
+            known = path.endswith(_PLAIN_LISTS) and self._by_lines(text.splitlines(), path, depth)
+        self._done.add(path)
+        return known
+
+    def _by_environment(self, text: str, path: str, depth: int) -> bool:
+        try:
+            document = load_yaml(text, Path(path))
+        except ConfigError:
+            return False
+        listed = table(document).get("dependencies")
+        if not isinstance(listed, list):
+            return False
+        self.names.update(package_name(item) for item in listed if isinstance(item, str))
+        pips = [item["pip"] for item in listed if isinstance(item, dict) and "pip" in item]
+        return all(
+            self._by_lines(map(str, pip), path, depth) for pip in pips if isinstance(pip, list)
+        )
+
+    def _by_lines(self, lines: Iterable[str], path: str, depth: int) -> bool:
+        texts = (re.sub(r"(^|\s+)#.*$", "", line).strip() for line in joined_lines(lines))
+        return all(self._by_line(text, path, depth) for text in texts if text)
+
+    def _by_line(self, text: str, path: str, depth: int) -> bool:
         if inclusion := _INCLUSION.match(text):
             place = posixpath.normpath(posixpath.join(posixpath.dirname(path), inclusion[1]))
-            names = names_in(place, read, depth + 1)
-        elif egg := _EGG.search(text):
-            names = frozenset({package_name(egg[1])})
-        elif text.startswith("-"):
-            names = None if re.match(r"-e|--editable", text) else frozenset()
-        elif "$" not in text and text[0] != "@" and not is_local(Word(text.split(";")[0].strip())):
-            name = package_name(text)
-            names = frozenset({name}) if name and "://" not in text.partition("@")[0] else None
-        if names is None:
-            return None
-        found |= names
-    return found
+            return self.by_file(place, depth + 1)
+        if egg := _EGG.search(text):
+            self.names.add(package_name(egg[1]))
+            return True
+        if text.startswith("-"):
+            return re.match(r"-e|--editable", text) is None
+        if "$" in text or text[0] == "@" or is_local(Word(text.split(";")[0].strip())):
+            return False
+        name = package_name(text)
+        if not name or "://" in text.partition("@")[0]:
+            return False
+        self.names.add(name)
+        return True
