@@ -31,7 +31,7 @@ from .watching import watched
 if TYPE_CHECKING:
     from ..dockerfile import Dockerfile, Instruction
 
-__all__ = ["Classic", "Transcript"]
+__all__ = ["Classic", "Transcript", "cache_images"]
 
 _STEP = regex(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _IMAGE = regex(r" ---> ([0-9a-f]{12})\n?")
@@ -240,7 +240,7 @@ def numbered(dockerfile: Dockerfile, last: int) -> tuple[Instruction, ...]:
     )
 
 
-def _cache_images(request: BuildRequest) -> tuple[str, ...]:
+def cache_images(request: BuildRequest) -> tuple[str, ...]:
     """The images whose layers a build may reuse; the daemon then reuses those of no other.
 
     Raises ConfigError for a cache that is no image of the daemon's.
@@ -276,7 +276,7 @@ class Classic(DaemonSide):
         from ..dockerfile import plan, resolve_stage
 
         refuse_secrets(request, "classic")
-        images = _cache_images(request)
+        images = cache_images(request)
         started = time.monotonic()
         spec = request.spec
         arguments = dict(spec.build_args)
