@@ -37,6 +37,7 @@ class OwnDaemon:
 
     def __init__(self, root: Path, *, containerd: bool = False) -> None:
         self.containerd = containerd
+        self.name = "daemon"
         self.root = root
         self.host = f"unix://{root}/d.sock"
         self._bridge = f"dcf{os.getpid() % 100_000}"

@@ -16,13 +16,17 @@ from plugin_process import environment
 from tiny_image import TINY
 
 
-@pytest.fixture(scope="session", params=["containerd", "container"])
+@pytest.fixture(scope="session", params=["containerd", "container", "plain"])
 def daemon(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OwnDaemon]:
-    """A daemon that keeps its images in containerd, or one beside a docker-container builder."""
+    """A daemon with the containerd store, one beside a docker-container builder, and one alone.
+
+    The last can export no cache but an inline one.
+    """
     runners.require_machine()
     daemon = OwnDaemon(tmp_path_factory.mktemp("daemon"), containerd=request.param == "containerd")
+    daemon.name = request.param
     try:
         daemon.start()
         yield daemon
@@ -71,8 +75,8 @@ def runner(
     with daemon.client() as client:
         client.images.get(TINY).tag(base)
         client.images.push(base)
-    name = None if daemon.containerd else f"of-the-user-{os.getpid()}"
-    found = Runner("containerd" if name is None else "container", daemon, image, base, name, env)
+    name = f"of-the-user-{os.getpid()}" if daemon.name == "container" else None
+    found = Runner(daemon.name, daemon, image, base, name, env)
     if name is not None:
         driver = ("--driver=docker-container", f"--driver-opt=image={image},network=host")
         found.docker("buildx", "create", f"--name={name}", *driver, "--bootstrap")
