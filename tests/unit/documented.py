@@ -84,11 +84,15 @@ def commands_of(document: Any) -> Iterator[str]:
 
 
 def pytest_runs() -> list[tuple[Block, str]]:
-    """Every command line that starts pytest with the plugin, and the block that it stands in."""
+    """Every command line that starts pytest with the plugin, and the block that has it first."""
     found = [(block, line) for block in blocks("sh") for line in block.lines]
     for block in blocks("yaml"):
         found += ((block, line) for line in commands_of(yaml.safe_load(block.text)))
-    return [(block, line) for block, line in found if line.startswith("pytest --dockercache")]
+    first: dict[str, Block] = {}
+    for block, line in found:
+        if line.startswith("pytest --dockercache"):
+            first.setdefault(line, block)
+    return [(block, line) for line, block in first.items()]
 
 
 def arguments(line: str) -> list[str]:
