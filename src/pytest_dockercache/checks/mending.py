@@ -18,16 +18,17 @@ _AS_IF_TRIED = regex(r"(move|join|append|drop|add|COPY)\b")
 def mended(
     subject: Judged, offer: Callable[[Project], Fix | None], otherwise: str | None = None
 ) -> Fix | None:
-    """The fix that ``offer`` makes for the project; without a patch, in the words of ``otherwise``.
+    """The fix that ``offer`` makes for the project: a patch, or words about what stands between.
 
-    ``otherwise`` is the check's own sentence about what has to be reached.
+    ``otherwise`` is the check's own sentence about what has to be reached. It stands where nothing
+    is offered, and in place of a change that was not tried.
     """
     found = offer(subject.project)
     if found is not None and found.patch is not None:
         return found
-    if otherwise is not None and not _AS_IF_TRIED.match(otherwise):
-        return Fix(otherwise)
-    return found or (None if otherwise is None else Fix(otherwise))
+    if otherwise is None or (found is not None and not _AS_IF_TRIED.match(found.text)):
+        return found
+    return Fix(otherwise)
 
 
 def knows_mounts(subject: Judged) -> bool:

@@ -19,7 +19,7 @@ from ..errors import DockerCacheError
 from ..regexes import regex
 from ..values import dataclass
 from .directories import parents
-from .editing_runs import appended, chain_at, joined, without_segment
+from .editing_runs import appended, chain_at, joined, told_before, without_segment
 from .effects import effects_of
 from .leaving_out import leaving_out, without_bytecode_of_image
 from .reinstalling import Rewriting
@@ -296,8 +296,13 @@ def _word(path: str) -> str:
 
 
 def _with_command(draft: _Draft, line: int, command: str) -> _Draft:
-    new = None if _is_mounted(draft.step(line), command) else appended(draft.site, line, command)
     written = draft.origins.get(line) or line
+    if _is_mounted(draft.step(line), command):
+        return draft.hindered(
+            f"line {written} mounts a part of what it would have to clean: let it leave its own "
+            "files in another directory"
+        )
+    new = appended(draft.site, line, command)
     if new is None:
         return draft.hindered(f"the RUN in line {written} has to do {command!r} at its end")
     return draft.replaced(line, new, f'do "{command}" at the end of the RUN in line {written}')
@@ -605,6 +610,13 @@ def _joined(draft: _Draft, first: int, second: int) -> _Draft:
         return draft.hindered(
             f"line {shown[1]} deletes what line {shown[0]} mounts, besides what it makes: separate "
             "the two"
+        )
+    one = chain_at(site, first)
+    told = "" if one is None or chain is None else told_before(one, chain)
+    if told:
+        return draft.hindered(
+            f"line {shown[1]} does more than delete what line {shown[0]} makes, whose shell was "
+            f'told "{told}": separate the two parts of line {shown[1]}'
         )
     if text is None:
         return draft.hindered(

@@ -11,7 +11,7 @@ from ..shell.running import SHELLS
 from .chains import Chain, chain_of
 from .site import Site
 
-__all__ = ["appended", "chain_at", "joined", "without_segment"]
+__all__ = ["appended", "chain_at", "joined", "told_before", "without_segment"]
 
 
 def chain_at(site: Site, line: int) -> Chain | None:
@@ -33,6 +33,12 @@ _UNMOVED = regex(
     r"|(apt-get|apk|dnf|yum|conda|mamba|micromamba|pip|uv)\s+(-\S+\s+)*(clean|cache)\b[^$`]*\Z"
 )
 """Commands that do the same whatever the shell was told."""
+
+
+def told_before(one: Chain, other: Chain) -> str:
+    """What the shell of one RUN is told, and would hold for another RUN's commands; "" if none."""
+    told = next((segment for segment in one.segments if _TOLD.match(segment)), "")
+    return told if told and not all(map(_UNMOVED.match, other.segments)) else ""
 
 
 def appended(site: Site, line: int, command: str) -> str | None:
@@ -93,11 +99,7 @@ def joined(site: Site, first: int, second: int) -> str | None:
     if any(flag not in one.head for flag in flags):
         return None
     segments = list(one.segments)
-    # What the shell of the first RUN was told would hold for the second one too.
-    told = [segment for segment in segments if _TOLD.match(segment)]
-    if told and not all(map(_UNMOVED.match, other.segments)):
-        return None
-    if _ends_itself("\n" + segments[-1]):
+    if told_before(one, other) or _ends_itself("\n" + segments[-1]):
         return None
     if any(re.match(r"(cd|pushd)\s", segment) for segment in segments):
         step = next(item for item in site.steps if item.line == second)

@@ -168,7 +168,7 @@ def test_what_a_bind_mount_holds_is_not_deleted(tmp_path: Path) -> None:
     text = "RUN --mount=type=bind,source=src,target=/app/src python -m venv /app/v\n"
     found = bytecode(tmp_path, text, Waste(2, "/app"))
     assert found.text is None, found.text
-    assert found.words[0].startswith("the RUN in line 2 has to do \"find /app -name '*.pyc'")
+    assert found.words[0].startswith("line 2 mounts a part of what it would have to clean: ")
     assert bytecode(tmp_path, text, Waste(2, "/app/v")).text is not None
 
 
@@ -257,7 +257,9 @@ def test_a_file_is_deleted_in_its_stage_only_where_it_is_there(tmp_path: Path) -
 @pytest.mark.parametrize("told", ["umask 077", "set -f", "export A=b", ". /v/bin/activate"])
 def test_what_the_first_shell_was_told_is_not_for_the_second_run(tmp_path: Path, told: str) -> None:
     text = f"RUN {told} && dd of=/big\nRUN rm /big && mkdir /pub\n"
-    assert shown(tmp_path, text, Hidden(2, 3, "/big", "deletes")).text is None
+    found = shown(tmp_path, text, Hidden(2, 3, "/big", "deletes"))
+    assert found.text is None, found.text
+    assert f'whose shell was told "{told}": separate the two parts of line 3' in found.words[0]
     text = f"RUN {told} && dd of=/big\nRUN rm /big\n"
     found = shown(tmp_path, text, Hidden(2, 3, "/big", "deletes"))
     assert found.text == f"FROM debian\nRUN {told} \\\n    && dd of=/big \\\n    && rm /big\n"
