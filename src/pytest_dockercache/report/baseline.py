@@ -49,7 +49,7 @@ def compared(
         if key not in before:
             missing.append(image.node)
             continue
-        found = _image(before[key], image)
+        found = _image(before[key], image, most)
         images.append(found)
         if most is not None and found.grown is not None and found.grown > most:
             over.append(
@@ -63,15 +63,18 @@ def _key(image: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(image.get(name) for name in ("dockerfile", "target", "image", "platform"))
 
 
-def _image(before: Mapping[str, Any], now: ImageReport) -> ImageComparison:
+def _image(before: Mapping[str, Any], now: ImageReport, most: int | None) -> ImageComparison:
     layers = [layer for layer in _dicts(before, "layers") if isinstance(layer.get("size"), int)]
     grown = None
     lines: list[str] = []
     if layers and now.layers:
         grown = sum(layer.size for layer in now.layers) - sum(layer["size"] for layer in layers)
-        if grown >= _WORTH_BYTES:
+        allowed = ""
+        if most is not None and grown > most:
+            allowed = f", and may by {megabytes(most)} (--dockercache-max-growth)"
+        if grown >= _WORTH_BYTES or allowed:
             total = megabytes(sum(layer.size for layer in now.layers))
-            lines.append(f"the image has grown by {megabytes(grown)} to {total}")
+            lines.append(f"the image has grown by {megabytes(grown)} to {total}{allowed}")
         lines += _grown(layers, now)
     lines += _misses(_dicts(before, "builds"), now)
     lines += _slower(_dicts(before, "builds"), now)

@@ -48,9 +48,9 @@ _MOST_MESSAGE = 4000
 
 def render(session: SessionReport, limit: int = COMMENT_LIMIT) -> str:
     """The summary, of at most ``limit`` bytes; a note names the parts that did not fit."""
-    total, words = headline(session)
+    grade, words = headline(session)
     images = [image for image in session.images if image.checks or image.builds or image.layers]
-    head = [f"## {_MARKS[total.grade]} Docker build cache: {words}", ""]
+    head = [f"## {_MARKS[grade]} Docker build cache: {words}", ""]
     if len(images) > 1:
         head += [*_overview(images), ""]
     head += _since(session)

@@ -73,11 +73,18 @@ def tally(checks: Iterable[CheckResult]) -> Tally:
     return Tally(**counts)
 
 
-def headline(session: SessionReport) -> tuple[Tally, str]:
-    """The tally of a session, and its text in a few words."""
+def headline(session: SessionReport) -> tuple[Grade, str]:
+    """The grade of a session, and what it comes to in a few words.
+
+    An image that has grown by more than it may fails a run whose checks all hold.
+    """
     total = tally(check for image in session.images for check in image.checks)
     many = len([image for image in session.images if image.checks])
-    return total, f"{total}" + (f", in {many} images" if many > 1 else "")
+    words = f"{total}" + (f", in {many} images" if many > 1 else "")
+    over = 0 if session.baseline is None else len(session.baseline.over)
+    if not over:
+        return total.grade, words
+    return "bad", f"{words}; {over} image{'s have' if over > 1 else ' has'} grown too much"
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,25 @@ def test_an_image_that_has_grown_by_more_than_it_may_is_over() -> None:
     )
 
 
+def test_a_summary_of_a_run_that_growth_alone_fails_is_no_green_one() -> None:
+    larger = replace(LAYERS[5], size=LAYERS[5].size + 20_000_000)
+    now = session(replace(GOOD_IMAGE, layers=(*LAYERS[:5], larger)))
+    said = (
+        "the image has grown by 20.0 MB to 344.0 MB, and may by 10.0 MB (--dockercache-max-growth)"
+    )
+    told = replace(now, baseline=compared(before(), now, "main.json", 10_000_000))
+    markdown = rendered("md", told)
+    assert markdown.startswith(
+        "## ❌ Docker build cache: 4 checks hold; 1 image has grown too much\n"
+    )
+    assert said in markdown
+    page = rendered("html", told)
+    assert "✗ Docker build cache: 4 checks hold; 1 image has grown too much</title>" in page
+    assert said in page
+    allowed = replace(now, baseline=compared(before(), now, "main.json", 20_000_000))
+    assert rendered("md", allowed).startswith("## ✅ Docker build cache: 4 checks hold\n")
+
+
 def test_every_summary_has_the_comparison() -> None:
     told = replace(session(IMAGE), baseline=compared(before(), session(IMAGE), "main.json"))
     for kind in ("md", "html"):

@@ -28,14 +28,14 @@ _WORDS: dict[Grade, str] = {"good": "holds", "bad": "fails", "doubtful": "not ve
 def render(session: SessionReport) -> str:
     """The page as text."""
     style = read_text(Path(__file__).with_name("page.css"))
-    total, words = headline(session)
+    grade, words = headline(session)
     images = [image for image in session.images if image.checks or image.builds or image.layers]
     body = el(
         "body",
         el(
             "header",
             el("p", "Docker build cache", class_="product"),
-            el("h1", el("span", _SIGNS[total.grade], class_=f"sign {total.grade}"), " ", words),
+            el("h1", el("span", _SIGNS[grade], class_=f"sign {grade}"), " ", words),
             _engine(session, images),
             _fixes(session),
             _since(session),
@@ -56,7 +56,7 @@ def render(session: SessionReport) -> str:
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", http_equiv="Content-Security-Policy", content=_policy(style)),
         el("meta", name="color-scheme", content="light dark"),
-        el("title", f"{_SIGNS[total.grade]} Docker build cache: {words}"),
+        el("title", f"{_SIGNS[grade]} Docker build cache: {words}"),
         el("link", rel="icon", href="data:,"),
         el("style", Html(style)),
     )
