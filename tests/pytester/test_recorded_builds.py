@@ -70,6 +70,17 @@ def test_the_failure_says_what_became_of_the_cache(
     assert result.stable == snapshot
 
 
+def test_no_engine_is_asked_and_no_other_check_is_judged(project: Project) -> None:
+    given = (ENV, log("buildx-0.13.1-plain-edited"))
+    project.pytest(*given, "--dockercache-report=json:report.json")
+    document = json.loads((project.root / "report.json").read_text())
+    assert document["engine"] is None
+    assert document["images"][0]["builds"] == []
+    result = project.pytest(*given, "Dockerfile::builds")
+    assert result.code == 4
+    assert result.has("Dockerfile::builds: nothing is built with --dockercache-build-log")
+
+
 def test_a_build_that_failed_is_not_verified(project: Project) -> None:
     result = project.pytest(ENV, log("buildx-0.13.1-plain-failing"), "-rs")
     assert (result.code, dict(result.counts)) == (0, {"skipped": 1}), result.text

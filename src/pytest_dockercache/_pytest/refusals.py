@@ -113,4 +113,9 @@ def _no_check(judge: SessionJudge, target: Target) -> str:
             "test; leave out fewer checks"
         )
     named = ", ".join(f"{target.node}::{check}" for check in wanted)
+    if options.check_settings.build_log is not None and target.image is None:
+        return (
+            f"--dockercache: {named}: nothing is built with --dockercache-build-log, which judges "
+            f"{target.node}::env-layer-reused alone"
+        )
     return f"--dockercache: {named} is judged only where its own option is given"

@@ -132,6 +132,10 @@ def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator
                 yield _inspected(judge, target, spec, checked)
                 continue
             seen.add((spec, engine))
+            if judge.options.check_settings.build_log is not None:
+                # Nothing was built here: no engine is asked.
+                yield _of_project(judge, target.node, spec, checked)
+                continue
             yield _image(judge, target.node, spec, engine, checked)
     for spec, name in sharing.known_specs(judge.run):
         if (spec, name) not in seen:
@@ -163,14 +167,11 @@ def _inspected(
     )
 
 
-def _image(
-    judge: SessionJudge,
-    node: str,
-    spec: BuildSpec,
-    engine: str,
-    results: tuple[CheckResult, ...] = (),
+def _of_project(
+    judge: SessionJudge, node: str, spec: BuildSpec, results: tuple[CheckResult, ...]
 ) -> ImageReport:
-    report = ImageReport(
+    """The report of a Dockerfile as far as it says nothing of builds."""
+    return ImageReport(
         node=node,
         dockerfile=judge.shown(spec.dockerfile),
         file=_from_repository(judge, spec.dockerfile),
@@ -183,6 +184,16 @@ def _image(
         layers=recall_layers(judge.run, spec),
         checks=results,
     )
+
+
+def _image(
+    judge: SessionJudge,
+    node: str,
+    spec: BuildSpec,
+    engine: str,
+    results: tuple[CheckResult, ...] = (),
+) -> ImageReport:
+    report = _of_project(judge, node, spec, results)
     try:
         subject = judge.subject(spec, engine)
         builds = subject.builds()
