@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -32,6 +33,10 @@ COPY src ./
 """
 
 
+_NUMBERS = itertools.count()
+"""Each daemon of a process has a bridge and a network of its own."""
+
+
 class OwnDaemon:
     """A daemon with its own socket, data and bridge; ``containerd`` keeps its images there."""
 
@@ -40,7 +45,9 @@ class OwnDaemon:
         self.name = "daemon"
         self.root = root
         self.host = f"unix://{root}/d.sock"
-        self._bridge = f"dcf{os.getpid() % 100_000}"
+        number = next(_NUMBERS)
+        self._bridge = f"dcf{os.getpid() % 100_000}n{number}"
+        self._network = (os.getpid() + 97 * number) % 230 + 20
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -49,10 +56,9 @@ class OwnDaemon:
             self.thaw()
             return
         if not Path(f"/sys/class/net/{self._bridge}").exists():
-            number = os.getpid() % 200 + 20
             for command in (
                 ["ip", "link", "add", self._bridge, "type", "bridge"],
-                ["ip", "addr", "add", f"10.213.{number}.1/24", "dev", self._bridge],
+                ["ip", "addr", "add", f"10.213.{self._network}.1/24", "dev", self._bridge],
                 ["ip", "link", "set", self._bridge, "up"],
             ):
                 subprocess.run(command, check=True)
@@ -134,12 +140,14 @@ class OwnDaemon:
                 subprocess.run(["umount", "-l", line.split()[1]], capture_output=True)
         shutil.rmtree(self.root / "data", ignore_errors=True)
 
-    def labelled(self) -> tuple[int, int]:
-        """How many images and containers of runs there are."""
+    def left(self) -> tuple[int, int]:
+        """How many images of runs, and how many containers of whomever there are.
+
+        The containers of a classic build have no label.
+        """
         with self.client() as client:
-            wanted = {"label": LABEL}
-            images = client.images.list(filters=wanted)
-            return len(images), len(client.containers.list(all=True, filters=wanted))
+            images = client.images.list(filters={"label": LABEL})
+            return len(images), len(client.containers.list(all=True))
 
 
 def _processes_of(text: str) -> list[int]:
@@ -249,5 +257,5 @@ def require_no_traceback(said: str) -> None:
 def is_clean(trial: Trial) -> bool:
     """Whether nothing of any run is left, neither here nor in the daemon."""
     assert trial.left() == []
-    assert trial.daemon.labelled() == (0, 0)
+    assert trial.daemon.left() == (0, 0)
     return True

@@ -561,6 +561,25 @@ def test_an_image_that_a_cancelled_builds_container_holds_for_a_moment_is_waited
             docker_daemon.images.get(image.id)
 
 
+def test_of_containers_only_one_of_a_classic_build_is_removed_as_a_trace(
+    make: Make, docker_daemon: docker.DockerClient, tiny: str
+) -> None:
+    image = docker_daemon.images.get(tiny)
+    of_the_user = docker_daemon.containers.create(tiny, ["true"])
+    of_a_build = docker_daemon.containers.create(image.id, ["true"])
+    running = docker_daemon.containers.run(image.id, ["sleep", "60"], detach=True)
+    try:
+        with contextlib.closing(create_engine("classic")) as engine:
+            named = [of_the_user.short_id, of_a_build.short_id, running.short_id, "0" * 12]
+            assert engine.remove_traces([f"container {name}" for name in named]) == 0
+        left = {item.id for item in docker_daemon.containers.list(all=True)}
+        assert {of_the_user.id, running.id} <= left
+        assert of_a_build.id not in left
+    finally:
+        for container in (of_the_user, running):
+            container.remove(force=True)
+
+
 def test_a_command_that_takes_too_long_is_killed(engine: Engine, tiny: str, run_id: str) -> None:
     done = engine.run(
         tiny, ["sh", "-c", "echo begun; sleep 631"], timeout=2, labels={LABEL: run_id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from own_daemon import Trial, is_clean, require_no_traceback
+from own_daemon import OwnDaemon, Trial, is_clean, require_no_traceback
+from plugin_process import environment
 
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
@@ -72,7 +74,7 @@ def test_what_a_restarted_daemon_kept_is_removed_by_the_next_run(trial: Trial) -
     assert "left behind" in said
     assert "('" not in said, "a Python tuple is no sentence"
     trial.daemon.start()
-    assert trial.daemon.labelled()[0] > 0
+    assert trial.daemon.left()[0] > 0
     code, said = trial.run()
     assert (code, "left behind" in said) == (0, False), said
     assert is_clean(trial)
@@ -155,6 +157,55 @@ def small(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     yield place
     subprocess.run(["umount", "-l", place], capture_output=True)
+
+
+@pytest.fixture
+def small_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDaemon]:
+    """A daemon whose disk has 300 MB."""
+    daemon = OwnDaemon(tmp_path_factory.mktemp("small"))
+    data = daemon.root / "data"
+    data.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(data)]
+    if os.geteuid() != 0 or subprocess.run(mounted, capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.remove()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_full_disk_of_the_daemon_is_named_and_the_next_run_is_clean(
+    small_daemon: OwnDaemon, tmp_path: Path, engine: str
+) -> None:
+    env = environment(
+        DOCKER_HOST=small_daemon.host, XDG_CACHE_HOME=str(tmp_path / "cache"), COLUMNS="200"
+    )
+    trial = Trial(small_daemon, tmp_path, env).renew(seconds=0)
+    dockerfile = trial.project / "Dockerfile"
+    honest = dockerfile.read_text()
+    dockerfile.write_text(
+        honest.replace("sleep 0", "dd if=/dev/zero of=/large bs=1M count=400 && sleep 0")
+    )
+    code, said = trial.run(f"--dockercache-engine={engine}")
+    assert code == 1, said
+    assert "the disk of the Docker daemon seems to be full: Dockerfile:4: RUN" in said
+    assert " passed" not in said.splitlines()[-1]
+    require_no_traceback(said)
+    # A disk that is full before the run, until somebody frees space.
+    filler = small_daemon.root / "data" / "filler"
+    subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=1M"], capture_output=True)
+    dockerfile.write_text(honest.replace("sleep 0", "dd if=/dev/zero of=/a bs=1M count=1"))
+    code, said = trial.run(f"--dockercache-engine={engine}")
+    assert code == 1, said
+    assert re.search(r"disk of the Docker daemon seems to be full", said), said
+    assert " passed" not in said.splitlines()[-1]
+    require_no_traceback(said)
+    filler.unlink()
+    code, said = trial.run(f"--dockercache-engine={engine}")
+    assert (code, "2 passed" in said) == (0, True), said
+    assert is_clean(trial)
 
 
 @pytest.mark.parametrize("size", ["4k", "16k", "64k", "256k", "1m"])

@@ -35,8 +35,12 @@ __all__ = ["Classic", "Transcript", "cache_images"]
 
 _STEP = regex(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _IMAGE = regex(r" ---> ([0-9a-f]{12})\n?")
+_RUNNING = regex(r" ---> Running in ([0-9a-f]*)")
 _TRIGGERS = regex(r"# Executing (\d+) build trigger")
 _LOG_BYTES = 64_000
+
+_CONTAINER = "container "
+"""The beginning of a trace that is no image, but the container of a step that did not end."""
 
 
 @dataclass
@@ -48,6 +52,7 @@ class _Seen:
     runs: int = 0
     triggers: int = 0
     image: str | None = None
+    container: str | None = None
     ended: float | None = None
     log: str = ""
 
@@ -103,8 +108,9 @@ class Transcript:
             seen.image = found[1]
             seen.ended = now
             return True
-        if text.startswith(" ---> Running in "):
+        if running := _RUNNING.match(text):
             seen.runs += 1
+            seen.container = seen.container or running[1]
             return True
         if text == " ---> Using cache\n" and seen.runs == 0:
             seen.hits += 1
@@ -201,6 +207,12 @@ class Transcript:
             if number in ours and seen.image is not None and _status(seen) == "miss"
             and self.instructions[number - 1].keyword != "FROM"
         )  # fmt: skip
+
+    @property
+    def container(self) -> str | None:
+        """The short ID of the container of the current step, if the step has not ended."""
+        seen = self._seen.get(self._current)
+        return seen.container if seen is not None and seen.image is None else None
 
     @property
     def line(self) -> int | None:
@@ -313,13 +325,16 @@ class Classic(DaemonSide):
             build.stop()
             if request.edits:
                 self._made += transcript.made()
+            if transcript.container:
+                # A daemon that was killed has not removed it.
+                self._made.append(_CONTAINER + transcript.container)
         image = held_image(self._daemon, running.image)
         return Build(
             request.edits, "built", time.monotonic() - started, transcript.steps(), image=image
         )
 
     def traces(self) -> tuple[str, ...]:
-        """IDs of the images that steps of edited builds made since this was last asked.
+        """IDs of images that steps of edited builds made since the last call, and of containers.
 
         The classic builder's cache is its images. Only these are known to be
         ours: their steps ran in a build of ours and were not in the cache.
@@ -330,9 +345,15 @@ class Classic(DaemonSide):
     def remove_traces(self, traces: Sequence[str]) -> int:
         """Remove these images, children first; return how many bytes stay.
 
-        An image that somebody has tagged, or built on, stays.
+        An image that somebody has tagged, or built on, stays. The containers of unfinished steps
+        are removed before.
         """
-        return self._daemon.remove_untagged(traces)
+        for trace in traces:
+            if trace.startswith(_CONTAINER):
+                self._daemon.remove_build_container(trace.removeprefix(_CONTAINER))
+        return self._daemon.remove_untagged(
+            [trace for trace in traces if not trace.startswith(_CONTAINER)]
+        )
 
 
 class _Told:

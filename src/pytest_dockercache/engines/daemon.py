@@ -455,6 +455,23 @@ class Daemon:
             self.lost(problem)
         return any("io.containerd.snapshotter" in str(value) for _, value in status)
 
+    def remove_build_container(self, name: str) -> None:
+        """Remove the stopped container of a step of a classic build that its daemon did not end.
+
+        Such a container has no label, and is known by its image: an ID, where a container of the
+        user's has a name. Any other container stays.
+        """
+        try:
+            record = self.client.api.inspect_container(name)
+        except NotFound:
+            return
+        except (DockerException, requests.RequestException) as problem:
+            self.lost(problem)
+        image = str((record.get("Config") or {}).get("Image") or "")
+        running = (record.get("State") or {}).get("Running")
+        if image.startswith("sha256:") and not running:
+            self._remove_container(str(record["Id"]))
+
     def remove_labelled(self, label: str, value: str) -> tuple[str, ...]:
         """Remove the containers, then the images, that carry ``label=value`` themselves.
 

@@ -107,3 +107,11 @@ def test_a_hit_on_what_this_very_build_made_is_not_a_hit() -> None:
 def test_a_count_that_is_not_ours_is_doubted(line: str, reason: str) -> None:
     steps = said("FROM a\nRUN x\n", line).steps()
     assert [(step.status, step.note) for step in steps] == [("unknown", reason)]
+
+
+def test_the_container_of_a_step_that_has_not_ended_is_known() -> None:
+    begun = ("Step 1/2 : FROM a", " ---> 0123456789ab\n", "Step 2/2 : RUN b")
+    running = (*begun, " ---> Running in 123456789abc\n", "b says")
+    assert said("FROM a\nRUN b\n", *begun).container is None
+    assert said("FROM a\nRUN b\n", *running).container == "123456789abc"
+    assert said("FROM a\nRUN b\n", *running, " ---> 23456789abcd\n").container is None
