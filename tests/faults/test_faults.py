@@ -22,16 +22,16 @@ ENGINES = ("buildx", "buildkit", "classic")
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_run_that_is_told_to_end_cleans_up_itself(trial: Trial, number: signal.Signals) -> None:
-    trial.renew(seconds=30)
+    trial.renew(seconds=120)
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)  # else a run below nohup would rightly go on
-    began = time.monotonic()
     with trial.start() as run:
         trial.until(trial.is_building, run)
+        began = time.monotonic()
         run.send_signal(number)
         said, _ = run.communicate(timeout=60)
     assert run.returncode == 2, said
-    assert time.monotonic() - began < 30, said
+    assert time.monotonic() - began < 60, said
     assert is_clean(trial)
 
 
