@@ -198,6 +198,9 @@ def _cut(trial: _Trial, guilty: int, last: int, left: int) -> Rewriting | None:
     if left <= 1:
         return None
     arguments = any(edit.kind == "build-arg" for edit in trial.edits)
+    # What is installed by name alone may as well go into the stage above: its author has to choose.
+    if not arguments and not effects_of(site, last).inputs:
+        return None
     without = "arguments" if arguments else "source"
     made = cut_above(site, guilty, last, trial.dialect, without)
     if made is None:

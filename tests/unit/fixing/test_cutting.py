@@ -117,3 +117,9 @@ def test_the_classic_builder_gives_no_stage_the_arguments_of_another(tmp_path: P
     found = reordered(site, [Edit.append("src/main.py")], CLASSIC)
     assert found.text is None
     assert 'cut the stages so that "RUN pip install' in found.words[0]
+
+
+def test_where_to_install_by_name_alone_is_the_authors_choice(tmp_path: Path) -> None:
+    found = mended(tmp_path, f"{BASE}FROM base AS prod\nRUN pip install gunicorn\n", FILES)
+    assert found.text is None, found.text
+    assert 'cut the stages so that "RUN pip install gunicorn" stands on one' in found.words[0]
