@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from own_daemon import OwnDaemon
+from own_daemon import LABEL, OwnDaemon
 from plugin_process import only_image, start_pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "buildkitd"
@@ -179,12 +179,15 @@ class Runner:
             containers = client.containers.list(all=True)
             found += [one.name for one in containers if "pytest-dockercache" in one.name]
             found += [one.name for one in client.volumes.list() if "pytest-dockercache" in one.name]
+            labelled = {"label": LABEL}
+            found += [str(one.id) for one in client.images.list(filters=labelled)]
+            found += [one.name for one in client.containers.list(all=True, filters=labelled)]
         cache = Path(self.env["XDG_CACHE_HOME"], "pytest-dockercache")
         for folder in ("runs", "staging"):
             for path in sorted((cache / folder).glob("*")):
                 if path.name != "sweep.lock" and path.suffix != ".lock":
                     found.append(f"{folder}/{path.name}")
-        return [*found, *map(str, self.daemon.labelled())] if any(self.daemon.labelled()) else found
+        return found
 
 
 @dataclass(frozen=True)

@@ -565,6 +565,7 @@ def test_of_containers_only_one_of_a_classic_build_is_removed_as_a_trace(
     make: Make, docker_daemon: docker.DockerClient, tiny: str
 ) -> None:
     image = docker_daemon.images.get(tiny)
+    assert image.id is not None
     of_the_user = docker_daemon.containers.create(tiny, ["true"])
     of_a_build = docker_daemon.containers.create(image.id, ["true"])
     running = docker_daemon.containers.run(image.id, ["sleep", "60"], detach=True)

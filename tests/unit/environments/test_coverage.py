@@ -13,7 +13,9 @@ def test_the_names_of_included_files_and_of_pip_sections_are_found() -> None:
         "/app/more.txt": "Foo_Bar>=2  # why\n-r deep/more.txt\n",
         "/app/deep/more.txt": "git+https://h/x#egg=egg-x\n--no-index\n",
     }
-    assert names_in("/app/environment.yml", files.get) == {"numpy", "six", "foo-bar", "egg-x"}
+    assert names_in("/app/environment.yml", files.get) == frozenset(
+        ("numpy", "six", "foo-bar", "egg-x")
+    )
 
 
 def test_what_is_not_told_by_a_name_makes_the_names_unknown() -> None:
