@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
-from ..errors import ConfigError, EngineUnavailable, InvalidImage, missing_image
+from ..errors import ConfigError, EngineUnavailable, InvalidImage
 from ..model import Build, CacheImport, EngineInfo, Watch
 from ..regexes import regex
 from ..values import dataclass
@@ -335,14 +335,14 @@ class Buildx(DaemonSide):
         raise image_lost(candidates[0])
 
     def image_config(self, image: str) -> Mapping[str, object]:
-        """The image's inspection record; the Docker SDK is only asked where the socket is mute."""
+        """The image's inspection record; the Docker SDK is only asked where the socket has none.
+
+        An image that is not there may be in another daemon than the docker command's, which is
+        found out when the SDK connects.
+        """
         if self._socket is not None and "_daemon" not in vars(self):
-            try:
+            with contextlib.suppress(NoImageError, NoAnswerError):
                 return image_record(self._socket, image, self._patience)
-            except NoImageError:
-                raise missing_image(image) from None
-            except NoAnswerError:
-                pass
         return super().image_config(image)
 
     def _has_image(self, image: str) -> bool:
