@@ -15,6 +15,8 @@ from plugin_process import environment, run_pytest
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 MENDED = [name for name in BROKEN if "no_patch" not in SAMPLES[name]]
+OFTEN = ("broken-source-first", "broken-no-dockerignore", "broken-bytecode-after-copy")
+"""The gate proves these; ``tox run -e fixes`` proves the patch of every sample, for minutes."""
 
 
 def tree(project: Path) -> dict[str, bytes]:
@@ -25,7 +27,10 @@ def tree(project: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", MENDED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in OFTEN else pytest.mark.minutes) for name in MENDED],
+)
 def test_the_patch_of_a_broken_sample_is_proven_and_mends_it(
     name: str, miniconda: str, sample: Callable[[str], Path]
 ) -> None:

@@ -80,7 +80,14 @@ def test_one_patch_mends_two_dockerfiles_each_with_its_own_line_ends_and_ignore_
     assert ignore == ".pytest_cache\n**/__pycache__\nfix.patch\n.git\n"
 
 
-@pytest.mark.parametrize("engine", ["buildx", "buildkit", "classic"])
+MINUTES = pytest.mark.minutes
+"""The gate proves with one engine of each kind; ``tox run -e fixes`` with all."""
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["buildx", pytest.param("buildkit", marks=MINUTES), pytest.param("classic", marks=MINUTES)],
+)
 def test_a_patch_of_workers_applies_too(tmp_path: Path, tiny: str, engine: str) -> None:
     pytest.importorskip("xdist")
     root = project_at(
@@ -124,8 +131,13 @@ def test_the_patch_of_a_nested_project_applies_where_pytest_was_started(
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--dockercache-engine=buildkit", "-n2"), ("--dockercache-engine=classic",)],
-    ids=["buildx", "buildkit-workers", "classic"],
+    [
+        pytest.param((), id="buildx", marks=MINUTES),
+        pytest.param(
+            ("--dockercache-engine=buildkit", "-n2"), id="buildkit-workers", marks=MINUTES
+        ),
+        pytest.param(("--dockercache-engine=classic",), id="classic"),
+    ],
 )
 def test_an_interrupted_proof_leaves_nothing_and_says_what_was_judged(
     tmp_path: Path, tiny: str, docker_daemon: docker.DockerClient, options: tuple[str, ...]
