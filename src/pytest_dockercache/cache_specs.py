@@ -53,12 +53,12 @@ class CacheSpec:
         return f"type={self.type}" + (f" ({name})" if name else "")
 
     def without(self, *names: str) -> CacheSpec:
-        """The same without some attributes."""
+        """This value without some attributes."""
         kept = tuple(pair for pair in self.attributes if pair[0] not in names)
         return CacheSpec(self.type, kept)
 
     def with_directories(self, absolute: Callable[[str], Path]) -> CacheSpec:
-        """The same with the directories of a local cache made absolute."""
+        """This value with the directories of a local cache made absolute."""
         if self.type != "local":
             return self
         changed = tuple(

@@ -10,19 +10,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-
-from filelock import FileLock
 
 from .cache import explain
-from .cache_home import cache_home, make_directory, writing
+from .cache_home import cache_home
 from .context import stage
 from .engines import BuildRequest, EmptyBuilder, MakesEmptyBuilders
 from .errors import Unverifiable
 from .model import Build, Edit, Step
 from .runs import RUN_LABEL, builder_lock, digest, in_turn, staging_lock
 from .stopping import Stop, decided
-from .subject import WAITING, Subject
+from .subject import WAITING, Subject, copying, locked
 from .values import dataclass
 
 __all__ = ["ColdBuilds", "cold_builds"]
@@ -92,9 +89,13 @@ class ColdBuilds:
             return decided(steps, stop, project.ancestors)
 
         spec = replace(project.spec_after(edits, nonce), cache_from=cache_from)
-        with in_turn(builder_lock(identity), lambda: tell(WAITING, ())), _locked(where):
+        with (
+            in_turn(builder_lock(identity), lambda: tell(WAITING, ())),
+            locked(staging_lock(where)),
+        ):
             subject.run.note("staging", str(where))
-            staged = stage(spec, where, edits, nonce=nonce)
+            with copying(where):
+                staged = stage(spec, where, edits, nonce=nonce)
             request = BuildRequest(
                 spec=spec,
                 dockerfile=project.dockerfile,
@@ -131,17 +132,3 @@ def cold_builds(subject: Subject, image: str | None, *, host_network: bool) -> I
     name, directory = subject.run.empty_builder(engine.info.builder, purpose)
     with engine.empty_builder(name, directory, image, host_network=host_network) as builder:
         yield ColdBuilds(subject, builder, engine)
-
-
-@contextlib.contextmanager
-def _locked(where: Path) -> Iterator[None]:
-    """Hold the lock of a staged context."""
-    path = staging_lock(where)
-    with writing(path):
-        make_directory(path.parent)
-        lock = FileLock(path)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

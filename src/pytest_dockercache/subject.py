@@ -51,7 +51,7 @@ from .values import dataclass
 if TYPE_CHECKING:
     from .cache import Forecast
 
-__all__ = ["WAITING", "Observe", "Subject"]
+__all__ = ["WAITING", "Observe", "Subject", "copying", "locked"]
 
 WAITING = "waits for another build on this builder"
 """The text in place of a build's name while the build cannot begin."""
@@ -209,7 +209,7 @@ class Subject:
         for candidate in (complete, path):
             if candidate.name in self._made:
                 return self._made[candidate.name]
-        with _locked(path.with_suffix(".lock")):
+        with locked(path.with_suffix(".lock")):
             record = read_record(complete) or read_record(path)
             if record is None:
                 record = self._record(edits, stop, nonce)
@@ -268,10 +268,10 @@ class Subject:
         spec = self.project.spec_after(edits, nonce)
         with (
             in_turn(builder_lock(identity), lambda: self._tell(WAITING, ())),
-            _locked(staging_lock(where)),
+            locked(staging_lock(where)),
         ):
             self.run.note("staging", str(where))
-            with _copying(where):
+            with copying(where):
                 staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
@@ -371,7 +371,7 @@ class Subject:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a file lock below the cache directory.
 
     Raises ConfigError if that directory cannot be written.
@@ -387,7 +387,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _copying(root: Path) -> Iterator[None]:
+def copying(root: Path) -> Iterator[None]:
     """Turn an OSError while a context is copied below ``root`` into a ConfigError."""
     try:
         yield

@@ -50,12 +50,15 @@ class FoundBelow:
     definitions: tuple[Path, ...] = ()
 
 
-def look_below(directory: Path) -> FoundBelow:
+def look_below(directory: Path, root: Path) -> FoundBelow:
     """The Dockerfiles and definitions below a directory, the directory itself included.
 
     Where git's index holds files of the directory, only these and the new files that git does not
     ignore count; elsewhere all files do. Virtual environments and what tools leave behind never
-    count. Nothing is found in a directory that cannot be read.
+    count. Nothing is found in a directory that cannot be read. ``root`` is the directory from which
+    the names of directories count that tell samples of tests.
+
+    Raises ConfigError for a directory without git that holds too many files to look through.
     """
     dockerfiles: list[Path] = []
     samples: list[Path] = []
@@ -63,7 +66,8 @@ def look_below(directory: Path) -> FoundBelow:
     for name in sorted(_files(directory)):
         path = directory / name
         if _is_dockerfile(path):
-            of_tests = not _OF_TESTS.isdisjoint(name.lower().split("/")[:-1])
+            below = os.path.relpath(path.parent, root).lower().split(os.sep)
+            of_tests = not _OF_TESTS.isdisjoint(below)
             (samples if of_tests else dockerfiles).append(path)
         elif _DEFINITIONS.fullmatch(path.name):
             definitions.append(path)
@@ -91,7 +95,11 @@ def _walked(directory: Path) -> Iterator[str]:
         directories[:] = [name for name in directories if not is_left_by_tools(name)]
         count += len(files)
         if count > WALKED:
-            return
+            raise ConfigError(
+                f"--dockercache: {directory} holds more than {WALKED:,} files, and no git tells "
+                "which are the project's",
+                fix="name the Dockerfiles with --dockercache-dockerfile=PATH",
+            )
         below = os.path.relpath(place, directory)
         for name in files:
             yield name if below == "." else f"{below}/{name}".replace(os.sep, "/")

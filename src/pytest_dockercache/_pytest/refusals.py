@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import checks
+from ..errors import ConfigError
 from ..presentable import presentable
 from .discovery import DEFAULT_NAMES, FoundBelow, look_below
 from .judging import SessionJudge
@@ -40,7 +41,10 @@ def nothing_to_do(judge: SessionJudge) -> str:
         f"--dockercache: no Dockerfile or Containerfile in {' or '.join(map(str, places))}, "
         "and no marked test"
     )
-    found = look_below(judge.config.rootpath)
+    try:
+        found = look_below(judge.config.rootpath, judge.config.rootpath)
+    except ConfigError as problem:
+        return _text(nothing, [str(problem)])
     if not found.dockerfiles:
         others = _others(found, judge.config.rootpath)
         return _text(f"{nothing}; name one with --dockercache-dockerfile=PATH", others)

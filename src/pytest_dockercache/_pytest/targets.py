@@ -346,7 +346,7 @@ def _inside(
         if not inside and not known:
             inside = [
                 _target(DockerfileChoice(path), options, directory, root)
-                for path in look_below(place).dockerfiles
+                for path in look_below(place, root).dockerfiles
             ]
         found += inside
     return _merge(found)

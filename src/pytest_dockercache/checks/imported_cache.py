@@ -231,7 +231,9 @@ class _ColdTrial:
         total = sum(value or 0.0 for value in seconds.values())
         saved = sum(seconds[step.line] or 0.0 for step in cold.with_status("hit"))
         after = f" after {', '.join(map(str, self.edits))}" if self.edits else ""
-        saving = f"; it saves {saved / total:.0%} of {total:.1f} s" if saved and total else ""
+        # Without the seconds of an installation, the share would be one of something else.
+        known = all(seconds[step.line] is not None for step in hits)
+        saving = f"; it saves {saved / total:.0%} of {total:.1f} s" if known and saved else ""
         return Verdict(
             f"an empty builder that imports {_places(sources, self.exports)} reuses {word} "
             f"{lines}{after}{saving}{_unread(cold)}",

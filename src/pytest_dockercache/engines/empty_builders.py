@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ContainerBuilder"]
 
 _BOOT_SECONDS = 600.0
-"""How long it may take to pull BuildKit's image and to start it."""
+"""How many seconds the pull of BuildKit's image and the start of the builder may take."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ContainerBuilder:
         return self.engine.build(request, watch)
 
     def boot(self) -> None:
-        """Start it. Raises Unverifiable if it does not start."""
+        """Start the builder. Raises Unverifiable if the builder does not start."""
         given = [f"{name}={value}" for name, value in self.options.items() if value is not None]
         command = [*self.buildx, "create", f"--name={self.name}", "--driver=docker-container"]
         command += [f"--driver-opt={option}" for option in given]
@@ -63,7 +63,9 @@ class ContainerBuilder:
             raise _no_builder((said.stderr.strip().splitlines() or ["buildx said nothing"])[-1])
 
     def clear(self) -> None:
-        """Have one again that has built nothing. Raises Unverifiable if it does not start.
+        """Replace the builder by one that has built nothing.
+
+        Raises Unverifiable if the new builder does not start.
 
         ``buildx prune`` is not enough: BuildKit 0.13 keeps what a build that was
         stopped has imported and not yet unpacked.
@@ -72,7 +74,7 @@ class ContainerBuilder:
         self.boot()
 
     def remove(self) -> None:
-        """Remove it; what stays is in the run's journal."""
+        """Remove the builder; the run's journal names a container that stays."""
         self.remove_container()
         (self.directory / "instances" / self.name).unlink(missing_ok=True)
 

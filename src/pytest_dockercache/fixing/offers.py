@@ -110,13 +110,7 @@ def _is_of_context(site: Site, line: int) -> bool:
 
 def _without_pyc_of_context(site: Site, lines: Sequence[int]) -> Ignoring | None:
     """The ignore file after which COPY instructions bring no ``.pyc``; None if they would."""
-    brought = {
-        path
-        for position, step in enumerate(site.steps)
-        if step.line in lines
-        for path in site.views[position].own.at.values()
-        if path.endswith(".pyc")
-    }
+    brought = _pyc_of_context(site, lines)
     if any(_is_named(site, path) for path in brought):
         return None
     patterns = ["**/__pycache__"] if any("__pycache__/" in path for path in brought) else []
@@ -124,14 +118,20 @@ def _without_pyc_of_context(site: Site, lines: Sequence[int]) -> Ignoring | None
         patterns.append("**/*.pyc")
     made = with_lines(site, patterns)
     draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
-    left = {
+    if not patterns or _pyc_of_context(draft, lines):
+        return None
+    return made if _builds(draft) else None
+
+
+def _pyc_of_context(site: Site, lines: Sequence[int]) -> set[str]:
+    """The context paths of the ``.pyc`` files that the instructions at these lines bring."""
+    return {
         path
-        for position, step in enumerate(draft.steps)
+        for position, step in enumerate(site.steps)
         if step.line in lines
-        for path in draft.views[position].own.at.values()
+        for path in site.views[position].own.at.values()
         if path.endswith(".pyc")
     }
-    return made if patterns and not left and _builds(draft) else None
 
 
 def showing_all_bytes(
