@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .cache import BUILDKIT, explain, predict
 from .context import as_it_was
 from .disk import read_text
-from .engines import Engine, LoggedBuild, read_builds
+from .engines import Engine
 from .errors import ConfigError, EngineUnavailable, Unverifiable
 from .model import Build, BuildSpec, Edit
 from .project import Project, Settings
@@ -21,6 +21,7 @@ from .values import dataclass
 
 if TYPE_CHECKING:
     from .cache import Forecast
+    from .engines.build_logs import LoggedBuild
 
 __all__ = ["Recording"]
 
@@ -84,6 +85,8 @@ class Recording:
         Raises ConfigError for a log that cannot be read, and Unverifiable for a log without a
         build of this Dockerfile.
         """
+        from .engines.build_logs import read_builds
+
         try:
             text = read_text(self.log, errors="replace", limit=_LARGEST_LOG)
         except OSError as problem:

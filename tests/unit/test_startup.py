@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 FORBIDDEN = ("docker", "requests", "yaml", "filelock", "dockerfile_parse")
 
@@ -114,3 +115,85 @@ def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path
     }
     assert {"pytest_dockercache.subject", "pytest_dockercache.checks.serving"} <= set(loaders)
     assert restored
+
+
+def test_the_docker_sdk_is_not_imported_before_something_is_built(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    modules = modules_after_collecting(tmp_path, "--dockercache", "--dockercache-engine=buildx")
+    assert "pytest_dockercache.engines" in modules
+    assert {"docker", "requests", "urllib3"} & modules == set()
+
+
+GARBAGE = """
+import gc, json, sys, weakref, pytest
+
+class Cycle:
+    pass
+
+class Look:
+    def pytest_collection_finish(self):
+        self.frozen, self.enabled = gc.get_freeze_count(), gc.isenabled()
+        cycle = Cycle()
+        cycle.itself, self.cycle = cycle, weakref.ref(cycle)
+        del cycle
+        gc.collect()
+
+if sys.argv[1:] == ["frozen"]:
+    gc.freeze()
+if sys.argv[1:] == ["disabled"]:
+    gc.disable()
+own, enabled = gc.get_freeze_count(), gc.isenabled()
+look = Look()
+pytest.main(["--dockercache", "--collect-only", "-q", "-p", "no:cacheprovider"], [look])
+print()
+print(json.dumps({
+    "enabled": [enabled, look.enabled, gc.isenabled()],
+    "frozen": [own, look.frozen, gc.get_freeze_count()],
+    "collected": look.cycle() is None,
+}))
+"""
+
+
+def garbage_of(project: Path, *arguments: str) -> dict[str, Any]:
+    """What the garbage collector did in a session with the plugin."""
+    (project / "Dockerfile").write_text("FROM scratch\n")
+    environment = {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "pytest_dockercache.plugin",
+    }
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", GARBAGE, *arguments],
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_what_is_imported_is_left_out_of_collections_until_the_session_ends(
+    tmp_path: Path,
+) -> None:
+    told = garbage_of(tmp_path)
+    assert told["enabled"] == [True, True, True]
+    before, during, after = told["frozen"]
+    assert (before, after) == (0, 0)
+    assert during > 10_000
+    assert told["collected"], "the garbage of tests is collected as ever"
+
+
+def test_a_process_with_frozen_objects_of_its_own_keeps_them(tmp_path: Path) -> None:
+    before, during, after = garbage_of(tmp_path, "frozen")["frozen"]
+    assert before
+    assert abs(during - before) + abs(after - before) < 0.1 * before
+
+
+def test_a_process_that_collects_nothing_goes_on_so(tmp_path: Path) -> None:
+    told = garbage_of(tmp_path, "disabled")
+    assert told["enabled"] == [False, False, False]
+    assert told["frozen"] == [0, 0, 0]

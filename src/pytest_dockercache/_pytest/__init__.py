@@ -44,6 +44,13 @@ def activate(config: pytest.Config) -> None:
     sys.meta_path.insert(0, finder)
     # The finder stays for the whole session: some rooms are imported at their first use.
     config.add_cleanup(lambda: sys.meta_path.remove(finder))
+    from .garbage import spared
+
+    with spared(config):
+        _take_part(config)
+
+
+def _take_part(config: pytest.Config) -> None:
     if config.getoption("dockercache_engine", None) in (None, "auto", "buildx"):
         from ..engines.docker_command import question
 

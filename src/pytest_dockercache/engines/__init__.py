@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .base import BuildRequest, EmptyBuilder, Engine, Execution, MakesEmptyBuilders
-from .build_logs import LoggedBuild, read_builds
 from .choice import create_engine
 from .connections import close_engines, connected_engine, engine_of_builder
 from .registry import ENGINES, register_engine
@@ -14,12 +13,10 @@ __all__ = [
     "EmptyBuilder",
     "Engine",
     "Execution",
-    "LoggedBuild",
     "MakesEmptyBuilders",
     "close_engines",
     "connected_engine",
     "create_engine",
     "engine_of_builder",
-    "read_builds",
     "register_engine",
 ]

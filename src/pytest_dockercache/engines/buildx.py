@@ -264,6 +264,7 @@ class Buildx(DaemonSide):
                 with uninterrupted():
                     child = guards.enter_context(_Child(command, self._variables).guarded())
                 # While buildx is starting up.
+                self._connect_soon()
                 observation = Observation(planned_steps(request, self.image_config), request.roles)
                 child.tell(observation)
                 if request.meanwhile is not None:

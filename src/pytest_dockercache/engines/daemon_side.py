@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineUnavailable
+from ..errors import DockerCacheError, EngineUnavailable
 from ..model import EngineInfo
 from .base import Execution
 
@@ -31,6 +32,7 @@ class DaemonSide:
     ) -> None:
         self._connect = connect
         self._connecting = threading.RLock()
+        self._connects_soon = False
         self._silence: EngineUnavailable | None = None
         self._info = info
         self._dialect = dialect
@@ -54,6 +56,16 @@ class DaemonSide:
             # ``cached_property`` itself would keep it only after the lock is released.
             vars(self)["_daemon"] = connected
             return connected
+
+    def _connect_soon(self) -> None:
+        """Connect in a thread of its own, whose errors show when somebody needs the daemon."""
+        if "_daemon" not in vars(self) and self._silence is None and not self._connects_soon:
+            self._connects_soon = True
+            threading.Thread(target=self._try_to_connect, name="connecting", daemon=True).start()
+
+    def _try_to_connect(self) -> None:
+        with contextlib.suppress(DockerCacheError, OSError, ValueError):
+            _ = self._daemon
 
     @property
     def info(self) -> EngineInfo:

@@ -14,4 +14,5 @@ def load_sdk() -> None:
     import of ``requests``, such as the clean-up's, would fail.
     """
     with uninterrupted():
-        import urllib3  # noqa: F401
+        import docker  # noqa: F401
+        import requests  # noqa: F401
