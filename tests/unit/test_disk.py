@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from growth import LINEAR, growth
 from pytest_dockercache.context import ContextTree, IgnoreRules, patch, stage
 from pytest_dockercache.disk import read_bytes, read_inside, read_text
 from pytest_dockercache.dockerfile import parse_dockerfile, plan, read_dockerfile
@@ -88,19 +88,18 @@ def test_a_file_larger_than_is_read_of_its_kind_is_refused(tmp_path: Path) -> No
 def test_a_line_that_builders_refuse_is_refused_at_once() -> None:
     fine = "FROM a\nLABEL x=" + "a" * (DOCKERFILE_LINE - 8)
     assert len(parse_dockerfile(fine).instructions) == 2
-    began = time.process_time()
     with pytest.raises(ConfigError, match=r"Dockerfile:2: the line has 10000008 bytes"):
         parse_dockerfile("FROM a\nLABEL x=" + "a" * 10**7)
     with pytest.raises(ConfigError, match="builders read at most"):
         parse_dockerfile("FROM a\nRUN <<E\n" + "\xe9" * 40_000 + "\nE\n")
-    assert time.process_time() - began < 2
 
 
 def test_words_are_split_in_linear_time() -> None:
-    words = "\\\n".join(["ab " * 20_000] * 8)
-    began = time.process_time()
-    plan(parse_dockerfile(f"FROM a\nENV X={words}\n"))
-    assert time.process_time() - began < 8
+    def split(size: int) -> None:
+        words = "\\\n".join(["ab " * size] * 8)
+        plan(parse_dockerfile(f"FROM a\nENV X={words}\n"))
+
+    assert growth(split, 700) < LINEAR
 
 
 def nested(depth: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from growth import LINEAR, TIMES, growth
 from pytest_dockercache.context import IgnoreRules, context_files, gomatch, ignore
 from pytest_dockercache.context.gomatch import ANY, DIRECTORIES, STAR, Piece, compile_match
 from pytest_dockercache.errors import ConfigError
@@ -163,11 +163,19 @@ PIECES = st.sampled_from(["a", "b", "/", "*", "**", "?", "[ab]", "[^a]", ".", "\
 NAMES = st.text("ab/.\n", max_size=12)
 
 
-@given(st.lists(PIECES, min_size=1, max_size=9).map("".join), NAMES)
+def paths_of(segments: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Paths of such segments, of which none is made of dots alone."""
+    named = segments.filter(lambda segment: set(segment) != {"."})
+    return st.lists(named, min_size=1, max_size=4).map("/".join)
+
+
+@given(
+    paths_of(st.lists(PIECES.filter("/".__ne__), min_size=1, max_size=4).map("".join)),
+    paths_of(st.text("ab.\n", min_size=1, max_size=4)),
+)
 def test_a_pattern_matches_what_its_regular_expression_matches(pattern: str, path: str) -> None:
     """One line at a time, so that no other line and no directory above decides."""
-    assume(not re.search(r"//|^/|/$|(^|/)\.+(/|$)|\*\*\*|^\*\*[^/*]*$", pattern))
-    assume(path and not re.search(r"//|^/|/$|(^|/)\.+(/|$)", path))
+    assume(not re.search(r"\*\*\*|^\*\*[^/*]*$", pattern))
     # Plain text before the last "**" is compared as a prefix, which takes a newline too.
     plain = re.fullmatch(r"([ab./]*)\*\*", pattern)
     expected = path.startswith(plain[1]) if plain else expression(pattern).fullmatch(path)
@@ -196,30 +204,30 @@ def test_a_pattern_of_many_stars_is_matched_in_linear_time(line: str) -> None:
     """Python's regular expressions would not come to an end in this universe."""
     read = rules(line)
     long = "a" * 240
-    began = time.process_time()
     assert not read.excludes(long)
     assert not read.excludes("/".join(["a"] * 600))
-    assert time.process_time() - began < 2
     source = "a*" * 60 + "b"
     assert not compile_match(source)(long)
     assert compile_match(source)(long + "b")
 
 
-def test_a_hundred_thousand_lines_are_read_and_tried_in_seconds(tmp_path: Path) -> None:
-    lines = [
-        form.format(number)
-        for number in range(20_000)
-        for form in ("name{}", "**/deep{}", "dir{}/**", "*.ext{}", "!kept{}")
-    ]
+def test_many_lines_are_read_and_tried_in_the_time_of_their_number(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"d{number}").mkdir()
         (tmp_path / f"d{number}" / f"deep{number}").touch()
         (tmp_path / f"a.ext{number}").touch()
-    began = time.process_time()
-    read = rules("\n".join(lines))
-    found = [entry.path for entry in context_files(tmp_path, read)]
-    assert found == sorted(f"d{number}" for number in range(20))
-    assert time.process_time() - began < 15
+
+    def try_lines(size: int) -> None:
+        lines = [
+            form.format(number)
+            for number in range(size)
+            for form in ("name{}", "**/deep{}", "dir{}/**", "*.ext{}", "!kept{}")
+        ]
+        read = rules("\n".join(lines))
+        found = [entry.path for entry in context_files(tmp_path, read)]
+        assert found == sorted(f"d{number}" for number in range(20))
+
+    assert growth(try_lines, 1_000) < LINEAR
 
 
 @pytest.mark.parametrize(
@@ -237,11 +245,18 @@ def test_a_hundred_thousand_lines_are_read_and_tried_in_seconds(tmp_path: Path) 
 )
 def test_twenty_thousand_wild_cards_are_tried_where_their_text_is(form: str) -> None:
     """Each of them was compiled, and tried on every path: 5 s for 200 paths."""
-    read = rules("\n".join(form.format(number, number) for number in range(20_000)))
-    began = time.process_time()
-    for number in range(100):
-        assert not read.excludes(f"src/deep/d{number}/main{number}.py")
-    assert time.process_time() - began < 3
+    size = 2_500
+    lines = [form.format(number, number) for number in range(size * TIMES)]
+    read = rules("\n".join(lines))
+    of_size = {size: rules("\n".join(lines[:size])), size * TIMES: read}
+
+    def ask(size: int) -> None:
+        for number in range(100):
+            assert not of_size[size].excludes(f"src/deep/d{number}/main{number}.py")
+
+    for each in of_size:
+        ask(each)  # The lines are read when they are first asked for.
+    assert growth(ask, size) < TIMES / 2
     held = {
         "a{}*b{}": "a7xb7", "*.ext{}": "m.ext7", "**/a{}*/x": "d/a7y/x", "*a{}*": "xa7x",
         "?a{}*b*c*d": "xa7bcd", "a[bc]{}?": "ab7x", "[ab]*x{}[c]?": "b-x7cc", "a\\?{}*": "a?7x",
