@@ -192,7 +192,7 @@ def test_the_versions_that_the_readme_names_are_declared() -> None:
 # -- what can be run is run -------------------------------------------------------------------
 
 NOT_RUN = {
-    "apt-get install -y pipx && pipx run tox run": "sets a bare machine up, as root",
+    "apt-get update && apt-get install -y pipx && ": "sets a bare machine up, as root",
     "pip install": "installs: `.ci/package` tries the wheel in a clean environment",
     "cd your-project": "the project is the reader's",
     "git apply fix.patch": "the patch of the line above, proven by building (test_proofs.py)",
