@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest_dockercache._pytest.proving import Proving, prove
 from pytest_dockercache._pytest.proving import _saved as saved
 from pytest_dockercache.checks.layer_summary import LayerSummary
-from pytest_dockercache.dockerfile.rewriting import patch_of
+from pytest_dockercache.dockerfile.rewriting import applied, patch_of
 from pytest_dockercache.model import BuildSpec, Finding, Fix
 from pytest_dockercache.project import Settings
 from pytest_dockercache.report import Ending, ImageReport
@@ -62,7 +62,7 @@ def test_all_patches_are_tried_together(tmp_path: Path) -> None:
     proof = prove(proving(tmp_path, judged), endings)
     good = "FROM a\nRUN x\nRUN y\nRUN z\nRUN w\n"
     assert judged == [good]
-    assert proof.proven == ("one", "two")
+    assert tuple(proof.proven) == ("one", "two")
     assert proof.changes == {"Dockerfile": (BEFORE, good)}
     assert (tmp_path / "project" / "Dockerfile").read_text() == BEFORE
     assert list((tmp_path / "proof").iterdir()) == []
@@ -76,7 +76,7 @@ def test_a_patch_that_does_not_help_does_not_spoil_the_other(tmp_path: Path) -> 
         "two": offer(BEFORE, BEFORE.replace("RUN w\n", "RUN v\n")),
     }
     proof = prove(proving(tmp_path, judged), endings)
-    assert proof.proven == ("one",)
+    assert tuple(proof.proven) == ("one",)
     assert proof.refused == {"two": "with it applied: two is bad"}
     assert proof.changes["Dockerfile"][1] == BEFORE.replace("BAD one\n", "")
 
@@ -104,10 +104,19 @@ def test_patches_of_the_same_lines_are_proven_one_after_the_other(tmp_path: Path
     trial.judge = judge
     (trial.root / "Dockerfile").write_text(first)
     proof = prove(trial, failing(first))
-    assert proof.proven == names
+    assert tuple(proof.proven) == names
     assert proof.refused == {}
     assert proof.changes["Dockerfile"][1] == "FROM a\nBAD\n"
     assert len(judged) == len(names)
+    # Each patch that is said to be proven is the one that was built, on top of those before it.
+    texts = {"Dockerfile": first}
+    for fix in proof.proven.values():
+        assert fix.patch is not None
+        assert fix.proven
+        texts |= applied(fix.patch, texts)
+    assert texts["Dockerfile"] == "FROM a\nBAD\n"
+    assert "apply" not in proof.proven["one"].text
+    assert proof.proven["three"].text.endswith("; apply the fix of one and the fix of two first")
 
 
 def test_a_check_that_the_fix_of_another_mends_needs_no_fix_of_its_own(tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_a_check_that_the_fix_of_another_mends_needs_no_fix_of_its_own(tmp_path:
     both = first.replace("BAD one\n", "").replace("BAD one BAD two\n", "")
     endings = {"one": offer(first, both), "two": offer(first, first.replace(" BAD two", ""))}
     proof = prove(trial, endings)
-    assert proof.proven == ("one",)
+    assert tuple(proof.proven) == ("one",)
     assert proof.refused == {"two": "it is not needed, the check passes with the proven ones"}
 
 
@@ -136,7 +145,7 @@ def test_a_patch_that_breaks_another_check_is_not_taken(tmp_path: Path) -> None:
         "one": offer(BEFORE, BEFORE.replace("BAD one\n", "BROKEN\n")),
     }
     proof = prove(proving(tmp_path, judged, breaks="BROKEN"), endings)
-    assert proof.proven == ()
+    assert proof.proven == {}
     assert proof.changes == {}
     assert proof.refused == {"one": "with it applied builds does not pass any more"}
 

@@ -21,7 +21,7 @@ from ..context import IgnoreRules
 from ..disk import read_bytes
 from ..dockerfile.rewriting import applied, patch_of
 from ..errors import CacheAssertionError, DockerCacheError
-from ..model import Build, BuildSpec, Step, megabytes
+from ..model import Build, BuildSpec, Fix, Step, megabytes
 from ..project import Settings
 from ..regexes import regex
 from ..report.files import write_text
@@ -47,12 +47,13 @@ class Proof:
     """The result of building with the fixes of one Dockerfile.
 
     ``changes`` maps a file's path from the root to its text before (None for a new file) and after
-    all proven patches; ``proven`` names the checks that pass with these patches; ``refused`` maps
-    each other check that offered a patch to the reason why the patch is not taken.
+    all proven patches; ``proven`` maps each check that passes with these patches to its own fix as
+    it was tried, which may stand on those before it; ``refused`` maps each other check that offered
+    a patch to the reason why the patch is not taken.
     """
 
     changes: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
-    proven: tuple[str, ...] = ()
+    proven: Mapping[str, Fix] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,7 +101,7 @@ def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
     checks = tuple(endings)
     texts: dict[str, str] = {}
     refused: dict[str, str] = {}
-    proven: list[str] = []
+    proven: dict[str, Fix] = {}
     now = dict(endings)
     for _ in checks:  # every round proves one at least, or none is left to try
         offered = _offered(now, refused)
@@ -115,18 +116,33 @@ def prove(proving: Proving, endings: Mapping[str, Ending]) -> Proof:
             after = proving.tried(made, checks)
             why = _refusal(group, now, after)
             if not why:
+                proven |= {check: _tried_fix(check, now, endings, proven) for check in group}
                 texts, now = made, dict(after)
-                proven += group
                 break
             if len(group) == 1:
                 refused[group[0]] = why
-    proven = [check for check in dict.fromkeys(proven) if _passes(now.get(check))]
+    proven = {check: fix for check, fix in proven.items() if _passes(now.get(check))}
     for check in _offered(endings, {}):
         if check not in proven and check not in refused:
             ending = now.get(check)
             refused[check] = _UNNEEDED if _passes(ending) else _still(ending)
     changes = {path: (_read(proving.root / path), text) for path, text in texts.items()}
-    return Proof(changes, tuple(proven), refused)
+    return Proof(changes, proven, refused)
+
+
+def _tried_fix(
+    check: str, now: Mapping[str, Ending], first: Mapping[str, Ending], before: Iterable[str]
+) -> Fix:
+    """The fix of a check that was tried, with the names of those that it stands on."""
+    fix, original = now[check].fix, first[check].fix
+    assert fix is not None
+    if original is None or fix.patch == original.patch:
+        return replace(fix, proven=True)
+    return replace(fix, proven=True, text=f"{fix.text}; apply {_in_words(before)} first")
+
+
+def _in_words(checks: Iterable[str]) -> str:
+    return " and ".join(f"the fix of {check}" for check in checks)
 
 
 def _offered(endings: Mapping[str, Ending], refused: Mapping[str, str]) -> dict[str, str]:
@@ -345,9 +361,8 @@ def _marked(image: ImageReport, proof: Proof) -> ImageReport:
     """The report with the proven fixes said to be proven."""
     checks = []
     for item in image.checks:
-        fix = item.ending.fix
-        if item.id in proof.proven and fix is not None:
-            finding = replace(item.ending.finding, fix=replace(fix, proven=True))
+        if item.id in proof.proven and item.ending.fix is not None:
+            finding = replace(item.ending.finding, fix=proof.proven[item.id])
             item = replace(item, ending=replace(item.ending, finding=finding))
         checks.append(item)
     return replace(image, checks=tuple(checks))
