@@ -98,7 +98,7 @@ def dockercache_engine(pytestconfig: pytest.Config) -> str:
         pytest.skip(OFF)
     from ._pytest import judge_of
 
-    return judge_of(pytestconfig).options.settings.engine
+    return judge_of(pytestconfig).options.image.settings.engine
 
 
 @pytest.fixture

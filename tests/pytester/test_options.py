@@ -96,7 +96,7 @@ def test_sizes_are_read_with_their_units(project: Project, text: str, size: int)
         scripted_engine.install()
         def pytest_collection_finish(session):
             from pytest_dockercache._pytest import judge_of
-            assert judge_of(session.config).options.check_settings.max_hidden == {size}
+            assert judge_of(session.config).options.image.check_settings.max_hidden == {size}
         """
     assert project.pytest(f"--dockercache-max-hidden={text}", "--collect-only").code == 0
 

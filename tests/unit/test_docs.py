@@ -126,16 +126,16 @@ def test_no_page_has_a_gap_that_somebody_was_to_fill(page: Path) -> None:
 # -- defaults and figures -------------------------------------------------------------------------
 
 STATED: dict[str, tuple[str, Callable[[Options], object]]] = {
-    "engine": ("auto", lambda options: options.settings.engine),
-    "max-hidden": ("10MB", lambda options: f"{options.check_settings.max_hidden // 10**6}MB"),
-    "base-layers": ("ignore", lambda options: options.check_settings.base_layers),
+    "engine": ("auto", lambda options: options.image.settings.engine),
+    "max-hidden": ("10MB", lambda options: f"{options.image.check_settings.max_hidden // 10**6}MB"),
+    "base-layers": ("ignore", lambda options: options.image.check_settings.base_layers),
     "dockerfile": ("Dockerfile, then Containerfile", lambda _: ", then ".join(DEFAULT_NAMES)),
     # Not a value, but what happens where none is given:
-    "context": ("compose, bake or devcontainer.json", lambda options: options.context),
-    "target": ("the last", lambda options: options.target),
-    "builder": ("your own docker build", lambda options: options.settings.builder),
-    "buildkit-image": ("buildx's own", lambda options: options.check_settings.buildkit_image),
-    "edit": ("every one that the image takes", lambda options: options.settings.edit),
+    "context": ("compose, bake or devcontainer.json", lambda options: options.image.context),
+    "target": ("the last", lambda options: options.image.target),
+    "builder": ("your own docker build", lambda options: options.image.settings.builder),
+    "buildkit-image": ("buildx's own", lambda options: options.image.check_settings.buildkit_image),
+    "edit": ("every one that the image takes", lambda options: options.image.settings.edit),
 }
 """What is said to be the default of an option, and what it is."""
 
@@ -393,15 +393,23 @@ def test_the_ignore_file_of_the_page_is_what_makes_the_difference(
 def test_settings_are_those_that_a_run_reads(
     block: Block, reader: Path, pytester: pytest.Pytester
 ) -> None:
-    keys = tomllib.loads(block.text)["tool"]["pytest"]["ini_options"]
-    assert set(keys) <= set(OPTIONS.values())
-    (reader / "pytest.ini").unlink()
+    tool = tomllib.loads(block.text)["tool"]
+    nodes = ["docker/Dockerfile", "docker/Dockerfile[[]builder]"]
+    if "pytest" in tool:
+        assert set(tool["pytest"]["ini_options"]) <= set(OPTIONS.values())
+        (reader / "pytest.ini").unlink()
+    else:
+        nodes = []
+        for table in tool["dockercache"]["image"]:
+            place = reader / table["dockerfile"]
+            place.parent.mkdir(parents=True)
+            shutil.copy(reader / "docker" / "Dockerfile", place)
+            nodes.append(table["dockerfile"] + (f"[[]{table['name']}]" if "name" in table else ""))
+        nodes[0] += f"[[]{tool['dockercache']['image'][0]['target']}]"
     (reader / "pyproject.toml").write_text(block.text)
     result = run(pytester, "--dockercache", "--collect-only", "-q")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        ["docker/Dockerfile::builds", "docker/Dockerfile[[]builder]::builds"]
-    )
+    result.stdout.fnmatch_lines([f"{node}::builds" for node in nodes])
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)

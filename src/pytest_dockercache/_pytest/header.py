@@ -69,11 +69,11 @@ def _target(judge: SessionJudge, target: Target) -> Iterator[str]:
             yield f"  source edit {source.path}: {source.why}"
         if len(project.sources) > _MOST_SOURCES:
             yield f"  and {len(project.sources) - _MOST_SOURCES} more groups of source files"
-        if judge.options.settings.env_step:
+        if target.options.settings.env_step:
             from .named_steps import named_lines
 
             if not named_lines(project):
-                yield f"  {judge.options.env_step_given}: matches no RUN instruction here"
+                yield f"  {target.options.env_step_given}: matches no RUN instruction here"
     except DockerCacheError as problem:
         said = judge.shortened(problem.verdict)
         about = "" if said.startswith(target.node) else f"{target.node}: "

@@ -86,10 +86,10 @@ class DockerfileCollector(pytest.Collector):
 
     def collect(self) -> Iterator[CheckItem]:
         """One item a check; nothing is read or built."""
-        options = self.judging.options
+        options = self.target.options
         for check in checks.CHECKS.values():
             wanted = self.target.checks is None or check.id in self.target.checks
-            if not self.target.judged_by(check.needs, options):
+            if not self.target.judged_by(check.needs):
                 continue
             if wanted and check.id not in options.skip and check.applies(options.check_settings):
                 yield CheckItem.of(self, check)
@@ -140,13 +140,13 @@ class CheckItem(pytest.Item):
         subject: Subject | Inspection | Recording | None = None
         try:
             subject = judging.subject_of(target)
-            verdict = self.check.judge(subject, judging.options.check_settings)
+            verdict = self.check.judge(subject, target.options.check_settings)
         except (DockerCacheError, CacheAssertionError) as problem:
             ending = decide(
                 problem,
                 check=self.check.id,
                 strict=judging.options.strict,
-                auto=judging.options.settings.engine == "auto",
+                auto=target.options.settings.engine == "auto",
                 first_build_failed=_first_build_failed(subject, problem),
                 node=self._sibling("builds"),
             )

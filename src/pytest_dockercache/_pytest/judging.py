@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..report import Ending
 from ..runs import Run
 from ..subject import Subject
 from . import sharing
+from .image_options import ImageOptions
 from .options import Options, read_options
 from .progress import Progress, progress_for
 from .targets import Target, TargetSelection, select, target_of
@@ -53,7 +55,7 @@ class SessionJudge:
             image_checks=[check.id for check in checks.CHECKS.values() if check.needs == "image"],
         )
         config.args[:] = self.selection.arguments
-        self.named_steps: NamedSteps | None = None
+        self.named_steps: Mapping[str, NamedSteps] = {}
         self._open_run = open_run
         self._subjects: dict[tuple[BuildSpec, Settings], Subject] = {}
         self._inspections: dict[str, Inspection] = {}
@@ -91,9 +93,14 @@ class SessionJudge:
         told: object = getattr(self.config, "workerinput", {}).get(sharing.WIDTH)
         return told if isinstance(told, int) else self.config.get_terminal_writer().fullwidth
 
-    def subject(self, spec: BuildSpec, engine: str | None = None) -> Subject:
-        """The subject of a spec: one in each process for each spec and engine."""
-        settings = self.options.settings
+    def subject(
+        self, spec: BuildSpec, engine: str | None = None, options: ImageOptions | None = None
+    ) -> Subject:
+        """The subject of a spec: one in each process for each spec and its settings.
+
+        ``options`` are those of the image; None for those of the judged image that the spec is.
+        """
+        settings = (options or self.image_options(spec)).settings
         if engine is not None:
             settings = replace(settings, engine=engine)
         found = self._subjects.get((spec, settings))
@@ -103,18 +110,35 @@ class SessionJudge:
             self._subjects[spec, settings] = found
         return found
 
+    def image_options(self, spec: BuildSpec) -> ImageOptions:
+        """The options of a build: those of the judged image that it is, else those of all images.
+
+        The image is the one with this spec, else the one of the same Dockerfile and stage.
+        """
+        same = [
+            target
+            for target in self.selection.every
+            if target.image is None
+            and (target.path, target.target) == (spec.dockerfile, spec.target)
+        ]
+        for target in same if len(same) > 1 else ():
+            with contextlib.suppress(DockerCacheError):
+                if target.spec() == spec:
+                    return target.options
+        return same[0].options if same else self.options.image
+
     def subject_of(self, target: Target) -> Subject | Inspection | Recording:
         """The subject of a target. Raises ConfigError."""
-        spec = target.spec(self.options)
-        demands = self.options.check_settings
+        spec = target.spec()
+        demands, settings = target.options.check_settings, target.options.settings
         if target.image is None and demands.build_log is not None:
             log, since = demands.build_log, demands.since
-            return Recording(spec, self.options.settings, self.run, log, since)
+            return Recording(spec, settings, self.run, log, since)
         if target.image is None:
-            return self.subject(spec)
+            return self.subject(spec, options=target.options)
         found = self._inspections.get(target.image)
         if found is None:
-            settings, base_image = self.options.settings, self.options.base_image
+            base_image = self.options.base_image
             found = Inspection(spec, settings, self.run, target.image, base_image)
             self._inspections[target.image] = found
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ import pytest
 from ..errors import ConfigError
 from ..model import BuildSpec, Edit
 from . import judge_of
-from .contexts import candidates, choose_context
+from .contexts import candidates
 from .options import check_engine
 from .outcomes import reported
+from .targets import Target
+from .targets import spec_of as spec_of_image
 
 if TYPE_CHECKING:
     from ..testing import DockerCache
@@ -57,16 +60,19 @@ def rebuild_of(
         judge = judge_of(item.config)
         subject = judge.subject(spec, name)
         project = subject.project  # a problem with the project is an error of the set-up
-        if judge.named_steps is not None:
-            judge.named_steps.require(judge.shown(spec.dockerfile), project)
+        own = judge.image_options(spec)
+        demands = own.check_settings
+        if own.env_step_given in judge.named_steps:
+            named_steps = judge.named_steps[own.env_step_given]
+            named_steps.require(judge.shown(spec.dockerfile), project)
         # The closest setting counts: the test's own marker goes before a fixture of its project.
-        own = _keywords(item).get("edit")
-        edits = _edits(edit if own is None else own)
+        marked = _keywords(item).get("edit")
+        edits = _edits(edit if marked is None else marked)
         if not edits and subject.settings.edit is None:
             # Not every test needs an edit, and not every project has a file to edit.
-            return DockerCache(subject, settings=judge.options.check_settings)
+            return DockerCache(subject, settings=demands)
         edits = edits or (project.source_edit,)
-        return DockerCache(subject, edits, settings=judge.options.check_settings)
+        return DockerCache(subject, edits, settings=demands)
 
 
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:
@@ -98,47 +104,39 @@ def _absent(item: pytest.Item, keyword: str, value: object, what: str) -> Config
 
 def _spec(item: pytest.Item) -> BuildSpec:
     keywords = _keywords(item)
-    options = judge_of(item.config).options
+    judge = judge_of(item.config)
+    options = judge.options.image
     root = item.config.rootpath
-    default = judge_of(item.config).target_of_test(item.path)
-    build_args = {**dict(options.build_args), **_build_args(keywords.get("build_args"), item)}
+    default = judge.target_of_test(item.path)
     named = keywords.get("dockerfile")
     context = keywords.get("context")
     if named is not None:
         path = _below(root, "dockerfile", named, item)
         if not path.is_file():
             raise _absent(item, "dockerfile", named, f"file {path}")
-        where = options.context or choose_context(path, candidates(path, root), options.build_args)
-        target = options.target
-    elif default is not None:
-        path = default.path
-        where = default.context or choose_context(path, default.contexts, options.build_args)
-        target = default.target
-    else:
+        known = [target for target in judge.selection.every if target.path == path]
+        default = known[0] if known else Target(path, "", options, candidates(path, root))
+    if default is None:
         raise ConfigError(
             f"no Dockerfile for {item.nodeid}: there is none in {root}; "
             "name one with @pytest.mark.dockercache(dockerfile=PATH)"
         )
-    if context is not None:
+    options = default.options
+    if context is None:
+        where = default.spec().context
+    else:
         where = _below(root, "context", context, item)
         if not where.is_dir():
             raise _absent(item, "context", context, f"directory {where}")
-    target = keywords.get("target", target)
+    target = keywords.get("target", options.target)
     if target is not None and not isinstance(target, str):
         raise ConfigError(
             f"@pytest.mark.dockercache(target=…) of {item.nodeid}: "
             f"{target!r} is not the name of a stage"
         )
-    return BuildSpec(
-        dockerfile=path,
-        context=where,
-        target=target,
-        build_args=tuple(build_args.items()),
-        platform=options.platform,
-        secrets=options.secrets,
-        ssh=options.ssh,
-        cache_from=options.check_settings.cache_from,
-    )
+    build_args = _build_args(keywords.get("build_args"), item)
+    spec = spec_of_image(default.path, where, replace(options, target=target))
+    return spec.with_build_args(build_args)
 
 
 def _build_args(value: object, item: pytest.Item) -> dict[str, str]:

@@ -16,9 +16,9 @@ from ..values import dataclass
 
 if TYPE_CHECKING:
     from ..model import BuildSpec
-    from .options import Options
+    from .image_options import ImageOptions
 
-__all__ = ["NamedSteps", "named_lines", "specs_of_marked"]
+__all__ = ["NamedSteps", "look_for_all", "named_lines", "specs_of_marked"]
 
 _SHOWN = 12
 """How many RUN lines of a Dockerfile a message lists."""
@@ -48,7 +48,7 @@ class NamedSteps:
 
     @classmethod
     def look(
-        cls, options: Options, specs: Iterable[tuple[str, BuildSpec]], *, complete: bool = True
+        cls, options: ImageOptions, specs: Iterable[tuple[str, BuildSpec]], *, complete: bool = True
     ) -> NamedSteps:
         """Look into the Dockerfiles of ``specs``, each with the name that messages use.
 
@@ -79,6 +79,26 @@ class NamedSteps:
         """Raise ConfigError if the pattern finds nothing anywhere, nor in this project."""
         if not self.found and not named_lines(project):
             raise _refusal(self.given, {**self.runs, name: _runs(project)})
+
+
+def look_for_all(
+    images: Iterable[tuple[str, BuildSpec, ImageOptions]], *, complete: bool
+) -> Mapping[str, NamedSteps]:
+    """What each pattern finds in the Dockerfiles that it was given for.
+
+    ``images`` are the names for messages, the specs and the options. The keys are the patterns as
+    they were given; ``complete`` is as for :meth:`NamedSteps.look`.
+    """
+    grouped: dict[str, list[tuple[str, BuildSpec, ImageOptions]]] = {}
+    for image in images:
+        if image[2].settings.env_step:
+            grouped.setdefault(image[2].env_step_given, []).append(image)
+    return {
+        given: NamedSteps.look(
+            group[0][2], [(name, spec) for name, spec, _ in group], complete=complete
+        )
+        for given, group in grouped.items()
+    }
 
 
 def specs_of_marked(items: Iterable[pytest.Item]) -> tuple[tuple[BuildSpec, ...], bool]:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ..cache import is_rebuilt
 from ..checks import CHECKS
+from ..checks.settings import CheckSettings
 from ..context import IgnoreRules
 from ..disk import read_bytes
 from ..dockerfile.rewriting import applied, patch_of
@@ -30,6 +31,7 @@ from ..report.terminal import duration
 from ..runs import Run
 from ..subject import Subject
 from ..values import dataclass
+from .image_options import ImageOptions
 from .options import Options
 from .outcomes import decide, passed
 from .progress import Progress
@@ -266,29 +268,35 @@ class Session(Protocol):
 
 
 def prove_session(
-    session: Session, path: Path, specs: Mapping[str, BuildSpec], images: Sequence[ImageReport]
+    session: Session,
+    path: Path,
+    specs: Mapping[str, tuple[BuildSpec, ImageOptions]],
+    images: Sequence[ImageReport],
 ) -> tuple[FixReport, tuple[ImageReport, ...]]:
     """Prove the fixes of every Dockerfile, and write the proven ones to ``path``.
 
-    ``specs`` maps the node of an image report to the spec of its build. Returns the images with the
-    proven fixes marked; a Dockerfile whose proof fails has no proven fix. Raises DockerCacheError
-    where nothing can be built, and OSError.
+    ``specs`` maps the node of an image report to its build and its options. Returns the images with
+    the proven fixes marked; a Dockerfile whose proof fails has no proven fix. Raises
+    DockerCacheError where nothing can be built, and OSError.
     """
-    settings = session.options.settings
-    root = settings.root or Path.cwd()
+    root = session.options.image.settings.root or Path.cwd()
     changes: dict[str, tuple[str | None, str]] = {}
     tried: list[TriedFix] = []
     marked: list[ImageReport] = []
     for number, image in enumerate(images):
         endings = {item.id: item.ending for item in image.checks}
-        spec = specs.get(image.node)
-        if spec is None or not _offered(endings, {}):
+        known = specs.get(image.node)
+        if known is None or not _offered(endings, {}):
             marked.append(image)
             continue
+        spec, own = known
+        settings = own.settings
         if Subject(spec, settings, session.run).predicts:
             raise DockerCacheError("nothing is proven by an engine that only predicts")
         place = session.run.directory / "proof" / str(number)
-        proving = Proving(spec, settings, root, place, partial(_judged, session))
+        proving = Proving(
+            spec, settings, root, place, partial(_judged, session, own.check_settings)
+        )
         try:
             proof = prove(proving, endings)
         except (DockerCacheError, OSError) as problem:
@@ -340,7 +348,11 @@ def apply_command(root: Path, patch: Path, directory: Path) -> str:
 
 
 def _judged(
-    session: Session, spec: BuildSpec, settings: Settings, checks: Sequence[str]
+    session: Session,
+    demands: CheckSettings,
+    spec: BuildSpec,
+    settings: Settings,
+    checks: Sequence[str],
 ) -> Mapping[str, Ending]:
     def observe(title: str, steps: Sequence[Step]) -> None:
         session.progress(f"fixes: {title}", steps)
@@ -349,7 +361,7 @@ def _judged(
     endings: dict[str, Ending] = {}
     for check in checks:
         try:
-            verdict = CHECKS[check].judge(subject, session.options.check_settings)
+            verdict = CHECKS[check].judge(subject, demands)
         except (DockerCacheError, CacheAssertionError) as problem:
             endings[check] = decide(problem, check=check, strict=False, auto=False)
         else:

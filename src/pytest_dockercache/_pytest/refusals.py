@@ -100,11 +100,11 @@ def _others(found: FoundBelow, root: Path) -> list[str]:
 
 def _no_check(judge: SessionJudge, target: Target) -> str:
     """Why a Dockerfile or image that is judged has no check, and there is no marked test."""
-    options = judge.options
+    options = target.options
     every = [
         check.id
         for check in checks.CHECKS.values()
-        if check.applies(options.check_settings) and target.judged_by(check.needs, options)
+        if check.applies(options.check_settings) and target.judged_by(check.needs)
     ]
     wanted = every if target.checks is None else target.checks
     left_out = [check for check in wanted if check in options.skip]

@@ -85,9 +85,8 @@ class SessionPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Refuse a session in which there is nothing for us to do."""
-        options = self.judge.options
         self._collected = sum(map(_is_ours, items))
-        if self._collected and options.settings.env_step:
+        if self._collected:
             self._look_for_named_steps(items)
         if not self._collected and self._needs_some:
             self._refuse(items, nothing_to_do(self.judge))
@@ -98,21 +97,24 @@ class SessionPlugin:
         return self.judge.options.given and not self._config.getoption("lf", False)
 
     def _look_for_named_steps(self, items: list[pytest.Item]) -> None:
-        from .named_steps import NamedSteps, specs_of_marked
-
         judge = self.judge
+        targets = (*judge.selection.targets, judge.selection.default)
+        files = [t for t in dict.fromkeys(targets) if t is not None and t.image is None]
+        own = [target.options for target in files]
+        if not any(options.settings.env_step for options in (judge.options.image, *own)):
+            return
+        from .named_steps import look_for_all, specs_of_marked
+
         marked, complete = specs_of_marked(items)
-        targets = dict.fromkeys((*judge.selection.targets, judge.selection.default))
-        specs = [
-            (target.node, target.spec(judge.options))
-            for target in targets
-            if target is not None and target.image is None
+        looked = [
+            *((target.node, target.spec(), target.options) for target in files),
+            *((judge.shown(spec.dockerfile), spec, judge.image_options(spec)) for spec in marked),
         ]
-        specs += [(judge.shown(spec.dockerfile), spec) for spec in marked]
-        judge.named_steps = NamedSteps.look(judge.options, specs, complete=complete)
-        refusal = judge.named_steps.refusal()
-        if refusal is not None:
-            self._refuse(items, str(refusal))
+        judge.named_steps = look_for_all(looked, complete=complete)
+        for named in judge.named_steps.values():
+            refusal = named.refusal()
+            if refusal is not None:
+                self._refuse(items, str(refusal))
 
     # -- tests ---------------------------------------------------------------------
 
@@ -131,7 +133,7 @@ class SessionPlugin:
             return (yield)
         options = self.judge.options
         try:
-            with translated(strict=options.strict, auto=options.settings.engine == "auto"):
+            with translated(strict=options.strict, auto=options.image.settings.engine == "auto"):
                 return (yield)
         finally:
             self.judge.progress.close(item.nodeid)

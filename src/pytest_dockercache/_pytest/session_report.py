@@ -18,6 +18,7 @@ from ..report.writing import append_summary, rendered, write
 from ..values import dataclass
 from . import sharing
 from .hosting import Hosted
+from .image_options import ImageOptions
 from .judging import SessionJudge
 from .options import Options
 from .targets import Target
@@ -55,7 +56,7 @@ def _proven(
     for target in judge.selection.targets:
         with contextlib.suppress(DockerCacheError):
             if target.image is None:
-                specs[target.node] = target.spec(judge.options)
+                specs[target.node] = (target.spec(), target.options)
     try:
         return prove_session(judge, path, specs, images)
     except (DockerCacheError, OSError) as problem:
@@ -123,20 +124,19 @@ def _printed(kind: str, report: SessionReport, *, annotated: bool) -> str:
 def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator[ImageReport]:
     """The report of every image: first the session's Dockerfiles, then those of marked tests."""
     seen: set[tuple[BuildSpec, str]] = set()
-    engine = judge.options.settings.engine
     for target in judge.selection.targets:
         with contextlib.suppress(DockerCacheError):
-            spec = target.spec(judge.options)
+            spec, own = target.spec(), target.options
             checked = _results(results, target.node)
             if target.image is not None:
                 yield _inspected(judge, target, spec, checked)
                 continue
-            seen.add((spec, engine))
-            if judge.options.check_settings.build_log is not None:
+            seen.add((spec, own.settings.engine))
+            if own.check_settings.build_log is not None:
                 # Nothing was built here: no engine is asked.
                 yield _of_project(judge, target.node, spec, checked)
                 continue
-            yield _image(judge, target.node, spec, engine, checked)
+            yield _image(judge, target.node, spec, None, checked, own)
     for spec, name in sharing.known_specs(judge.run):
         if (spec, name) not in seen:
             node = judge.shown(spec.dockerfile)
@@ -190,12 +190,13 @@ def _image(
     judge: SessionJudge,
     node: str,
     spec: BuildSpec,
-    engine: str,
+    engine: str | None,
     results: tuple[CheckResult, ...] = (),
+    own: ImageOptions | None = None,
 ) -> ImageReport:
     report = _of_project(judge, node, spec, results)
     try:
-        subject = judge.subject(spec, engine)
+        subject = judge.subject(spec, engine, own)
         builds = subject.builds()
     except DockerCacheError:
         return report

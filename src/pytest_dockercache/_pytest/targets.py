@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -18,61 +19,78 @@ from ..errors import ConfigError
 from ..model import BuildSpec
 from ..regexes import regex
 from ..values import dataclass
+from .choices import DockerfileChoice
 from .contexts import candidates, choose_context
 from .discovery import DEFAULT_NAMES, look_below, looks_like_dockerfile
-from .options import DockerfileChoice, Options
+from .image_options import ImageOptions
+from .options import Options
 
 __all__ = [
     "Target",
     "TargetSelection",
     "node_path",
     "select",
+    "spec_of",
     "target_of",
 ]
 
-_BRACKETED = regex(r"(?P<path>.+?)\[(?P<target>[^\[\]/]+)\]")
+_BRACKETED = regex(r"(?P<path>.+?)\[(?P<label>[^\[\]]+)\]")
 
 
 @dataclass(frozen=True)
 class Target:
     """A Dockerfile and a stage to judge, or an image that is already built.
 
-    ``context`` is None when no context was named; ``contexts`` are then the directories to choose
-    from. ``checks`` are the IDs to collect, None for all. ``node`` is the first part of the node
-    IDs. ``image`` is the reference of an image to inspect; nothing is built then, and ``path`` is
-    where a Dockerfile may lie beside the image, whether or not it exists.
+    ``options`` are those of this image; where they name no context, ``contexts`` are the
+    directories to choose from. ``checks`` are the IDs to collect, None for all. ``node`` is the
+    first part of the node IDs. ``image`` is the reference of an image to inspect; nothing is built
+    then, and ``path`` is where a Dockerfile may lie beside the image, whether or not it exists.
     """
 
     path: Path
-    target: str | None
     node: str
-    context: Path | None = None
+    options: ImageOptions
     contexts: tuple[Path, ...] = ()
     checks: tuple[str, ...] | None = None
     image: str | None = None
+
+    @property
+    def target(self) -> str | None:
+        """The stage to build, None for the last."""
+        return self.options.target
 
     def is_about(self, other: Target) -> bool:
         """Whether both targets judge one image, or stages of one Dockerfile."""
         return (self.path, self.image) == (other.path, other.image)
 
-    def judged_by(self, needs: Literal["builds", "image", "log"], options: Options) -> bool:
+    def judged_by(self, needs: Literal["builds", "image", "log"]) -> bool:
         """Whether checks with these needs judge it: of an image, or a log, nothing is built."""
         if self.image is not None:
             return needs == "image"
-        return (needs == "log") == (options.check_settings.build_log is not None)
+        return (needs == "log") == (self.options.check_settings.build_log is not None)
 
-    def spec(self, options: Options) -> BuildSpec:
+    def spec(self) -> BuildSpec:
         """The build of this target."""
-        return BuildSpec(
-            dockerfile=self.path,
-            context=self.context or choose_context(self.path, self.contexts, options.build_args),
-            target=self.target,
-            build_args=options.build_args,
-            platform=options.platform,
-            secrets=options.secrets,
-            ssh=options.ssh,
-            cache_from=options.check_settings.cache_from,
-        )
+        return spec_of(self.path, self._context, self.options)
+
+    @cached_property
+    def _context(self) -> Path:
+        named = self.options.context
+        return named or choose_context(self.path, self.contexts, self.options.build_args)
+
+
+def spec_of(dockerfile: Path, context: Path, options: ImageOptions) -> BuildSpec:
+    """The build of a Dockerfile in a context, as the options of its image say."""
+    return BuildSpec(
+        dockerfile=dockerfile,
+        context=context,
+        target=options.target,
+        build_args=options.build_args,
+        platform=options.platform,
+        secrets=options.secrets,
+        ssh=options.ssh,
+        cache_from=options.check_settings.cache_from,
+    )
 
 
 @dataclass(frozen=True)
@@ -90,11 +108,17 @@ class TargetSelection:
     default: Target | None = None
     named: tuple[Target, ...] = ()
 
+    @property
+    def every(self) -> tuple[Target, ...]:
+        """The targets, and those that only marked tests may use."""
+        others = (*self.named, *([] if self.default is None else [self.default]))
+        return (*self.targets, *others)
+
 
 @dataclass(frozen=True)
 class _Argument:
     path: Path
-    target: str | None
+    label: str | None
     check: str | None
     text: str
 
@@ -116,7 +140,7 @@ def select(
     can judge an image which is already built. Raises ConfigError for an
     unknown check and for a Dockerfile that is named twice.
     """
-    known = [_target(choice, options, directory, root) for choice in options.dockerfiles]
+    known = [_target(choice, directory, root) for choice in options.dockerfiles]
     _refuse_twins(known)
     named = list(known)
     explicit = [choice.explicit for choice in options.dockerfiles]
@@ -200,8 +224,9 @@ def _images(
             found.append(replace(beside, node=node, image=choice.reference))
         else:
             path = root / DEFAULT_NAMES[0]
-            context = options.context or directory
-            found.append(Target(path, options.target, node, context, image=choice.reference))
+            own = options.image
+            own = replace(own, context=own.context or directory)
+            found.append(Target(path, node, own, image=choice.reference))
     return tuple(found)
 
 
@@ -221,13 +246,13 @@ def _read_image(text: str, images: Sequence[Target], checks: Sequence[str]) -> T
     return None
 
 
-def node_path(path: Path, target: str | None, root: Path) -> str:
-    """The first part of a Dockerfile's node IDs: its path below the root, and the stage."""
+def node_path(path: Path, label: str | None, root: Path) -> str:
+    """The first part of a Dockerfile's node IDs: its path below the root, and a name or stage."""
     try:
         name = path.relative_to(root).as_posix()
     except ValueError:
         name = path.as_posix()
-    return name if target is None else f"{name}[{target}]"
+    return name if label is None else f"{name}[{label}]"
 
 
 def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Target]:
@@ -236,20 +261,15 @@ def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Targ
         for name in DEFAULT_NAMES:
             path = place / name
             if path.is_file():
-                node = node_path(path, options.target, root)
-                return [Target(path, options.target, node, options.context, candidates(path, root))]
+                node = node_path(path, options.image.target, root)
+                return [Target(path, node, options.image, candidates(path, root))]
     return []
 
 
-def _target(choice: DockerfileChoice, options: Options, directory: Path, root: Path) -> Target:
-    target = choice.target or options.target
-    return Target(
-        choice.path,
-        target,
-        node_path(choice.path, target, root),
-        choice.context or options.context,
-        candidates(choice.path, root, directory),
-    )
+def _target(choice: DockerfileChoice, directory: Path, root: Path) -> Target:
+    label = choice.name or choice.options.target
+    node = node_path(choice.path, label, root)
+    return Target(choice.path, node, choice.options, candidates(choice.path, root, directory))
 
 
 def _refuse_twins(targets: Sequence[Target]) -> None:
@@ -258,7 +278,7 @@ def _refuse_twins(targets: Sequence[Target]) -> None:
         if target.node in seen:
             raise ConfigError(
                 f"--dockercache-dockerfile: {target.node} is named twice; "
-                "give each Dockerfile and target once"
+                "give each Dockerfile and target once, or give each a name"
             )
         seen[target.node] = target
 
@@ -266,17 +286,17 @@ def _refuse_twins(targets: Sequence[Target]) -> None:
 def _read_argument(text: str, directory: Path, known: set[Path]) -> _Argument | None:
     """The argument, if it names a Dockerfile."""
     where, _, check = text.partition("::")
-    path, target = _absolute(where, directory), None
+    path, label = _absolute(where, directory), None
     if not path.exists():
         bracketed = _BRACKETED.fullmatch(where)
         if bracketed is None:
             return None
-        path, target = _absolute(bracketed["path"], directory), bracketed["target"]
+        path, label = _absolute(bracketed["path"], directory), bracketed["label"]
     if not path.is_file():
         return None
     if path not in known and not looks_like_dockerfile(path):
         return None
-    return _Argument(path, target, check or None, text)
+    return _Argument(path, label, check or None, text)
 
 
 def _absolute(text: str, directory: Path) -> Path:
@@ -297,15 +317,20 @@ def _of_argument(
         )
     wanted = None if argument.check is None else (argument.check,)
     same = [target for target in known if target.path == argument.path]
-    if argument.target is not None:
-        exact = [target for target in same if target.target == argument.target]
+    if argument.label is not None:
+        node = node_path(argument.path, argument.label, root)
+        exact = [target for target in same if target.node == node]
+        exact = exact or [target for target in same if target.target == argument.label]
         if not exact and same:
-            node = node_path(argument.path, argument.target, root)
-            exact = [replace(same[0], target=argument.target, node=node)]
+            # A stage that nothing names is built as the Dockerfile's first image is.
+            own = replace(same[0].options, target=argument.label)
+            exact = [replace(same[0], options=own, node=node)]
         same = exact
     if not same:
-        choice = DockerfileChoice(argument.path, target=argument.target)
-        same = [_target(choice, options, directory, root)]
+        own = options.image
+        if argument.label is not None:
+            own = replace(own, target=argument.label)
+        same = [_target(DockerfileChoice(argument.path, own), directory, root)]
     return [replace(target, checks=wanted) for target in same]
 
 
@@ -345,7 +370,7 @@ def _inside(
             inside = _defaults((place,), options, root)
         if not inside and not known:
             inside = [
-                _target(DockerfileChoice(path), options, directory, root)
+                _target(DockerfileChoice(path, options.image), directory, root)
                 for path in look_below(place, root).dockerfiles
             ]
         found += inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,12 @@ def check_environment_file(path: Path) -> None:
         load_toml(content, path)
 
 
-def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
+def load_toml(
+    content: bytes | str, path: Path, *, parse_float: Callable[[str], Any] = float
+) -> dict[str, Any]:
     """The values of a TOML file; ``path`` names it in messages.
 
+    ``parse_float`` makes a value of the text of each number with a fraction.
     uv reads TOML 1.1 (an inline table over several lines), which the standard
     library does from Python 3.15 on. Raises ConfigError with line and column
     (1-based) for a text that is no TOML.
@@ -76,7 +79,7 @@ def load_toml(content: bytes | str, path: Path) -> dict[str, Any]:
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         # TOML ends lines with LF or CR LF.
-        values: dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"))
+        values: dict[str, Any] = tomllib.loads(text.replace("\r\n", "\n"), parse_float=parse_float)
     except UnicodeDecodeError as error:
         raise _invalid("TOML", path, "", str(error)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:

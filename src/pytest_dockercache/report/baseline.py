@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,13 @@ def compared(
     before = {_key(image): image for image in earlier["images"] if isinstance(image, dict)}
     images, missing, over = [], [], []
     for image in session.images:
-        key = (image.dockerfile, image.target, image.image, image.platform)
-        if key not in before:
+        known = before.get(image.node) or before.get(
+            (image.dockerfile, image.target, image.image, image.platform)
+        )
+        if known is None:
             missing.append(image.node)
             continue
-        found = _image(before[key], image, most)
+        found = _image(known, image, most)
         images.append(found)
         if most is not None and found.grown is not None and found.grown > most:
             over.append(
@@ -59,7 +61,11 @@ def compared(
     return SessionComparison(path, tuple(images), tuple(missing), tuple(over))
 
 
-def _key(image: Mapping[str, Any]) -> tuple[Any, ...]:
+def _key(image: Mapping[str, Any]) -> Hashable:
+    """The node of an image; what else tells images apart in a report without nodes."""
+    node = image.get("node")
+    if isinstance(node, str):
+        return node
     return tuple(image.get(name) for name in ("dockerfile", "target", "image", "platform"))
 
 

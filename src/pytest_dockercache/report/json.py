@@ -47,6 +47,7 @@ def _presentable(value: Any) -> Any:
 
 def _image(image: ImageReport) -> dict[str, Any]:
     return {
+        "node": image.node,
         "dockerfile": image.dockerfile,
         "context": image.context,
         "target": image.target,

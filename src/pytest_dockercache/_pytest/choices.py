@@ -1,0 +1,152 @@
+"""The Dockerfiles that options and tables name, each with the options of its image."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..values import dataclass
+from .discovery import DEFAULT_NAMES
+from .given import ADDED, GivenValue
+from .image_options import IMAGE_KEYS, ImageOptions
+from .image_tables import NAME, ImageTable
+
+__all__ = ["DockerfileChoice", "chosen_dockerfiles"]
+
+_SPECS = ("secret", "ssh", "cache-from", "cache-to")
+"""Keys whose values hold commas and keys of their own (``type=local,src=DIR``)."""
+
+Own = Mapping[str, tuple[GivenValue, ...]]
+"""The values that are given for one image, by the name of the option."""
+
+
+@dataclass(frozen=True)
+class DockerfileChoice:
+    """A Dockerfile to judge that an option or a table names: its absolute path, and its options.
+
+    ``name`` tells two images of one Dockerfile apart. ``explicit`` is True for the command line:
+    such a Dockerfile is always collected, another only where nothing else was asked for.
+    """
+
+    path: Path
+    options: ImageOptions
+    name: str | None = None
+    explicit: bool = True
+
+
+def chosen_dockerfiles(
+    values: Sequence[GivenValue],
+    tables: Sequence[ImageTable],
+    image_options: Callable[[Own], ImageOptions],
+) -> tuple[DockerfileChoice, ...]:
+    """The Dockerfiles to judge: those of ``--dockercache-dockerfile`` and of the tables.
+
+    Where the command line names Dockerfiles, only these are judged, each with the options of its
+    tables; the tables' others are left out. ``image_options`` reads the options of one image.
+    Raises ConfigError for a Dockerfile or a key that cannot be used.
+    """
+    described = [(_dockerfile_of(table), table) for table in tables]
+    chosen: list[DockerfileChoice] = []
+    for value in values:
+        path, name, own = _parsed(value)
+        twins = [
+            table
+            for dockerfile, table in described
+            if dockerfile == path and (name is None or _name(table) == name.text)
+        ]
+        if value.explicit and twins:
+            for table in twins:
+                options = image_options(_joined(table.own, own))
+                chosen.append(DockerfileChoice(path, options, _name(table), True))
+        else:
+            said = None if name is None else name.text
+            chosen.append(DockerfileChoice(path, image_options(own), said, value.explicit))
+    if not any(value.explicit for value in values):
+        chosen += [
+            DockerfileChoice(path, image_options(table.own), _name(table), False)
+            for path, table in described
+        ]
+    return tuple(chosen)
+
+
+def _joined(table: Own, given: Own) -> Own:
+    """The values of a table and those that stand before them."""
+    both = {**table, **given}
+    for key in ADDED:
+        if key in table and key in given:
+            both[key] = (*table[key], *given[key])
+    return both
+
+
+def _name(table: ImageTable) -> str | None:
+    return None if table.name is None else table.name.text
+
+
+def _dockerfile_of(table: ImageTable) -> Path:
+    """The Dockerfile of a table: the one it names, else the one beside its file."""
+    if table.dockerfile is not None:
+        return _existing(table.dockerfile, table.dockerfile.text)
+    for name in DEFAULT_NAMES:
+        if (table.base / name).is_file():
+            return Path(os.path.abspath(table.base / name))
+    raise ConfigError(
+        f"{table.place}: no {' or '.join(DEFAULT_NAMES)} in {table.base}; "
+        "name one with dockerfile = PATH"
+    )
+
+
+def _parsed(value: GivenValue) -> tuple[Path, GivenValue | None, Own]:
+    """The path, the name, and the other keys of ``PATH,key=value,…``."""
+    text, *parts = _parts(value.text)
+    own: dict[str, tuple[GivenValue, ...]] = {}
+    for part in parts:
+        key, _, content = part.partition("=")
+        again = key in own and key not in ("build-arg", "skip", "environment", *_SPECS)
+        if key not in ("name", *IMAGE_KEYS) or again or not content:
+            raise value.wrong(
+                f"cannot use {part!r}", f"valid: PATH[,KEY=VALUE…], KEY one of {_keys()}"
+            )
+        given = replace(value, text=content, place=value.shown)
+        own[key] = (*own.get(key, ()), given)
+    name = own.pop("name", (None,))[0]
+    if name is not None and not NAME.fullmatch(name.text):
+        raise value.wrong(f"{name.text} is not a name", "use letters, digits, '.', '_' and '-'")
+    return _existing(value, text), name, own
+
+
+def _keys() -> str:
+    return ", ".join(("name", *IMAGE_KEYS))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The path, and each ``key=value``: a value of buildx's own goes on to the next known key."""
+    path, *others = re.split(r",(?=[\w-]+=)", text)
+    yield path
+    open_part = ""
+    for part in others:
+        key = part.partition("=")[0]
+        if open_part and key not in ("name", *IMAGE_KEYS):
+            open_part += f",{part}"
+            continue
+        if open_part:
+            yield open_part
+        open_part = part if key in _SPECS else ""
+        if not open_part:
+            yield part
+    if open_part:
+        yield open_part
+
+
+def _existing(value: GivenValue, text: str) -> Path:
+    path = value.path(text)
+    if not text or path.is_dir():
+        raise value.wrong(f"{path} is a directory", "name the Dockerfile in it")
+    if not path.exists():
+        raise value.wrong(f"no file {path}", "name an existing Dockerfile")
+    if not path.is_file():
+        raise value.wrong(f"{path} is not a file", "name a Dockerfile")
+    return path
