@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,14 @@ from plugin_process import environment
 from tiny_image import TINY
 
 
-@pytest.fixture(scope="session", params=["containerd", "container", "plain"])
+@pytest.fixture(scope="session", params=["containerd", "container", "remote", "plain"])
 def daemon(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OwnDaemon]:
-    """A daemon with the containerd store, one beside a docker-container builder, and one alone.
+    """A daemon with the containerd store, two beside another builder, and one alone.
 
-    The last can export no cache but an inline one.
+    The other builder is one of the docker-container driver, or a buildkitd that listens on the
+    loopback address. The daemon that is alone can export no cache but an inline one.
     """
     runners.require_machine()
     daemon = OwnDaemon(tmp_path_factory.mktemp("daemon"), containerd=request.param == "containerd")
@@ -75,16 +76,9 @@ def runner(
     with daemon.client() as client:
         client.images.get(TINY).tag(base)
         client.images.push(base)
-    name = f"of-the-user-{os.getpid()}" if daemon.name == "container" else None
-    found = Runner(daemon.name, daemon, image, base, name, env)
-    if name is not None:
-        driver = ("--driver=docker-container", f"--driver-opt=image={image},network=host")
-        found.docker("buildx", "create", f"--name={name}", *driver, "--bootstrap")
-    try:
-        yield found
-    finally:
-        if name is not None:
-            subprocess.run(["docker", "buildx", "rm", "--force", name], env=env, check=True)
+    found = Runner(daemon.name, daemon, image, base, None, env)
+    with runners.builder(found) as name:
+        yield replace(found, builder=name)
 
 
 @pytest.fixture

@@ -94,12 +94,17 @@ class Registry:
         return answer.status_code == 200
 
 
+def free_address() -> str:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 @contextlib.contextmanager
 def started_registry(program: str, root: Path, *, private: bool = False) -> Iterator[Registry]:
     """A registry for this block; a private one asks for a name and a password."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
+    host = free_address()
     root.mkdir(parents=True)
     (root / "htpasswd").write_text(f"{_HTPASSWD}\n")
     auth = f"auth:\n  htpasswd:\n    realm: test\n    path: {root}/htpasswd\n" if private else ""
@@ -188,6 +193,30 @@ class Runner:
                 if path.name != "sweep.lock" and path.suffix != ".lock":
                     found.append(f"{folder}/{path.name}")
         return found
+
+
+@contextlib.contextmanager
+def builder(runner: Runner) -> Iterator[str | None]:
+    """The user's own builder beside this machine's daemon, for this block; None for the daemon."""
+    if runner.name not in ("container", "remote"):
+        yield None
+        return
+    name = f"of-the-user-{runner.name}-{os.getpid()}"
+    create = ("buildx", "create", f"--name={name}")
+    if runner.name == "container":
+        options = f"--driver-opt=image={runner.image},network=host"
+        runner.docker(*create, "--driver=docker-container", options, "--bootstrap")
+    else:
+        address = f"tcp://{free_address()}"
+        # The container goes with the daemon: it is no other way to start the program.
+        options = f"--volume={name}:/var/lib/buildkit"
+        run = ("run", "--detach", "--privileged", "--network=host", f"--name={name}", options)
+        runner.docker(*run, runner.image, f"--addr={address}")
+        runner.docker(*create, "--driver=remote", "--bootstrap", address)
+    try:
+        yield name
+    finally:
+        runner.docker("buildx", "rm", "--force", name)
 
 
 @dataclass(frozen=True)
