@@ -27,10 +27,21 @@ from pytest_dockercache._options import OPTIONS as TABLE
 from pytest_dockercache._pytest.discovery import DEFAULT_NAMES
 from pytest_dockercache._pytest.options import Options, read_options
 from pytest_dockercache.checks import CHECKS
+from pytest_dockercache.context.entries import ContextEntry
+from pytest_dockercache.dockerfile import parse_dockerfile, plan
 from pytest_dockercache.engines import daemon, docker_command, watching
+from pytest_dockercache.environments import ContainerFiles, environment_commands
+from pytest_dockercache.environments.tools import (
+    Installation,
+    recognised,
+    runner_of,
+    tool_of,
+    tools,
+)
 from pytest_dockercache.patterns import SECONDS
 from pytest_dockercache.plugin import pytest_addoption
 from pytest_dockercache.report import baseline, markdown
+from pytest_dockercache.shell.running import step_commands
 
 sys.path.append(str(Path(__file__).parent / "image"))
 
@@ -187,6 +198,70 @@ def test_the_versions_that_the_readme_names_are_declared() -> None:
     assert "pytest>=8.0" in project["dependencies"]
     pythons = [c.rsplit(" ", 1)[1] for c in project["classifiers"] if "Python :: 3." in c]
     assert f"Python {pythons[0]} to {pythons[-1]}, pytest 8 or newer" in README.read_text()
+
+
+# -- the table of managers -----------------------------------------------------------------------
+
+MANAGERS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "docs/managers.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and not line.startswith("| manager")
+]
+
+
+NEED_A_WORD = (" install", " add", "require", "-S", "create", "install2.r", "--path")
+
+
+def made_of(command: str, program: str) -> Installation | None:
+    """What a command of the table installs; a call of R or Julia as its interpreter runs it."""
+    text = command.replace("…", "a.example/b")
+    if text.endswith("()"):
+        by_name = re.search(r"packages|pkg_|Pkg\.add", text)
+        call = text.replace("()", "('A')") if by_name else text
+        text = f'{program} -e "{call}"'
+    text += " x" if text.endswith(NEED_A_WORD) else ""
+    step = plan(parse_dockerfile(f"FROM base\nRUN {text}\n"))[-1]
+    found = [recognised(ran, step) for ran in step_commands(step, runner_of)]
+    return next((item for item in found if item is not None), None)
+
+
+@pytest.mark.parametrize("row", MANAGERS, ids=[row[0] for row in MANAGERS])
+def test_a_row_of_the_table_of_managers_is_what_the_code_knows(row: list[str]) -> None:
+    name, fetching, building, reading = row
+    tool = next(tool for tool in tools() if tool.name == name)
+    program = {"R": "Rscript", "julia": "julia --project"}.get(name, "")
+    for cell, builds in ((fetching, False), (building, True)):
+        for command in re.findall(r"`([^`]+)`", cell):
+            found = made_of(command, program)
+            assert found is not None, command
+            assert tool_of(found.tool) is tool, command
+            assert found.with_project == builds, command
+    for file in re.findall(r"`([^`]+)`", reading):
+        path = file.replace("*", "a").lower()
+        path += "x" if path.endswith("/") else ""
+        archives = tool.system and path[1:] in (".deb", ".apk", ".rpm")
+        name_of = path.rpartition("/")[2]
+        known = tool.manifests.fullmatch(name_of) or tool.kept.fullmatch(path)
+        assert known or archives, file
+
+
+def test_the_page_of_managers_shows_a_build_that_fetches_and_one_that_does_not() -> None:
+    """The first is an environment step below the source, the second has one above it."""
+    shown = [block.text for block in blocks("dockerfile") if block.page.stem == "managers"]
+    entries = [ContextEntry(path, "file", 1, 0o644, 0, 0, 0) for path in ("go.mod", "go.sum")]
+    files = ContainerFiles(lambda: entries, lambda path: "module a\nrequire b.example/c v1\n")
+    lines = []
+    for text in shown:
+        steps = plan(parse_dockerfile(f"FROM golang\nWORKDIR /src\n{text}"))
+        told = [command is not None for command in environment_commands(steps, None, files)]
+        runs = zip(steps, told, strict=True)
+        lines.append([found for step, found in runs if step.instruction.keyword == "RUN"])
+    assert lines == [[True], [True, False]]
+
+
+def test_the_table_has_every_manager_whose_commands_are_read() -> None:
+    read = {tool.name for tool in tools() if tool.foreign and not tool.installs}
+    assert {row[0] for row in MANAGERS} == read
 
 
 # -- what can be run is run -------------------------------------------------------------------
@@ -361,7 +436,10 @@ def test_an_overridden_fixture_is_the_one_that_is_used(
 # -- Dockerfiles, ignore files, settings, pipelines -----------------------------------------------
 
 
-@pytest.mark.parametrize("block", blocks("dockerfile", ""), ids=str)
+WRITTEN = [block for block in blocks("dockerfile", "") if block.page.stem in CHECKS]
+
+
+@pytest.mark.parametrize("block", WRITTEN, ids=str)
 def test_what_a_page_says_to_write_mends_what_its_check_finds(
     block: Block, reader: Path, pytester: pytest.Pytester
 ) -> None:

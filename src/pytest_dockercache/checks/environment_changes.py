@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..cache import is_rebuilt
-from ..environments import EnvironmentFile, check_environment_file
+from ..environments import EnvironmentFile, check_environment_file, is_foreign_file
 from ..errors import CacheAssertionError, DoesNotApply, Unverifiable
 from ..model import Build, Edit
 from ..project import Project
@@ -27,7 +27,8 @@ def judge(subject: Subject) -> Verdict:
         )
     judged = (*project.environment_files, *_included(project))
     for file in judged:
-        check_environment_file(project.spec.context / file.path)
+        if not is_foreign_file(file.path):
+            check_environment_file(project.spec.context / file.path)
         _judge_file(subject, file)
     names = ", ".join(file.path for file in judged)
     return Verdict(f"an edit of {names} rebuilds the environment")

@@ -13,6 +13,8 @@ from ..environments import (
     directories_of,
     grounds_of,
     is_installed_place,
+    lists_apart,
+    only_exports,
 )
 from ..errors import CacheAssertionError, DockerCacheError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, on_one_line
@@ -133,8 +135,21 @@ def _kept(project: Project, trials: Trials) -> Verdict:
     files = sum(len(group.paths) for group in trials.files.values())
     edits = ", ".join(map(str, trials.files))
     stands = "" if files == len(trials.files) else f", which stand for {files} source files"
-    also = _also_needed(project)
-    return Verdict(f"{lines} {kept} hit after {edits}{stands}{also and f'; {also}'}", installed[0])
+    remarks = "".join(
+        f"; {said}" for said in (_also_needed(project), _lists_apart(project)) if said
+    )
+    return Verdict(f"{lines} {kept} hit after {edits}{stands}{remarks}", installed[0])
+
+
+def _lists_apart(project: Project) -> str:
+    """A remark on the first ``apt-get update`` in a RUN of its own, "" where there is none."""
+    for updates, installs in lists_apart(project.steps)[:1]:
+        return (
+            f"line {updates} fetches apt's lists in a RUN of its own, which the cache keeps: a "
+            f"changed line {installs} may ask for packages that are gone, so update and install in "
+            "one RUN"
+        )
+    return ""
 
 
 def _also_needed(project: Project) -> str:
@@ -183,7 +198,11 @@ def _require_survived(subject: Subject, build: Build, edit: Edit) -> None:
     for environment in (step for step in project.steps if step.line in lines):
         for step, transfer, stage in _taken_from_stages(project, environment):
             for made in _commands_of(project, stage):
-                if made.line in again and not _is_apart(project, made, transfer.sources):
+                if (
+                    made.line in again
+                    and not only_exports(made)
+                    and not _is_apart(project, made, transfer.sources)
+                ):
                     raise Unverifiable(
                         f"whether an edit of {edit.path} rebuilds the environment is not "
                         f"known: line {made.line} ran again, and what line {step.line} "

@@ -10,7 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from ..dockerfile import paths_in_final_stage
-from ..environments import PythonPin, environment_name, python_pins, request_files
+from ..environments import (
+    PythonPin,
+    environment_name,
+    is_foreign_file,
+    python_pins,
+    request_files,
+)
 from ..environments.installed import environment
 from ..environments.places import named_prefixes
 from ..environments.prefixes import find_prefix, prefixes
@@ -221,7 +227,8 @@ def _spec_lists(project: Project) -> frozenset[str]:
 def _pinning_files(project: Project) -> tuple[str, ...]:
     """The environment files, and each ``.python-version`` that uv reads, as context paths."""
     requests = request_files(project.steps, project.entries, project.commands)
-    return tuple(dict.fromkeys((*(file.path for file in project.environment_files), *requests)))
+    files = (file.path for file in project.environment_files if not is_foreign_file(file.path))
+    return tuple(dict.fromkeys((*files, *requests)))
 
 
 def expected_python(

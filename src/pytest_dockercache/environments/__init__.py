@@ -16,11 +16,13 @@ from .steps import (
     Unrecognised,
     environment_commands,
     is_named,
+    lists_apart,
+    only_exports,
     roles_of,
     unrecognised_installs,
 )
 from .survey import Survey
-from .tools import Installation, is_installed_place
+from .tools import Installation, is_foreign_file, is_installed_place
 
 __all__ = [
     "ArgumentUse",
@@ -41,9 +43,12 @@ __all__ = [
     "environment_files",
     "environment_name",
     "grounds_of",
+    "is_foreign_file",
     "is_installed_place",
     "is_named",
+    "lists_apart",
     "named_source",
+    "only_exports",
     "python_pins",
     "request_files",
     "roles_of",

@@ -12,8 +12,9 @@ from ..dockerfile.stages import path_below
 from ..dockerfile.syntax import PlannedStep, Transfer
 from ..regexes import regex
 from ..values import dataclass
+from .fetched import Fetched, still_there
 from .own_project import OwnProject
-from .tools import Installation, is_installed_place
+from .tools import Installation, is_installed_place, is_system
 from .tools.command_lines import is_archive
 
 __all__ = ["Above", "Effect", "effect_of", "is_tools_only", "lacking_of", "with_transfers"]
@@ -34,8 +35,10 @@ class Above:
     copied, None where nobody can tell. ``covered`` are the names of all packages that these
     installations ask for, None where a manifest does not say them. ``cloned`` are the directories
     that hold a clone of a foreign repository; ``wheelhouses`` the container directories with wheels
-    of dependencies; ``builds`` is True where a project's wheel was made; ``fetching`` are the
-    managers of other languages that have installed.
+    of dependencies; ``builds`` is True where a project's wheel was made. ``fetched`` are the
+    installations of managers of other languages, which have nothing to do with the others;
+    ``on_context`` says whether a COPY has brought files of the context, directly or through another
+    stage.
     """
 
     installations: tuple[Installation, ...] = ()
@@ -44,7 +47,8 @@ class Above:
     copied: bool | None = False
     wheelhouses: tuple[str, ...] = ()
     builds: bool = False
-    fetching: frozenset[str] = frozenset()
+    fetched: tuple[Fetched, ...] = ()
+    on_context: bool = False
 
     @property
     def has_dependencies(self) -> bool:
@@ -113,6 +117,8 @@ _TOOLS = frozenset(_TOOL_NAMES.split())
 
 def is_tools_only(installation: Installation) -> bool:
     """Whether an installation brings only tools, nothing that a project depends on."""
+    if is_system(installation.tool):
+        return True
     if installation.project or _reads_manifest(installation):
         return False
     packages = installation.packages
@@ -273,6 +279,8 @@ def with_transfers(above: Above, step: PlannedStep, ends: Mapping[int, Above]) -
     ``ends`` are the states in which the stages before this one ended.
     """
     for transfer in step.transfers:
+        if transfer.origin == "context" and (transfer.sources or transfer.kind == "bind"):
+            above = replace(above, on_context=True)
         other = ends.get(transfer.origin) if isinstance(transfer.origin, int) else None
         if other is None:
             continue
@@ -288,7 +296,8 @@ def with_transfers(above: Above, step: PlannedStep, ends: Mapping[int, Above]) -
             wheelhouses=houses,
             copied=copied,
             builds=above.builds or other.builds,
-            fetching=above.fetching | other.fetching,
+            fetched=(*above.fetched, *still_there(other.fetched, transfer)),
+            on_context=above.on_context or other.on_context,
         )
     return above
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..regexes import regex
 from ..shell.running import SHELLS
@@ -15,7 +15,6 @@ from .tools.command_lines import module_run
 __all__ = [
     "clones",
     "downloads",
-    "fetches",
     "looks_like_installation",
     "runs_a_download",
     "starts_installation",
@@ -74,14 +73,11 @@ _INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
 _MODULES = regex(r"(spacy|camoufox|patchright) (download|fetch|install)")
 
 
-def looks_like_installation(
-    command: Command, downloaded: Sequence[str] = (), fetching: Collection[str] = ()
-) -> bool:
+def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) -> bool:
     """Whether a command's words say that it installs.
 
     ``downloaded`` are the names of the files that the RUN has fetched: a command that runs such a
-    script installs packages that cannot be known. ``fetching`` are the managers that have installed
-    already, whose builds then fetch nothing more (``go build`` after ``go mod download``).
+    script installs packages that cannot be known.
     """
     if command.followed:
         return False
@@ -95,8 +91,9 @@ def looks_like_installation(
     called = [word.text for word in run.words]
     if _INTERPRETER.fullmatch(name) and any(map(_EXPRESSION.search, words[1:])):
         return True
-    if name in ("install2.r", "install.r", "installGithub.r") or words[1:3] == ["CMD", "INSTALL"]:
-        return True
+    if words[1:3] == ["CMD", "INSTALL"]:
+        # R installs a package so, and none that the package depends on.
+        return any(word.endswith((".gz", ".zip", ".bz2")) for word in words[3:])
     if _INTERPRETER.fullmatch(name) and run is command:
         called = called[1:]
         while called and called[0].startswith("-"):
@@ -110,8 +107,6 @@ def looks_like_installation(
     if name in ("cpan", "cpanm"):
         return bool(positional)
     if tool is not None:
-        if not tool.builds.isdisjoint(positional[:2]):
-            return tool.name not in fetching
         return _is_install_of(tool.installs, called, positional)
     if run.name in _INSTALLERS or any(
         map(" ".join(positional).startswith, _INSTALLERS_OF.get(run.name, ()))
@@ -231,21 +226,6 @@ def _task_installs(text: str, task: str, depth: int = 0) -> bool:
 
 def _without_comments(text: str) -> str:
     return re.sub(r"(^|\s)#.*", r"\1", text)
-
-
-def fetches(command: Command) -> frozenset[str]:
-    """The manager of another language that a command installs with, or builds."""
-    run = module_run(command)
-    tool = tool_of(run.name) if run.words else None
-    called = [word.text for word in run.words]
-    positional = _positional(called)
-    if tool is None or not (tool.installs or tool.builds):
-        return frozenset()
-    if not tool.builds.isdisjoint(positional[:2]) or _is_install_of(
-        tool.installs, called, positional
-    ):
-        return frozenset({tool.name})
-    return frozenset()
 
 
 def _is_install_of(

@@ -17,7 +17,7 @@ from .ground import Ground
 from .inputs import belongs_to_manager, closure
 from .reads import ReadText, Use, uses_of_step
 from .steps import EnvironmentCommand
-from .tools import reads_variable
+from .tools import is_system, reads_variable
 from .tools.command_lines import is_archive
 
 __all__ = ["FileRoles", "roles_of_files"]
@@ -66,7 +66,10 @@ def roles_of_files(
     names = frozenset(map(posixpath.basename, inputs))
     needed = {use.path: use for use in _anchors(grounds, views, inputs)}
     unsettled: dict[str, str] = {}
+    judged = _present([one for one in grounds if not _is_of_system(told, one)], views)
     for ground in grounds:
+        # An install of programs stands low, and what runs above it is not needed further up.
+        others = judged if _is_of_system(told, ground) else frozenset()
         for step in ground.steps:
             view = by_line.get(step.line)
             if view is None:
@@ -76,7 +79,7 @@ def roles_of_files(
                 uses = tuple(_of_the_system(uses, step.instruction.text, names, read_text))
             above = _install_above(ground, step.line, told)
             for use in uses:
-                if use.path in inputs or use.path in needed:
+                if use.path in inputs or use.path in needed or use.path in others:
                     continue
                 if above is None or step.line in told or _stands_above(use.path, above, by_line):
                     needed[use.path] = use
@@ -90,6 +93,13 @@ def roles_of_files(
     for path in needed:
         unsettled.pop(path, None)
     return FileRoles(inputs, needed, unsettled)
+
+
+def _is_of_system(told: Mapping[int, EnvironmentCommand], ground: Ground) -> bool:
+    """Whether an environment step installs only the distribution's packages."""
+    command = told.get(ground.step.line)
+    found = () if command is None else command.installations
+    return bool(found) and all(is_system(item.tool) for item in found)
 
 
 def _anchors(

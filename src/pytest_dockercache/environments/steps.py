@@ -6,9 +6,13 @@ environment step of a kind of its own (``tools_only``). A RUN that installs only
 is no environment step: ``pip install --no-deps .``, ``pip install .`` below a step that installed
 its dependencies from a manifest, ``uv sync`` after one with ``--no-install-project``,
 ``poetry install`` after ``--no-root``. Where no step above installed the dependencies,
-``pip install .`` brings all of them, and is an environment step. Locking, cleaning, configuring,
-uninstalling and a dry run are no installations; ``pip wheel`` and ``pip download`` of dependencies
-count, as the costly half of an installation that is split over two steps.
+``pip install .`` brings all of them, and is an environment step. The same goes for other languages:
+``go build`` below ``go mod download`` builds the project. Packages of the distribution, and
+programs that a manager installs apart (``npm install -g``), make an environment step only below
+files of the context, edits of which would install them again, and never in a RUN that installs
+something else too. Locking, cleaning, configuring, uninstalling and a dry run are no installations;
+``pip wheel`` and ``pip download`` of dependencies count, as the costly half of an installation that
+is split over two steps.
 """
 
 from __future__ import annotations
@@ -24,11 +28,13 @@ from ..shell.script import Command
 from ..values import dataclass
 from .above import Above, effect_of, is_tools_only, lacking_of, with_transfers
 from .coverage import names_in
-from .doubtful import clones, downloads, fetches, looks_like_installation, starts_installation
+from .doubtful import clones, downloads, looks_like_installation, starts_installation
+from .fetched import Fetched, added_by, manifests_in
 from .flow import ContainerFiles
 from .own_project import OwnProject, read_project
-from .tools import Installation, recognised, runner_of
+from .tools import Installation, Sight, is_foreign, is_system, recognised, runner_of, tool_of
 from .tools.command_lines import module_run
+from .tools.system import only_updates_lists, removes
 
 __all__ = [
     "EnvironmentCommand",
@@ -36,6 +42,8 @@ __all__ = [
     "environment_commands",
     "every_installation",
     "is_named",
+    "lists_apart",
+    "only_exports",
     "roles_of",
     "unrecognised_installs",
 ]
@@ -225,12 +233,35 @@ class _ReadRun:
             names |= more
         return names
 
+    def sight(self) -> Sight:
+        """The context files that the RUN finds."""
+        if self.files is None:
+            return Sight()
+        view = self.files.followed(self.steps)[0][self.position]
+        return Sight(frozenset({*view.before.at, *view.own.at}), self.read)
+
+    def with_foreign(self, found: Installation, above: Above) -> tuple[_Added, Above]:
+        """What an installation of another language's manager adds, and the state after it."""
+        sight = self.sight()
+        effect = added_by(found, self.step, above.fetched, sight)
+        if effect == "project":
+            return _Added(), above
+        if is_tools_only(found):
+            return _Added(apart=(found,)) if above.on_context else _Added(), above
+        tool = tool_of(found.tool)
+        saw = frozenset[str]() if tool is None else manifests_in(tool, sight)
+        above = replace(above, fetched=(*above.fetched, Fetched(found, saw)))
+        if effect == "unknown":
+            return _Added(doubtful=True), above
+        return _Added(installs=(found,)), above
+
     def judged(self, pattern: Pattern | None, above: Above) -> tuple[_JudgedStep, Above]:
         """The judgement on the RUN, and the installations after it."""
         step = self.step
         ran = tuple(step_commands(step, runner_of, self.read))
         fetched = tuple(name for command in ran for name in downloads(command))
         installs: list[Installation] = []
+        apart: list[Installation] = []
         locks: list[Installation] = []
         doubtful = False
         lacking: frozenset[str] = frozenset()
@@ -239,17 +270,21 @@ class _ReadRun:
             if found is None:
                 doubtful = (
                     doubtful
-                    or looks_like_installation(command, fetched, above.fetching)
+                    or looks_like_installation(command, fetched)
                     or starts_installation(command, self.read)
                 )
                 above = replace(
                     above,
                     builds=above.builds or _builds_wheel(command),
-                    fetching=above.fetching | fetches(command),
                     cloned=(*above.cloned, *clones(command)),
                 )
             elif found.exports:
                 locks.append(found)
+            elif is_foreign(found.tool):
+                added, above = self.with_foreign(found, above)
+                installs += added.installs
+                apart += added.apart
+                doubtful = doubtful or added.doubtful
             else:
                 effect = effect_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies":
@@ -259,12 +294,31 @@ class _ReadRun:
                     lacking |= lacking_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies" or found.wheels:
                     above = above.after(found, self.named_by(found))
+        if apart and not installs and not doubtful:
+            if any(is_system(item.tool) for item in apart) and any(map(removes, ran)):
+                # What is installed for the RUN alone goes with the work that the RUN does.
+                doubtful = True
+            else:
+                installs = apart
         if installs:
             return _JudgedStep(_joined(step, installs, locks)), above
         if _is_found(step, pattern):
             tool = next((command.name for command in ran), "")
             return _JudgedStep(EnvironmentCommand(tool, step.line)), above
         return _JudgedStep(None, doubtful, lacking), above
+
+
+@dataclass(frozen=True)
+class _Added:
+    """What one command of another language's manager adds to a RUN.
+
+    ``apart`` are installations of programs and of the distribution's packages; ``doubtful`` is True
+    where nobody can tell whether the command installs.
+    """
+
+    installs: tuple[Installation, ...] = ()
+    apart: tuple[Installation, ...] = ()
+    doubtful: bool = False
 
 
 _BUILDERS = {
@@ -294,6 +348,42 @@ def every_installation(step: PlannedStep) -> tuple[Installation, ...]:
     return tuple(item for item in found if item is not None)
 
 
+def only_exports(step: PlannedStep) -> bool:
+    """Whether all that a RUN does is to list dependencies from manifests (``cargo chef prepare``).
+
+    What such a RUN writes is the same after an edit of any other file.
+    """
+    if step.instruction.keyword != "RUN":
+        return False
+    ran = tuple(step_commands(step, runner_of))
+    found = [recognised(command, step) for command in ran]
+    return bool(ran) and all(item is not None and item.exports for item in found)
+
+
+def lists_apart(steps: Sequence[PlannedStep]) -> tuple[tuple[int, int], ...]:
+    """RUNs that only fetch apt's lists, each with the install below it that counts on them.
+
+    The pairs are the first lines of both. The cache keeps the lists for as long as the steps above
+    stay the same, and the install, once it is changed, asks for packages that are gone.
+    """
+    found: list[tuple[int, int]] = []
+    waiting: dict[int, int] = {}
+    for step in steps:
+        if step.instruction.keyword != "RUN":
+            continue
+        ran = tuple(step_commands(step, runner_of))
+        updates = any(map(only_updates_lists, ran))
+        installs = any(
+            command.name in ("apt", "apt-get") and recognised(command, step) is not None
+            for command in ran
+        )
+        if installs and not updates and step.stage.index in waiting:
+            found.append((waiting.pop(step.stage.index), step.line))
+        elif updates and not installs:
+            waiting[step.stage.index] = step.line
+    return tuple(found)
+
+
 def is_named(step: PlannedStep, pattern: str | None) -> bool:
     """Whether ``--dockercache-env-step`` finds something in a step: a RUN, or its heredocs.
 
@@ -316,11 +406,14 @@ def _joined(
     every = installs + locks
     manifests = tuple(dict.fromkeys(path for item in every for path in item.manifests))
     unresolved = tuple(dict.fromkeys(text for item in every for text in item.unresolved))
+    # Whether a manifest and what is installed drift apart is asked of each language by itself.
+    main = [item for item in every if not is_foreign(item.tool)] or every
+    reads = any(item.manifests or item.unresolved for item in main)
     return EnvironmentCommand(
-        tool=installs[0].tool,
+        tool=main[0].tool,
         line=step.line,
         manifests=manifests,
-        named=not manifests and not unresolved and any(item.named for item in installs),
+        named=not reads and any(item.named for item in main),
         unresolved=unresolved,
         without_project=any(item.without_project for item in installs),
         tools_only=all(map(is_tools_only, installs)),

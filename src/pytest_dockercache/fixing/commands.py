@@ -17,8 +17,17 @@ from itertools import pairwise
 from ..context.gomatch import has_wildcard
 from ..dockerfile import PlannedStep
 from ..dockerfile.expansion import with_values
-from ..environments.inputs import closure
-from ..environments.tools import Installation, reads_variable, recognised, runner_of
+from ..environments.inputs import belongs_to_manager, closure
+from ..environments.tools import (
+    Installation,
+    Sight,
+    is_foreign,
+    is_system,
+    reads_variable,
+    recognised,
+    runner_of,
+    tool_of,
+)
 from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
@@ -75,16 +84,6 @@ _ENVIRONMENT_ACTIONS: Mapping[str, frozenset[str]] = {
     "pixi": _named("clean config info list"),
     "npm": _named("cache config"),
 }
-_NODE_FILES = (
-    "package.json",
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "yarn.lock",
-    ".yarnrc",
-    ".yarnrc.yml",
-    "pnpm-lock.yaml",
-    ".npmrc",
-)
 _IN_PROJECT: Mapping[str, tuple[str, ...]] = {
     "uv": (".venv",),
     "poetry": (".venv",),
@@ -94,6 +93,17 @@ _IN_PROJECT: Mapping[str, tuple[str, ...]] = {
     "npm": ("node_modules",),
     "yarn": ("node_modules", ".yarn", ".pnp.cjs"),
     "pnpm": ("node_modules",),
+    "bun": ("node_modules",),
+    "bundler": ("vendor/bundle", ".bundle", "Gemfile.lock"),
+    "cargo": ("target", "Cargo.lock"),
+    "composer": ("vendor", "composer.lock"),
+    "dotnet": ("obj", "bin"),
+    "gradle": (".gradle", "build"),
+    "maven": ("target",),
+    "mix": ("deps", "_build", "mix.lock"),
+    "R": ("renv",),
+    "conan": ("build",),
+    "vcpkg": ("vcpkg_installed",),
 }
 _NO_PATHS = Paths()
 _SYSTEM_FILES = Paths(files=frozenset({SYSTEM}))
@@ -328,7 +338,9 @@ def _expanded(command: Command) -> Effects:
 def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
     name = command.name
     installation = recognised(command, reader.step)
-    if installation is not None:
+    if installation is not None and not is_system(installation.tool):
+        if is_foreign(installation.tool):
+            return _fetched_packages(reader, command, installation)
         return _installed(reader, command, installation)
     if re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", name):
         return _python(reader, command)
@@ -349,8 +361,6 @@ def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
     tool = "conda" if name in ("mamba", "micromamba") else re.sub(r"\A(pip)[0-9.]*\Z", r"\1", name)
     if tool in _ENVIRONMENT_ACTIONS or name in ("virtualenv", "conda-lock"):
         return _environment_action(reader, command, tool)
-    if name in ("npm", "yarn", "pnpm"):
-        return _node(reader, command)
     place = joined_path(command.directory, command.words[0])
     if "/" in command.words[0].text and place.known and reader.present(place.text):
         return _script(reader, command, command.words)
@@ -574,8 +584,6 @@ def _environment_action(reader: _RunSurroundings, command: Command, tool: str) -
         )
     if all(word.text.startswith("-") for word in command.words[1:]):
         return Effects(reads=_ENVIRONMENT_FILES)
-    if tool == "npm":
-        return _node(reader, command)
     text = " ".join(word.text for word in command.words[:2])
     return Effects(unknown=_opaque(reader, text))
 
@@ -768,26 +776,75 @@ def _script(reader: _RunSurroundings, command: Command, words: Sequence[Word]) -
     return total | _redirected(body, directory, variables)
 
 
-def _node(reader: _RunSurroundings, command: Command) -> Effects:
-    """``npm ci`` and its like: the package file, the lock, the settings beside them."""
-    actions = [word.text for word in command.words[1:] if not word.text.startswith("-")]
-    directory = command.directory
-    if (
-        directory is None
-        or len(actions) > 1
-        or (actions or ["install"])[0] not in ("ci", "install", "i")
-    ):
-        return Effects(unknown=_opaque(reader, f"{command.name} {' '.join(actions)}"))
-    files = [posixpath.join(directory, name) for name in _NODE_FILES]
-    package = reader.text(files[0]) or ""
-    unknown = ""
-    if re.search(r"\"(pre|post)?install\"\s*:|\"prepare\"\s*:|\"workspaces\"|\"file:", package):
-        unknown = f"{files[0]} has install scripts, workspaces or local packages"
-    written = {posixpath.join(directory, name) for name in _IN_PROJECT[command.name]}
-    present = frozenset(path for path in files if reader.present(path))
+def _fetched_packages(reader: _RunSurroundings, command: Command, found: Installation) -> Effects:
+    """An installation of another language's manager: its manifests, locks and settings.
+
+    A command that builds the project reads all that lies in the project's directory.
+    """
+    if found.apart:
+        return Effects(reads=_ENVIRONMENT_FILES, writes=_ENVIRONMENT_FILES)
+    tool, directory = tool_of(found.tool), found.directory or command.directory
+    if tool is None or directory is None or found.unresolved:
+        return Effects(unknown=_opaque(reader, " ".join(w.text for w in command.words[:2])))
+    written = {posixpath.join(directory, name) for name in _IN_PROJECT.get(tool.name, ())}
+    writes = Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES
+    if found.with_project or found.exports:
+        trees = Paths(trees=frozenset({directory}))
+        return Effects(reads=trees | _ENVIRONMENT_FILES, writes=trees | writes)
+    belongs = belongs_to_manager(command.name) or belongs_to_manager(found.tool)
+    visible = reader.site.visible(reader.position)
+    read = {place for place in found.manifests if place in visible}
+    if belongs is not None:
+        places = {place for place, path in visible.items() if belongs(path)}
+        if not tool.grows(directory, Sight(frozenset(visible), reader.text)):
+            head = directory.rstrip("/") + "/"
+            places = {p for p in places if _is_beside(p, head) or not p.startswith(head)}
+        read |= places
+    brought = _brought(reader, sorted(read))
+    unknown = next(filter(None, (_needs_more(reader, place) for place in sorted(read))), "")
     return Effects(
-        reads=Paths(present) | _ENVIRONMENT_FILES,
-        writes=Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES,
+        reads=Paths(frozenset(read | brought)) | _ENVIRONMENT_FILES,
+        writes=writes,
         unknown=unknown,
-        inputs=present,
+        inputs=frozenset(read | brought),
     )
+
+
+def _is_beside(place: str, head: str) -> bool:
+    """Whether a file lies in a directory itself, or in a directory of settings of a manager."""
+    rest = place.removeprefix(head)
+    return place.startswith(head) and (
+        "/" not in rest or rest.startswith((".", "gradle/", "renv/"))
+    )
+
+
+_MORE: Mapping[str, tuple[str, str]] = {
+    "package.json": (
+        r"\"((pre|post)?install|(pre|post)?prepare)\"\s*:|\"workspaces\"|\"(file|link|portal):",
+        "install scripts, workspaces or local packages",
+    ),
+    "go.mod": (r"^\s*(replace\b[^\n]*)?=>\s*\.{0,2}/|^replace\b.*=>\s*\.{0,2}/", "local modules"),
+    "gemfile": (r"^\s*gemspec\b|\bpath:|:path\s*=>|eval_gemfile|File\.read", "local gems"),
+    "composer.json": (
+        r"\"type\"\s*:\s*\"path\"|\"(classmap|files)\"\s*:|\"(post|pre)-(install|autoload)",
+        "local packages, scripts, or files that are loaded at once",
+    ),
+    "mix.exs": (r"\bpath:\s*\"|apps_path", "local packages"),
+    "pom.xml": (r"<modules>|<relativePath>\s*\.|<systemPath>", "modules or local packages"),
+    "project.toml": (r"^\s*path\s*=", "local packages"),
+}
+"""What in a manifest says that an install needs more than manifests: a pattern, and the words."""
+
+
+def _needs_more(reader: _RunSurroundings, place: str) -> str:
+    """Why an install needs more than its manifests, by the text of one of them; "" if it may not.
+
+    The dependencies of a crate, a project of .NET or Gradle may be such a reason without a word.
+    """
+    name = posixpath.basename(place).lower()
+    if name in ("cargo.toml", "cargo.lock"):
+        return "Cargo needs a source file for each crate"
+    found = _MORE.get(name)
+    if found is not None and re.search(found[0], reader.text(place) or "", re.MULTILINE):
+        return f"{place} has {found[1]}"
+    return ""

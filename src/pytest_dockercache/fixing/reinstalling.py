@@ -15,6 +15,7 @@ from ..cache.prediction import Comparison
 from ..context.edits import apply_argument_edits
 from ..dockerfile import declared, stage_chain, stages_of
 from ..dockerfile.instructions import mounts
+from ..environments.tools import tool_of
 from ..errors import DockerCacheError
 from ..model import Edit
 from ..regexes import regex
@@ -357,6 +358,14 @@ def _installs_project(site: Site, position: int) -> bool:
     )
 
 
+def _split_of(site: Site, position: int) -> str:
+    """The command that fetches what a build of another language needs; "" if none is known."""
+    command = site.commands[position]
+    found = () if command is None else command.installations
+    tools = [tool_of(item.tool) for item in found if item.with_project]
+    return next((tool.split for tool in tools if tool is not None), "")
+
+
 def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str:
     """A sentence that says what to separate, as no order of steps helps; "" if unknown."""
 
@@ -383,6 +392,12 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
         and found.needs is not None
         and _installs_project(site, obstacle.stays)
     ):
+        split = _split_of(site, obstacle.stays)
+        if split:
+            return (
+                f"{stays} builds the project together with all that it depends on: fetch that with "
+                f"{split} in a step above the source, from its manifests and lock alone"
+            )
         return (
             f"{stays} installs the project itself together with all that it depends on: list its "
             "dependencies in a file, and install that in a step above the source"

@@ -160,6 +160,10 @@ _WITH_PROJECT: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+_GO_BUILD = regex(r"([A-Z]\w*=\S*\s+)*go\s+(build|install|test)\b(?!.*@)")
+"""A build that fetches the modules of ``go.mod`` on its way."""
+
+
 def _without_project(chain: Chain) -> Iterator[Split]:
     for expression, flag in _WITH_PROJECT:
         for number, segment in enumerate(chain.segments):
@@ -171,6 +175,11 @@ def _without_project(chain: Chain) -> Iterator[Split]:
             yield from _around(
                 chain, number, first, segment, f"install with {command} {flag} first"
             )
+            break
+    for number, segment in enumerate(chain.segments):
+        if _GO_BUILD.match(segment):
+            words = "fetch with go mod download first"
+            yield from _around(chain, number, "go mod download", segment, words)
             break
     for number, segment in enumerate(chain.segments):
         parted = _parted_pip(segment)

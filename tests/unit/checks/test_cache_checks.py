@@ -476,15 +476,15 @@ def test_an_address_that_serves_other_bytes_is_blamed_and_no_edit(
 
 
 def test_a_run_below_the_source_that_looks_like_an_installation_is_not_green(make: Make) -> None:
-    judged = make(GOOD + "RUN npm ci\n", misses={"src/main.py": [4, 6]})
-    with pytest.raises(Unverifiable, match=r"line 6 \(RUN npm ci\) looks like an installation"):
+    judged = make(GOOD + "RUN nix build\n", misses={"src/main.py": [4, 6]})
+    with pytest.raises(Unverifiable, match=r"line 6 \(RUN nix build\) looks like an installation"):
         LAYER.judge(judged)
 
 
 def test_a_rebuilt_environment_is_a_failure_whatever_else_looks_like_an_installation(
     make: Make,
 ) -> None:
-    dockerfile = CONTEXT_FIRST + "RUN npm ci\n"
+    dockerfile = CONTEXT_FIRST + "RUN nix build\n"
     last = len(dockerfile.splitlines())
     judged = make(dockerfile, misses={"src/main.py": [2, 3, last]})
     assert str(failure(LAYER, judged)).startswith("env layer was rebuilt")
@@ -507,11 +507,11 @@ def test_another_managers_install_in_good_order_is_no_doubt(make: Make, lines: s
     dockerfile = GOOD.replace("COPY src/ src/\n", f"{lines}COPY src/ src/\n")
     files = dict.fromkeys(("package.json", "go.mod", "go.sum", "main.go"), "x\n")
     judged = make(dockerfile, files=files, misses={"src/main.py": [6, 8], "main.go": [6, 7, 8]})
-    assert LAYER.judge(judged).message.startswith("line 3 hit after")
+    assert LAYER.judge(judged).message.startswith("lines 3, 5 hit after")
 
 
 def test_a_failure_is_said_before_what_is_not_recognised(make: Make) -> None:
-    judged = make(SOURCE_FIRST + "RUN npm ci\n", misses={"src/main.py": [2, 3, 4, 6]})
+    judged = make(SOURCE_FIRST + "RUN nix build\n", misses={"src/main.py": [2, 3, 4, 6]})
     assert str(failure(LAYER, judged)).startswith("env layer was rebuilt: src/ is copied before it")
 
 

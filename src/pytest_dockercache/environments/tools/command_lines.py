@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
 from ...shell.running import SHELLS, script_file
 from ...shell.script import Command, Word, joined_path, known_text
@@ -26,6 +27,8 @@ __all__ = [
     "moved",
     "package_name",
     "read_files",
+    "variables_of",
+    "whole_options",
     "with_fed_files",
 ]
 
@@ -60,6 +63,10 @@ class Installation:
     made or downloaded, into the directory ``wheel_dir``; ``wheelhouses`` are the directories of
     ``--find-links``; ``specs`` says whether the lines of a plain list are conda's match specs;
     ``selection`` is the part of a lock that is installed.
+
+    Of managers of other languages: ``directory`` is the project's, None where only the running
+    container knows it; ``afresh`` is True where the command throws away what is installed
+    (``npm ci``), ``offline`` where its options forbid to fetch anything.
     """
 
     tool: str
@@ -87,6 +94,9 @@ class Installation:
     selects: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     selection: LockSelection | None = None
+    directory: str | None = None
+    afresh: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,36 @@ def arguments(words: Sequence[Word], valued: str) -> CommandLine:
     return CommandLine(tuple(options), frozenset(flags), tuple(positional))
 
 
+def whole_options(words: Sequence[Word], valued: str) -> CommandLine:
+    """Like :func:`arguments` where one dash begins a whole option too: ``-mod=vendor``, ``-o x``.
+
+    Both spellings of an option, ``-o`` and ``--o``, are read as the one with one dash.
+    """
+    names = frozenset(valued.split())
+    options: list[tuple[str, Word]] = []
+    flags: set[str] = set()
+    positional: list[Word] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not word.text.startswith("-") or word.text in ("-", "--"):
+            positional.append(word)
+            continue
+        name, equals, value = word.text.partition("=")
+        name = "-" + name.lstrip("-")
+        flags.add(name)
+        if equals:
+            options.append((name, replace(word, text=value)))
+        elif name in names and queue:
+            options.append((name, queue.pop(0)))
+    return CommandLine(tuple(options), frozenset(flags), tuple(positional))
+
+
+def variables_of(command: Command, step: PlannedStep) -> dict[str, str]:
+    """The environment variables that a command sees, as far as the Dockerfile says them."""
+    return {**dict(step.environment), **dict(command.assignments)}
+
+
 def read_files(directory: str | None, files: Sequence[Word]) -> Paths:
     """Absolute paths of the local files among ``files``, and the texts of unresolvable paths."""
     manifests, unresolved = [], []
@@ -191,6 +231,22 @@ def _prefix_of(program: Word, directory: str | None) -> Word | None:
     return joined_path(directory, replace(program, text=prefix))
 
 
+_HOSTS = {"php": r"composer(\.phar)?", "node": r"yarn(-[0-9.]+)?\.c?js|yarn|npm"}
+"""Interpreters that people start a manager with, and the file names of these managers."""
+
+
+def _hosted(command: Command) -> Command:
+    """``php -d memory_limit=-1 composer.phar install`` is ``composer.phar install``."""
+    for position, word in enumerate(command.words[1:], start=1):
+        name = word.text.rpartition("/")[2]
+        if re.fullmatch(_HOSTS[command.name], name):
+            start = Word(name.removesuffix(".js").removesuffix(".cjs"), word.known)
+            return replace(command, words=(start, *command.words[position + 1 :]))
+        if not word.text.startswith("-") and command.words[position - 1].text != "-d":
+            break
+    return command
+
+
 _PYTHON = regex(r"(python|pypy)[0-9.]*(\.exe)?|py")
 
 
@@ -198,6 +254,8 @@ def module_run(command: Command) -> Command:
     """``python -m pip install`` is ``pip install``; ``bash install.sh`` is ``install.sh``."""
     if command.name in SHELLS:
         return replace(command, words=script_file(command))
+    if command.name in _HOSTS:
+        return _hosted(command)
     if not _PYTHON.fullmatch(command.name):
         return command
     words = command.words

@@ -6,8 +6,9 @@ nothing else in the package asks for a manager by its name.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from ...image import CacheKind
 
 __all__ = [
+    "Sight",
     "Tool",
     "caches",
     "comment_syntax_of",
     "family_of",
     "forget",
     "is_comparable",
+    "is_foreign",
+    "is_foreign_file",
     "is_installed_place",
+    "is_system",
     "known_layouts",
     "reads_variable",
     "recognised",
@@ -47,14 +52,54 @@ def _reads_nothing(command: Command, step: PlannedStep) -> Installation | None:
     return None
 
 
+def _sees_nothing(place: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The context files that a RUN finds: their container paths, and how one is read.
+
+    ``read`` gives None for a file that is no text, or does not come from the context.
+    """
+
+    places: frozenset[str] = frozenset()
+    read: Callable[[str], str | None] = _sees_nothing
+
+    def nearest(self, directory: str, *names: str) -> str | None:
+        """The first file of one of these names in a directory or in the directories above it."""
+        while True:
+            for name in names:
+                place = posixpath.join(directory, name)
+                if place in self.places:
+                    return place
+            if directory in ("", "/"):
+                return None
+            directory = posixpath.dirname(directory)
+
+    def below(self, directory: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+        """The files at or below a directory whose lower-case base names match as a whole."""
+        head = directory.rstrip("/") + "/"
+        return tuple(
+            place
+            for place in sorted(self.places)
+            if place.startswith(head) and pattern.fullmatch(posixpath.basename(place).lower())
+        )
+
+    def says(self, places: Iterable[str], pattern: str) -> bool:
+        """Whether the text of one of these files holds a pattern, over lines."""
+        return any(
+            re.search(pattern, self.read(place) or "", re.MULTILINE) is not None for place in places
+        )
+
+
 @dataclass(frozen=True)
 class Tool:
     """All facts about one package manager.
 
     ``programs`` matches the whole names of its commands. ``reads`` parses one of its commands; the
     answer is None for a command that installs nothing. ``installs`` are the installing subcommands
-    of a tool whose command lines are not parsed (``npm ci``); "" is the bare command. ``builds``
-    are the subcommands that install missing packages on the way to something else (``go build``).
+    of a tool whose command lines are not parsed (``nix build``); "" is the bare command.
 
     ``conventional`` are the manifests that the manager looks for by itself, in its order.
     ``manifests`` matches the whole lower-case base names of all its manifests, locks and
@@ -69,13 +114,20 @@ class Tool:
     ``caches`` gives the layouts of its caches in an image, and is called only when an image is
     inspected. ``runner`` says how the manager runs a command in an environment of its own (``conda
     run``).
+
+    ``system`` is True for the manager of a distribution's packages. Managers of other languages
+    have more: ``stores`` matches the directories in which the manager keeps what it has fetched, so
+    that a copy or a cache mount of one brings it; ``split`` is the command that fetches the
+    dependencies alone, "" where there is none. ``fetches`` says whether a command that builds the
+    project finds anything to fetch: False where nothing is declared, or all lies in the context;
+    None where that is not known. ``grows`` says whether the manifests in a directory name further
+    projects, whose manifests count too.
     """
 
     name: str
     programs: re.Pattern[str]
     reads: Callable[[Command, PlannedStep], Installation | None] = _reads_nothing
     installs: frozenset[str] = frozenset()
-    builds: frozenset[str] = frozenset()
     conventional: tuple[str, ...] = ()
     manifests: re.Pattern[str] = _NEVER
     kept: re.Pattern[str] = _NEVER
@@ -87,6 +139,11 @@ class Tool:
     environments: re.Pattern[str] = _NEVER
     caches: Callable[[], Sequence[CacheKind]] = tuple
     runner: Runner | None = None
+    system: bool = False
+    stores: re.Pattern[str] = _NEVER
+    split: str = ""
+    fetches: Callable[[Installation, Sight], bool | None] = lambda installation, sight: None
+    grows: Callable[[str, Sight], bool] = lambda directory, sight: False
 
 
 _TABLE: dict[str, Tool] = {}
@@ -133,6 +190,25 @@ def family_of(program: str) -> str:
     word = program.split()[0] if program.split() else program
     tool = tool_of(word)
     return word if tool is None else tool.name
+
+
+def is_foreign(program: str) -> bool:
+    """Whether an installation's ``tool`` installs packages of another language or of the system."""
+    tool = tool_of(program)
+    return tool is not None and tool.foreign
+
+
+def is_system(program: str) -> bool:
+    """Whether an installation's ``tool`` installs packages of the distribution."""
+    tool = tool_of(program)
+    return tool is not None and tool.system
+
+
+def is_foreign_file(path: str) -> bool:
+    """Whether a file is by its name a manifest of other languages' managers only."""
+    name = posixpath.basename(path).lower()
+    owners = [tool for tool in tools() if tool.manifests.fullmatch(name)]
+    return bool(owners) and all(tool.foreign for tool in owners)
 
 
 def comment_syntax_of(path: str) -> CommentSyntax | None:

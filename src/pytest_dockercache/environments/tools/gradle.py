@@ -1,0 +1,77 @@
+"""Gradle: the tasks that resolve dependencies, and the files that they read."""
+
+from __future__ import annotations
+
+import re
+
+from ...dockerfile.syntax import PlannedStep
+from ...regexes import regex
+from ...shell.script import Command
+from .command_lines import Installation, conventional_files, moved, whole_options
+from .table import Sight, Tool
+
+__all__ = ["TOOL"]
+
+_VALUED = (
+    "-p -project-dir -g -gradle-user-home -b -build-file -c -settings-file -x -exclude-task "
+    "-I -init-script -console -warning-mode -max-workers -project-cache-dir -include-build"
+)
+_RESOLVES = regex(
+    r"(.*:)?(dependencies|buildenvironment|(resolve|download|fetch|cache|get)\w*dep\w*|deps)",
+    re.IGNORECASE,
+)
+_BUILDS = regex(
+    r"(.*:)?(build\w*|assemble\w*|\w*jar|\w*war|\w*dist|\w*disttar|\w*distzip|check|test|compile\w*"
+    r"|classes|publish\w*|native\w*|bootrun|run|installapp|stage|quarkusbuild|jlink|optimized\w*)",
+    re.IGNORECASE,
+)
+
+
+def _gradle(command: Command, step: PlannedStep) -> Installation | None:
+    given = whole_options(command.words[1:], _VALUED)
+    if given.has("-v", "-version", "-h", "-help", "-stop", "-status"):
+        return None
+    tasks = [word.text for word in given.words]
+    builds = any(map(_BUILDS.fullmatch, tasks))
+    if not builds and not any(map(_RESOLVES.fullmatch, tasks)):
+        return None
+    directory = moved(command.directory, given, "-p", "-project-dir")
+    names = ("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts")
+    manifests, unresolved = conventional_files(directory, *names)
+    return Installation(
+        "gradle",
+        manifests,
+        unresolved,
+        with_project=builds,
+        without_project=not builds,
+        directory=directory,
+        offline=given.has("-offline"),
+    )
+
+
+def _fetches(installation: Installation, sight: Sight) -> bool | None:
+    """Whether the scripts of a build name dependencies or plugins."""
+    directory = installation.directory
+    if directory is None or not any(place in sight.places for place in installation.manifests):
+        return None
+    scripts = sight.below(directory, regex(r".*\.gradle(\.kts)?"))
+    return sight.says(scripts, r"\b(dependencies|plugins|buildscript|pluginManagement)\s*\{")
+
+
+TOOL = Tool(
+    name="gradle",
+    programs=regex(r"gradlew?"),
+    reads=_gradle,
+    conventional=("build.gradle", "build.gradle.kts"),
+    manifests=regex(
+        r".*\.gradle(\.kts)?|gradle\.(properties|lockfile)|gradlew|verification-metadata\.xml"
+        r"|.*\.versions\.toml"
+    ),
+    kept=regex(r"(.*/)?gradle/(wrapper/)?[^/]*|(.*/)?(buildsrc|build-logic)/.*"),
+    variables=regex(r"(GRADLE|ORG_GRADLE|JAVA)_\w+|JDK_JAVA_OPTIONS"),
+    foreign=True,
+    stores=regex(r"(.*/)?\.gradle(/.*)?"),
+    split="gradle dependencies",
+    fetches=_fetches,
+    grows=lambda directory, sight: True,
+)
