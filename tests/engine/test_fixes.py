@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 MENDED = [name for name in BROKEN if "no_patch" not in SAMPLES[name]]
 OFTEN = ("broken-source-first", "broken-no-dockerignore", "broken-bytecode-after-copy")
-"""The gate proves these; ``tox run -e fixes`` proves the patch of every sample, for minutes."""
+"""The gate proves these; ``tox run -e minutes`` proves the patches of the others."""
 
 
 def tree(project: Path) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ from pytest_dockercache.environments.tools import recognised, runner_of
 from pytest_dockercache.image import View, open_image
 from pytest_dockercache.shell.running import step_commands
 
-pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
+pytestmark = [pytest.mark.engine, pytest.mark.newest_python, pytest.mark.minutes]
 
 HERE = Path(__file__).parent
 BASE = "dockercache-test-installers:2"

@@ -39,8 +39,14 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 SAMPLES: dict[str, dict[str, Any]] = json.loads((FIXTURES / "samples.json").read_text())
 BUILDABLE = [name for name, sample in SAMPLES.items() if "builds" not in sample["fails"]]
 
+OFTEN = ("optimized", "multistage", "broken-context-first", "broken-build-arg-early", "tools-env")
+"""The gate predicts these; ``tox run -e minutes`` predicts the others."""
+
 CASES = [
-    *(("buildx", name) for name in BUILDABLE),
+    *(
+        pytest.param("buildx", name, marks=() if name in OFTEN else pytest.mark.minutes)
+        for name in BUILDABLE
+    ),
     *(
         (engine, name)
         for engine in ("buildkit", "classic")

@@ -81,7 +81,7 @@ def test_one_patch_mends_two_dockerfiles_each_with_its_own_line_ends_and_ignore_
 
 
 MINUTES = pytest.mark.minutes
-"""The gate proves with one engine of each kind; ``tox run -e fixes`` with all."""
+"""The gate proves with one engine of each kind; ``tox run -e minutes`` with all."""
 
 
 @pytest.mark.parametrize(

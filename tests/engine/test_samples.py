@@ -17,6 +17,24 @@ GOOD = [name for name, sample in SAMPLES.items() if "repairs_to" not in sample]
 BROKEN = [name for name in SAMPLES if name not in GOOD]
 ENGINES = ("buildx", "buildkit", "classic")
 
+OFTEN = ("optimized", "multistage", "broken-source-first", "broken-no-clean")
+"""The gate judges these with every engine, and the others with buildx alone."""
+
+
+def judged(names: list[str]) -> list[Any]:
+    """Each of these samples with each engine; what the gate leaves out is marked."""
+    return [
+        pytest.param(
+            name,
+            engine,
+            marks=() if engine == "buildx" or name in OFTEN else pytest.mark.minutes,
+            id=f"{name}-{engine}",
+        )
+        for name in names
+        for engine in ENGINES
+    ]
+
+
 pytestmark = [pytest.mark.engine, pytest.mark.newest_python]
 
 
@@ -38,8 +56,7 @@ def run_plugin(project: Path, base: str, engine: str) -> tuple[int, list[dict[st
     return ended.returncode, [check for image in images for check in image["checks"]], output
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize(("name", "engine"), judged(GOOD))
 def test_a_good_sample_passes_every_check_twice_in_a_row(
     name: str, engine: str, miniconda: str, sample: Callable[[str], Path]
 ) -> None:
@@ -52,8 +69,7 @@ def test_a_good_sample_passes_every_check_twice_in_a_row(
         assert "builds" in {check["id"] for check in checks}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize(("name", "engine"), judged(BROKEN))
 def test_a_broken_sample_fails_exactly_what_it_should_for_the_stated_reason(
     name: str, engine: str, miniconda: str, sample: Callable[[str], Path]
 ) -> None:

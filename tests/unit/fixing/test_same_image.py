@@ -158,7 +158,7 @@ def image(text: str) -> tuple[dict[str, str], str, str]:
 
 
 @settings(
-    max_examples=400,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
