@@ -197,6 +197,42 @@ def test_a_saving_is_not_measured_with_an_edit_that_never_reached_the_image(make
         CHECKS["rebuild-saving"].judge(judged, CheckSettings(min_saving=0.8))
 
 
+SAVING = CHECKS["rebuild-saving"]
+HALF = CheckSettings(min_saving=0.5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ({2: 0.0, 3: 9.0, 4: 1.0}, "a source edit saves 90% of 10.0 s, 50% wanted"),
+        ({2: 0.0, 3: 5.0, 4: 5.0}, "a source edit saves 50% of 10.0 s, 50% wanted"),
+        # What nobody has seen run can only save more.
+        ({3: 9.0, 4: 1.0}, "a source edit saves 90% of 10.0 s, 50% wanted"),
+    ],
+)
+def test_what_a_source_edit_spares_is_a_share_of_the_cold_build(
+    make: Make, seconds: dict[int, float], said: str
+) -> None:
+    judged = make(GOOD, misses={"src/main.py": [4]}, known_seconds=seconds)
+    assert SAVING.judge(judged, HALF).message == said
+
+
+def test_too_small_a_saving_names_the_step_that_costs_most(make: Make) -> None:
+    judged = make(GOOD, misses={"src/main.py": [3, 4]}, known_seconds={2: 1.0, 3: 2.0, 4: 7.0})
+    with pytest.raises(CacheAssertionError) as caught:
+        SAVING.judge(judged, HALF)
+    said = str(caught.value)
+    assert said.startswith("a source edit saves 10% of the cold build, not 50%")
+    assert "9.0 of 10.0 step-seconds are spent again (--dockercache-min-saving)" in said
+    assert "begin with line 4 (COPY src/ src/)" in said
+
+
+def test_a_saving_of_steps_that_nobody_saw_run_is_not_known(make: Make) -> None:
+    judged = make(GOOD, misses={"src/main.py": [4]}, known_seconds={4: 1.0})
+    with pytest.raises(Unverifiable, match="the seconds of line 2, line 3 are unknown"):
+        SAVING.judge(judged, HALF)
+
+
 def test_an_edit_that_misses_nothing_is_an_error_and_no_pass(make: Make) -> None:
     with pytest.raises(DockerCacheError, match=r"the edit never reached the image: .*src/main.py"):
         LAYER.judge(make(GOOD))
