@@ -17,7 +17,7 @@ from .ground import Ground
 from .inputs import belongs_to_manager, closure
 from .reads import ReadText, Use, uses_of_step
 from .steps import EnvironmentCommand
-from .tools import is_system, reads_variable
+from .tools import is_foreign, is_system, reads_variable
 from .tools.command_lines import is_archive
 
 __all__ = ["FileRoles", "roles_of_files"]
@@ -75,6 +75,8 @@ def roles_of_files(
             if view is None:
                 continue
             uses = uses_of_step(view, read_text)
+            if _builds_other_language(told.get(step.line)):
+                uses = tuple(use for use in uses if use.runs or not is_source_code(use.path))
             if step.line not in told:
                 uses = tuple(_of_the_system(uses, step.instruction.text, names, read_text))
             above = _install_above(ground, step.line, told)
@@ -215,6 +217,12 @@ def _builds_project(command: EnvironmentCommand) -> bool:
         (item.project or item.with_project) and not item.without_project
         for item in command.installations
     )
+
+
+def _builds_other_language(command: EnvironmentCommand | None) -> bool:
+    """Whether a step compiles a project of another language: ``go build main.go`` is its source."""
+    found = () if command is None else command.installations
+    return any(item.with_project and is_foreign(item.tool) for item in found)
 
 
 _SYSTEM = regex(

@@ -415,3 +415,8 @@ def test_a_manager_knows_its_neighbours_files_by_what_the_run_sees() -> None:
     files = container_files({"go.mod": REQUIRES})
     steps = plan(parse_dockerfile("FROM a\nWORKDIR /app\nRUN go build\n"))
     assert environment_commands(steps, None, files)[-1] is None
+
+
+@pytest.mark.parametrize("command", ["go generate ./...", "go vet ./...", "go list -m all"])
+def test_a_command_that_only_looks_at_the_project_is_no_install(command: str) -> None:
+    assert runs("COPY . .", command, files={"go.mod": REQUIRES}) == "-"

@@ -23,7 +23,7 @@ _VALUED = (
     "-gccgoflags -compiler -buildmode -buildvcs -exec -run -coverprofile -covermode -coverpkg "
     "-timeout -count -cpu -parallel -installsuffix -pgo -vet -asan -bench"
 )
-_BUILDS = frozenset({"build", "install", "test", "run", "generate"})
+_BUILDS = frozenset({"build", "install", "test", "run"})
 
 
 def _go(command: Command, step: PlannedStep) -> Installation | None:
