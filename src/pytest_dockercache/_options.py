@@ -52,6 +52,26 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("target", "text", "STAGE", "the stage to build (default: the last one)"),
     ("build-arg", "list", "K=V", "a build argument (repeatable)"),
     (
+        "build-context",
+        "list",
+        "NAME=PATH",
+        "a named build context, as buildx takes it (repeatable)",
+    ),
+    (
+        "compose",
+        "optional",
+        "FILE[,target=NAME]",
+        "judge what the services of a compose file build (repeatable; without FILE: compose.yaml, "
+        "or an old name of it)",
+    ),
+    (
+        "bake",
+        "optional",
+        "FILE[,target=NAME]",
+        "judge what the targets of a bake file build (repeatable; without FILE: docker-bake.hcl or "
+        "docker-bake.json)",
+    ),
+    (
         "fix",
         "text",
         "PATCHFILE",
@@ -142,4 +162,5 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ),
 )
 """The name after ``--dockercache-`` ("" is ``--dockercache`` itself). A ``flag`` takes no value,
-a ``list`` may be given several times, a ``text`` once."""
+a ``list`` may be given several times, a ``text`` once; the value of an ``optional`` may be left
+out, and it may be given several times."""

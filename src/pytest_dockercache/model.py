@@ -81,6 +81,8 @@ class BuildSpec:
     Paths are absolute. ``build_args``, ``secrets``, ``ssh`` and ``cache_from``
     keep the order of the command line; ``secrets``, ``ssh`` and ``cache_from``
     are buildx's own strings (``id=token,src=…``, ``default``, ``type=local,src=…``).
+    ``contexts`` are named contexts: a name, and the path of a directory or what buildx resolves
+    (``docker-image://debian``).
     """
 
     dockerfile: Path
@@ -91,6 +93,7 @@ class BuildSpec:
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()
 
     def with_build_args(self, changes: Mapping[str, str]) -> BuildSpec:
         """Return the same build with some build arguments set anew."""

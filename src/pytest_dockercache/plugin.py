@@ -34,13 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         key = option[2:].replace("-", "_")
         if kind == "flag":
             parser.addini(key, f"the same as {option}", type="bool", default=False)
-        elif kind == "list":
+        elif kind in ("list", "optional"):
             parser.addini(key, f"the same as {option}, one a line", type="linelist", default=[])
         else:
             parser.addini(key, f"the same as {option}", type="string", default=None)
         # Without dest, pytest 9 compares each option with all that exist.
         if kind == "flag":
             group.addoption(option, dest=key, action="store_true", default=None, help=text)
+        elif kind == "optional":
+            group.addoption(
+                option, dest=key, action="append", nargs="?", const="", metavar=metavar, help=text
+            )
         else:
             action = "append" if kind == "list" else "store"
             group.addoption(option, dest=key, action=action, metavar=metavar, help=text)

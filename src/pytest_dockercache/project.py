@@ -99,6 +99,7 @@ class Project:
             Pattern(settings.env_step, f"--dockercache-env-step={settings.env_step}")
         dockerfile = read_dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
+        _refuse_replaced_stages(spec, dockerfile)
         ignore = IgnoreRules.load(spec.context, spec.dockerfile)
         project = cls(spec, settings, dockerfile, ignore, every_stage)
         _ = project.steps  # refuses a Dockerfile that cannot be planned
@@ -261,6 +262,22 @@ class Project:
     def source_edit(self) -> Edit:
         """The controlled source edit."""
         return Edit.append(self.source.path)
+
+
+def _refuse_replaced_stages(spec: BuildSpec, dockerfile: Dockerfile) -> None:
+    """Refuse a named context that BuildKit takes in place of a stage: the steps would be others.
+
+    Source: BuildKit 0.13 ``dockerfile2llb/convert.go``, which looks for a context of each stage's
+    name.
+    """
+    names = {name.lower() for name, _ in spec.contexts}
+    for stage in dockerfile.stages:
+        if stage.name in names:
+            raise Unverifiable(
+                f"the named context {stage.name} takes the place of the stage {stage.name}, whose "
+                "steps are then not built",
+                fix="give the context another name, or judge the image without it",
+            )
 
 
 def _text_of(path: Path) -> str:

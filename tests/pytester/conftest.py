@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "image"))
 # get its own copy of the product's modules.
 import pytest_dockercache._pytest.marked
 import pytest_dockercache.checks.environment_reused
+import pytest_dockercache.definitions.finding
 import pytest_dockercache.testing
 from pytest_dockercache.engines.registry import ENGINES
 

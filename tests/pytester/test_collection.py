@@ -245,8 +245,8 @@ def test_the_lines_that_judge_every_dockerfile_are_printed_and_work(
         *lines,
         "or name those to judge: pytest --dockercache a/Dockerfile",
         "left out as samples of tests: tests/data/Dockerfile",
-        "compose.yaml: of the builds that such files define, only the contexts are used; "
-        "give arguments and targets as options",
+        "compose.yaml may define builds; to judge what one builds: "
+        "pytest --dockercache compose.yaml",
     ), result.text
     monorepo.files[ini] = "\n".join(line.removeprefix("  ") for line in lines) + "\n"
     judged = monorepo.pytest("-c", ini, "-k", "builds and not change", "-v")

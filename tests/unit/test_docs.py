@@ -299,6 +299,7 @@ def reader(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "ci").mkdir()
     shutil.copy(ROOT / "ci" / "dockercache.gitlab-ci.yml", root / "ci")
     (root / "pytest.ini").write_text("[pytest]\n")
+    (root / "compose.yaml").write_text("services: {web: {build: .}}\n")
     (root / "app.tar").write_bytes(docker_archive([tar_of([add("srv/a.py", b"1")])]))
     monkeypatch.chdir(root)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")

@@ -23,6 +23,7 @@ ROOMS = (
     "subject",
     "inspection",
     "recording",
+    "definitions",
     "records",
     "stopping",
     "project",

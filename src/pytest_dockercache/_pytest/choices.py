@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DockerCacheError
 from ..values import dataclass
 from .discovery import DEFAULT_NAMES
 from .given import ADDED, GivenValue
 from .image_options import IMAGE_KEYS, ImageOptions
 from .image_tables import NAME, ImageTable
 
-__all__ = ["DockerfileChoice", "chosen_dockerfiles"]
+__all__ = ["DockerfileChoice", "Own", "chosen_dockerfiles", "existing_file", "keys_of"]
 
+_REPEATED = ("build-arg", "build-context", "skip", "environment")
 _SPECS = ("secret", "ssh", "cache-from", "cache-to")
 """Keys whose values hold commas and keys of their own (``type=local,src=DIR``)."""
 
@@ -29,13 +30,17 @@ class DockerfileChoice:
     """A Dockerfile to judge that an option or a table names: its absolute path, and its options.
 
     ``name`` tells two images of one Dockerfile apart. ``explicit`` is True for the command line:
-    such a Dockerfile is always collected, another only where nothing else was asked for.
+    such a Dockerfile is always collected, another only where nothing else was asked for. An image
+    that a compose, bake or development container file defines has a ``node`` of its own, and a
+    ``problem`` where it cannot be judged.
     """
 
     path: Path
     options: ImageOptions
     name: str | None = None
     explicit: bool = True
+    node: str | None = None
+    problem: DockerCacheError | None = None
 
 
 def chosen_dockerfiles(
@@ -89,7 +94,7 @@ def _name(table: ImageTable) -> str | None:
 def _dockerfile_of(table: ImageTable) -> Path:
     """The Dockerfile of a table: the one it names, else the one beside its file."""
     if table.dockerfile is not None:
-        return _existing(table.dockerfile, table.dockerfile.text)
+        return existing_file(table.dockerfile, table.dockerfile.text)
     for name in DEFAULT_NAMES:
         if (table.base / name).is_file():
             return Path(os.path.abspath(table.base / name))
@@ -101,25 +106,31 @@ def _dockerfile_of(table: ImageTable) -> Path:
 
 def _parsed(value: GivenValue) -> tuple[Path, GivenValue | None, Own]:
     """The path, the name, and the other keys of ``PATH,key=value,…``."""
+    text, own = keys_of(value, ("name", *IMAGE_KEYS))
+    name = own.pop("name", (None,))[0]
+    if name is not None and not NAME.fullmatch(name.text):
+        raise value.wrong(f"{name.text} is not a name", "use letters, digits, '.', '_' and '-'")
+    return existing_file(value, text), name, own
+
+
+def keys_of(
+    value: GivenValue, valid: Sequence[str], several: Sequence[str] = ()
+) -> tuple[str, dict[str, tuple[GivenValue, ...]]]:
+    """The path, and the values of the keys after its commas; ``several`` may come repeatedly.
+
+    Raises ConfigError for a key that is not among ``valid``, or that comes twice.
+    """
     text, *parts = _parts(value.text)
     own: dict[str, tuple[GivenValue, ...]] = {}
     for part in parts:
         key, _, content = part.partition("=")
-        again = key in own and key not in ("build-arg", "skip", "environment", *_SPECS)
-        if key not in ("name", *IMAGE_KEYS) or again or not content:
-            raise value.wrong(
-                f"cannot use {part!r}", f"valid: PATH[,KEY=VALUE…], KEY one of {_keys()}"
-            )
+        again = key in own and key not in (*_REPEATED, *_SPECS, *several)
+        if key not in valid or again or not content:
+            remedy = f"valid: PATH[,KEY=VALUE…], KEY one of {', '.join(valid)}"
+            raise value.wrong(f"cannot use {part!r}", remedy)
         given = replace(value, text=content, place=value.shown)
         own[key] = (*own.get(key, ()), given)
-    name = own.pop("name", (None,))[0]
-    if name is not None and not NAME.fullmatch(name.text):
-        raise value.wrong(f"{name.text} is not a name", "use letters, digits, '.', '_' and '-'")
-    return _existing(value, text), name, own
-
-
-def _keys() -> str:
-    return ", ".join(("name", *IMAGE_KEYS))
+    return text, own
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -141,7 +152,8 @@ def _parts(text: str) -> Iterator[str]:
         yield open_part
 
 
-def _existing(value: GivenValue, text: str) -> Path:
+def existing_file(value: GivenValue, text: str) -> Path:
+    """The absolute path of a Dockerfile that is named. Raises ConfigError if it is none."""
     path = value.path(text)
     if not text or path.is_dir():
         raise value.wrong(f"{path} is a directory", "name the Dockerfile in it")

@@ -15,7 +15,7 @@ from ..values import dataclass
 
 __all__ = ["ADDED", "GivenValue", "ImageReader", "OptionReader", "ValueReader", "last", "last_text"]
 
-ADDED = ("build-arg", "skip")
+ADDED = ("build-arg", "build-context", "skip")
 """Options whose values for one image come to those for all, instead of taking their place."""
 
 

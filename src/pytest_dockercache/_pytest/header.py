@@ -44,7 +44,8 @@ def _can_run(judge: SessionJudge) -> bool:
 def _engine(judge: SessionJudge, targets: Sequence[Target]) -> str | None:
     """The engine's line; None if no target needs one."""
     try:
-        subjects = [judge.subject_of(target) for target in targets]
+        known = [target for target in targets if target.problem is None]
+        subjects = [judge.subject_of(target) for target in known]
         wanting = [subject for subject in subjects if not is_file(subject)]
         if not wanting:
             return None

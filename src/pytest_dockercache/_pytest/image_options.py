@@ -27,6 +27,7 @@ IMAGE_KEYS = (
     "context",
     "target",
     "build-arg",
+    "build-context",
     "platform",
     "secret",
     "ssh",
@@ -67,6 +68,7 @@ class ImageOptions:
     context: Path | None = None
     target: str | None = None
     build_args: tuple[tuple[str, str], ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()
     platform: str | None = None
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
@@ -126,6 +128,7 @@ def read_image_options(
         context=_directory(last(reader, "context")),
         target=last_text(reader, "target"),
         build_args=_build_args(reader.values("build-arg")),
+        contexts=_contexts(reader.values("build-context")),
         platform=last_text(reader, "platform"),
         secrets=_texts(reader, "secret"),
         ssh=_texts(reader, "ssh"),
@@ -228,6 +231,25 @@ def _build_args(values: tuple[GivenValue, ...]) -> tuple[tuple[str, str], ...]:
             found[name] = content
         elif name in os.environ:  # as in `docker build --build-arg NAME`
             found[name] = os.environ[name]
+    return tuple(found.items())
+
+
+def _contexts(values: tuple[GivenValue, ...]) -> tuple[tuple[str, str], ...]:
+    """Named contexts: directories with their absolute paths, and what only buildx resolves."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, content = value.text.partition("=")
+        if not equals or not name or not content:
+            raise value.wrong("not a named context", "for example shared=../shared")
+        if "://" not in content and not content.startswith("git@"):
+            path = value.path(content)
+            if not path.is_dir():
+                missing = "is not a directory" if path.exists() else "does not exist"
+                raise value.wrong(
+                    f"the named context {path} {missing}", "name an existing directory"
+                )
+            content = str(path)
+        found[name] = content
     return tuple(found.items())
 
 

@@ -21,9 +21,18 @@ NAME = regex(r"\w[\w.-]*")
 _FILE = "pyproject.toml"
 _TABLE = "[[tool.dockercache.image]]"
 _OWN_KEYS = ("name", "dockerfile")
-_SEVERAL = ("build-arg", "secret", "ssh", "cache-from", "cache-to", "environment", "skip")
+_SEVERAL = (
+    "build-arg",
+    "build-context",
+    "secret",
+    "ssh",
+    "cache-from",
+    "cache-to",
+    "environment",
+    "skip",
+)
 """Keys that take one value or a list."""
-_NAMED = ("build-arg",)
+_NAMED = ("build-arg", "build-context")
 """Keys that take a table of names and values as well."""
 
 

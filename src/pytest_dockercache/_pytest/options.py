@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from ..engines.registry import require_engine
 from ..errors import ConfigError
 from ..project import Settings
 from ..values import dataclass
-from .choices import DockerfileChoice, chosen_dockerfiles
+from .choices import DockerfileChoice, Own, chosen_dockerfiles
+from .defined_images import DefinedImages
 from .given import GivenValue, ImageReader, OptionReader
 from .image_options import ImageChoice, ImageOptions, read_image, read_image_options, read_size
 from .image_tables import read_tables
@@ -43,11 +44,12 @@ class Options:
     """Every option, checked.
 
     ``image`` are the options of an image for which nothing else is said. ``given`` is True if
-    ``--dockercache`` is on the command line. ``hosted_reports`` is False where the unasked reports
-    for a CI host are turned off.
+    ``--dockercache`` is on the command line. ``defined`` reads the files that define builds.
+    ``hosted_reports`` is False where the unasked reports for a CI host are turned off.
     """
 
     image: ImageOptions
+    defined: DefinedImages
     given: bool = True
     strict: bool = False
     keep: bool = False
@@ -76,9 +78,10 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         since=reader.text("since"),
     )
 
-    def image_options(own: Mapping[str, tuple[GivenValue, ...]]) -> ImageOptions:
+    def image_options(own: Own) -> ImageOptions:
         return read_image_options(ImageReader(reader, own), settings, demands, checks)
 
+    defined = DefinedImages(config.invocation_params.dir, config.rootpath, image_options)
     images = tuple(read_image(value) for value in reader.values("image"))
     reports = reader.values("report")
     return Options(
@@ -88,14 +91,29 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
         keep=reader.flag("keep"),
         reports=_reports(reports),
         hosted_reports=all(value.text.strip() != "none" for value in reports),
-        dockerfiles=chosen_dockerfiles(
-            reader.values("dockerfile"), read_tables(config.rootpath), image_options
-        ),
+        dockerfiles=_chosen(reader, config, image_options, defined),
+        defined=defined,
         images=tuple(dict.fromkeys(images)),
         base_image=_base_image(reader.value("base-image"), images),
         fix=_patch_file(reader.value("fix")),
         baseline=_baseline(reader.value("baseline"), reader.value("max-growth")),
     )
+
+
+def _chosen(
+    reader: OptionReader,
+    config: pytest.Config,
+    image_options: Callable[[Own], ImageOptions],
+    defined: DefinedImages,
+) -> tuple[DockerfileChoice, ...]:
+    """The Dockerfiles and defined images to judge; what the command line names stands alone."""
+    dockerfiles = chosen_dockerfiles(
+        reader.values("dockerfile"), read_tables(config.rootpath), image_options
+    )
+    images = defined.chosen({"compose": reader.values("compose"), "bake": reader.values("bake")})
+    found = (*dockerfiles, *images)
+    explicit = tuple(choice for choice in found if choice.explicit)
+    return explicit or found
 
 
 def check_engine(name: str, where: str) -> str:

@@ -89,11 +89,12 @@ def _others(found: FoundBelow, root: Path) -> list[str]:
         more = f" and {count - 1} more" if count > 1 else ""
         lines.append(f"left out as samples of tests: {first}{more}")
     if found.definitions:
-        names = ", ".join(path.relative_to(root).as_posix() for path in found.definitions[:5])
-        more = f" and {len(found.definitions) - 5} more" if len(found.definitions) > 5 else ""
+        names = [path.relative_to(root).as_posix() for path in found.definitions]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        first = shlex.quote(names[0])
         lines.append(
-            f"{names}{more}: of the builds that such files define, only the contexts are used; "
-            "give arguments and targets as options"
+            f"{', '.join(names[:5])}{more} may define builds; "
+            f"to judge what one builds: pytest --dockercache {first}"
         )
     return lines
 

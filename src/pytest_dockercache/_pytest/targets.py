@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DockerCacheError
 from ..model import BuildSpec
 from ..regexes import regex
 from ..values import dataclass
@@ -45,6 +45,7 @@ class Target:
     directories to choose from. ``checks`` are the IDs to collect, None for all. ``node`` is the
     first part of the node IDs. ``image`` is the reference of an image to inspect; nothing is built
     then, and ``path`` is where a Dockerfile may lie beside the image, whether or not it exists.
+    ``problem`` says why what a file defines cannot be judged.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Target:
     contexts: tuple[Path, ...] = ()
     checks: tuple[str, ...] | None = None
     image: str | None = None
+    problem: DockerCacheError | None = None
 
     @property
     def target(self) -> str | None:
@@ -70,7 +72,9 @@ class Target:
         return (needs == "log") == (self.options.check_settings.build_log is not None)
 
     def spec(self) -> BuildSpec:
-        """The build of this target."""
+        """The build of this target. Raises the problem of one that cannot be judged."""
+        if self.problem is not None:
+            raise self.problem.with_traceback(None)
         return spec_of(self.path, self._context, self.options)
 
     @cached_property
@@ -86,6 +90,7 @@ def spec_of(dockerfile: Path, context: Path, options: ImageOptions) -> BuildSpec
         context=context,
         target=options.target,
         build_args=options.build_args,
+        contexts=options.contexts,
         platform=options.platform,
         secrets=options.secrets,
         ssh=options.ssh,
@@ -98,8 +103,9 @@ class TargetSelection:
     """The targets of an invocation, the arguments left to pytest, and facts for messages.
 
     ``left_out`` are the node names of Dockerfiles that would have been judged if the command line
-    named nothing else. ``named`` are the targets that marked tests may use: where an option or an
-    ini key names Dockerfiles, these and the Dockerfiles among the arguments, else none.
+    named nothing else, ``others`` these and the judged ones. ``named`` are the targets that marked
+    tests may use: where an option or an ini key names Dockerfiles, these and the Dockerfiles among
+    the arguments, else none.
     """
 
     targets: tuple[Target, ...]
@@ -107,12 +113,13 @@ class TargetSelection:
     left_out: tuple[str, ...] = ()
     default: Target | None = None
     named: tuple[Target, ...] = ()
+    others: tuple[Target, ...] = ()
 
     @property
     def every(self) -> tuple[Target, ...]:
         """The targets, and those that only marked tests may use."""
-        others = (*self.named, *([] if self.default is None else [self.default]))
-        return (*self.targets, *others)
+        default = () if self.default is None else (self.default,)
+        return (*self.targets, *self.named, *default, *self.others)
 
 
 @dataclass(frozen=True)
@@ -145,8 +152,12 @@ def select(
     named = list(known)
     explicit = [choice.explicit for choice in options.dockerfiles]
     always = [target for target, given in zip(known, explicit, strict=True) if given]
-    beside = known or _defaults((directory, root), options, root)
-    default = beside[0] if beside else None
+    beside = (
+        known
+        or _defaults((directory, root), options, root)
+        or _defined((directory, root), options, directory, root)
+    )
+    default = next((target for target in beside if target.problem is None), None)
     images = _images(options, default, directory, root)
     if not images:
         known = beside
@@ -166,8 +177,11 @@ def select(
     for text in arguments:
         image = _read_image(text, images, image_checks)
         argument = _read_argument(text, directory, {target.path for target in known})
+        found = _of_definition(text, known, options, directory, root, checks)
         if image is not None:
             ours.append(image)
+        elif found:
+            ours += found
         elif argument is not None:
             files = [target for target in known if target.image is None]
             ours += _of_argument(argument, files, options, directory, root, checks)
@@ -177,14 +191,18 @@ def select(
     if named:
         named += [target for target in chosen if target.image is None]
     inside = [] if images else _inside(rest, known, options, directory, root)
+    asked = list(chosen)
     for target in (*always, *inside):
-        if not any(target.is_about(other) for other in chosen):
+        nodes = {other.node for other in chosen}
+        if target.node not in nodes and not any(target.is_about(other) for other in asked):
             chosen.append(target)
     left_out = [
         target.node for target in known if not any(target.is_about(other) for other in chosen)
     ]
     default = default or (chosen[0] if chosen else None)
-    return TargetSelection(tuple(chosen), tuple(rest), tuple(left_out), default, tuple(named))
+    return TargetSelection(
+        tuple(chosen), tuple(rest), tuple(left_out), default, tuple(named), tuple(known)
+    )
 
 
 def target_of(
@@ -206,6 +224,9 @@ def target_of(
         here = [target for target in selection.named or judged if target.path.parent == place]
         if not here and not selection.named:
             here = _defaults((place,), options, root)
+            here = [
+                other for other in selection.every if here and other.path == here[0].path
+            ] or here
         if here:
             return here[0]
     if len(judged) == 1 and not selection.named:
@@ -268,8 +289,56 @@ def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Targ
 
 def _target(choice: DockerfileChoice, directory: Path, root: Path) -> Target:
     label = choice.name or choice.options.target
-    node = node_path(choice.path, label, root)
-    return Target(choice.path, node, choice.options, candidates(choice.path, root, directory))
+    node = choice.node or node_path(choice.path, label, root)
+    places = candidates(choice.path, root, directory)
+    return Target(choice.path, node, choice.options, places, problem=choice.problem)
+
+
+def _defined(places: Sequence[Path], options: Options, directory: Path, root: Path) -> list[Target]:
+    """The images of the files that define builds, in the first place that has such a file."""
+    for place in dict.fromkeys(places):
+        found = options.defined.in_directory(place)
+        if found:
+            return [_target(choice, directory, root) for choice in found]
+    return []
+
+
+def _of_definition(
+    text: str,
+    known: Sequence[Target],
+    options: Options,
+    directory: Path,
+    root: Path,
+    checks: Sequence[str],
+) -> list[Target]:
+    """The images of an argument that names a file which defines builds, or one of its images.
+
+    Raises ConfigError for an image that the file does not define, and an unknown check.
+    """
+    where, _, rest = text.partition("::")
+    path = _absolute(where, directory)
+    if not path.is_file():
+        return []
+    shown = node_path(path, None, root)
+    images = [target for target in known if target.node.partition("::")[0] == shown]
+    if not images or any(target.path == path and target.problem is None for target in images):
+        images = [_target(choice, directory, root) for choice in options.defined.of_file(path)]
+    if not images or not rest:
+        return images
+    exact = [target for target in images if target.node == f"{shown}::{rest}"]
+    if exact:
+        return exact
+    name, _, check = rest.rpartition("::")
+    node = f"{shown}::{name}" if name else shown
+    exact = [target for target in images if target.node == node]
+    if not exact:
+        names = [target.node.partition("::")[2] or "itself" for target in images]
+        raise ConfigError(
+            f"{text}: {path.name} builds no {name or rest}; it builds: {', '.join(names)}"
+        )
+    if check not in checks:
+        raise ConfigError(f"{text}: unknown check {check}; valid: {', '.join(checks)}")
+    return [replace(target, checks=(check,)) for target in exact]
 
 
 def _refuse_twins(targets: Sequence[Target]) -> None:
@@ -368,6 +437,8 @@ def _inside(
         inside = [target for target in known if target.path.is_relative_to(place)]
         if not inside:
             inside = _defaults((place,), options, root)
+        if not inside:
+            inside = _defined((place,), options, directory, root)
         if not inside and not known:
             inside = [
                 _target(DockerfileChoice(path, options.image), directory, root)

@@ -14,6 +14,7 @@ from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
+from .named_contexts import require_no_named_directory
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]
@@ -72,6 +73,7 @@ def judge(subject: Subject) -> Verdict:
     project = subject.project
     tried = probes(project)
     if not tried:
+        require_no_named_directory(project)
         return Verdict(
             "the Dockerfile names .git, .pytest_cache and __pycache__ itself, "
             "or the ignore file keeps out what they will hold"
@@ -97,6 +99,7 @@ def judge(subject: Subject) -> Verdict:
                 f"line {step.line} ({named_step(step)}) was rebuilt, and it takes none of {names}: "
                 "whether these leave every step a hit is not known"
             )
+    require_no_named_directory(project)
     kept = f"all {len(first.steps)} steps" if not again else "every step that does not name them"
     return Verdict(f"changes in {names} leave {kept} hit")
 

@@ -57,7 +57,12 @@ def held_image(daemon: Daemon, image: str | None) -> str:
 
 def refuse_secrets(request: BuildRequest, name: str) -> None:
     """Raise ConfigError for a setting that only a buildx session can carry."""
-    for option, values in (("secret", request.spec.secrets), ("ssh", request.spec.ssh)):
+    contexts = ["=".join(context) for context in request.spec.contexts]
+    for option, values in (
+        ("secret", request.spec.secrets),
+        ("ssh", request.spec.ssh),
+        ("build-context", contexts),
+    ):
         if values:
             raise needs_buildx(f"--dockercache-{option}={values[0]}", name)
 

@@ -96,6 +96,7 @@ def build_command(
     if spec.target is not None:
         command.append(f"--target={spec.target}")
     command += [f"--build-arg={name}={value}" for name, value in spec.build_args]
+    command += [f"--build-context={name}={value}" for name, value in spec.contexts]
     if spec.platform is not None:
         command.append(f"--platform={spec.platform}")
     command += [f"--secret={secret}" for secret in spec.secrets]

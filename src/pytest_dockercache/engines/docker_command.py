@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..values import dataclass
 from .progress import nanoseconds
@@ -146,11 +147,12 @@ def run_docker(
     environment: Mapping[str, str] | None = None,
     *,
     timeout: float = 60.0,
+    directory: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a short docker command to its end, and return its output.
 
-    ``environment`` defaults to that of the process; ``timeout`` is in seconds. Raises OSError and
-    subprocess.TimeoutExpired.
+    ``environment`` and ``directory`` default to those of the process; ``timeout`` is in seconds.
+    Raises OSError and subprocess.TimeoutExpired.
     """
     return subprocess.run(
         command,
@@ -159,6 +161,7 @@ def run_docker(
         text=True,
         errors="replace",
         timeout=timeout,
+        cwd=directory,
         env=build_environment(os.environ if environment is None else environment),
     )
 

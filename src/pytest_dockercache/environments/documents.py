@@ -99,9 +99,10 @@ def table(document: Any, *keys: str) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def load_yaml(content: bytes | str, path: Path) -> Any:
+def load_yaml(content: bytes | str, path: Path, *, loader: Any = None) -> Any:
     """The plain values of a YAML file; ``path`` names it in messages.
 
+    ``loader`` is a safe loader of PyYAML, None for its own.
     Raises ConfigError with line and column (1-based) for a text that is no
     YAML, and for a tag that would make anything but a plain value
     (``!!python/…``).
@@ -109,7 +110,7 @@ def load_yaml(content: bytes | str, path: Path) -> Any:
     import yaml
 
     try:
-        values = yaml.safe_load(content)
+        values = yaml.load(content, loader or yaml.SafeLoader)
         if _expanded(values, {}, ()) > _MOST_VALUES:
             raise ConfigError(
                 f"{path}: its aliases stand for more than {_MOST_VALUES:,} values; write them out"

@@ -1,0 +1,161 @@
+"""Finds the files that define builds, and reads the builds of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import ConfigError, Unverifiable
+from ..regexes import regex
+from .bake import BakeRefusedError, has_buildx, printed, written_names
+from .compose import compose_services
+from .development import development_target
+from .targets import BuildDefinition, defined
+
+__all__ = [
+    "BAKE_FILES",
+    "COMPOSE_FILES",
+    "DEVELOPMENT_FILES",
+    "KINDS",
+    "Kind",
+    "definition_files",
+    "kind_of",
+    "read_definitions",
+]
+
+Kind = Literal["compose", "bake", "development"]
+
+KINDS: tuple[Kind, ...] = ("compose", "bake", "development")
+"""The kinds of files, in the order in which they are looked for."""
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+"""The names that compose looks for, the first that exists counts."""
+
+BAKE_FILES = ("docker-bake.hcl", "docker-bake.json")
+DEVELOPMENT_FILES = (".devcontainer/devcontainer.json", ".devcontainer.json")
+
+_NAMES = {"compose": COMPOSE_FILES, "bake": BAKE_FILES, "development": DEVELOPMENT_FILES}
+_COMPOSE = regex(r"(docker-)?compose([._-].*)?\.ya?ml")
+_DEVELOPMENT = regex(r"\.?devcontainer\.json")
+
+
+def kind_of(file: Path) -> Kind | None:
+    """The kind of file that a name stands for, None for other names."""
+    if _COMPOSE.fullmatch(file.name):
+        return "compose"
+    if _DEVELOPMENT.fullmatch(file.name):
+        return "development"
+    if file.suffix == ".hcl" or (file.suffix == ".json" and "bake" in file.name):
+        return "bake"
+    return None
+
+
+def definition_files(directory: Path, kind: Kind) -> tuple[Path, ...]:
+    """The file of a kind in a directory, and the one that overrides it; () without a file."""
+    for name in _NAMES[kind]:
+        file = directory / name
+        if file.is_file():
+            return (file, *_overriding(file, kind))
+    return ()
+
+
+def _overriding(file: Path, kind: Kind) -> tuple[Path, ...]:
+    """``compose.override.yaml``, or ``docker-bake.override.hcl``, where it is there."""
+    if kind == "development":
+        return ()
+    stem = file.name.rpartition(".")[0]
+    suffixes = ("yaml", "yml") if kind == "compose" else ("json", "hcl")
+    names = [f"{stem}.override.{suffix}" for suffix in suffixes]
+    there = [file.with_name(name) for name in names if file.with_name(name).is_file()]
+    return tuple(there[:1] if kind == "compose" else there)
+
+
+def read_definitions(
+    kind: Kind, files: Sequence[Path], names: Sequence[str], directories: Sequence[Path]
+) -> tuple[BuildDefinition, ...]:
+    """The builds that files define, those in ``names`` alone if there are any.
+
+    ``files`` are one file and what overrides it. ``directories`` are where a bake file may have
+    been meant to be run; its paths are relative to the first in which they lead to a Dockerfile.
+    Raises ConfigError for a file that cannot be read, and for a name that is none of its builds.
+    """
+    if kind == "compose":
+        found = _compose(files)
+    elif kind == "bake":
+        return _bake(files, names, directories)
+    else:
+        found = _development(files[0])
+    wanted = [one for one in found if not names or one.name in names]
+    missing = [name for name in names if all(name != one.name for one in found)]
+    if missing:
+        known = ", ".join(one.name for one in found if one.name) or "none"
+        raise ConfigError(f"{files[0]}: builds no service {missing[0]}; it builds: {known}")
+    return tuple(wanted)
+
+
+def _compose(files: Sequence[Path]) -> tuple[BuildDefinition, ...]:
+    """The services of compose files, evaluated by buildx where it is there and can."""
+    directory = files[0].parent
+    services = compose_services(files)
+    targets = None
+    if has_buildx():
+        try:
+            targets = printed(files, (), directory)
+        except BakeRefusedError:
+            # One service, a secret that is not there, a key without an agent stops buildx for all.
+            targets = None
+    found = []
+    for service in services:
+        evaluated = None if targets is None else targets.get(_target_name(service.name))
+        if service.problem is not None and evaluated is None:
+            found.append(
+                BuildDefinition(
+                    files[0], service.name, files[0], directory, problem=service.problem
+                )
+            )
+            continue
+        # Buildx before 0.17 does not print platforms, ssh and empty arguments of services.
+        target = {**service.target, **(evaluated or {})}
+        found.append(defined(files[0], service.name, target, (service.directory, directory)))
+    return tuple(found)
+
+
+def _target_name(service: str) -> str:
+    """A service as bake names its target: without dots."""
+    return service.replace(".", "_")
+
+
+def _bake(
+    files: Sequence[Path], names: Sequence[str], directories: Sequence[Path]
+) -> tuple[BuildDefinition, ...]:
+    file = files[0]
+    if not has_buildx():
+        raise Unverifiable(
+            f"{file.name}: what a bake file builds is known to docker buildx alone, "
+            "which is not installed",
+            fix="install docker-buildx, or name the Dockerfiles",
+        )
+    places = tuple(dict.fromkeys((*directories, file.parent)))
+    try:
+        targets = printed(files, names, places[0])
+    except BakeRefusedError as refused:
+        written = written_names(files)
+        if names or "default" not in str(refused) or not written:
+            known = f"; it has: {', '.join(written)}" if names and written else ""
+            raise ConfigError(f"{file}: docker buildx bake refuses it: {refused}{known}") from None
+        try:
+            targets = printed(files, written, places[0])
+        except BakeRefusedError as again:
+            raise ConfigError(f"{file}: docker buildx bake refuses it: {again}") from None
+    return tuple(defined(file, name, target, places) for name, target in targets.items())
+
+
+def _development(file: Path) -> tuple[BuildDefinition, ...]:
+    target, composed, service = development_target(file)
+    if composed:
+        found = [one for one in _compose(composed) if not service or one.name == service]
+        return tuple(found)
+    if target is None:
+        return ()
+    return (defined(file, "", target, (file.parent,)),)

@@ -1,0 +1,91 @@
+"""YAML with the scalars that Docker's tools see: as Go reads them, written as a build argument."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ..disk import read_bytes
+from ..errors import ConfigError
+from ..regexes import regex
+
+__all__ = ["read_yaml"]
+
+_INTEGER = regex(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)")
+_NUMBER = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def read_yaml(path: Path) -> Any:
+    """The values of a YAML file: mappings, lists, texts, booleans as texts, and None.
+
+    Numbers are texts as Go prints them (``1.10`` is ``1.1``, ``0x1F`` is ``31``); ``yes`` and
+    ``22:22`` are themselves, for YAML 1.2 and yaml.v3. Compose's tag ``!reset`` takes a value away,
+    ``!override`` is read as the value alone. Raises ConfigError.
+    """
+    import yaml
+
+    from ..environments.documents import load_yaml
+
+    class Scalars(yaml.SafeLoader):
+        """A loader without YAML 1.1's guesses."""
+
+        def construct_scalar(self, node: Any) -> Any:
+            text = super().construct_scalar(node)
+            plain = isinstance(node, yaml.ScalarNode) and node.style is None
+            return _as_go(text) if plain and isinstance(text, str) else text
+
+    Scalars.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Scalars.add_constructor("!reset", lambda loader, node: None)
+    Scalars.add_multi_constructor("!", _alone)
+    try:
+        return load_yaml(read_bytes(path), path, loader=Scalars)
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}") from None
+    except OSError as problem:
+        raise ConfigError(f"{path}: cannot be read: {problem.strerror or problem}") from None
+
+
+_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+
+
+def _alone(loader: Any, _suffix: str, node: Any) -> Any:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+def _as_go(text: str) -> str:
+    """A plain scalar as Go's ``%v`` prints the value that yaml.v3 makes of it."""
+    if text in ("true", "True", "TRUE"):
+        return "true"
+    if text in ("false", "False", "FALSE"):
+        return "false"
+    if _INTEGER.fullmatch(text):
+        digits = text.lstrip("+-").replace("_", "")
+        base = 10
+        if len(digits) > 1 and digits[0] == "0":
+            base = {"x": 16, "b": 2, "o": 8}.get(digits[1], 8)
+        number = int(re.sub(r"^0[xbo]", "", digits), base)
+        return f"{'-' if text.startswith('-') else ''}{number}"
+    if _NUMBER.fullmatch(text.replace("_", "")):
+        return _float(float(text.replace("_", "")))
+    return text
+
+
+def _float(value: float) -> str:
+    """The shortest decimal of a number, with an exponent below -4 and from 21 on."""
+    shortest = repr(value)
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, e, exponent = shortest.partition("e")
+    if not e:
+        return shortest
+    return f"{mantissa.removesuffix('.0')}e{exponent}"

@@ -1,0 +1,296 @@
+"""Compose files, read without buildx and by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_dockercache.definitions import BuildDefinition, finding, read_definitions
+from pytest_dockercache.definitions.bake import has_buildx
+from pytest_dockercache.definitions.interpolation import environment_file, interpolated
+from pytest_dockercache.errors import ConfigError, Unverifiable
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def read(root: Path, *names: str, file: str = "compose.yaml") -> dict[str, BuildDefinition]:
+    found = read_definitions("compose", (root / file,), names, (root,))
+    return {one.name: one for one in found}
+
+
+def options(root: Path, definition: BuildDefinition) -> dict[str, tuple[str, ...]]:
+    """The options with paths below the root made relative, and arguments sorted."""
+    assert definition.problem is None, definition.problem
+    shown = {
+        key: tuple(text.replace(f"{root}/", "").replace(str(root), ".") for text in texts)
+        for key, texts in definition.options.items()
+    }
+    shown["dockerfile"] = (definition.dockerfile.relative_to(root).as_posix(),)
+    if "build-arg" in shown:
+        shown["build-arg"] = tuple(sorted(shown["build-arg"]))
+    return shown
+
+
+@pytest.fixture(params=["buildx", "PyYAML"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who evaluates: buildx where it is there, or this package alone."""
+    if request.param == "PyYAML":
+        monkeypatch.setattr(finding, "has_buildx", lambda: False)
+    elif not has_buildx():
+        pytest.skip("needs docker buildx")
+    return str(request.param)
+
+
+def test_contexts_arguments_and_stages_are_those_of_the_services(
+    tmp_path: Path, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FROM_SHELL", "shell")
+    write(
+        tmp_path,
+        {
+            ".env": "# versions\nexport PYTHON=3.12\nNAMED='a $b'\nFROM_SHELL=file\n",
+            "web/Dockerfile": "FROM x",
+            "Dockerfile.job": "FROM x",
+            "Dockerfile": "FROM x",
+            "shared/lib.py": "",
+            "token": "s3cret",
+            "compose.yaml": """
+x-build: &build
+  context: .
+  args: &args {COMMON: 1}
+services:
+  db: {image: "postgres:16"}
+  web:
+    build: ./web
+    depends_on: [db]
+  job:
+    image: shop/job
+    build:
+      <<: *build
+      dockerfile: Dockerfile.job
+      target: runtime
+      args:
+        <<: *args
+        PYTHON: ${PYTHON:?give it}
+        WITH: ${ABSENT:-${NAMED}}
+        EMPTY: ${ABSENT}
+        PLUS: "${PYTHON:+set}"
+        COST: $$5
+        YES: yes
+        RATIO: 1.10
+        FROM_SHELL:
+        MISSING:
+      cache_from: [shop/job:latest]
+      additional_contexts:
+        shared: ./shared
+      secrets: [token]
+  lists:
+    build:
+      context: .
+      args: [A=1=2, FROM_SHELL, MISSING]
+secrets:
+  token: {file: ./token}
+""",
+        },
+    )
+    found = read(tmp_path)
+    assert list(found) == ["web", "job", "lists"]
+    assert options(tmp_path, found["web"]) == {
+        "context": ("web",),
+        "dockerfile": ("web/Dockerfile",),
+    }
+    job = options(tmp_path, found["job"])
+    assert job.pop("build-arg") == (
+        "COMMON=1",
+        "COST=$5",
+        "EMPTY=",
+        "FROM_SHELL=shell",
+        "PLUS=set",
+        "PYTHON=3.12",
+        "RATIO=1.1",
+        "WITH=a $b",
+        "YES=yes",
+    )
+    assert job == {
+        "context": (".",),
+        "dockerfile": ("Dockerfile.job",),
+        "target": ("runtime",),
+        "cache-from": ("shop/job:latest",),
+        "build-context": ("shared=shared",),
+        "secret": ("id=token,src=token",),
+    }
+    assert options(tmp_path, found["lists"])["build-arg"] == ("A=1=2", "FROM_SHELL=shell")
+
+
+def test_a_service_extends_another_and_files_come_one_over_the_other(
+    tmp_path: Path, reader: str
+) -> None:
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "base/Dockerfile": "FROM x",
+            "base/compose.yaml": """
+services:
+  python:
+    build: {context: ., args: {A: "1", B: "1"}}
+""",
+            "compose.yaml": """
+services:
+  web:
+    extends: {file: base/compose.yaml, service: python}
+    build: {args: {B: "2"}, target: web}
+  worker:
+    extends: {service: web}
+    build: {target: worker}
+  plain:
+    build: {context: ., args: {C: "1"}}
+""",
+            "compose.override.yaml": """
+services:
+  plain:
+    build: {args: [D=1]}
+""",
+        },
+    )
+    files = finding.definition_files(tmp_path, "compose")
+    assert [file.name for file in files] == ["compose.yaml", "compose.override.yaml"]
+    found = {one.name: one for one in read_definitions("compose", files, (), (tmp_path,))}
+    of_base = {
+        "context": ("base",),
+        "dockerfile": ("base/Dockerfile",),
+        "build-arg": ("A=1", "B=2"),
+    }
+    assert options(tmp_path, found["web"]) == {**of_base, "target": ("web",)}
+    assert options(tmp_path, found["worker"]) == {**of_base, "target": ("worker",)}
+    assert options(tmp_path, found["plain"])["build-arg"] == ("C=1", "D=1")
+
+
+def test_a_service_that_cannot_be_judged_says_why_and_does_not_stop_the_others(
+    tmp_path: Path, reader: str
+) -> None:
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "compose.yaml": """
+services:
+  good: {build: .}
+  remote: {build: "https://github.com/example/app.git#main"}
+  inline: {build: {context: ., dockerfile_inline: "FROM x"}}
+  lost: {build: ./lost}
+  built-on:
+    build: {context: ., additional_contexts: {base: "service:good"}}
+""",
+        },
+    )
+    found = read(tmp_path)
+    assert found["good"].problem is None
+    problems = {name: one.problem for name, one in found.items() if one.problem is not None}
+    assert {name: problem.verdict for name, problem in problems.items()} == {
+        "remote": "compose.yaml::remote is built from https://github.com/example/app.git#main, "
+        "which is not on this machine",
+        "inline": "compose.yaml::inline has its Dockerfile inside compose.yaml",
+        "lost": f"compose.yaml::lost: no file {tmp_path}/lost/Dockerfile; "
+        "name an existing Dockerfile",
+        "built-on": "compose.yaml::built-on is built on good, another image of the same file, "
+        "which a build of its own cannot take",
+    }
+    kinds = {name: type(problem) for name, problem in problems.items()}
+    assert kinds["lost"] is ConfigError
+    assert {kinds[name] for name in ("remote", "inline", "built-on")} == {Unverifiable}
+
+
+def test_what_stops_buildx_for_all_services_stops_here_only_the_one(
+    tmp_path: Path, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "compose.yaml": """
+services:
+  good: {build: .}
+  keyed: {build: {context: ., ssh: [default]}}
+  required: {build: {context: ., args: {A: "${NOT_SET_HERE:?say which}"}}}
+  heir: {build: ., extends: {service: nobody}}
+""",
+        },
+    )
+    found = read(tmp_path)
+    assert found["good"].problem is None
+    assert options(tmp_path, found["keyed"])["ssh"] == ("default",)
+    said = {name: str(found[name].problem) for name in ("required", "heir")}
+    assert said == {
+        "required": "compose.yaml::required: the variable NOT_SET_HERE is required: say which",
+        "heir": "compose.yaml::heir: it extends the service nobody, which is not there",
+    }
+
+
+def test_one_service_can_be_named(tmp_path: Path, reader: str) -> None:
+    text = "services: {a: {build: .}, b: {build: .}, c: {image: x}}"
+    write(tmp_path, {"Dockerfile": "FROM x", "compose.yaml": text})
+    assert list(read(tmp_path, "b")) == ["b"]
+    with pytest.raises(ConfigError, match=r"builds no service c; it builds: a, b"):
+        read(tmp_path, "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("services: [", "invalid YAML"),
+        ("services: {a: {build: !!python/name:os.system x}}", "the YAML tag"),
+    ],
+)
+def test_a_file_that_is_no_compose_file_is_refused_with_its_place(
+    tmp_path: Path, text: str, said: str, reader: str
+) -> None:
+    write(tmp_path, {"compose.yaml": text})
+    with pytest.raises(ConfigError, match=said):
+        read(tmp_path)
+
+
+VARIABLES = {"A": "1", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A-${A}", "1-1"),
+        ("$$A", "$A"),
+        ("${EMPTY-x}${EMPTY:-y}", "y"),
+        ("${NO:-a${A:-b}c}", "a1c"),
+        ("${A:+b}${EMPTY+c}${EMPTY:+d}${NO+e}", "bc"),
+        ("${NO}", ""),
+        ("plain", "plain"),
+    ],
+)
+def test_interpolation_is_that_of_compose(text: str, value: str) -> None:
+    assert interpolated(text, VARIABLES) == value
+
+
+@pytest.mark.parametrize("text", ["${A", "$-", "${}", "${A!b}", "${NO?}", "${EMPTY:?why}"])
+def test_what_compose_refuses_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        interpolated(text, VARIABLES)
+
+
+def test_an_env_file_has_quotes_comments_and_variables(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "A=1 # one\nB='$A #'\nC=\"x\\n$A\"\n#D=1\nno line\nE=${A}${B}\nexport F = 2\n"
+    )
+    assert environment_file(tmp_path / ".env", {"A": "9"}) == {
+        "A": "1",
+        "B": "$A #",
+        "C": "x\n9",
+        "E": "9$A #",
+        "F": "2",
+    }
+    assert environment_file(tmp_path / "none", {}) == {}
