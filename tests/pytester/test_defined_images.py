@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from example import DOCKERFILE, Project
+
+from pytest_dockercache.definitions.bake import has_buildx
+
+MONOREPO = Path(__file__).resolve().parents[2] / "fixtures" / "monorepo"
 
 COMPOSE = """\
 services:
@@ -156,3 +164,26 @@ def test_a_file_without_builds_leaves_the_message_as_it_was(shop: Project) -> No
     result = shop.pytest()
     assert result.code == 4
     assert result.has("no Dockerfile or Containerfile in ROOT", "  web/Dockerfile")
+
+
+def test_the_model_finds_exactly_the_broken_service_of_the_monorepo(
+    pytester: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = pytester.path / "monorepo"
+    shutil.copytree(MONOREPO, root)
+    monkeypatch.chdir(root)
+    arguments = ("--dockercache", "--dockercache-engine=model", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*arguments, "--dockercache-report=json:out.json")
+    assert result.ret == 1
+    images = json.loads((root / "out.json").read_text())["images"]
+    failed = {
+        check["nodeid"]: check["line"]
+        for image in images
+        for check in image["checks"]
+        if check["outcome"] in ("failed", "error")
+    }
+    assert failed == {"compose.yaml::reports::env-layer-cached": 6}
+    if has_buildx():
+        named = ["api", "worker", "reports", "jobs", "web", "gateway"]
+        assert [image["node"].rpartition("::")[2] for image in images] == named
+        assert result.parseoutcomes()["passed"] == 23
