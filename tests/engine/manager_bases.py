@@ -19,10 +19,16 @@ from pathlib import Path
 import docker
 import pytest
 
-__all__ = ["GO_SUM", "GREET", "require_go", "require_node"]
+__all__ = ["GO_SUM", "GREET", "require_go", "require_node", "require_stand_in"]
 
 _NODE = "dockercache-test-node:1"
 _GO = "dockercache-test-go:1"
+
+_STAND_IN = "dockercache-test-managers:1"
+_STANDING_IN = (
+    "yarn pnpm bun cargo bundle composer mvn gradle dotnet mix Rscript julia conan vcpkg apt-get "
+    "apk microdnf zypper pacman"
+)
 
 _MODULE = "example.test/hello@v1.0.0"
 _FILES = {
@@ -161,3 +167,15 @@ def require_go(client: docker.DockerClient, directory: Path, base: str) -> str:
         )
         _built(client, _GO, text, directory, base)
     return _GO
+
+
+def require_stand_in(client: docker.DockerClient, directory: Path, tiny: str, script: Path) -> str:
+    """The tag of an image in which a script takes the place of many managers."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "stand-in").write_bytes(script.read_bytes())
+    text = (
+        "ARG BASE\nFROM ${BASE}\nCOPY stand-in /opt/stand-in\n"
+        f"RUN for name in {_STANDING_IN}; do ln -s /opt/stand-in /bin/$name; done"
+        " && chmod 755 /opt/stand-in\n"
+    )
+    return _built(client, _STAND_IN, text, directory, tiny)

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 import pytest
 from filelock import FileLock
-from manager_bases import GO_SUM, GREET, require_go, require_node
+from manager_bases import GO_SUM, GREET, require_go, require_node, require_stand_in
 
 from plugin_process import environment, run_pytest
 
@@ -84,3 +84,55 @@ def test_go_really_downloads_the_modules_and_the_fix_is_proven(
     fix = found["Dockerfile.broken"]["env-layer-cached"]["fix"]
     assert fix["proven"], output
     assert "+RUN go mod download" in patch.read_text(), output
+
+
+REAL = ("go", "npm")
+STOOD_IN = sorted(
+    path.parent.name for path in FIXTURES.glob("*/Dockerfile") if path.parent.name not in REAL
+)
+OF_THE_SYSTEM = ("apk", "apt", "dnf", "pacman", "zypper")
+
+
+@pytest.mark.minutes
+def test_the_samples_of_all_other_managers_are_told_apart(
+    docker_daemon: docker.DockerClient, shared_directory: Path, tiny: str, tmp_path: Path
+) -> None:
+    """One session for all: the good Dockerfile of each keeps its environment, the other does not.
+
+    An install of the system's packages above all files of the context is no environment step.
+    """
+    with FileLock(shared_directory / "stand-in.lock"):
+        script = FIXTURES / "stand-in"
+        base = require_stand_in(docker_daemon, shared_directory / "stand-in", tiny, script)
+    root = Path(shutil.copytree(FIXTURES, tmp_path / "managers"))
+    report = tmp_path / "report.json"
+    files = [f"{name}/Dockerfile{end}" for name in STOOD_IN for end in ("", ".broken")]
+    ended = run_pytest(
+        root,
+        *("-p", "no:cacheprovider", f"--dockercache-build-arg=BASE={base}"),
+        *("--dockercache-engine=buildx", f"--dockercache-report=json:{report}"),
+        *(f"--dockercache-dockerfile={file},context={file.partition('/')[0]}" for file in files),
+        *("-k", "env-layer-cached or builds"),
+        env=environment(),
+    )
+    output = ended.stdout + ended.stderr
+    assert report.exists(), output
+    found = {
+        image["dockerfile"]: {check["id"]: check for check in image["checks"]}
+        for image in json.loads(report.read_text())["images"]
+    }
+    wanted = {
+        f"{name}/Dockerfile{end}": "failed" if end else good
+        for name in STOOD_IN
+        for good in ["skipped" if name in OF_THE_SYSTEM else "passed"]
+        for end in ("", ".broken")
+    }
+    outcomes = {file: checks["env-layer-cached"]["outcome"] for file, checks in found.items()}
+    assert {checks["builds"]["outcome"] for checks in found.values()} == {"passed"}, output
+    assert outcomes == wanted, output
+    for file, checks in found.items():
+        said = checks["env-layer-cached"]
+        if said["outcome"] == "skipped":
+            assert said["skip"] == "does-not-apply", output
+        elif file.endswith(".broken"):
+            assert "copied before it" in said["message"], output

@@ -46,7 +46,11 @@ npm pack                                        | - |
 npm --version                                   | - |
 npx prisma generate                             | - |
 npx tsc -p .                                    | - |
-corepack enable && corepack prepare pnpm@9 --activate | - |
+corepack enable                                 | - |
+corepack enable && corepack prepare pnpm@9 --activate | T |
+corepack install --global yarn@4                | T |
+pnpm i -r --force                               | E | package.json
+pnpm install --frozen-lockfile || pnpm install  | E | package.json
 corepack pnpm install                           | E | package.json pnpm-lock.yaml
 yarn                                            | E | package.json yarn.lock
 yarn install --frozen-lockfile                  | E | package.json yarn.lock
@@ -136,7 +140,8 @@ bundle exec rake assets:precompile              | - |
 bundle config set deployment true               | - |
 bundle clean --force                            | - |
 gem build a.gemspec                             | - |
-gem update --system                             | - |
+gem update --system                             | T |
+gem update --system 3.5                         | T |
 composer install --no-dev --no-scripts          | E | composer.json composer.lock
 composer install -d api                         | E | api/composer.json
 composer --working-dir=api update               | E | api/composer.json
@@ -152,6 +157,9 @@ mvn -B -f api/pom.xml dependency:resolve        | E | api/pom.xml
 mvn de.qaware.maven:go-offline-maven-plugin:1.2:resolve-dependencies | E | pom.xml
 mvn clean package -DskipTests                   | ? |
 mvn -o package                                  | - |
+mvn -q war:war                                  | ? |
+mvn versions:display-dependency-updates         | - |
+mvn -Pnative spring-boot:build-image            | ? |
 mvn clean                                       | - |
 mvn --version                                   | - |
 gradle dependencies                             | E | build.gradle settings.gradle.kts
@@ -159,6 +167,9 @@ gradle dependencies                             | E | build.gradle settings.grad
 gradle -p api dependencies                      | E | api/build.gradle
 gradle clean build -x test                      | ? |
 ./gradlew :app:bootJar                          | ? |
+./gradlew clean nettyBundle                     | ? |
+./gradlew clean                                 | - |
+./gradlew                                       | - |
 gradle wrapper                                  | - |
 ./gradlew --version                             | - |
 dotnet restore                                  | E | *.csproj
@@ -197,13 +208,17 @@ julia --project=. -e 'using Pkg; Pkg.instantiate()' | E | Project.toml Manifest.
 julia --project=/srv -e 'import Pkg; Pkg.instantiate(); Pkg.precompile()' | E | /srv/Project.toml
 julia -e 'using Pkg; Pkg.activate("env"); Pkg.instantiate()' | E | env/Project.toml
 julia -e 'using Pkg; Pkg.add("Plots")'          | E |
+julia -e 'import Pkg; Pkg.activate(@__DIR__); Pkg.precompile()' | E | Project.toml
 julia -e 'println(VERSION)'                     | - |
 conan install .                                 | E | conanfile.txt conanfile.py conan.lock
 conan install conan/conanfile.txt --build=missing -pr:b default | E | conan/conanfile.txt
+conan install /deps/ -if build --build missing  | E | /deps/conanfile.txt
+conan install . --profile:all=p/linux           | E | conanfile.txt
 conan install .. -if build -s build_type=Release | E | /conanfile.txt
 conan profile detect                            | - |
 conan remote add a https://a.example            | - |
-vcpkg install                                   | E | vcpkg.json vcpkg-configuration.json
+vcpkg install --clean-after-build               | E | vcpkg.json vcpkg-configuration.json
+vcpkg install --x-manifest-root=a --triplet x   | E | a/vcpkg.json
 /opt/vcpkg/vcpkg install fmt zlib:x64-linux     | E |
 ./vcpkg integrate install                       | - |
 """
@@ -224,10 +239,13 @@ dnf -y --setopt=install_weak_deps=False update  | T |
 microdnf install --nodocs git                   | T |
 yum -y groupinstall "Development Tools"         | T |
 tdnf install -y git                             | T |
+zypper --installroot /root-fs -n in --no-recommends git | T |
 zypper -n in git                                | T |
 zypper --non-interactive --gpg-auto-import-keys install -y git | T |
 pacman -Syu --noconfirm git                     | T |
 pacman -S --needed base-devel                   | T |
+pacman --noconfirm -S --overwrite "*" git       | T |
+pacman -Syyu --noprogressbar                    | T |
 apt-get install -s git                          | - |
 apt-get update                                  | - |
 apt-get clean && rm -rf /var/lib/apt/lists/*    | - |
@@ -240,6 +258,7 @@ yum makecache                                   | - |
 zypper refresh                                  | - |
 zypper -n ar https://e.example r                | - |
 pacman -Sy                                      | - |
+pacman --noconfirm -Syy                         | - |
 pacman -Scc --noconfirm                         | - |
 apt-get install -y gcc && make && apt-get purge -y gcc | ? |
 apk add --virtual .b gcc && make && apk del .b  | ? |

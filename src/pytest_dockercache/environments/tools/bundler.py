@@ -30,6 +30,8 @@ _TOOLS = frozenset({"bundler", "rubygems-update"})
 def _bundle(command: Command, step: PlannedStep) -> Installation | None:
     given = arguments(command.words[1:], _VALUED)
     if command.name == "gem":
+        if given.has("--system"):
+            return Installation("gem", named=True, packages=("rubygems-update",), apart=True)
         return _gem(command, list(given.words))
     if given.has("--help", "-h", "--version") or (given.has("-v") and not given.words):
         return None

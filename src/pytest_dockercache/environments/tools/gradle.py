@@ -17,14 +17,11 @@ _VALUED = (
     "-I -init-script -console -warning-mode -max-workers -project-cache-dir -include-build"
 )
 _RESOLVES = regex(
-    r"(.*:)?(dependencies|buildenvironment|(resolve|download|fetch|cache|get)\w*dep\w*|deps)",
+    r"(.*:)?(dependencies|buildenvironment|(resolve|download|fetch|cache|get)\w*(dep|lib)\w*|deps)",
     re.IGNORECASE,
 )
-_BUILDS = regex(
-    r"(.*:)?(build\w*|assemble\w*|\w*jar|\w*war|\w*dist|\w*disttar|\w*distzip|check|test|compile\w*"
-    r"|classes|publish\w*|native\w*|bootrun|run|installapp|stage|quarkusbuild|jlink|optimized\w*)",
-    re.IGNORECASE,
-)
+_IDLE = regex(r"(.*:)?(clean|wrapper|init|tasks|help|properties|projects|stop)", re.IGNORECASE)
+"""Tasks that need no dependency of the project."""
 
 
 def _gradle(command: Command, step: PlannedStep) -> Installation | None:
@@ -32,9 +29,10 @@ def _gradle(command: Command, step: PlannedStep) -> Installation | None:
     if given.has("-v", "-version", "-h", "-help", "-stop", "-status"):
         return None
     tasks = [word.text for word in given.words]
-    builds = any(map(_BUILDS.fullmatch, tasks))
-    if not builds and not any(map(_RESOLVES.fullmatch, tasks)):
+    tasks = [task for task in tasks if not _IDLE.fullmatch(task)]
+    if not tasks:
         return None
+    builds = not all(map(_RESOLVES.fullmatch, tasks))
     directory = moved(command.directory, given, "-p", "-project-dir")
     names = ("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts")
     manifests, unresolved = conventional_files(directory, *names)

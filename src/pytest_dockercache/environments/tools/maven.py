@@ -37,10 +37,10 @@ def _mvn(command: Command, step: PlannedStep) -> Installation | None:
         directory = directory if place.known else None
     manifests, unresolved = conventional_files(directory, "pom.xml")
     goals = [word.text for word in given.words]
-    resolves = any(_is_resolving(goal) for goal in goals)
-    if not resolves and _PHASES.isdisjoint(goals):
+    builds = [goal for goal in goals if goal in _PHASES or _runs_plugin(goal)]
+    only = not builds
+    if only and not any(map(_is_resolving, goals)):
         return None
-    only = resolves and _PHASES.isdisjoint(goals)
     return Installation(
         "mvn",
         manifests,
@@ -51,6 +51,12 @@ def _mvn(command: Command, step: PlannedStep) -> Installation | None:
         directory=directory,
         offline=given.has("-o", "-offline"),
     )
+
+
+def _runs_plugin(goal: str) -> bool:
+    """Whether a goal is that of a plugin which works on what the project is made of."""
+    plugin = goal.partition(":")[0]
+    return ":" in goal and not _is_resolving(goal) and plugin not in ("help", "versions", "wrapper")
 
 
 def _is_resolving(goal: str) -> bool:

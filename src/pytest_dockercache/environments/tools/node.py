@@ -160,7 +160,10 @@ def _started(command: Command, step: PlannedStep) -> Installation | None:
     words = list(command.words[1:])
     while words and words[0].text.startswith("-"):
         words.pop(0)
-    name = words[0].text.partition("@")[0] if words else ""
+    first = words[0].text if words else ""
+    if command.name == "corepack" and first in ("install", "prepare", "use", "hydrate", "up"):
+        return Installation("npm", named=True, packages=("corepack",), apart=True)
+    name = first.partition("@")[0]
     if name not in _LOCKS or len(words) < 2:
         return None
     return _read(name, replace(command, words=(Word(name), *words[1:])), step)
