@@ -28,7 +28,7 @@ from .cache import (
 )
 from .cache_home import cache_home, make_directory, writing
 from .context import Patch, StagedContext, normalised, stage
-from .dockerfile import Dockerfile, parse_dockerfile, plan
+from .dockerfile import Dockerfile, parse_dockerfile, plan, read_dockerfile
 from .engines import BuildRequest, Engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .jsonable import to_jsonable
@@ -237,20 +237,30 @@ class Subject:
     def _convincing(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
     ) -> Build:
-        """A build; a build with an unexplained miss is made twice before it counts.
+        """A build; a build with an unexplained miss is made three times before it counts.
 
         The cache record of a step may have been removed, or another process may have built the step
-        at that moment: the unedited build makes the record anew. The second edited build has a
-        nonce of its own, because the steps of the first edited build are in the cache.
+        at that moment: the unedited build makes the record anew. Each edited build has a nonce of
+        its own, because the steps of an earlier one are in the cache.
+
+        Raises Unverifiable where an unedited build runs the same steps again: then their records do
+        not stay in the cache, which says nothing about the edit.
         """
         build, surprises = self._build(edits, stop, nonce, title)
         if not surprises:
             return build
         lines = ", ".join(f"line {step.line}" for step in surprises)
-        self._build((), None, nonce, "unedited build once more")
-        again, surprises = self._build(edits, stop, digest(nonce, "again"), f"{title}, once more")
-        note = f"{lines} ran again once although nothing explains it, so the build was made twice"
-        return replace(again, steps=confirmed(again.steps, surprises), warnings=(note,))
+        note = f"{lines} ran again once although nothing explains it, so the build was made again"
+        for attempt in ("again", "a third time"):
+            unedited, _ = self._build((), None, nonce, "unedited build once more")
+            before = surprises
+            build, surprises = self._build(
+                edits, stop, digest(nonce, attempt), f"{title}, {attempt}"
+            )
+            if not surprises:
+                return replace(build, warnings=(note,))
+            _require_kept((*before, *surprises), unedited)
+        return replace(build, steps=confirmed(build.steps, surprises), warnings=(note,))
 
     def _build(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
@@ -275,6 +285,7 @@ class Subject:
                 staged = stage(spec, where, edits, nonce=nonce)
             dockerfile = self.project.dockerfile
             roles = self.project.roles
+            _require_unchanged(staged, dockerfile)
             if staged.patch is not None and staged.patch.dockerfile_text is not None:
                 dockerfile = parse_dockerfile(staged.patch.dockerfile_text, self.spec.dockerfile)
                 roles = self._roles(dockerfile, spec)
@@ -368,6 +379,39 @@ class Subject:
         """The seconds of this project's steps, for each engine."""
         name = digest(str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name)
         return Durations(cache_home() / "durations" / f"{name}.json")
+
+
+def _require_kept(surprises: Sequence[Step], unedited: Build) -> None:
+    """Raise Unverifiable if an unedited build had not all of these steps in the cache."""
+    missed = {step.line for step in unedited.with_status("miss")}
+    lost = sorted({step.line for step in surprises} & missed)
+    if lost:
+        lines = ", ".join(f"line {line}" for line in lost)
+        raise Unverifiable(
+            f"the build cache does not keep what was just built: {lines} ran again in an "
+            "unedited build too",
+            why="something removes its records while the tests run (docker builder prune, "
+            "docker image prune, a limit of its size), or replaces a base image",
+            fix="keep others from that meanwhile, then run again",
+        )
+
+
+def _require_unchanged(staged: StagedContext, dockerfile: Dockerfile) -> None:
+    """Raise DockerCacheError if the copied Dockerfile is not the one that the run has read.
+
+    The steps of another Dockerfile would be taken for those of this one.
+    """
+    if staged.patch is not None and staged.patch.dockerfile is not None:
+        return
+    try:
+        same = read_dockerfile(staged.dockerfile).text == dockerfile.text
+    except ConfigError:
+        same = False
+    if not same:
+        raise DockerCacheError(
+            f"{dockerfile.path.name} was changed while the tests ran",
+            fix="run again; nothing is judged of a mixture of two Dockerfiles",
+        )
 
 
 @contextlib.contextmanager

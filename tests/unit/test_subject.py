@@ -14,6 +14,7 @@ from pytest_dockercache.dockerfile import plan
 from pytest_dockercache.engines import BuildRequest, close_engines, register_engine
 from pytest_dockercache.engines.registry import ENGINES
 from pytest_dockercache.engines.vertices import planned_step
+from pytest_dockercache.errors import DockerCacheError, Unverifiable
 from pytest_dockercache.model import Build, BuildSpec, Edit, EngineInfo, Watch
 from pytest_dockercache.project import Settings
 from pytest_dockercache.runs import Run
@@ -101,24 +102,57 @@ def test_a_miss_that_nothing_explains_and_that_does_not_come_again_is_no_verdict
     build = subject.after(EDIT)
     assert [step.line for step in build.with_status("miss")] == [4]
     assert build.warnings == (
-        "line 2 ran again once although nothing explains it, so the build was made twice",
+        "line 2 ran again once although nothing explains it, so the build was made again",
     )
     _, edited, unedited, again = engine.contexts
     assert unedited == "print()\n"
     assert len({edited, unedited, again}) == 3, "an edit that was built is cached"
 
 
-def test_a_miss_that_comes_again_is_a_verdict_and_says_that_it_came_twice(
+def test_a_miss_that_comes_again_although_the_cache_keeps_its_records_is_a_verdict(
     subject: Subject,
 ) -> None:
-    on(Forgetful((), (2, 3, 4), (2, 3), (2, 3, 4)))
+    on(Forgetful((), (2, 3, 4), (), (2, 3, 4), (), (2, 3, 4)))
     build = subject.after(EDIT)
     assert [step.line for step in build.with_status("miss")] == [2, 3, 4]
     first, second, _ = build.steps
     assert first.reason is not None
     assert first.reason.message == (
         "the builder ran it again, and the model sees no change that it depends on; "
-        "it did so twice, each time after an unedited build"
+        "it did so three times, each time after an unedited build"
     )
     assert second.reason is not None
     assert second.reason.kind == "parent"
+
+
+@pytest.mark.parametrize(
+    "builds",
+    [
+        ((2, 3, 4), (2, 3), (2, 3, 4)),
+        ((2, 3, 4), (), (2, 3, 4), (2, 3), (2, 3, 4)),
+        ((3, 4), (3,), (2, 3, 4)),
+    ],
+)
+def test_a_miss_that_an_unedited_build_has_as_well_says_nothing_about_the_edit(
+    subject: Subject, builds: tuple[tuple[int, ...], ...]
+) -> None:
+    engine = on(Forgetful((), *builds))
+    with pytest.raises(Unverifiable, match="does not keep what was just built: line"):
+        subject.after(EDIT)
+    assert engine.misses == []
+
+
+def test_a_miss_that_does_not_come_a_third_time_is_no_verdict(subject: Subject) -> None:
+    on(Forgetful((), (2, 3, 4), (), (2, 3, 4), (), (4,)))
+    assert [step.line for step in subject.after(EDIT).with_status("miss")] == [4]
+
+
+@pytest.mark.parametrize("text", ["FROM scratch\nCOPY . .\n", "nonsense"])
+def test_a_dockerfile_that_is_changed_during_the_run_is_said_and_not_judged(
+    subject: Subject, text: str
+) -> None:
+    on(Forgetful((), (4,)))
+    subject.first()
+    subject.spec.dockerfile.write_text(text)
+    with pytest.raises(DockerCacheError, match="Dockerfile was changed while the tests ran"):
+        subject.after(EDIT)

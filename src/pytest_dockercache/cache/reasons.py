@@ -117,11 +117,13 @@ def unexplained_misses(
 
 
 def confirmed(steps: Sequence[Step], surprises: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps of a second build; the reasons of ``surprises`` say that they missed twice."""
+    """The steps of a last build; the reasons of ``surprises`` say that they missed each time."""
     found = []
     for step in steps:
         if step in surprises and step.reason is not None:
-            message = f"{step.reason.message}; it did so twice, each time after an unedited build"
+            message = (
+                f"{step.reason.message}; it did so three times, each time after an unedited build"
+            )
             step = replace(step, reason=replace(step.reason, message=message))
         found.append(step)
     return tuple(found)

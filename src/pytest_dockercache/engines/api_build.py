@@ -13,7 +13,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -22,8 +22,9 @@ from docker.errors import DockerException
 from docker.types import CancellableStream
 
 from ..errors import DockerCacheError
-from .daemon import Daemon, in_words
-from .failure import build_failed, daemon_gone, image_lost, needs_buildx
+from .answers import OddAnswerError, build_record
+from .daemon import Daemon, in_words, no_daemon
+from .failure import build_failed, daemon_gone, image_lost, needs_buildx, refused
 from .inbox import Inbox
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ _JOIN_SECONDS = 10.0
 
 _ASK_SECONDS = 0.2
 """Seconds between two requests to cancel: a build that has not begun yet misses the first."""
+
+
+_FORBIDDEN = (401, 403, 407)
+"""The answers of an authorization plugin, or of a proxy: nobody has looked at the Dockerfile."""
 
 
 class RefusedError(DockerCacheError):
@@ -125,7 +130,7 @@ class ApiBuild:
         self._id = uuid.uuid4().hex if version == "2" else None
         if self._id is not None:
             self._parameters["buildid"] = self._id
-        self._inbox: Inbox[dict[str, Any]] = Inbox()
+        self._inbox: Inbox[Mapping[str, Any]] = Inbox()
         self._cancelled = threading.Event()
         self._cut = threading.Event()
         self._stream: CancellableStream[bytes] | None = None
@@ -133,7 +138,7 @@ class ApiBuild:
 
         self._thread.start()
 
-    def take(self, deadline: float | None) -> list[dict[str, Any]]:
+    def take(self, deadline: float | None) -> list[Mapping[str, Any]]:
         """Wait for the daemon's next records; none when the deadline has passed, or at the end.
 
         Raises BuildFailed for a base that cannot be pulled, RefusedError,
@@ -188,6 +193,8 @@ class ApiBuild:
             self._inbox.end()
         except _CancelledError:
             self._inbox.end()
+        except OddAnswerError as error:
+            self._inbox.end(no_daemon(self._daemon.endpoint, error))
         except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             self._inbox.end(daemon_gone(in_words(error)))
         except Exception as error:
@@ -229,6 +236,8 @@ class ApiBuild:
             timeout=(api.timeout, None),
         )
         with response:
+            if response.status_code in _FORBIDDEN:
+                raise refused(_message(response))
             if response.status_code >= 400:
                 raise RefusedError(_message(response))
             stream = CancellableStream(response.iter_lines(chunk_size=65536), response)
@@ -237,9 +246,7 @@ class ApiBuild:
                 stream.close()
             for line in stream:
                 if line:
-                    record = json.loads(line)
-                    if isinstance(record, dict):
-                        self._inbox.put(record)
+                    self._inbox.put(build_record(line))
 
     def _body(self) -> Iterator[bytes]:
         from ..context.upload import upload

@@ -16,7 +16,7 @@ from .cache_records import Ledger, Trace, claimed
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import build_failed
+from .failure import build_failed, context_lost
 from .planning import planned_steps
 from .progress import Event, decode_trace
 from .vertices import Observation
@@ -82,6 +82,9 @@ class BuildKit(DaemonSide):
         return Build(request.edits, "built", seconds, steps, image=image)
 
     def _fail(self, request: BuildRequest, observation: Observation, complaint: str) -> NoReturn:
+        lost = context_lost(complaint)
+        if lost is not None:
+            raise lost
         failure = observation.failure()
         if failure is None or failure.line is None:
             raise build_failed(request, line_in(complaint), complaint)

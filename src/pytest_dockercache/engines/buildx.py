@@ -46,7 +46,14 @@ from .docker_command import (
     said_by_docker,
     supported,
 )
-from .failure import build_failed, daemon_gone, image_lost, says_daemon_gone, says_no_space
+from .failure import (
+    build_failed,
+    daemon_gone,
+    image_lost,
+    not_begun,
+    says_daemon_gone,
+    says_no_space,
+)
 from .inbox import Inbox
 from .local_socket import NoAnswerError, NoImageError, image_record, usual_socket
 from .planning import planned_steps
@@ -147,8 +154,9 @@ def find_builder(name: str | None, context: str | None = None) -> Builder:
     fields = dict(re.findall(r"^(Name|Driver|Endpoint):\s+(\S+)", said.stdout, re.MULTILINE))
     if said.returncode != 0 or "Driver" not in fields:
         complaint = (said.stderr.strip().splitlines() or ["buildx said nothing"])[-1]
+        source = f"--dockercache-builder={name}" if name else f"BUILDX_BUILDER={wanted}"
         raise ConfigError(
-            f"--dockercache-builder={wanted}: {complaint}",
+            f"{source if wanted else 'the builder in use'}: {complaint.removeprefix('ERROR: ')}",
             fix="name one of the builders that `docker buildx ls` lists",
         )
     found = re.search(r"^Name:\s+(\S+)", said.stdout, re.MULTILINE)
@@ -306,10 +314,13 @@ class Buildx(DaemonSide):
             raise daemon_gone(said)
         if failure is not None and not self._daemon.alive():
             raise daemon_gone(said)
+        line = _line_in_excerpt(text)
+        if line is None and not observation.begun:
+            raise not_begun(said)
         if failure is None:
-            raise build_failed(request, _line_in_excerpt(text), said)
+            raise build_failed(request, line, said)
         if failure.line is None:
-            raise build_failed(request, _line_in_excerpt(text), said, failure.log)
+            raise build_failed(request, line, said, failure.log)
         raise build_failed(request, failure.line, failure.error, failure.log)
 
     def _outcome(

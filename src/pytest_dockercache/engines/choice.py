@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EngineUnavailable
 from .base import Engine
-from .docker_command import Plugin, question, supported
+from .docker_command import DockerInstallation, question, supported
 from .failure import needs_buildx
 from .registry import ENGINES, require_engine
 from .sdk import load_sdk
@@ -101,7 +101,7 @@ def _best(builder: str | None, timeout: float | None) -> Engine:
     if answer.reached is not None and has_buildx:
         return connect_buildx(_ANSWERS, builder, timeout)
     try:
-        return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, plugin), timeout)
+        return _on_daemon(lambda daemon: _best_of_daemon(daemon, builder, answer), timeout)
     except EngineUnavailable as problem:
         # A refused permission, TLS and ssh mean that there is a daemon, which no prediction may
         # replace.
@@ -110,12 +110,15 @@ def _best(builder: str | None, timeout: float | None) -> Engine:
         return connect_model(problem.verdict, None)
 
 
-def _best_of_daemon(daemon: Daemon, builder: str | None, plugin: Plugin | None) -> Engine:
+def _best_of_daemon(daemon: Daemon, builder: str | None, answer: DockerInstallation) -> Engine:
+    plugin = answer.plugin
     if plugin is not None and supported(plugin.version):
         from .buildx import Buildx
 
         return Buildx(daemon, _ANSWERS, builder, plugin)
     lacking = "no buildx plugin" if plugin is None else f"buildx {plugin.version} is too old"
+    if answer.silent:
+        lacking = "the docker command has not answered in time"
     if builder is not None:
         raise EngineUnavailable(
             f"--dockercache-builder={builder} needs buildx 0.13 or newer: {lacking}",

@@ -8,6 +8,7 @@ contexts).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NoReturn
 
 import docker
@@ -26,12 +28,14 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from ..errors import DockerCacheError, EngineUnavailable, missing_image
 from ..regexes import regex
 from ..values import dataclass
+from .answers import OddAnswerError, checked_json, require_checked
 from .base import Execution
 from .cache_records import CacheRecord, prune_all
 from .docker_command import clock_offset, plain_version
+from .patience import within
 from .progress import nanoseconds
 
-__all__ = ["Daemon", "connect", "current_context"]
+__all__ = ["Daemon", "connect", "current_context", "in_words", "no_daemon"]
 
 _CALL_SECONDS = 120
 """How many seconds one call may take; calls that wait (build, wait) have their own limits."""
@@ -101,11 +105,31 @@ def connect(timeout: float | None = None) -> Daemon:
 def _client(endpoint: str, version: str | None, patience: float) -> docker.DockerClient:
     # docker-py's own ssh needs paramiko; the ssh command knows the user's
     # configuration and agent, as the docker command does.
-    return docker.from_env(
+    client = docker.from_env(
         version=version,
         timeout=patience,  # type: ignore[arg-type]  # a float works as well
         use_ssh_client=endpoint.startswith("ssh://"),
     )
+    require_checked(client)
+    _limit_answers(client)
+    return client
+
+
+def _limit_answers(client: docker.DockerClient) -> None:
+    """Let the time limit of a request hold for its whole answer, unless the answer is a stream."""
+    api = client.api
+    send = api.send
+
+    def limited(request: Any, **options: Any) -> Any:
+        seconds = options.get("timeout")
+        if options.get("stream") or not isinstance(seconds, (int, float)):
+            return send(request, **options)
+        try:
+            return within(seconds, lambda: send(request, **options))
+        except TimeoutError as problem:
+            raise requests.exceptions.ReadTimeout(str(problem)) from None
+
+    api.send = limited  # type: ignore[method-assign]
 
 
 def _endpoint() -> str:
@@ -115,12 +139,32 @@ def _endpoint() -> str:
     name = current_context()
     context = ContextAPI.get_context(name)
     if context is None:
+        _require_configuration(name)
         # The SDK would fall back to the local socket, the docker command not.
         raise EngineUnavailable(
             f"the Docker context {name!r} does not exist",
             fix="choose one of `docker context ls` with DOCKER_CONTEXT or `docker context use`",
         )
     return str(context.Host or "the local Docker socket")
+
+
+def _require_configuration(context: str) -> None:
+    """Raise EngineUnavailable for a context that the docker command has and the SDK does not find.
+
+    The SDK looks for contexts beside ``config.json``, wherever that is (docker-py
+    docker/context/config.py); the docker command writes contexts without one.
+    """
+    try:
+        home = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    except RuntimeError:
+        return
+    kept = home / "contexts" / "meta" / hashlib.sha256(context.encode()).hexdigest()
+    if kept.exists() and not (home / "config.json").exists():
+        raise EngineUnavailable(
+            f"the Docker SDK does not see the Docker context {context!r}, because there is no "
+            f"{home / 'config.json'}",
+            fix=f"echo {{}} > {home / 'config.json'}",
+        )
 
 
 def _knock(endpoint: str, patience: float) -> None:
@@ -181,6 +225,8 @@ def _unavailable(endpoint: str, problem: BaseException, patience: float) -> Engi
         )
     if caused_by(requests.exceptions.Timeout, TimeoutError):
         return _silence(endpoint, patience)
+    if isinstance(problem, OddAnswerError):
+        return no_daemon(endpoint, problem)
     if caused_by(socket.gaierror):
         return EngineUnavailable(
             f"the host of the Docker daemon at {endpoint} is not known",
@@ -197,6 +243,14 @@ def _silence(endpoint: str, patience: float) -> EngineUnavailable:
         f"the Docker daemon at {endpoint} did not answer within {patience:g} s",
         fix="make `docker info` answer (restart Docker if it hangs), then run again",
         silent=True,
+    )
+
+
+def no_daemon(endpoint: str, problem: OddAnswerError) -> EngineUnavailable:
+    """The error for an answer that is not a daemon's."""
+    return EngineUnavailable(
+        f"{endpoint} does not answer as a Docker daemon does: {problem}",
+        fix="look what listens there: a proxy may answer in the daemon's place",
     )
 
 
@@ -325,6 +379,8 @@ class Daemon:
             raise DockerCacheError(f"the Docker daemon refused: {said}") from problem
         if any(isinstance(cause, requests.exceptions.Timeout) for cause in _causes(problem)):
             raise _silence(self.endpoint, self.patience) from problem
+        if isinstance(problem, OddAnswerError):
+            raise no_daemon(self.endpoint, problem) from problem
         raise EngineUnavailable(
             f"the Docker daemon at {self.endpoint} stopped answering: {in_words(problem)}",
             fix="check that it runs (`docker info`), then run again",
@@ -528,7 +584,7 @@ class Daemon:
             # The daemon is slow to sum up the other kinds of usage.
             answer = api.get(api._url("/system/df"), params={"type": "build-cache"})
             api._raise_for_status(answer)
-            found = answer.json().get("BuildCache") or ()
+            found = checked_json(answer).get("BuildCache") or ()
         except (DockerException, requests.RequestException) as problem:
             self.lost(problem)
         return tuple(
@@ -566,7 +622,7 @@ class Daemon:
                 url = api._url("/build/prune")
                 answer = api.post(url, params=parameters)
                 api._raise_for_status(answer)
-                gone += answer.json().get("CachesDeleted") or ()
+                gone += checked_json(answer).get("CachesDeleted") or ()
             except (DockerException, requests.RequestException) as problem:
                 self.lost(problem)
         return gone

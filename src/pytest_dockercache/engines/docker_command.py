@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -81,10 +82,14 @@ class Reached:
 
 @dataclass(frozen=True)
 class DockerInstallation:
-    """The docker command's buildx plugin, and its daemon if that is a local one."""
+    """The docker command's buildx plugin, and its daemon if that is a local one.
+
+    ``silent`` is True for a command that has not answered in time: nothing is known of it then.
+    """
 
     plugin: Plugin | None = None
     reached: Reached | None = None
+    silent: bool = False
 
 
 _QUESTION = (
@@ -154,16 +159,38 @@ def run_docker(
     ``environment`` and ``directory`` default to those of the process; ``timeout`` is in seconds.
     Raises OSError and subprocess.TimeoutExpired.
     """
-    return subprocess.run(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=timeout,
         cwd=directory,
         env=build_environment(os.environ if environment is None else environment),
-    )
+        # ``docker`` may be a script that starts others: they end together.
+        start_new_session=True,
+    ) as child:
+        _running.append(child)
+        try:
+            said, complaints = child.communicate(timeout=timeout)
+        except BaseException:
+            _end(child)
+            raise
+        finally:
+            _running.remove(child)
+    return subprocess.CompletedProcess(command, child.returncode, said, complaints)
+
+
+_running: list[subprocess.Popen[str]] = []
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """End a command, and all that it has started."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (AttributeError, OSError):  # no process groups on Windows
+        child.kill()
 
 
 def said_by_docker(
@@ -224,7 +251,7 @@ class DockerQuestion:
     def answer(self, timeout: float | None = None) -> DockerInstallation:
         """The docker command's answer, for which the call waits at most ``timeout`` seconds."""
         self._thread.join(timeout)
-        return self._answer
+        return DockerInstallation(silent=True) if self._thread.is_alive() else self._answer
 
 
 _asked: dict[tuple[str | None, ...], DockerQuestion] = {}
@@ -243,5 +270,7 @@ def question() -> DockerQuestion:
 
 
 def forget_answers() -> None:
-    """Ask anew the next time: a daemon may have come or gone."""
+    """Ask anew the next time, and end a command that still has not answered."""
     _asked.clear()
+    for child in tuple(_running):
+        _end(child)

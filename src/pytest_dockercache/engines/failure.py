@@ -20,9 +20,12 @@ __all__ = [
     "KILLED",
     "build_failed",
     "build_timeout",
+    "context_lost",
     "daemon_gone",
     "image_lost",
     "needs_buildx",
+    "not_begun",
+    "refused",
     "says_daemon_gone",
     "says_no_space",
 ]
@@ -41,6 +44,9 @@ _REFERENCE = regex(
 """BuildKit's beginnings of a message, before the part that a reader can use."""
 
 _NO_SPACE = regex(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+_CONTEXT_LOST = regex(r"failed to read downloaded context.*context not found")
+"""BuildKit had the context in its cache, where a prune removes it (Docker Engine 26.1)."""
 
 _NOT_FOUND = regex(r"not found|does not exist|no such file", re.IGNORECASE)
 
@@ -124,6 +130,32 @@ def daemon_gone(said: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"the Docker daemon went away during the build: {on_one_line(said, 300)}",
         fix="check that it runs (`docker info`) and has memory and disk left, then run again",
+    )
+
+
+def refused(said: str) -> EngineUnavailable:
+    """The error for a build that may not be made here, whatever its Dockerfile says."""
+    return EngineUnavailable(
+        f"the Docker daemon refused the build: {on_one_line(said, 300)}",
+        fix="an authorization plugin or a proxy said so: ask who runs the daemon",
+    )
+
+
+def not_begun(said: str) -> EngineUnavailable:
+    """The error for a buildx that ended before the builder had looked at the Dockerfile."""
+    return EngineUnavailable(
+        f"buildx ended before the build began: {on_one_line(said, 300)}",
+        fix="make `docker buildx build` work with these options and in this environment",
+    )
+
+
+def context_lost(said: str) -> DockerCacheError | None:
+    """The error for a build whose uploaded context was removed under it; None for another."""
+    if _CONTEXT_LOST.search(said) is None:
+        return None
+    return DockerCacheError(
+        f"the builder lost the build context: {on_one_line(said, 300)}",
+        fix="check that nothing prunes the build cache while the tests run",
     )
 
 

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from .patience import within
+from .shapes import IMAGE, misfit
+
 __all__ = ["NoAnswerError", "NoImageError", "image_record", "usual_socket"]
 
 _USUAL = "/var/run/docker.sock"
@@ -50,18 +53,24 @@ def image_record(path: str, name: str, timeout: float) -> Mapping[str, Any]:
 
     ``path`` is the socket's; ``timeout`` is in seconds. Raises NoImageError and NoAnswerError.
     """
+    try:
+        status, body = within(timeout, lambda: _answer(path, name, timeout))
+        if status == 404:
+            raise NoImageError(name)
+        record: Any = json.loads(body) if status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        raise NoAnswerError(str(problem)) from problem
+    if wrong := misfit(record, IMAGE):
+        raise NoAnswerError(f"status {status}: {wrong}")
+    return dict(record)
+
+
+def _answer(path: str, name: str, timeout: float) -> tuple[int, bytes]:
+    """The status and the text of the daemon's answer."""
     connection = _Connection(path, timeout)
     try:
         connection.request("GET", f"/images/{quote(name, safe='/:@')}/json")
         answer = connection.getresponse()
-        body = answer.read()
-        if answer.status == 404:
-            raise NoImageError(name)
-        record = json.loads(body) if answer.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise NoAnswerError(str(problem)) from problem
+        return answer.status, answer.read()
     finally:
         connection.close()
-    if not isinstance(record, dict):
-        raise NoAnswerError(f"status {answer.status}")
-    return record

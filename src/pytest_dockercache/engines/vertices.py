@@ -493,6 +493,11 @@ class Observation:
             names = {digest: vertex.name for digest, vertex in self._vertices.items()}
             self._matching = match(self._planned, names)
 
+    @property
+    def begun(self) -> bool:
+        """Whether the builder has begun with anything at all, as with loading the Dockerfile."""
+        return bool(self._vertices)
+
     def confirm(self, provenance: Mapping[str, Any]) -> None:
         """Take in the provenance of a finished build, which says the lines of each vertex.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,14 @@ from pytest_dockercache.engines.buildx import (
     build_command,
     find_builder,
 )
+from pytest_dockercache.engines.daemon import connect
 from pytest_dockercache.engines.docker_command import (
     Plugin,
     Reached,
     build_environment,
     supported,
 )
-from pytest_dockercache.errors import EngineUnavailable
+from pytest_dockercache.errors import ConfigError, EngineUnavailable
 from pytest_dockercache.model import BuildSpec
 
 
@@ -117,6 +119,53 @@ def test_the_builder_is_that_of_docker_build_not_that_of_buildx_use(
     assert find_builder(None) == Builder("elsewhere", "docker", "elsewhere")
     monkeypatch.setenv("BUILDX_BUILDER", "elsewhere")
     assert find_builder(None) == Builder("elsewhere", "docker", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "source"),
+    [
+        ("gone", None, "--dockercache-builder=gone"),
+        (None, "gone", "BUILDX_BUILDER=gone"),
+        ("gone", "other", "--dockercache-builder=gone"),
+    ],
+)
+def test_a_builder_that_is_gone_is_named_with_what_asked_for_it(
+    option: str | None,
+    variable: str | None,
+    source: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "docker").write_text('#!/bin/sh\necho "ERROR: no builder found" >&2; exit 1\n')
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("BUILDX_BUILDER", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("BUILDX_BUILDER", variable)
+    with pytest.raises(ConfigError) as told:
+        find_builder(option, "default")
+    assert told.value.verdict == f"{source}: no builder found"
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_a_context_that_only_the_docker_command_sees_is_not_said_to_be_missing(
+    has_file: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "contexts" / "meta" / hashlib.sha256(b"mine").hexdigest()
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONTEXT", "mine")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    if has_file:
+        (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(EngineUnavailable) as told:
+        connect(1)
+    config = tmp_path / "config.json"
+    assert told.value.verdict == (
+        "the Docker context 'mine' does not exist"
+        if has_file
+        else f"the Docker SDK does not see the Docker context 'mine', because there is no {config}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -111,3 +112,27 @@ def test_each_environment_is_asked_once(docker: Path, monkeypatch: pytest.Monkey
     question().answer()
     assert log.read_text() == "asked\nasked\n"
     forget_answers()
+
+
+def test_a_command_that_does_not_answer_is_said_to_be_silent_and_is_ended_with_its_children(
+    docker: Path,
+) -> None:
+    forget_answers()
+    pids = docker.parent / "pids"
+    os.mkfifo(pids)
+    script(docker, f"sleep 600 & echo $$ $! >{pids}; wait")
+    asked = question()
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) == 2
+    assert asked.answer(0) == DockerInstallation(silent=True)
+    forget_answers()
+    asked.answer(60)
+    assert not any(_runs(pid) for pid in started)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended may wait for somebody to ask how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -11,7 +11,14 @@ import pytest
 from pytest_dockercache.context import IgnoreRules, StagedContext
 from pytest_dockercache.dockerfile import parse_dockerfile
 from pytest_dockercache.engines import BuildRequest
-from pytest_dockercache.engines.failure import build_failed, build_timeout, says_daemon_gone
+from pytest_dockercache.engines.failure import (
+    build_failed,
+    build_timeout,
+    context_lost,
+    not_begun,
+    refused,
+    says_daemon_gone,
+)
 from pytest_dockercache.model import BuildSpec, Step
 
 TEXT = "FROM a\nRUN conda env update \\\n    -f environment.yml\nCOPY nofile /\n"
@@ -147,3 +154,24 @@ def test_a_timeout_names_the_step_that_was_running() -> None:
 )
 def test_a_lost_daemon_is_told_from_a_failed_build(text: str, expected: bool) -> None:
     assert says_daemon_gone(text) is expected
+
+
+def test_a_build_that_may_not_be_made_is_no_fault_of_its_dockerfile() -> None:
+    told = refused("authorization denied by plugin opa: no")
+    assert told.verdict == (
+        "the Docker daemon refused the build: authorization denied by plugin opa: no"
+    )
+    assert not told.absent, "a prediction is no answer to a refusal"
+
+
+def test_a_buildx_that_never_began_is_no_fault_of_the_dockerfile() -> None:
+    told = not_begun("mkdir /.docker: permission denied")
+    assert told.verdict == "buildx ended before the build began: mkdir /.docker: permission denied"
+
+
+def test_a_context_that_was_pruned_during_the_build_is_told_from_a_bad_dockerfile() -> None:
+    said = 'failed to read downloaded context: Get "http://build-context-5v": context not found'
+    told = context_lost(said)
+    assert told is not None
+    assert told.verdict == f"the builder lost the build context: {said}"
+    assert context_lost("dockerfile parse error on line 2") is None
