@@ -26,7 +26,7 @@ from pytest_dockercache.engines import (
     register_engine,
 )
 from pytest_dockercache.errors import BuildFailed, EngineUnavailable
-from pytest_dockercache.model import Build, EngineInfo, Finding, Outcome, Step, Watch
+from pytest_dockercache.model import Build, BuildSpec, EngineInfo, Finding, Outcome, Step, Watch
 
 
 def install() -> None:
@@ -43,6 +43,7 @@ class Scripted:
     """The engine; see the module."""
 
     def __init__(self) -> None:
+        self._built: list[BuildSpec] = []
         self.script: dict[str, Any] = json.loads(Path("script.json").read_text())
         for how in ("absent", "denied"):
             if how in self.script:
@@ -69,6 +70,10 @@ class Scripted:
         with Path("builds.log").open("a") as log:
             log.write(f"{name}\n")
         script = self.script.get(name, {})
+        if edit is None and request.spec in self._built:
+            # The builder has a cache.
+            script = {**script, "miss": {}}
+        self._built.append(request.spec)
         if "interrupt" in script:
             raise KeyboardInterrupt
         planned = plan(request.dockerfile, request.spec.target, dict(request.spec.build_args))
