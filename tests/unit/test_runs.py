@@ -203,6 +203,89 @@ def test_a_run_whose_traces_stay_stuck_is_given_up_after_a_month(
         following.finish()
 
 
+class Making(Stubborn):
+    """An engine with empty builders: those of ``there``, of which ``held`` cannot be removed."""
+
+    stuck = ()
+
+    def __init__(self) -> None:
+        self.there: set[str] = {"of-the-user"}
+        self.held: set[str] = set()
+
+    def build(self, request: object, watch: object) -> object:
+        raise NotImplementedError
+
+    def read_manifest(self, reference: str) -> object:
+        return None
+
+    def exports_caches(self) -> bool:
+        return True
+
+    def empty_builder(self, *arguments: object, **more: object) -> object:
+        raise NotImplementedError
+
+    def remove_empty_builder(self, name: str) -> str | None:
+        if name in self.held:
+            return f"container {name}: it is in use"
+        self.there.discard(name)
+        return None
+
+
+@pytest.fixture
+def making(monkeypatch: pytest.MonkeyPatch) -> Making:
+    """A registered engine with empty builders."""
+    engine = Making()
+    made = Registration(lambda why, builder, timeout: engine)  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(ENGINES, "stubborn", made)
+    return engine
+
+
+def a_run_with_builders(making: Making, *purposes: str, beside: str = "unix:///the.sock") -> Run:
+    """A run that has made an empty builder for each purpose."""
+    run = Run.start()
+    run.note("engine", ["stubborn", None, "unix:///the.sock"])
+    for purpose in purposes:
+        name, directory = run.empty_builder(beside, purpose)
+        assert directory.parent.name == run.id
+        making.there.add(name)
+    return run
+
+
+def test_every_empty_builder_of_a_run_has_a_name_of_its_own_and_is_removed_at_its_end(
+    home: Path, making: Making
+) -> None:
+    run = a_run_with_builders(making, "first", "second", "first")
+    assert len(making.there) == 3
+    assert run.finish().stuck == ()
+    assert making.there == {"of-the-user"}
+    assert not (home / "runs" / run.id).exists()
+
+
+def test_an_empty_builder_that_stays_is_told_and_removed_by_the_next_run(
+    home: Path, making: Making
+) -> None:
+    run = a_run_with_builders(making, "first", "second")
+    name, _ = run.empty_builder("unix:///the.sock", "first")
+    making.held = {name}
+    assert run.finish().stuck == (f"container {name}: it is in use",)
+    assert making.there == {"of-the-user", name}
+    making.held = set()
+    following = Run.start()
+    following.sweep()
+    assert making.there == {"of-the-user"}
+    following.finish()
+
+
+def test_a_journal_removes_no_builder_of_another_name_or_beside_another_daemon(
+    making: Making,
+) -> None:
+    run = a_run_with_builders(making, "first", beside="unix:///another.sock")
+    run.note("empty builder", ["of-the-user", "unix:///the.sock"])
+    before = set(making.there)
+    assert run.finish().stuck == ()
+    assert making.there == before
+
+
 @pytest.mark.parametrize(
     "line",
     [
