@@ -71,7 +71,9 @@ def test_mode_min_leaves_out_the_stage_that_installs(
         "with mode=min",
     ), judged.said
     assert judged.check["line"] == 4
-    assert judged.check["fix"]["text"] == f"export with --cache-to {to},mode=max"
+    # A builder that exports no cache would have to install once more.
+    tried = "" if sample.runner.name == "plain" else "; tried, and line 4 is reused"
+    assert judged.check["fix"]["text"] == f"export with --cache-to {to},mode=max{tried}"
 
 
 def test_an_inline_cache_leaves_out_the_stage_that_installs(project: Write) -> None:

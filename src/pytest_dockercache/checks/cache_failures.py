@@ -144,12 +144,14 @@ def lacks_a_stage(
     missed: Sequence[Step],
     sources: Sequence[CacheSpec],
     rest: Sequence[CacheSpec],
+    tried: bool | None,
 ) -> CacheAssertionError:
     """A stage that installs is not in the cache, which holds the finished image only.
 
     The steps hit while nothing was edited, because the finished image was
     enough; after the edit their stage itself was needed. ``rest`` are the
-    exports of this run that keep no more than that.
+    exports of this run that keep no more than that. ``tried`` says whether an
+    export with ``mode=max`` brought the stage, None if nobody has tried.
     """
     step = missed[0]
     if rest and rest[0].type == "inline":
@@ -168,9 +170,17 @@ def lacks_a_stage(
         rows=_rows(subject, missed),
         why="without an edit the finished image is enough and every environment step hits; after "
         f"the edit stage {step.stage} itself is needed, and an empty builder runs it again",
-        fix=fix,
+        fix=_after_trial(fix, step, tried),
         line=step.line,
     )
+
+
+def _after_trial(fix: str, step: Step, tried: bool | None) -> str:
+    if tried is None:
+        return fix
+    if tried:
+        return f"{fix}; tried, and line {step.line} is reused"
+    return f"mode=max alone is not enough: it was tried, and line {step.line} ran again"
 
 
 def _with_mode_max(spec: CacheSpec) -> str:
@@ -188,7 +198,8 @@ def not_of_this_project(
 ) -> CacheAssertionError:
     """A cache was imported, and no step of this Dockerfile is in it; ``images`` are no caches."""
     where = " and ".join(dict.fromkeys(spec.place for spec in sources))
-    dockerfile = subject.spec.dockerfile.name
+    platform = subject.spec.platform
+    dockerfile = subject.spec.dockerfile.name + (f" for {platform}" if platform else "")
     if images:
         verdict = f"{where} is an image, and its cache holds no step of {dockerfile}"
         why = "an image holds a cache only if it was built with --cache-to type=inline, and then "
@@ -196,9 +207,12 @@ def not_of_this_project(
         fix = "export with --cache-to type=registry,ref=…,mode=max, and import that reference"
     else:
         verdict = f"the cache of {where} was imported, and holds no step of {dockerfile}"
-        why = "it is another project's, or made on other base images, or an export with mode=min "
+        others = "another project's, or another platform's" if platform else "another project's"
+        why = f"it is {others}, or made on other base images, or an export with mode=min "
         why += "of other source files"
         fix = "give each project (and each target) a reference or scope of its own"
+        if platform:
+            fix = "give each project, target and platform a reference or scope of its own"
     rows = _rows(subject, missed)
     return broken(verdict, subject=subject, rows=rows, why=why, fix=fix, line=missed[0].line)
 

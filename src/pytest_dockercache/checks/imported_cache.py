@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..cold import ColdBuilds, cold_builds
 from ..errors import BuildFailed, CacheAssertionError, DoesNotApply, Unverifiable
 from ..model import Build, Edit, Row, Step, on_one_line
 from ..regexes import regex
-from ..runs import digest, read_json
+from ..runs import builder_lock, digest, in_turn, read_json
 from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
@@ -54,7 +55,12 @@ def judge(subject: Subject, settings: CheckSettings) -> Verdict:
     edits = _harmless(subject)
     exports = tuple(map(parse_cache_spec, settings.cache_to))
     network = any(_hosts_on_loopback(subject, (*imports, *exports)))
-    with cold_builds(subject, settings.buildkit_image, host_network=network) as builds:
+    with contextlib.ExitStack() as held:
+        for place in sorted({spec.place for spec in exports if spec.type != "inline"}):
+            # Another image of this run may have the same place, whose export would replace ours.
+            held.enter_context(in_turn(builder_lock(f"cache {place}")))
+        image = settings.buildkit_image
+        builds = held.enter_context(cold_builds(subject, image, host_network=network))
         return _ColdTrial(subject, builds, imports, exports, edits).verdict()
 
 
@@ -193,7 +199,8 @@ class _ColdTrial:
         lines = {step.line for step in missed}
         also = [step for step in plain.steps if step.line in lines and is_rebuilt(step)]
         if not also:
-            return lacks_a_stage(self.subject, self.edits, missed, sources, self.rest)
+            tried = self._with_mode_max()
+            return lacks_a_stage(self.subject, self.edits, missed, sources, self.rest, tried)
         if not plain.with_status("hit"):
             return not_of_this_project(self.subject, also, sources, self._are_images(sources))
         if self.exports:
@@ -201,12 +208,36 @@ class _ColdTrial:
         root = next(
             step for step in plain.steps if is_rebuilt(step) and step.stage == also[0].stage
         )
+        platform = self.subject.spec.platform
+        others = f"for another platform than {platform}, " if platform else ""
         return Unverifiable(
-            f"the cache of {_places(sources)} was made from another state of the environment, or "
-            f"without mode=max: line {root.line} ({on_one_line(root.text, 40)}) is not in it",
+            f"the cache of {_places(sources)} was made {others}from another state of the "
+            f"environment, or without mode=max: line {root.line} "
+            f"({on_one_line(root.text, 40)}) is not in it",
             fix="let the check export it first with --dockercache-cache-to=SPEC, or run again "
             "when CI has exported this state",
         )
+
+    def _with_mode_max(self) -> bool | None:
+        """Whether an export of all stages brings the environment.
+
+        None where it is not known: to find it out, a builder that exports no such cache would have
+        to install everything once more.
+        """
+        if not self.builds.warm.exports_caches():
+            return None
+        place = cache_home() / "staging" / digest(self.builds.builder.info.builder, "mode=max")
+        self.subject.run.note("staging", str(place))
+        export = CacheSpec("local", (("dest", str(place)), ("mode", "max")))
+        try:
+            self.builds.export(str(export), afresh=False)
+            self.builds.builder.clear()
+            cold = self._build(self.edits, [CacheSpec("local", (("src", str(place)),))], _DECIDED)
+            steps = environment_steps(cold.steps)
+            require_known(steps)
+        except (BuildFailed, Unverifiable):
+            return None
+        return not any(map(is_rebuilt, steps))
 
     def _are_images(self, sources: Sequence[CacheSpec]) -> bool:
         """Whether each is an image of a registry, which holds a cache only where it is inline."""

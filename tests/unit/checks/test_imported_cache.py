@@ -40,6 +40,7 @@ class Cold(Terminal):
     """An engine whose empty builder misses what a test wrote down: after an edit, without one."""
 
     edited: Sequence[int] = (4, 5, 7)
+    with_mode_max: Sequence[int] = (4, 5, 7)
     plain: Sequence[int] = ()
     imports: tuple[CacheImport, ...] = READ
     manifest: object = None
@@ -73,6 +74,9 @@ class Cold(Terminal):
         if request.cache_to and self.failing:
             raise BuildFailed(f"the image does not build: {self.failing}")
         misses = self.edited if request.edits else self.plain
+        sources = " ".join(request.spec.cache_from)
+        if request.edits and "/staging/" in sources and "digest=" not in sources:
+            misses = self.with_mode_max
         steps = self.subject._steps(EVERY if request.cache_to else misses, ())
         return Build(request.edits, "built", 1.0, steps, imports=self.imports)
 
@@ -124,6 +128,34 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         return judged, engine
 
     return made
+
+
+def test_mode_max_is_not_advised_where_it_was_tried_in_vain(make: Make) -> None:
+    judged, engine = make(edited=EVERY, with_mode_max=EVERY)
+    said = failure(judged, cache_to=(f"{REGISTRY},mode=min",))
+    assert "mode=max alone is not enough: it was tried, and line 3 ran again" in said
+    assert [one.partition(",dest=")[0] for one in engine.told][-2:] == [
+        "warm: to type=local",
+        "empty: from type=local,src=" + engine.told[-1].partition("src=")[2],
+    ]
+
+
+def test_a_builder_that_would_install_again_for_it_tries_no_other_mode(make: Make) -> None:
+    judged, engine = make(edited=EVERY, exports=False)
+    said = failure(judged, cache_from=(REGISTRY,))
+    assert "tried" not in said
+    assert all(one.startswith("empty: from type=registry") for one in engine.told)
+
+
+def test_another_platform_is_named_where_its_cache_may_have_been_imported(make: Make) -> None:
+    judged, _ = make(edited=EVERY, plain=EVERY)
+    judged.spec = replace(judged.spec, platform="linux/arm64")
+    said = failure(judged, cache_from=(REGISTRY,)).splitlines()
+    assert said[0] == (
+        "the cache of registry.test/app:cache was imported, and holds no step of Dockerfile for "
+        "linux/arm64"
+    )
+    assert any("another platform's" in line for line in said)
 
 
 def failure(judged: Scripted, **settings: Any) -> str:
