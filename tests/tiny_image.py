@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
-__all__ = ["TINY", "require_tiny"]
+__all__ = ["TINY", "busybox_in", "require_tiny", "root_of"]
 
 TINY = "dockercache-test-tiny:1"
 
@@ -20,7 +20,7 @@ def require_tiny(client: docker.DockerClient, directory: Path) -> str:
     """The tag of the image, made if the daemon lacks it; ``directory`` is for what that needs."""
     if not client.images.list(TINY):
         client.api.import_image_from_data(
-            _root_of(_busybox(directory)),
+            root_of(busybox_in(directory)),
             repository=TINY.partition(":")[0],
             tag=TINY.partition(":")[2],
             changes=["ENV PATH=/bin", "LABEL dockercache.test.base=tiny"],
@@ -28,7 +28,7 @@ def require_tiny(client: docker.DockerClient, directory: Path) -> str:
     return TINY
 
 
-def _busybox(directory: Path) -> Path:
+def busybox_in(directory: Path) -> Path:
     """A statically linked busybox: Debian's busybox, or else the installed one."""
     made = subprocess.run(
         "apt-get -o APT::Sandbox::User=root download -q busybox-static"
@@ -46,7 +46,7 @@ def _busybox(directory: Path) -> Path:
     return pytest.fail(f"install busybox-static: {made.stderr}", pytrace=False)
 
 
-def _root_of(busybox: Path) -> bytes:
+def root_of(busybox: Path) -> bytes:
     """A root file system in a tar: busybox, its applets, one user."""
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
     made = io.BytesIO()

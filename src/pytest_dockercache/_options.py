@@ -77,7 +77,13 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "PATCHFILE",
         "prove the fixes of failing checks by building, and write the proven ones as a patch",
     ),
-    ("platform", "text", "P", "the platform to build for, for example linux/amd64"),
+    (
+        "platform",
+        "list",
+        "P[,P…]",
+        "the platform to build for, for example linux/arm64; of several, each is judged for itself "
+        "(repeatable)",
+    ),
     ("secret", "list", "SPEC", "a secret for the build, as buildx takes it (repeatable)"),
     (
         "ssh",

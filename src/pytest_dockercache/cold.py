@@ -128,7 +128,6 @@ def cold_builds(subject: Subject, image: str | None, *, host_network: bool) -> I
             f"the engine {name} has no empty builder to import a cache into",
             fix="use --dockercache-engine=buildx",
         )
-    purpose = f"{subject.spec.dockerfile}\0{subject.spec.target}\0{subject.spec.platform}"
-    name, directory = subject.run.empty_builder(engine.info.builder, purpose)
+    name, directory = subject.run.empty_builder(engine.info.builder, repr(subject.spec))
     with engine.empty_builder(name, directory, image, host_network=host_network) as builder:
         yield ColdBuilds(subject, builder, engine)

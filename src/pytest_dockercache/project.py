@@ -110,13 +110,18 @@ class Project:
         """The steps that a build runs, FROM and settings included."""
         if self.every_stage:
             return self.all_steps
-        return plan(self.dockerfile, self.spec.target, dict(self.spec.build_args))
+        spec = self.spec
+        arguments = dict(spec.build_args)
+        return plan(self.dockerfile, spec.target, arguments, platform=spec.platform)
 
     @cached_property
     def all_steps(self) -> tuple[PlannedStep, ...]:
         """The steps of all stages up to the target."""
-        arguments = dict(self.spec.build_args)
-        return plan(self.dockerfile, self.spec.target, arguments, all_stages=True)
+        spec = self.spec
+        arguments = dict(spec.build_args)
+        return plan(
+            self.dockerfile, spec.target, arguments, all_stages=True, platform=spec.platform
+        )
 
     @property
     def final_stage(self) -> int:

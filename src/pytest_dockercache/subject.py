@@ -376,8 +376,10 @@ class Subject:
 
     @property
     def _durations(self) -> Durations:
-        """The seconds of this project's steps, for each engine."""
-        name = digest(str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name)
+        """The seconds of this project's steps, for each engine and platform."""
+        names = [str(self.spec.context), str(self.spec.dockerfile), self.engine.info.name]
+        # Emulated, a step takes many times as long.
+        name = digest(*names, *([self.spec.platform] if self.spec.platform else []))
         return Durations(cache_home() / "durations" / f"{name}.json")
 
 

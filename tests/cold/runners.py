@@ -253,21 +253,35 @@ class Project:
         _, said, image = self._report(*options, node="Dockerfile")
         return said, {one["id"]: one["outcome"] for one in image["checks"]}
 
+    def judge_each(
+        self, *options: str, node: str = "Dockerfile"
+    ) -> tuple[str, dict[str, dict[str, Mapping[str, Any]]]]:
+        """What a run says, and the checks of each image, by its node and their IDs."""
+        _, said, report = self._run(*options, node=node)
+        images = json.loads(report.read_text())["images"]
+        return said, {
+            image["node"]: {one["id"]: one for one in image["checks"]} for image in images
+        }
+
     def _report(self, *options: str, **given: str) -> tuple[int, str, dict[str, Any]]:
+        code, said, report = self._run(*options, **given)
+        return code, said, only_image(report)
+
+    def _run(self, *options: str, **given: str) -> tuple[int, str, Path]:
         report = self.root.parent / f"{uuid.uuid4().hex}.json"
         with self.start(*options, f"--dockercache-report=json:{report}", **given) as run:
             said, _ = run.communicate()
         assert report.exists(), said
         assert self.runner.left() == [], said
-        return run.returncode, said, only_image(report)
+        return run.returncode, said, report
 
-    def export(self, cache: str) -> None:
+    def export(self, cache: str, *options: str) -> None:
         """Build it as it is, and export the cache, as a CI job does."""
         if self.runner.name == "plain":
             pytest.skip("the docker driver on a graph driver exports no such cache")
         builder = [f"--builder={self.runner.builder}"] if self.runner.builder else []
         self.runner.docker(
-            *("buildx", "build", *builder, f"--cache-to={cache}"),
+            *("buildx", "build", *builder, f"--cache-to={cache}", *options),
             *("--output=type=cacheonly", self.root),
         )
 

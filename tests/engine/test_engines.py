@@ -642,9 +642,10 @@ def test_another_drivers_cache_is_listed_and_pruned_through_the_command(
 ) -> None:
     if not isinstance(engine, Buildx):
         pytest.skip("only buildx has drivers")
-    # The daemon's own builder stands for a foreign one: no other can be had offline.
-    ours = Buildx(engine._daemon, "test")
-    ours._builder = Builder(ours._builder.name, "remote", ours._builder.endpoint)
+    # The daemon's own builder stands for a foreign one, which tests/cold has.
+    own = engine._builder
+    remote = Builder(own.name, "remote", own.endpoint)
+    ours = Buildx(lambda: engine._daemon, engine.info, remote, engine._buildx)
     project = make(TWO_STAGES)
     project.build(ours, label="loaded")
     edited = project.build(ours, Edit.append("src/main.py"), label="loaded")

@@ -134,7 +134,7 @@ def test_a_builder_with_another_driver_is_found_and_has_its_own_identity(
 def test_the_daemon_of_the_docker_command_is_the_one_that_is_asked(
     docker_daemon: docker.DockerClient, tmp_path: Path
 ) -> None:
-    engine = Buildx(Reached("another", "26.1.5"), "test")
+    engine = Buildx.of_daemon(Reached("another", "26.1.5"), "test")
     with pytest.raises(EngineUnavailable, match="is another Docker daemon than the docker command"):
         engine.image_config("any")
     engine.close()

@@ -483,8 +483,8 @@ def test_settings_are_those_that_a_run_reads(
             place = reader / table["dockerfile"]
             place.parent.mkdir(parents=True)
             shutil.copy(reader / "docker" / "Dockerfile", place)
-            nodes.append(table["dockerfile"] + (f"[[]{table['name']}]" if "name" in table else ""))
-        nodes[0] += f"[[]{tool['dockercache']['image'][0]['target']}]"
+            label = table.get("name") or table.get("target")
+            nodes.append(table["dockerfile"] + (f"[[]{label}]" if label else ""))
     (reader / "pyproject.toml").write_text(block.text)
     result = run(pytester, "--dockercache", "--collect-only", "-q")
     assert result.ret == 0

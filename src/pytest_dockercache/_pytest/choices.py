@@ -17,7 +17,7 @@ from .image_tables import NAME, ImageTable
 
 __all__ = ["DockerfileChoice", "Own", "chosen_dockerfiles", "existing_file", "keys_of"]
 
-_REPEATED = ("build-arg", "build-context", "skip", "environment")
+_REPEATED = ("build-arg", "build-context", "platform", "skip", "environment")
 _SPECS = ("secret", "ssh", "cache-from", "cache-to")
 """Keys whose values hold commas and keys of their own (``type=local,src=DIR``)."""
 

@@ -145,7 +145,7 @@ class DefinedImages:
 
 def _what_is_built(choice: DockerfileChoice) -> tuple[object, ...]:
     options = choice.options
-    named = (options.target, frozenset(options.build_args), options.contexts, options.platform)
+    named = (options.target, frozenset(options.build_args), options.contexts, options.platforms)
     return (choice.path, options.context, *named)
 
 

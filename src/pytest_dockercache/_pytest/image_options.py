@@ -29,6 +29,7 @@ IMAGE_KEYS = (
     "build-arg",
     "build-context",
     "platform",
+    "builder",
     "secret",
     "ssh",
     "cache-from",
@@ -69,9 +70,28 @@ class ImageOptions:
     target: str | None = None
     build_args: tuple[tuple[str, str], ...] = ()
     contexts: tuple[tuple[str, str], ...] = ()
-    platform: str | None = None
+    platforms: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
+
+    @property
+    def platform(self) -> str | None:
+        """The platform to build for, the first of several; None for the builder's own."""
+        return self.platforms[0] if self.platforms else None
+
+    def each_platform(self) -> tuple[ImageOptions, ...]:
+        """The options for each platform: these alone where none or one is named."""
+        return tuple(self._of(platform) for platform in self.platforms or (None,))
+
+    def _of(self, platform: str | None) -> ImageOptions:
+        demands = self.check_settings
+        demands = replace(
+            demands,
+            cache_from=tuple(_placed(cache, platform) for cache in demands.cache_from),
+            cache_to=tuple(_placed(cache, platform) for cache in demands.cache_to),
+        )
+        platforms = () if platform is None else (platform,)
+        return replace(self, platforms=platforms, check_settings=demands)
 
 
 @dataclass(frozen=True)
@@ -102,10 +122,14 @@ def read_image_options(
     the checks that exist. Raises ConfigError with the value, where it was given, and what is valid.
     """
     hidden = read_size(last(reader, "max-hidden"))
+    platforms = _platforms(reader.values("platform"))
+    if len(platforms) > 1:
+        _require_places(reader.values("cache-to"))
     named = last(reader, "env-step")
     return ImageOptions(
         settings=replace(
             settings,
+            builder=last_text(reader, "builder"),
             timeout=_timeout(last(reader, "timeout")),
             edit=last_text(reader, "edit"),
             env_step=_pattern(named),
@@ -129,7 +153,7 @@ def read_image_options(
         target=last_text(reader, "target"),
         build_args=_build_args(reader.values("build-arg")),
         contexts=_contexts(reader.values("build-context")),
-        platform=last_text(reader, "platform"),
+        platforms=platforms,
         secrets=_texts(reader, "secret"),
         ssh=_texts(reader, "ssh"),
     )
@@ -278,6 +302,45 @@ def _caches(values: tuple[GivenValue, ...], directory: str) -> tuple[str, ...]:
             raise value.wrong("an inline cache lies in an image", remedy)
         found.append(str(spec.with_directories(value.path)))
     return tuple(dict.fromkeys(found))
+
+
+PLATFORM = "{platform}"
+"""What stands for the platform in the place of a cache."""
+
+
+def _placed(cache: str, platform: str | None) -> str:
+    """A cache with the platform in its place: ``linux-arm64`` for ``{platform}``."""
+    if PLATFORM not in cache:
+        return cache
+    from ..dockerfile.platforms import default_platform
+
+    return cache.replace(PLATFORM, (platform or default_platform()).replace("/", "-"))
+
+
+def _platforms(values: tuple[GivenValue, ...]) -> tuple[str, ...]:
+    found = []
+    for value in values:
+        for platform in value.text.split(","):
+            if not re.fullmatch(r"[\w.-]+(/[\w.-]+){0,2}", platform.strip()):
+                raise value.wrong("not a platform", "for example linux/amd64 or linux/arm64")
+            found.append(platform.strip())
+    return tuple(dict.fromkeys(found))
+
+
+def _require_places(caches: tuple[GivenValue, ...]) -> None:
+    """Refuse to export the caches of several platforms to one place.
+
+    An export takes the place of the one before.
+    """
+    from ..cache_specs import parse_cache_spec
+
+    for value in caches:
+        spec = parse_cache_spec(value.text)
+        if PLATFORM not in str(spec) and spec.type != "inline":
+            raise value.wrong(
+                "each platform would replace the cache of the one before",
+                f"put {PLATFORM} into its place, for example ref=REGISTRY/APP:cache-{PLATFORM}",
+            )
 
 
 def _compared(value: GivenValue | None) -> str | None:

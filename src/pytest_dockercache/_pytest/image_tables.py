@@ -29,6 +29,7 @@ _SEVERAL = (
     "cache-from",
     "cache-to",
     "environment",
+    "platform",
     "skip",
 )
 """Keys that take one value or a list."""

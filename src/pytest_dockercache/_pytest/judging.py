@@ -125,7 +125,7 @@ class SessionJudge:
             with contextlib.suppress(DockerCacheError):
                 if target.spec() == spec:
                     return target.options
-        return same[0].options if same else self.options.image
+        return same[0].options if same else self.options.image.each_platform()[0]
 
     def subject_of(self, target: Target) -> Subject | Inspection | Recording:
         """The subject of a target. Raises ConfigError."""

@@ -105,7 +105,7 @@ def _absent(item: pytest.Item, keyword: str, value: object, what: str) -> Config
 def _spec(item: pytest.Item) -> BuildSpec:
     keywords = _keywords(item)
     judge = judge_of(item.config)
-    options = judge.options.image
+    options = judge.options.image.each_platform()[0]
     root = item.config.rootpath
     default = judge.target_of_test(item.path)
     named = keywords.get("dockerfile")

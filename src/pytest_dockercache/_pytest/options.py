@@ -70,7 +70,6 @@ def read_options(config: pytest.Config, checks: tuple[str, ...]) -> Options:
     reader = OptionReader(config)
     settings = Settings(
         engine=_engine(reader.value("engine")),
-        builder=reader.text("builder"),
         root=config.rootpath,
     )
     demands = CheckSettings(

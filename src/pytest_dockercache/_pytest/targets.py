@@ -9,7 +9,7 @@ pytest reads brackets (it refuses ``path[...]``), and each Dockerfile is collect
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -147,11 +147,13 @@ def select(
     can judge an image which is already built. Raises ConfigError for an
     unknown check and for a Dockerfile that is named twice.
     """
-    known = [_target(choice, directory, root) for choice in options.dockerfiles]
+    known, always = [], []
+    for choice in options.dockerfiles:
+        found = _targets(choice, directory, root)
+        known += found
+        always += found if choice.explicit else []
     _refuse_twins(known)
     named = list(known)
-    explicit = [choice.explicit for choice in options.dockerfiles]
-    always = [target for target, given in zip(known, explicit, strict=True) if given]
     beside = (
         known
         or _defaults((directory, root), options, root)
@@ -282,16 +284,32 @@ def _defaults(places: Sequence[Path], options: Options, root: Path) -> list[Targ
         for name in DEFAULT_NAMES:
             path = place / name
             if path.is_file():
-                node = node_path(path, options.image.target, root)
-                return [Target(path, node, options.image, candidates(path, root))]
+                return _targets(DockerfileChoice(path, options.image), None, root)
     return []
 
 
-def _target(choice: DockerfileChoice, directory: Path, root: Path) -> Target:
-    label = choice.name or choice.options.target
-    node = choice.node or node_path(choice.path, label, root)
-    places = candidates(choice.path, root, directory)
-    return Target(choice.path, node, choice.options, places, problem=choice.problem)
+def _targets(choice: DockerfileChoice, directory: Path | None, root: Path) -> list[Target]:
+    """The images of a Dockerfile: one for each platform, whose node names it if there are several.
+
+    ``directory`` is where the choice was given, if it was.
+    """
+    own = choice.options
+    several = len(own.platforms) > 1
+    contexts = candidates(choice.path, root, directory)
+    found = []
+    for options in own.each_platform():
+        platform = options.platform if several else None
+        parts = [choice.name or own.target, platform]
+        label = ",".join(filter(None, parts)) or None
+        node = node_path(choice.path, label, root)
+        if choice.node is not None:
+            node = f"{choice.node}[{platform}]" if platform else choice.node
+        found.append(Target(choice.path, node, options, contexts, problem=choice.problem))
+    return found
+
+
+def _all_targets(choices: Iterable[DockerfileChoice], directory: Path, root: Path) -> list[Target]:
+    return [target for choice in choices for target in _targets(choice, directory, root)]
 
 
 def _defined(places: Sequence[Path], options: Options, directory: Path, root: Path) -> list[Target]:
@@ -299,7 +317,7 @@ def _defined(places: Sequence[Path], options: Options, directory: Path, root: Pa
     for place in dict.fromkeys(places):
         found = options.defined.in_directory(place)
         if found:
-            return [_target(choice, directory, root) for choice in found]
+            return _all_targets(found, directory, root)
     return []
 
 
@@ -322,7 +340,7 @@ def _of_definition(
     shown = node_path(path, None, root)
     images = [target for target in known if target.node.partition("::")[0] == shown]
     if not images or any(target.path == path and target.problem is None for target in images):
-        images = [_target(choice, directory, root) for choice in options.defined.of_file(path)]
+        images = _all_targets(options.defined.of_file(path), directory, root)
     if not images or not rest:
         return images
     exact = [target for target in images if target.node == f"{shown}::{rest}"]
@@ -388,19 +406,50 @@ def _of_argument(
     same = [target for target in known if target.path == argument.path]
     if argument.label is not None:
         node = node_path(argument.path, argument.label, root)
-        exact = [target for target in same if target.node == node]
-        exact = exact or [target for target in same if target.target == argument.label]
+        exact = [
+            target
+            for target in same
+            # One of several platforms stands behind the name or the stage.
+            if target.node == node or target.node.startswith(f"{node.removesuffix(']')},")
+        ]
+        exact = exact or [
+            target for target in same if argument.label in (target.target, target.options.platform)
+        ]
         if not exact and same:
             # A stage that nothing names is built as the Dockerfile's first image is.
-            own = replace(same[0].options, target=argument.label)
-            exact = [replace(same[0], options=own, node=node)]
+            exact = [
+                replace(found, contexts=same[0].contexts)
+                for found in _labelled(argument, _first_of(same), directory, root)
+            ]
         same = exact
     if not same:
-        own = options.image
-        if argument.label is not None:
-            own = replace(own, target=argument.label)
-        same = [_target(DockerfileChoice(argument.path, own), directory, root)]
+        same = _labelled(argument, options.image, directory, root)
     return [replace(target, checks=wanted) for target in same]
+
+
+def _first_of(targets: Sequence[Target]) -> ImageOptions:
+    """The options of a Dockerfile's first image, for all of its platforms."""
+    first = targets[0]
+    platforms = [
+        platform
+        for target in targets
+        if target.target == first.target
+        for platform in target.options.platforms
+    ]
+    return replace(first.options, platforms=tuple(dict.fromkeys(platforms)))
+
+
+def _labelled(argument: _Argument, own: ImageOptions, directory: Path, root: Path) -> list[Target]:
+    """The images that an argument names, with the options ``own`` and its stage or platform."""
+    label = argument.label
+    if label is None:
+        return _targets(DockerfileChoice(argument.path, own), directory, root)
+    if "/" in label:
+        (target,) = _targets(
+            DockerfileChoice(argument.path, replace(own, platforms=(label,))), directory, root
+        )
+        return [replace(target, node=node_path(argument.path, label, root))]
+    return _targets(DockerfileChoice(argument.path, replace(own, target=label)), directory, root)
 
 
 def _merge(targets: Sequence[Target]) -> list[Target]:
@@ -441,8 +490,9 @@ def _inside(
             inside = _defined((place,), options, directory, root)
         if not inside and not known:
             inside = [
-                _target(DockerfileChoice(path, options.image), directory, root)
+                target
                 for path in look_below(place, root).dockerfiles
+                for target in _targets(DockerfileChoice(path, options.image), directory, root)
             ]
         found += inside
     return _merge(found)

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
+from ..dockerfile.platforms import default_platform
 from ..engines import Execution
 from ..environments.prefixes import program_prefix
 from ..environments.tools import runner_of
@@ -287,10 +288,25 @@ def _reported(subject: Judged, image: str, words: tuple[str, ...], tried: list[s
         version = _version(result)
         if version is not None:
             return version
+        _require_executable(subject, image, result)
         if result.code != 0 or result.stdout.strip() or result.stderr.strip():
             tried.append(f"  tried  {' '.join(words)}: {_complaint(result)}")
             return None
     raise Unverifiable(f"{' '.join(words)} succeeded twice without a word: its output was lost")
+
+
+def _require_executable(subject: Judged, image: str, result: Execution) -> None:
+    """Raise Unverifiable if this machine cannot execute the programs of an image."""
+    if "exec format error" not in result.stderr:
+        return
+    record = subject.engine.image_config(image)
+    platform = f"{record.get('Os') or 'linux'}/{record.get('Architecture') or ''}"
+    if platform != default_platform():
+        raise Unverifiable(
+            f"no program of the image can be run here: it is made for {platform}",
+            fix="give this machine an emulator (docker run --privileged --rm tonistiigi/binfmt "
+            f"--install {record.get('Architecture')}), or judge the image on such a machine",
+        )
 
 
 def _run(subject: Judged, image: str, words: tuple[str, ...]) -> Execution:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import copy
 import errno
 import json
 import os
@@ -19,7 +18,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -201,16 +200,49 @@ def _connected(daemon: Daemon | Reached, timeout: float | None) -> Daemon:
 
 
 class Buildx(DaemonSide):
-    """Builds with ``docker buildx build``, in the daemon or in another builder instance."""
+    """Builds with ``docker buildx build``, in the daemon or in another builder instance.
+
+    ``command`` is buildx before its arguments, and ``variables`` are set for it. ``now`` is the
+    clock of the daemon, where that is the builder. ``socket`` is where the daemon may be asked
+    before ``connect`` has connected to it, for at most ``patience`` seconds.
+    """
 
     def __init__(
         self,
+        connect: Callable[[], Daemon],
+        info: EngineInfo,
+        builder: Builder,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str] = {},
+        now: Callable[[], int] | None = None,
+        socket: str | None = None,
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:
+        super().__init__(connect, info, BUILDKIT)
+        self._builder = builder
+        self._buildx = tuple(command)
+        self._variables = variables
+        # The clock of another builder is not known.
+        self._ledger = Ledger(now if self._in_daemon else None)
+        self._tidying = Tidying(self._remove)
+        self._socket = socket
+        self._patience = patience
+
+    @classmethod
+    def of_daemon(
+        cls,
         daemon: Daemon | Reached,
         why: str,
         builder: str | None = None,
         plugin: Plugin | None = None,
         timeout: float | None = None,
-    ) -> None:
+    ) -> Buildx:
+        """The engine beside a daemon, with the builder of that name or the user's own.
+
+        Raises EngineUnavailable without a buildx that can be used, and ConfigError for a builder
+        that it does not know.
+        """
         found = plugin or ask_docker().plugin
         if found is None:
             raise EngineUnavailable(
@@ -223,19 +255,20 @@ class Buildx(DaemonSide):
                 f"buildx {found.version} is too old: it does not write --progress=rawjson",
                 fix="update docker-buildx to 0.13 or newer, or use --dockercache-engine=buildkit",
             )
-        self._buildx = found.command
-        self._builder = find_builder(builder, "default" if isinstance(daemon, Reached) else None)
+        reached = isinstance(daemon, Reached)
+        chosen = find_builder(builder, "default" if reached else None)
         identity = daemon.id if isinstance(daemon, Reached) else daemon.identity
-        if self._builder.driver != "docker":
-            identity = f"{identity}/{self._builder.name}"
-        info = EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity)
-        super().__init__(lambda: _connected(daemon, timeout), info, BUILDKIT)
-        self._variables: Mapping[str, str] = {}
-        # The clock of another builder is not known.
-        self._ledger = Ledger(daemon.now if self._in_daemon else None)
-        self._tidying = Tidying(self._remove)
-        self._socket = usual_socket() if isinstance(daemon, Reached) else None
-        self._patience = _PATIENCE_SECONDS if timeout is None else min(timeout, _PATIENCE_SECONDS)
+        if chosen.driver != "docker":
+            identity = f"{identity}/{chosen.name}"
+        return cls(
+            lambda: _connected(daemon, timeout),
+            EngineInfo("buildx", found.version, plain_version(daemon.server), why, identity),
+            chosen,
+            found.command,
+            now=daemon.now,
+            socket=usual_socket() if reached else None,
+            patience=_PATIENCE_SECONDS if timeout is None else min(timeout, _PATIENCE_SECONDS),
+        )
 
     @cached_property
     def _in_daemon(self) -> bool:
@@ -321,7 +354,14 @@ class Buildx(DaemonSide):
             raise build_failed(request, line, said)
         if failure.line is None:
             raise build_failed(request, line, said, failure.log)
-        raise build_failed(request, failure.line, failure.error, failure.log)
+        native = self._platforms() if request.spec.platform else ""
+        raise build_failed(request, failure.line, failure.error, failure.log, native=native)
+
+    def _platforms(self) -> str:
+        """The platforms whose programs the builder can execute, "" if it does not say."""
+        command = [*self._buildx, "inspect", self._builder.name]
+        said = said_by_docker(command, {**os.environ, **self._variables}) or ""
+        return " ".join(re.findall(r"^Platforms:(.*)$", said, re.MULTILINE))
 
     def _outcome(
         self, iidfile: Path, metadata: Path, mark: str | None, output: str | None
@@ -429,15 +469,15 @@ class Buildx(DaemonSide):
         """Make a docker-container builder for this block, and remove it with its volume."""
         from .empty_builders import ContainerBuilder
 
-        variables = {"BUILDX_CONFIG": str(directory)}
         daemon = self._daemon  # One connection is enough for both.
-        beside = copy.copy(self)
-        beside._tidying = Tidying(beside._remove)
-        beside._builder = Builder(name, "docker-container", "")
-        beside._variables = variables
-        beside._in_daemon = False
-        beside._info = replace(self.info, builder=f"{self.info.builder}/{name}")
-        beside._ledger = Ledger(None)
+        beside = Buildx(
+            lambda: daemon,
+            replace(self.info, builder=f"{self.info.builder}/{name}"),
+            Builder(name, "docker-container", ""),
+            self._buildx,
+            variables={"BUILDX_CONFIG": str(directory)},
+            patience=self._patience,
+        )
         options = {"image": image, "network": "host" if host_network else None}
         remove = partial(daemon.remove_container_builder, name)
         builder = ContainerBuilder(beside, self._buildx, name, directory, options, remove)

@@ -51,8 +51,8 @@ def connect_buildx(why: str, builder: str | None, timeout: float | None = None) 
     answer = question().answer(timeout)
     plugin = answer.plugin
     if answer.reached is not None and plugin is not None and supported(plugin.version):
-        return Buildx(answer.reached, why, builder, plugin, timeout)
-    return _on_daemon(lambda daemon: Buildx(daemon, why, builder, plugin), timeout)
+        return Buildx.of_daemon(answer.reached, why, builder, plugin, timeout)
+    return _on_daemon(lambda daemon: Buildx.of_daemon(daemon, why, builder, plugin), timeout)
 
 
 def connect_buildkit(why: str, builder: str | None, timeout: float | None = None) -> Engine:
@@ -115,7 +115,7 @@ def _best_of_daemon(daemon: Daemon, builder: str | None, answer: DockerInstallat
     if plugin is not None and supported(plugin.version):
         from .buildx import Buildx
 
-        return Buildx(daemon, _ANSWERS, builder, plugin)
+        return Buildx.of_daemon(daemon, _ANSWERS, builder, plugin)
     lacking = "no buildx plugin" if plugin is None else f"buildx {plugin.version} is too old"
     if answer.silent:
         lacking = "the docker command has not answered in time"

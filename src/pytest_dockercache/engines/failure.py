@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import BuildFailed, BuildTimeout, ConfigError, DockerCacheError, EngineUnavailable
+from ..errors import (
+    BuildFailed,
+    BuildTimeout,
+    ConfigError,
+    DockerCacheError,
+    EngineUnavailable,
+    Unverifiable,
+)
 from ..model import Finding, Fix, Row, Step, on_one_line, shortened
 from ..regexes import regex
 
@@ -58,8 +65,17 @@ _GONE = regex(
 )
 
 
-def build_failed(request: BuildRequest, line: int | None, error: str, log: str = "") -> BuildFailed:
-    """The error for a build that failed at ``line`` (None: the builder did not say)."""
+def build_failed(
+    request: BuildRequest, line: int | None, error: str, log: str = "", *, native: str = ""
+) -> BuildFailed | Unverifiable:
+    """The error for a build that failed at ``line`` (None: the builder did not say).
+
+    Unverifiable where the builder cannot execute programs of the platform that was asked for.
+    ``native`` are the platforms whose programs it can execute, as buildx lists them; "" if only
+    this machine's is known.
+    """
+    if _lacks_emulation(request, f"{error}\n{log}", native):
+        return _not_emulated(request, line)
     error = _REFERENCE.sub("", on_one_line(error))
     tail = _tail(log)
     where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
@@ -107,6 +123,33 @@ def build_failed(request: BuildRequest, line: int | None, error: str, log: str =
             fix=Fix("; ".join(fixes)) if fixes else None,
             log="\n".join(tail),
         )
+    )
+
+
+_FORMAT = regex(r"exec format error|Invalid ELF image for this architecture")
+"""What Linux, and QEMU, say of a program that was made for another kind of processor."""
+
+
+def _lacks_emulation(request: BuildRequest, said: str, native: str) -> bool:
+    """Whether a program of another platform was to be executed, and could not."""
+    wanted = request.spec.platform
+    if wanted is None or not _FORMAT.search(said):
+        return False
+    from ..dockerfile.platforms import default_platform
+
+    known = re.findall(r"[\w.-]+/[\w.-]+(?:/[\w.-]+)?", native) or [default_platform()]
+    return wanted not in known
+
+
+def _not_emulated(request: BuildRequest, line: int | None) -> Unverifiable:
+    platform = request.spec.platform or ""
+    where = request.spec.dockerfile.name + ("" if line is None else f":{line}")
+    command = _command(request, line)
+    return Unverifiable(
+        f"{platform} cannot be built here: the builder executes no programs of that platform "
+        f"({where}{f': {command}' if command else ''})",
+        fix="give the builder an emulator (docker run --privileged --rm tonistiigi/binfmt "
+        f"--install {platform.partition('/')[2] or platform}), or judge it on such a machine",
     )
 
 

@@ -66,7 +66,8 @@ class Model:
             raise DockerCacheError("a prediction needs the project before and after the edit")
         started = time.monotonic()
         spec = request.spec
-        planned = plan(request.dockerfile, spec.target, dict(spec.build_args))
+        arguments = dict(spec.build_args)
+        planned = plan(request.dockerfile, spec.target, arguments, platform=spec.platform)
         valueless = valueless_source(request.dockerfile, planned)
         if valueless is not None:
             raise Unverifiable(f"{valueless}; {valueless.fix}")

@@ -31,7 +31,7 @@ def planned_steps(request: BuildRequest, inspect: _Inspect) -> tuple[PlannedStep
 
     spec = request.spec
     arguments = dict(spec.build_args)
-    platform = spec.platform if spec.platform and "," not in spec.platform else None
+    platform = spec.platform
     planned = plan(request.dockerfile, spec.target, arguments, platform=platform)
     names = {step.stage.base for step in planned if step.stage.parent is None} - {"scratch"}
     bases = {name: base for name in names if (base := _base_image(name, inspect)) is not None}

@@ -219,9 +219,16 @@ class DaemonImage:
         return None
 
     def _config_from_api(self) -> ImageConfig | None:
+        import docker.errors
+
+        try:
+            history = self.api.history(self.id)
+        except docker.errors.NotFound:
+            # A containerd store that has not unpacked the image: it is another platform's.
+            return None
         records = []
         made = 0
-        for item in reversed(self.api.history(self.id)):
+        for item in reversed(history):
             text = str(item.get("CreatedBy") or "")
             instruction = HistoryEntry(text, None).instruction
             # The API does not say which steps are empty: their names do, unless the classic

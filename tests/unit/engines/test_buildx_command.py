@@ -183,7 +183,7 @@ def test_a_daemon_that_went_away_since_it_was_chosen_is_not_called_absent(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("BUILDX_BUILDER", raising=False)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/gone.sock")
-    engine = Buildx(Reached("ID", "26.1.5"), "it answers", plugin=Plugin("0.13.1"))
+    engine = Buildx.of_daemon(Reached("ID", "26.1.5"), "it answers", plugin=Plugin("0.13.1"))
     with pytest.raises(EngineUnavailable, match="no Docker daemon listens at") as caught:
         engine.image_config("any")
     assert not caught.value.absent

@@ -19,6 +19,7 @@ from pytest_dockercache.engines.failure import (
     refused,
     says_daemon_gone,
 )
+from pytest_dockercache.errors import BuildFailed, Unverifiable
 from pytest_dockercache.model import BuildSpec, Step
 
 TEXT = "FROM a\nRUN conda env update \\\n    -f environment.yml\nCOPY nofile /\n"
@@ -29,6 +30,7 @@ REQUEST = BuildRequest(SPEC, parse_dockerfile(TEXT), cast(Any, None), timeout=30
 def test_a_command_that_failed_is_named_with_line_and_exit_code() -> None:
     error = 'process "/bin/sh -c conda …" did not complete successfully: exit code: 3'
     failed = build_failed(REQUEST, 2, error, "Collecting\rDone\n\nnot found\n")
+    assert isinstance(failed, BuildFailed)
     assert str(failed).splitlines() == [
         "the image does not build: Dockerfile:2 ends with exit code 3: "
         "RUN conda env update -f environment.yml",
@@ -43,9 +45,9 @@ def test_a_command_that_failed_is_named_with_line_and_exit_code() -> None:
 
 def test_only_the_end_of_a_long_log_is_shown() -> None:
     log = "".join(f"line {number}\n" for number in range(100))
-    assert build_failed(REQUEST, 2, "exit code: 1", log).log.splitlines() == [
-        f"line {number}" for number in range(80, 100)
-    ]
+    failed = build_failed(REQUEST, 2, "exit code: 1", log)
+    assert isinstance(failed, BuildFailed)
+    assert failed.log.splitlines() == [f"line {number}" for number in range(80, 100)]
 
 
 @pytest.mark.parametrize(
@@ -175,3 +177,40 @@ def test_a_context_that_was_pruned_during_the_build_is_told_from_a_bad_dockerfil
     assert told is not None
     assert told.verdict == f"the builder lost the build context: {said}"
     assert context_lost("dockerfile parse error on line 2") is None
+
+
+FOREIGN = 'process "/bin/sh -c conda …" did not complete successfully: exit code: 255'
+
+
+@pytest.mark.parametrize("native", ["", "linux/amd64, linux/amd64/v2*, linux/386"])
+def test_what_no_emulator_executes_is_not_verified(
+    native: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    request = replace(REQUEST, spec=replace(SPEC, platform="linux/arm64"))
+    log = "exec /bin/sh: exec format error\n"
+    found = build_failed(request, 2, FOREIGN, log, native=native)
+    assert isinstance(found, Unverifiable)
+    assert str(found).splitlines() == [
+        "linux/arm64 cannot be built here: the builder executes no programs of that platform "
+        "(Dockerfile:2: RUN conda env update -f environment.yml)",
+        "  fix    give the builder an emulator (docker run --privileged --rm tonistiigi/binfmt "
+        "--install arm64), or judge it on such a machine",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "native", "log"),
+    [
+        (None, "", "exec ./run: exec format error"),
+        ("linux/amd64", "", "exec ./run: exec format error"),
+        ("linux/arm64", "linux/amd64, linux/arm64", "exec ./run: exec format error"),
+        ("linux/arm64", "", "no space for it"),
+    ],
+)
+def test_a_script_without_its_first_line_is_no_other_platform(
+    platform: str | None, native: str, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    request = replace(REQUEST, spec=replace(SPEC, platform=platform))
+    assert isinstance(build_failed(request, 2, FOREIGN, log, native=native), BuildFailed)
