@@ -94,13 +94,13 @@ _IN_PROJECT: Mapping[str, tuple[str, ...]] = {
     "yarn": ("node_modules", ".yarn", ".pnp.cjs"),
     "pnpm": ("node_modules",),
     "bun": ("node_modules",),
-    "bundler": ("vendor/bundle", ".bundle", "Gemfile.lock"),
-    "cargo": ("target", "Cargo.lock"),
-    "composer": ("vendor", "composer.lock"),
+    "bundler": ("vendor/bundle", ".bundle"),
+    "cargo": ("target",),
+    "composer": ("vendor",),
     "dotnet": ("obj", "bin"),
     "gradle": (".gradle", "build"),
     "maven": ("target",),
-    "mix": ("deps", "_build", "mix.lock"),
+    "mix": ("deps", "_build"),
     "R": ("renv",),
     "conan": ("build",),
     "vcpkg": ("vcpkg_installed",),
@@ -802,6 +802,8 @@ def _fetched_packages(reader: _RunSurroundings, command: Command, found: Install
         read |= places
     brought = _brought(reader, sorted(read))
     unknown = next(filter(None, (_needs_more(reader, place) for place in sorted(read))), "")
+    if tool.name == "composer" and any(_MAPS_CLASSES.fullmatch(w.text) for w in command.words):
+        unknown = f"line {reader.step.line} makes a map of the project's own classes"
     return Effects(
         reads=Paths(frozenset(read | brought)) | _ENVIRONMENT_FILES,
         writes=writes,
@@ -834,6 +836,12 @@ _MORE: Mapping[str, tuple[str, str]] = {
     "project.toml": (r"^\s*path\s*=", "local packages"),
 }
 """What in a manifest says that an install needs more than manifests: a pattern, and the words."""
+
+
+_MAPS_CLASSES = regex(
+    r"-[a-z]*[oa]|--optimize(-autoloader)?|--classmap-authoritative|--apcu-autoloader"
+)
+"""Options of Composer for which it reads the classes of the project."""
 
 
 def _needs_more(reader: _RunSurroundings, place: str) -> str:

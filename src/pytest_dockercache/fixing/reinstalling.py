@@ -380,6 +380,12 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
     if found is None:
         return ""
     effects = effects_of(site, obstacle.stays)
+    split = _split_of(site, obstacle.stays)
+    if split and found.kind not in ("variable", "state", "unknown"):
+        return (
+            f"{stays} builds the project together with all that it depends on: fetch that with "
+            f"{split} in a step above the source, from its manifests and lock alone"
+        )
     if effects.projects and found.kind not in ("variable", "state"):
         manifest, words = effects.projects[0]
         origin = site.visible(obstacle.stays).get(manifest, manifest)
@@ -392,12 +398,6 @@ def hindrance(site: Site, obstacle: Obstacle, origins: Mapping[int, int]) -> str
         and found.needs is not None
         and _installs_project(site, obstacle.stays)
     ):
-        split = _split_of(site, obstacle.stays)
-        if split:
-            return (
-                f"{stays} builds the project together with all that it depends on: fetch that with "
-                f"{split} in a step above the source, from its manifests and lock alone"
-            )
         return (
             f"{stays} installs the project itself together with all that it depends on: list its "
             "dependencies in a file, and install that in a step above the source"

@@ -178,6 +178,7 @@ dotnet restore "src/App.sln" -r linux-x64       | E | src/App.sln
 nuget restore App.sln                           | E | App.sln
 dotnet publish -c Release -o /out               | ? |
 dotnet publish -c Release --no-restore          | - |
+dotnet restore /p:PublishAot=true               | E | *.csproj
 dotnet build api/api.csproj -c Release          | ? |
 dotnet tool install -g dotnet-ef                | T |
 dotnet new web                                  | - |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 
 from ...dockerfile.syntax import PlannedStep
@@ -25,7 +26,8 @@ _PROJECT = regex(r".*\.((cs|fs|vb|sql|db|dcs|cx|wap)?proj|slnx?|slnf)", 2)
 
 def _dotnet(command: Command, step: PlannedStep) -> Installation | None:
     given = whole_options(command.words[1:], _VALUED)
-    words = given.words
+    # A switch of MSBuild may begin with a slash: /p:PublishAot=true.
+    words = tuple(word for word in given.words if not re.match(r"/\w+(:|\Z)", word.text))
     if not words or given.has("-h", "-help", "-info", "-list-sdks"):
         return None
     action = words[0].text
