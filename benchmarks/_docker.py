@@ -98,15 +98,19 @@ class Cli:
         context: Path,
         until: Callable[[Vertices], bool] | None = None,
         running: str | None = None,
+        *,
+        dockerfile: Path | None = None,
     ) -> Built:
         """Build; end the build with SIGTERM when ``until`` says so.
 
         ``running`` is the beginning of the command of the RUN that has been reported as started
-        by then, if it is one: SIGTERM waits until a process runs it.
+        by then, if it is one: SIGTERM waits until a process runs it. ``dockerfile`` is the
+        context's own by default.
         """
         # A label of its own for each build makes each image a new one, as ours are.
         label = f"{LABEL}={self.token}-{secrets.token_hex(4)}"
         command = ["docker", "buildx", "build", "--progress=rawjson", "--label", label]
+        command += [] if dockerfile is None else [f"--file={dockerfile}"]
         for name, value in self.build_args.items():
             command += ["--build-arg", f"{name}={value}"]
         seen = Vertices()

@@ -134,6 +134,7 @@ OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
     ("python", "text", "VERSION", "the Python version that the image must report"),
     ("max-hidden", "text", "SIZE", "bytes that later layers may hide (default: 10MB)"),
     ("max-size", "text", "SIZE", "the largest size that the image may have"),
+    ("max-reship", "text", "SIZE", "bytes of layers that a source edit may make anew"),
     ("min-saving", "text", "SHARE", "the share of the build time that a rebuild must avoid"),
     (
         "base-layers",

@@ -7,11 +7,12 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 
 from .cache import Snapshot, stage_ancestors
-from .context import ContextEntry, IgnoreRules, apply_argument_edits
+from .context import ContextEntry, ContextTree, IgnoreRules, apply_argument_edits
 from .disk import read_inside, read_text
 from .dockerfile import (
     Dockerfile,
@@ -44,6 +45,7 @@ from .values import dataclass
 __all__ = [
     "Project",
     "Settings",
+    "Siblings",
     "require_declared",
     "roles_by_line",
 ]
@@ -71,6 +73,33 @@ class Settings:
     root: Path | None = None
 
 
+class Siblings:
+    """What the images of one session share, read once: Dockerfiles, and the files of contexts.
+
+    Values in here never change; a session judges its files as they were when it first looked.
+    """
+
+    def __init__(self) -> None:
+        self._dockerfiles: dict[Path, Dockerfile] = {}
+        self._trees: dict[tuple[Path, tuple[str, ...]], ContextTree] = {}
+
+    def dockerfile(self, path: Path) -> Dockerfile:
+        """A Dockerfile. Raises ConfigError."""
+        found = self._dockerfiles.get(path)
+        if found is None:
+            found = self._dockerfiles[path] = read_dockerfile(path)
+        return found
+
+    def tree(self, context: Path, ignore: IgnoreRules) -> ContextTree:
+        """The files of a context under some ignore rules. Raises ConfigError."""
+        key = (context, tuple(line.text for line in ignore.lines))
+        found = self._trees.get(key)
+        if found is None:
+            found = self._trees[key] = ContextTree.read(context, ignore)
+        # The rules of another image say the same, and stand in a file of their own.
+        return found if found.ignore is ignore else replace(found, ignore=ignore)
+
+
 @dataclass(frozen=True)
 class Project:
     """The facts about a spec that need no build: its Dockerfile, steps and files."""
@@ -80,13 +109,21 @@ class Project:
     dockerfile: Dockerfile
     ignore: IgnoreRules
     every_stage: bool = False
+    siblings: Siblings = field(default_factory=lambda: Siblings(), repr=False, compare=False)
 
     @classmethod
-    def read(cls, spec: BuildSpec, settings: Settings, *, every_stage: bool = False) -> Project:
+    def read(
+        cls,
+        spec: BuildSpec,
+        settings: Settings,
+        *,
+        every_stage: bool = False,
+        siblings: Siblings | None = None,
+    ) -> Project:
         """Read the Dockerfile and the ignore rules of a spec.
 
         ``every_stage`` is True for a builder that also builds the stages that
-        the target does not need.
+        the target does not need. ``siblings`` has what other images of the session have read.
 
         Raises ConfigError for a Dockerfile, target or context that cannot be used.
         """
@@ -97,11 +134,12 @@ class Project:
             )
         if settings.env_step is not None:
             Pattern(settings.env_step, f"--dockercache-env-step={settings.env_step}")
-        dockerfile = read_dockerfile(spec.dockerfile)
+        known = siblings or Siblings()
+        dockerfile = known.dockerfile(spec.dockerfile)
         resolve_stage(dockerfile, spec.target)
         _refuse_replaced_stages(spec, dockerfile)
         ignore = IgnoreRules.load(spec.context, spec.dockerfile)
-        project = cls(spec, settings, dockerfile, ignore, every_stage)
+        project = cls(spec, settings, dockerfile, ignore, every_stage, known)
         _ = project.steps  # refuses a Dockerfile that cannot be planned
         return project
 
@@ -136,7 +174,8 @@ class Project:
     @cached_property
     def snapshot(self) -> Snapshot:
         """Everything that decides the cache keys of a build of the unedited project."""
-        return Snapshot.read(self.spec, dockerfile=self.dockerfile)
+        tree = self.siblings.tree(self.spec.context, self.ignore)
+        return Snapshot.of(self.spec, self.dockerfile, tree)
 
     def spec_after(self, edits: Sequence[Edit], nonce: str) -> BuildSpec:
         """The spec with the build arguments that some edits give."""

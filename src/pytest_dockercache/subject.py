@@ -33,7 +33,7 @@ from .engines import BuildRequest, Engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .jsonable import to_jsonable
 from .model import Build, BuildSpec, Edit, Roles, Step
-from .project import Project, Settings, require_declared, roles_by_line
+from .project import Project, Settings, Siblings, require_declared, roles_by_line
 from .records import BuildRecord, Durations, failure_of, read_record, write_record
 from .runs import (
     RUN_LABEL,
@@ -72,6 +72,7 @@ class Subject:
     settings: Settings
     run: Run
     observe: Observe | None = None
+    siblings: Siblings = field(default_factory=Siblings, repr=False, compare=False)
     _made: dict[str, Build] = field(default_factory=dict, repr=False)
     _records: dict[str, BuildRecord] = field(default_factory=dict, repr=False)
 
@@ -85,7 +86,9 @@ class Subject:
             every_stage = self.engine.builds_every_stage
         except EngineUnavailable:
             every_stage = False
-        return Project.read(self.spec, self.settings, every_stage=every_stage)
+        return Project.read(
+            self.spec, self.settings, every_stage=every_stage, siblings=self.siblings
+        )
 
     @cached_property
     def engine(self) -> Engine:

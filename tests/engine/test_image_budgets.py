@@ -88,3 +88,49 @@ def test_a_rebuild_that_spends_every_second_again_saves_nothing(
     assert spent == total
     assert fix.startswith(f"  fix    begin with line {check['line']} (")
     assert judge.startswith(f"  engine {engine}")
+
+
+ENVIRONMENT_AND_CODE = """\
+FROM {base} AS build
+WORKDIR /app/env
+RUN head -c 3000000 /dev/zero > packages && echo {nonce} > made
+COPY main.txt /app/
+FROM {base}
+{copies}
+"""
+"""A stage makes the environment and takes the code; the image copies both, together or apart."""
+
+TOGETHER = "COPY --from=build /app /app"
+APART = "COPY --from=build /app/env /app/env\nCOPY --from=build /app/main.txt /app/"
+
+
+@pytest.mark.parametrize("copies", [TOGETHER, APART], ids=["together", "apart"])
+def test_an_environment_in_one_layer_with_the_code_is_shipped_again(
+    tiny: str, tmp_path: Path, copies: str
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "main.txt").write_text("main\n")
+    text = ENVIRONMENT_AND_CODE.format(base=tiny, nonce=uuid.uuid4().hex, copies=copies)
+    (project / "Dockerfile").write_text(text)
+    report = tmp_path / "report.json"
+    done = run_pytest(
+        project,
+        *("-k", "layer-cached or reshipped"),
+        "--dockercache-env-step=packages",
+        f"--dockercache-report=json:{report}",
+        "--dockercache-max-reship=1MB",
+        env=environment(COLUMNS="150", XDG_CACHE_HOME=str(tmp_path / "cache")),
+    )
+    checks = {check["id"]: check for check in only_image(report)["checks"]}
+    assert checks["env-layer-cached"]["outcome"] == "passed", done.stdout
+    check = checks["reshipped-bytes"]
+    if copies == APART:
+        assert (check["outcome"], done.returncode) == ("passed", 0), done.stdout
+        return
+    assert (check["outcome"], check["line"]) == ("failed", 6), done.stdout
+    assert check["message"].startswith(
+        "a source edit makes 3.0 MB of layers anew, 2.0 MB over its budget"
+    )
+    assert "COPY --from=build /app /app" in check["message"]
+    assert check["fix"]["text"].startswith("split line 6: first copy what a code change leaves")

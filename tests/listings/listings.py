@@ -72,6 +72,9 @@ LISTINGS: Mapping[str, Listing] = {
     "python-version": Listing("broken-python-version", "python-version"),
     "environment-matches": Listing("optimized", "environment-matches", edits=(_UNINSTALL,)),
     "image-size": Listing("optimized", "image-size", ("--dockercache-max-size=200MB",)),
+    "reshipped-bytes": Listing(
+        "broken-source-first", "reshipped-bytes", ("--dockercache-max-reship=1MB",)
+    ),
     "rebuild-saving": Listing(
         "broken-source-first", "rebuild-saving", ("--dockercache-min-saving=80%",)
     ),

@@ -187,3 +187,34 @@ def test_the_model_finds_exactly_the_broken_service_of_the_monorepo(
         named = ["api", "worker", "reports", "jobs", "web", "gateway"]
         assert [image["node"].rpartition("::")[2] for image in images] == named
         assert result.parseoutcomes()["passed"] == 23
+
+
+FOUR = "services:\n" + "".join(
+    f"  s{number}: {{build: {{context: web, args: {{N: '{number}'}}}}}}\n" for number in range(4)
+)
+
+
+def test_the_summary_of_many_images_is_one_table(shop: Project) -> None:
+    shop.files["compose.yaml"] = FOUR
+    result = shop.pytest()
+    assert result.has(
+        "image             verdict\n"
+        "compose.yaml::s0  5 passed\n"
+        "compose.yaml::s1  5 passed\n"
+        "compose.yaml::s2  5 passed\n"
+        "compose.yaml::s3  5 passed\n"
+    ), result.text
+    assert "first build after edit" not in result.text
+
+
+def test_the_row_of_an_image_names_what_failed(shop: Project) -> None:
+    shop.files["compose.yaml"] = FOUR.replace(
+        "s2: {build: {context: web", "s2: {build: {context: bad"
+    )
+    result = shop.pytest()
+    assert result.code == 1
+    assert result.has(
+        "compose.yaml::s1  5 passed\n",
+        "compose.yaml::s2  builds, env-layer-cached, env-change-rebuilds, build-args-la",
+        "compose.yaml::s3  5 passed\n",
+    ), result.text

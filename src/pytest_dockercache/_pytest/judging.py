@@ -16,7 +16,7 @@ from .. import checks
 from ..errors import DockerCacheError
 from ..inspection import Inspection
 from ..model import BuildSpec, EngineInfo, Finding
-from ..project import Settings
+from ..project import Settings, Siblings
 from ..recording import Recording
 from ..report import Ending
 from ..runs import Run
@@ -58,6 +58,7 @@ class SessionJudge:
         self.named_steps: Mapping[str, NamedSteps] = {}
         self._open_run = open_run
         self._subjects: dict[tuple[BuildSpec, Settings], Subject] = {}
+        self._siblings = Siblings()
         self._inspections: dict[str, Inspection] = {}
         self._told: dict[str, str] = {}
 
@@ -106,7 +107,7 @@ class SessionJudge:
         found = self._subjects.get((spec, settings))
         if found is None:
             sharing.tell_spec(self.run, spec, settings.engine)
-            found = Subject(spec, settings, self.run, self.progress)
+            found = Subject(spec, settings, self.run, self.progress, self._siblings)
             self._subjects[spec, settings] = found
         return found
 

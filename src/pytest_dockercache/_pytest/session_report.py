@@ -125,6 +125,10 @@ def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator
     """The report of every image: first the session's Dockerfiles, then those of marked tests."""
     seen: set[tuple[BuildSpec, str]] = set()
     for target in judge.selection.targets:
+        if target.problem is not None:
+            checked = _results(results, target.node)
+            yield ImageReport(node=target.node, dockerfile=None, context="", checks=checked)
+            continue
         with contextlib.suppress(DockerCacheError):
             spec, own = target.spec(), target.options
             checked = _results(results, target.node)

@@ -130,15 +130,14 @@ class Snapshot:
         identities: Mapping[str, str] = {},
     ) -> Snapshot:
         """The project as it is on disk. Raises ConfigError for a file that cannot be read."""
-        return cls(
-            dockerfile or read_dockerfile(spec.dockerfile),
-            ContextTree.read(spec.context, IgnoreRules.load(spec.context, spec.dockerfile)),
-            spec.target,
-            spec.build_args,
-            spec.platform,
-            bases,
-            identities,
-        )
+        tree = ContextTree.read(spec.context, IgnoreRules.load(spec.context, spec.dockerfile))
+        known = cls.of(spec, dockerfile or read_dockerfile(spec.dockerfile), tree)
+        return replace(known, bases=bases, identities=identities)
+
+    @classmethod
+    def of(cls, spec: BuildSpec, dockerfile: Dockerfile, tree: ContextTree) -> Snapshot:
+        """The project of a Dockerfile and a context that are read already."""
+        return cls(dockerfile, tree, spec.target, spec.build_args, spec.platform)
 
     def after(
         self, spec: BuildSpec, edits: Sequence[Edit], *, nonce: str = "predicted"

@@ -66,6 +66,11 @@ CHECKS: Mapping[str, Check] = {
             applies=lambda settings: settings.min_saving is not None,
         ),
         Check(
+            "reshipped-bytes",
+            _of("reshipped", settings=True),
+            applies=lambda settings: settings.max_reship is not None,
+        ),
+        Check(
             "env-layer-reused",
             _of("environment_reused"),
             needs="log",

@@ -16,7 +16,7 @@ class CheckSettings:
 
     ``python`` is the version that must run (``3.10``), None for the pins of
     the environment files. ``base_layers`` says whether the base image's layers
-    are judged too. ``max_hidden`` and ``max_size`` are in bytes,
+    are judged too. ``max_hidden``, ``max_size`` and ``max_reship`` are in bytes,
     ``min_saving`` is a share between 0 and 1; None means no budget.
     ``compare`` is the image whose environment the judged one must have: a
     daemon's, or the path of an archive or OCI directory. ``cache_from`` and
@@ -30,6 +30,7 @@ class CheckSettings:
     base_layers: Literal["ignore", "check"] = "ignore"
     max_hidden: int = 10_000_000
     max_size: int | None = None
+    max_reship: int | None = None
     min_saving: float | None = None
     compare: str | None = None
     cache_from: tuple[str, ...] = ()

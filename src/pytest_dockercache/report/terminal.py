@@ -56,6 +56,8 @@ _KEYS: Mapping[State, str] = {
     "unknown": "the builder's report cannot be read safely",
 }
 """The meanings of the table's words that do not explain themselves."""
+_MANY = 4
+"""Images from which on the summary is one table, with details of what failed alone."""
 _WORTH_SAYING = 1_000_000
 """Bytes of build cache below which a rest that could not be removed is not reported."""
 
@@ -99,8 +101,12 @@ def summary(session: SessionReport, width: int = 80) -> Iterator[Line]:
 def _summary(session: SessionReport, width: int) -> Iterator[Line]:
     width = min(max(width, _NARROWEST), _WIDEST)
     shown = [image for image in session.images if image.builds or image.layers]
+    several = len(session.images) >= _MANY
+    if several:
+        yield from _overview(session.images, width)
+        shown = [image for image in shown if _blamed_checks(image)]
     for number, image in enumerate(shown):
-        if number:
+        if number or several:
             yield ()
         yield ((shortened(_title(image, session.engine), width), _BOLD),)
         if image.builds:
@@ -116,6 +122,37 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
         yield from _baseline(session.baseline, width)
     yield from _pages(session)
     yield from _leftovers(session.leftovers)
+
+
+def _overview(images: Sequence[ImageReport], width: int) -> Iterator[Line]:
+    """One row for each image: its name, and how its checks ended."""
+    room = min(max(len(image.node) for image in images), width * 2 // 3)
+    yield ((f"{'image':<{room}}  verdict", _PLAIN),)
+    for image in images:
+        text, markup = _verdict(image)
+        head = f"{shortened(image.node, room):<{room}}  "
+        yield ((head, _PLAIN), (shortened(text, width - len(head)), markup))
+
+
+def _verdict(image: ImageReport) -> tuple[str, Mapping[str, bool]]:
+    """How the checks of an image ended, in a few words, with the colour of the worst."""
+    ended = [check.ending.outcome for check in image.checks]
+    unverified = sum(check.ending.skip == "not-verified" for check in image.checks)
+    wrong = _blamed_checks(image)
+    said = [f"{', '.join(wrong)} failed"] if wrong else []
+    if ended.count("passed"):
+        said.append(f"{ended.count('passed')} passed")
+    open_checks = unverified if not wrong else 0
+    if open_checks:
+        said.append(f"{open_checks} not verified")
+    markup = {"red": True} if wrong else _WARNING if open_checks else {"green": True}
+    return ", ".join(said) or "nothing to judge", markup
+
+
+def _blamed_checks(image: ImageReport) -> list[str]:
+    """The IDs of the checks that failed, or could not be judged for an error."""
+    wrong = ("failed", "error")
+    return [check.id for check in image.checks if check.ending.outcome in wrong]
 
 
 def _baseline(found: SessionComparison, width: int) -> Iterator[Line]:
