@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .cache import Snapshot, stage_ancestors
-from .context import ContextEntry, ContextTree, IgnoreRules, apply_argument_edits
+from .context import ContextEntry, ContextTree, GitHistory, IgnoreRules, apply_argument_edits
 from .disk import read_inside, read_text
 from .dockerfile import (
     Dockerfile,
@@ -81,6 +81,7 @@ class Siblings:
 
     def __init__(self) -> None:
         self._dockerfiles: dict[Path, Dockerfile] = {}
+        self._histories: dict[Path, GitHistory] = {}
         self._trees: dict[tuple[Path, tuple[str, ...]], ContextTree] = {}
 
     def dockerfile(self, path: Path) -> Dockerfile:
@@ -89,6 +90,10 @@ class Siblings:
         if found is None:
             found = self._dockerfiles[path] = read_dockerfile(path)
         return found
+
+    def history(self, context: Path) -> GitHistory:
+        """What git says of a context."""
+        return self._histories.setdefault(context, GitHistory(context))
 
     def tree(self, context: Path, ignore: IgnoreRules) -> ContextTree:
         """The files of a context under some ignore rules. Raises ConfigError."""
@@ -284,6 +289,7 @@ class Project:
             self.settings.env_step,
             frozenset(self._own_files()),
             self.files.followed(self.steps),
+            self.siblings.history(self.spec.context),
         )
 
     def _own_files(self) -> Iterator[str]:

@@ -178,12 +178,15 @@ class Subject:
         """
         found = []
         prefix = self._prefix()
-        for path in sorted((self.run.directory / "builds").glob(f"{prefix}-*.json")):
+        place = self.run.directory / "builds"
+        for name in sorted(_names_in(place)):
+            if not name.startswith(f"{prefix}-") or not name.endswith(".json"):
+                continue
             # A record is written once, and complete from the beginning.
-            record = self._records.get(path.name) or read_record(path)
+            record = self._records.get(name) or read_record(place / name)
             if record is None:
                 continue
-            self._records[path.name] = record
+            self._records[name] = record
             if record.build is not None:
                 found.append((record.order, record.build))
             elif record.failure and record.failure.type in ("BuildFailed", "BuildTimeout"):
@@ -235,7 +238,8 @@ class Subject:
         return BuildRecord(self._order(edits), edits, build)
 
     def _order(self, edits: tuple[Edit, ...]) -> int:
-        return len(list((self.run.directory / "builds").glob("*.json"))) + 1 if edits else 0
+        names = _names_in(self.run.directory / "builds") if edits else ()
+        return sum(name.endswith(".json") for name in names) + 1 if edits else 0
 
     def _convincing(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str
@@ -417,6 +421,14 @@ def _require_unchanged(staged: StagedContext, dockerfile: Dockerfile) -> None:
             f"{dockerfile.path.name} was changed while the tests ran",
             fix="run again; nothing is judged of a mixture of two Dockerfiles",
         )
+
+
+def _names_in(directory: Path) -> Sequence[str]:
+    """The names of the files in a directory; none where it is not there yet."""
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return ()
 
 
 @contextlib.contextmanager

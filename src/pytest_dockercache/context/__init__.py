@@ -12,13 +12,14 @@ from .patch import Patch, patch
 from .revisions import as_it_was
 from .selection import is_remote, taken_files, takes
 from .staging import StagedContext, stage
-from .tracked import tracked_files, virtual_environments
+from .tracked import GitHistory, tracked_files, virtual_environments
 from .tree import ContextTree
 
 __all__ = [
     "ContextEntry",
     "ContextTree",
     "Digests",
+    "GitHistory",
     "IgnoreLine",
     "IgnoreRules",
     "MissingSource",

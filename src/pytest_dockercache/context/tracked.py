@@ -7,11 +7,13 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from .entries import ContextEntry
 
 __all__ = [
+    "GitHistory",
     "ask_git",
     "changes_by_file",
     "is_left_by_tools",
@@ -92,6 +94,24 @@ def changes_by_file(context: Path) -> Mapping[str, int]:
         context, "log", "--max-count=300", "--format=", "--name-only", "--relative", "-z"
     )
     return Counter(map(os.fsdecode, filter(None, re.split(rb"[\0\n]", said or b""))))
+
+
+class GitHistory:
+    """What git says of the files of one context, asked once."""
+
+    def __init__(self, context: Path) -> None:
+        self._context = context
+
+    @cached_property
+    def tracked(self) -> frozenset[str] | None:
+        """The files that git's index holds; see :func:`tracked_files`."""
+        return tracked_files(self._context)
+
+    @cached_property
+    def changes(self) -> Mapping[str, int]:
+        """How often each file was changed lately; see :func:`changes_by_file`."""
+        # Git has just said that it knows nothing of the context: no second process for that.
+        return {} if self.tracked is None else changes_by_file(self._context)
 
 
 def ask_git(context: Path, *arguments: str) -> bytes | None:

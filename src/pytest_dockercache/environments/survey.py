@@ -13,9 +13,8 @@ from pathlib import Path
 
 from ..context.entries import ContextEntry
 from ..context.tracked import (
-    changes_by_file,
+    GitHistory,
     sources_among,
-    tracked_files,
     virtual_environments,
 )
 from ..dockerfile.syntax import PlannedStep
@@ -42,7 +41,7 @@ class Survey:
     context paths of the Dockerfile and its ignore file, whose edits are no
     edits of a source; ``read_text`` gives a file's text by its context path;
     ``followed`` is what :func:`follow_files` says of the plan, where that was
-    asked already.
+    asked already, and ``history`` what git says of the context.
     """
 
     plan: Sequence[PlannedStep]
@@ -54,6 +53,7 @@ class Survey:
     env_step: str | None = None
     own: frozenset[str] = field(default_factory=frozenset)
     followed: Followed | None = field(default=None, repr=False, compare=False)
+    history: GitHistory | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _followed(self) -> Followed:
@@ -116,14 +116,17 @@ class Survey:
         """The context file that CMD or ENTRYPOINT runs, and the line that says so."""
         return program_of(self.plan, self._followed[1], self.entries)
 
-    @cached_property
+    @property
     def _tracked(self) -> frozenset[str] | None:
-        return tracked_files(self.context)
+        return self._git.tracked
+
+    @property
+    def _changes(self) -> Mapping[str, int]:
+        return self._git.changes
 
     @cached_property
-    def _changes(self) -> Mapping[str, int]:
-        # Git has just said that it knows nothing of the context: no second process for that.
-        return {} if self._tracked is None else changes_by_file(self.context)
+    def _git(self) -> GitHistory:
+        return self.history or GitHistory(self.context)
 
     def representative(self, group: Group) -> str:
         """The file whose edit stands for an edit of any file of a group."""

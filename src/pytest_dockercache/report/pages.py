@@ -32,8 +32,8 @@ HOLDS: Mapping[str, str] = {
     "the lock asks for",
     "environment-same": "the environment is that of another image",
     "image-size": "the image is within its budget",
-    "reshipped-bytes": "a source edit makes few bytes of layers anew",
     "rebuild-saving": "a source edit avoids a share of the cold build",
+    "reshipped-bytes": "a source edit makes few bytes of layers anew",
     "env-layer-reused": "a build that ran elsewhere reused the environment, as its log tells",
     "cache-from": "a builder that has nothing reuses the environment from the imported cache",
 }
