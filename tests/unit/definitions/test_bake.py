@@ -95,6 +95,30 @@ def test_without_a_default_every_target_is_read_but_templates(baked: Path) -> No
 
 
 @needs_buildx
+def test_a_matrix_is_one_image_for_each_value_and_a_base_target_is_said(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "docker-bake.hcl": """
+group "default" { targets = ["index", "leaf"] }
+target "index" {
+  name = "index-${kind}"
+  matrix = { kind = ["text", "image"] }
+  args = { KIND = kind }
+}
+target "base" { target = "base" }
+target "leaf" { contexts = { base = "target:base" } }
+""",
+        },
+    )
+    found = read(tmp_path)
+    assert list(found) == ["index-text", "index-image", "leaf"]
+    assert options(tmp_path, found["index-image"])["build-arg"] == ("KIND=image",)
+    assert "leaf is built on base, another image of the same file" in str(found["leaf"].problem)
+
+
+@needs_buildx
 def test_paths_are_those_of_the_directory_in_which_they_lead_to_a_dockerfile(baked: Path) -> None:
     write(baked, {"ci/docker-bake.hcl": BAKE, "deep/er/x": ""})
     at_root = read(baked, "web", file="ci/docker-bake.hcl")["web"]
