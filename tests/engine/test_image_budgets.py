@@ -125,6 +125,8 @@ def test_an_environment_in_one_layer_with_the_code_is_shipped_again(
     checks = {check["id"]: check for check in only_image(report)["checks"]}
     assert checks["env-layer-cached"]["outcome"] == "passed", done.stdout
     check = checks["reshipped-bytes"]
+    told = "a source edit makes 3.0 MB anew (line 6), and the environment is a hit"
+    assert (told in done.stdout) == (copies == TOGETHER), done.stdout
     if copies == APART:
         assert (check["outcome"], done.returncode) == ("passed", 0), done.stdout
         return

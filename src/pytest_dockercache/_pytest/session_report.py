@@ -214,7 +214,12 @@ def _image(
         for step in build.steps
         if (took := subject.seconds(step)) is not None
     }
-    return replace(report, builds=builds, source=source, seconds=seconds)
+    again = None
+    from ..checks.reshipped import shipped_again
+
+    with contextlib.suppress(DockerCacheError):
+        again = shipped_again(subject, report.layers) if report.layers else None
+    return replace(report, builds=builds, source=source, seconds=seconds, reshipped=again)
 
 
 def _from_repository(judge: SessionJudge, path: Path) -> str:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from ..image.index import LayerIndex
     from .contents import Contents
 
-__all__ = ["LayerSummary", "Place", "PlaceKind", "recall_layers", "remember_layers", "summarise"]
+__all__ = [
+    "LayerSummary",
+    "Place",
+    "PlaceKind",
+    "Reshipped",
+    "recall_layers",
+    "remember_layers",
+    "summarise",
+]
 
 
 _MOST_WASTES = 8
@@ -54,6 +62,19 @@ class LayerSummary:
     hidden_bytes: int
     hidden_by: tuple[int, ...]
     places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reshipped:
+    """What a source edit makes anew although the environment is a hit: the bytes of its layers.
+
+    ``lines`` are the Dockerfile lines of these layers. ``predicted`` is True where no build with
+    that edit ran to its end, and the cache model says which steps would run.
+    """
+
+    bytes: int
+    lines: tuple[int, ...]
+    predicted: bool
 
 
 def summarise(contents: Contents) -> tuple[LayerSummary, ...]:

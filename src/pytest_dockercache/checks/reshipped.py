@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..cache import predict
 from ..errors import Unverifiable
 from ..model import Build, megabytes
 from ..subject import Subject
 from .contents import Contents
+from .layer_summary import LayerSummary, Reshipped
 from .reading import contents_of
 from .settings import CheckSettings
 from .verdict import Verdict, broken, require_reached
 
-__all__ = ["judge"]
+__all__ = ["judge", "shipped_again"]
 
 _SHOWN = 5
 
@@ -59,3 +63,31 @@ def _advice(build: Build, contents: Contents, layer: int) -> str:
     if step is None or step.instruction not in ("COPY", "ADD"):
         return f"begin with {place}: env-layer-cached says why an environment is made again"
     return f"split {place}: first copy what a code change leaves as it is, then the code"
+
+
+_WORTH_SAYING = 1_000_000
+"""Bytes from which on a summary tells what is shipped again."""
+
+
+def shipped_again(subject: Subject, layers: Sequence[LayerSummary]) -> Reshipped | None:
+    """What a source edit makes anew, for a summary; None for little, or a rebuilt environment.
+
+    A step of which nobody knows whether it runs counts as a hit. Raises what the edit raises.
+    """
+    sizes = {layer.line: layer.size for layer in layers if layer.base is False}
+    if sum(sizes.values()) < _WORTH_SAYING:
+        return None
+    project = subject.project
+    edit = project.source_edit
+    made = [one for one in subject.builds() if one.edits == (edit,) and one.outcome == "built"]
+    if made:
+        missed = {step.line for step in made[0].with_status("miss")}
+    else:
+        after = project.snapshot.after(project.spec_after([edit], "predicted"), [edit])
+        forecast = predict(project.snapshot, after, subject.engine.dialect)
+        missed = {item.step.line for item in forecast if item.status == "miss"}
+    if any(project.roles.get(line) == "environment" for line in missed):
+        return None
+    lines = tuple(sorted(line for line in sizes if line in missed and line is not None))
+    size = sum(sizes[line] for line in lines)
+    return Reshipped(size, lines, not made) if size >= _WORTH_SAYING else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Literal
 
-from ..checks.layer_summary import LayerSummary
+from ..checks.layer_summary import LayerSummary, Reshipped
 from ..model import Build, EngineInfo, FileGroup, Finding, Fix, SkipKind
 from ..presentable import presentable
 from ..runs import Leftovers
@@ -107,8 +107,9 @@ class ImageReport:
     Dockerfile's path from the root of the repository on (POSIX), as code hosts name it; ``text`` is
     its text. ``image`` is the reference of an image that was inspected and not built;
     ``dockerfile`` is then None if no Dockerfile lies beside it. ``source`` is the context path that
-    the source edit changes; ``seconds`` are the seconds of a step's last completed execution, by
-    line, as far as they are known.
+    the source edit changes; ``reshipped`` is what that edit makes anew although the environment is
+    a hit, None where that is little; ``seconds`` are the seconds of a step's last completed
+    execution, by line, as far as they are known.
     """
 
     node: str
@@ -126,6 +127,7 @@ class ImageReport:
     seconds: Mapping[int, float] = field(default_factory=dict)
     file: str | None = None
     text: str = ""
+    reshipped: Reshipped | None = None
 
 
 @dataclass(frozen=True)

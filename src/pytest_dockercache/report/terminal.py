@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..checks.layer_summary import LayerSummary
+from ..checks.layer_summary import LayerSummary, Reshipped
 from ..model import (
     Build,
     EngineInfo,
@@ -113,6 +113,8 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
             yield from _table(image, width)
         if image.layers:
             yield from _layers(image.layers, width)
+        if image.reshipped is not None:
+            yield ((_reshipped(image.reshipped), _WARNING),)
     unverified = _nothing_verified(session)
     if unverified:
         yield ((f"nothing was verified: {unverified}", {"yellow": True, "bold": True}),)
@@ -122,6 +124,14 @@ def _summary(session: SessionReport, width: int) -> Iterator[Line]:
         yield from _baseline(session.baseline, width)
     yield from _pages(session)
     yield from _leftovers(session.leftovers)
+
+
+def _reshipped(found: Reshipped) -> str:
+    """What a source edit makes anew, in a line."""
+    lines = ", ".join(map(str, found.lines))
+    how = "a source edit would make" if found.predicted else "a source edit makes"
+    how = f"predicted: {how}" if found.predicted else how
+    return f"{how} {megabytes(found.bytes)} anew (line {lines}), and the environment is a hit"
 
 
 def _overview(images: Sequence[ImageReport], width: int) -> Iterator[Line]:
