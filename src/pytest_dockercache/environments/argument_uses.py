@@ -334,6 +334,8 @@ def _uses(
                 text = reading.read_text(path) or ""
                 if _MAKEFILE.search(path):
                     text = re.sub(r"\$\((\w+)\)", r"${\1}", text)
+                elif path.endswith("pom.xml"):
+                    text = text.replace("${env.", "${")
                 for name in _named_in(text, scope):
                     found.setdefault(name, ArgumentUse(step.line, path))
         elif step.instruction.keyword in _EXPANDING:
@@ -348,7 +350,8 @@ def _whole(step: PlannedStep) -> str:
     return "\n".join((step.instruction.text, *bodies))
 
 
-_MAKEFILE = regex(r"(^|/)(GNUm|m|M)akefile$|\.(mk|mak)$")
+_MAKEFILE = regex(r"(^|/)(GNUm|m|M)akefile$|\.(mk|mak|(cs|fs|vb)proj|props|targets)$")
+"""Files in which ``$(NAME)`` is a variable of the environment: make's, and those of MSBuild."""
 
 
 def _expanding(step: PlannedStep) -> str:
