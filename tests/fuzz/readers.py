@@ -39,6 +39,8 @@ from pytest_dockercache.cache_home import cache_home
 from pytest_dockercache.context.declared import declared_contexts
 from pytest_dockercache.context.digests import Digests
 from pytest_dockercache.context.ignore import IgnoreRules
+from pytest_dockercache.definitions.compose import compose_services
+from pytest_dockercache.definitions.development import development_target
 from pytest_dockercache.dockerfile import parse_dockerfile, plan, resolve_stage
 from pytest_dockercache.dockerfile.expansion import Lexer, SubstitutionError, expand, split_words
 from pytest_dockercache.engines.buildkit import line_in
@@ -176,6 +178,10 @@ def _declared(name: str, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / name).write_bytes(content)
         declared_contexts(Path(directory) / "Dockerfile", [Path(directory)])
+        if name.endswith(".yaml"):
+            compose_services((Path(directory) / name,))
+        elif name.endswith("container.json"):
+            development_target(Path(directory) / name)
 
 
 def _as_json(value: Any) -> bytes:

@@ -20,6 +20,13 @@ def interpolated(text: str, variables: Mapping[str, str]) -> str:
 
     Raises ConfigError for ``${NAME:?why}`` without a value, and for a text that is not complete.
     """
+    try:
+        return _interpolated(text, variables)
+    except RecursionError:
+        raise ConfigError(f"{text[:40]}…: its defaults stand in each other too deeply") from None
+
+
+def _interpolated(text: str, variables: Mapping[str, str]) -> str:
     if "$" not in text:
         return text
     made: list[str] = []
@@ -73,13 +80,13 @@ def _value(inner: str, variables: Mapping[str, str]) -> str:
     other = rest[len(operator) :]
     given = bool(value) if operator.startswith(":") else value is not None
     if operator.endswith("+"):
-        return interpolated(other, variables) if given else ""
+        return _interpolated(other, variables) if given else ""
     if given:
         return value or ""
     if operator.endswith("?"):
-        why = interpolated(other, variables) or "it is not set"
+        why = _interpolated(other, variables) or "it is not set"
         raise ConfigError(f"the variable {name} is required: {why}")
-    return interpolated(other, variables)
+    return _interpolated(other, variables)
 
 
 _LINE = regex(r"\s*(?:export\s+)?([\w.-]+)\s*=\s*(.*?)\s*", re.ASCII)

@@ -282,6 +282,11 @@ def test_what_compose_refuses_is_refused(text: str) -> None:
         interpolated(text, VARIABLES)
 
 
+def test_defaults_that_stand_in_each_other_too_deeply_are_refused() -> None:
+    with pytest.raises(ConfigError, match="too deeply"):
+        interpolated("${NO:-" * 3000 + "}" * 3000, VARIABLES)
+
+
 def test_an_env_file_has_quotes_comments_and_variables(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
         "A=1 # one\nB='$A #'\nC=\"x\\n$A\"\n#D=1\nno line\nE=${A}${B}\nexport F = 2\n"
