@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..cache_specs import CacheSpec
-from ..errors import BuildFailed, CacheAssertionError
+from ..engines.failure import NOT_BEGUN
+from ..errors import BuildFailed, CacheAssertionError, EngineUnavailable
 from ..model import Build, CacheImport, Edit, Row, Step, on_one_line
 from ..regexes import regex
 from ..runs import read_json
@@ -21,6 +22,7 @@ __all__ = [
     "not_exported",
     "not_of_this_project",
     "nothing_imported",
+    "words_of_the_builder",
 ]
 
 _REFUSED = regex(r"(?i)\b40[13]\b|unauthorized|forbidden|denied|authorization failed")
@@ -234,9 +236,17 @@ def lacks_what_was_exported(
     )
 
 
-def not_exported(subject: Subject, spec: CacheSpec, problem: BuildFailed) -> CacheAssertionError:
-    """The build ended in an error because its cache could not be exported."""
-    said = problem.verdict.removeprefix("the image does not build: ")
+def words_of_the_builder(problem: BuildFailed | EngineUnavailable) -> str | None:
+    """What buildx says of a build that it does not make; None where the engine itself is gone."""
+    if isinstance(problem, BuildFailed):
+        return problem.verdict.removeprefix("the image does not build: ")
+    if problem.verdict.startswith(NOT_BEGUN):
+        return problem.verdict.removeprefix(NOT_BEGUN)
+    return None
+
+
+def not_exported(subject: Subject, spec: CacheSpec, said: str) -> CacheAssertionError:
+    """The build ended in an error, in these words, because its cache could not be exported."""
     where = spec.get("dest") or spec.place
     refused = _REFUSED.search(said)
     said = on_one_line(said, 200)

@@ -11,7 +11,13 @@ from ..cache import is_rebuilt
 from ..cache_home import cache_home
 from ..cache_specs import CacheSpec, is_loopback, parse_cache_spec
 from ..cold import ColdBuilds, cold_builds
-from ..errors import BuildFailed, CacheAssertionError, DoesNotApply, Unverifiable
+from ..errors import (
+    BuildFailed,
+    CacheAssertionError,
+    DoesNotApply,
+    EngineUnavailable,
+    Unverifiable,
+)
 from ..model import Build, Edit, Row, Step, on_one_line
 from ..regexes import regex
 from ..runs import builder_lock, digest, in_turn, read_json
@@ -25,6 +31,7 @@ from .cache_failures import (
     not_exported,
     not_of_this_project,
     nothing_imported,
+    words_of_the_builder,
 )
 from .environment_layers import judge as keeps_the_environment
 from .harmless import trials_of, tried_together
@@ -46,11 +53,11 @@ def judge(subject: Subject, settings: CheckSettings) -> Verdict:
     imports = tuple(map(parse_cache_spec, settings.cache_from))
     try:
         environment_steps(subject.first().steps)
-    except BuildFailed as problem:
+    except (BuildFailed, EngineUnavailable) as problem:
+        said = words_of_the_builder(problem)
         empty = [spec for spec in imports if lies_nowhere(spec)]
-        if not empty:
+        if not empty or said is None:
             raise
-        said = problem.verdict.removeprefix("the image does not build: ")
         raise nothing_imported(subject, (), empty, (), said) from None
     edits = _harmless(subject)
     exports = tuple(map(parse_cache_spec, settings.cache_to))
@@ -152,16 +159,21 @@ class _ColdTrial:
             output = f"type=oci,tar=false,dest={place}"
             self.builds.export(str(spec), afresh=afresh, output=output)
             return CacheSpec("local", (("src", str(place)), ("digest", _only_manifest(place))))
-        except BuildFailed as problem:
-            raise not_exported(self.subject, spec, problem) from None
+        except (BuildFailed, EngineUnavailable) as problem:
+            said = words_of_the_builder(problem)
+            if said is None:
+                raise
+            raise not_exported(self.subject, spec, said) from None
 
     def _build(
         self, edits: tuple[Edit, ...], sources: Sequence[CacheSpec], stop: Stop | None
     ) -> Build:
         try:
             return self.builds.after(edits, list(map(str, sources)), stop)
-        except BuildFailed as problem:
-            why = problem.verdict.removeprefix("the image does not build: ")
+        except (BuildFailed, EngineUnavailable) as problem:
+            why = words_of_the_builder(problem)
+            if why is None:
+                raise
             raise Unverifiable(
                 f"the project does not build in an empty builder: {why}",
                 fix="an empty builder pulls base images from their registries: name them so "

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KILLED",
+    "NOT_BEGUN",
     "build_failed",
     "build_timeout",
     "context_lost",
@@ -138,7 +139,9 @@ def _lacks_emulation(request: BuildRequest, said: str, native: str) -> bool:
     from ..dockerfile.platforms import default_platform
 
     known = re.findall(r"[\w.-]+/[\w.-]+(?:/[\w.-]+)?", native) or [default_platform()]
-    return wanted not in known
+    # `arm64` and `linux/arm64/v8` are names of linux/arm64 (containerd's platforms.Normalize).
+    full = wanted if "/" in wanted else f"linux/{wanted}"
+    return full.removesuffix("/v8") not in known
 
 
 def _not_emulated(request: BuildRequest, line: int | None) -> Unverifiable:
@@ -184,10 +187,14 @@ def refused(said: str) -> EngineUnavailable:
     )
 
 
+NOT_BEGUN = "buildx ended before the build began: "
+"""How the verdict begins where buildx itself refuses what it is given."""
+
+
 def not_begun(said: str) -> EngineUnavailable:
     """The error for a buildx that ended before the builder had looked at the Dockerfile."""
     return EngineUnavailable(
-        f"buildx ended before the build began: {on_one_line(said, 300)}",
+        f"{NOT_BEGUN}{on_one_line(said, 300)}",
         fix="make `docker buildx build` work with these options and in this environment",
     )
 

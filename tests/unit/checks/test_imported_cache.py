@@ -15,7 +15,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from pytest_dockercache.checks import CHECKS, CheckSettings
 from pytest_dockercache.engines import BuildRequest
-from pytest_dockercache.errors import BuildFailed, CacheAssertionError, Unverifiable
+from pytest_dockercache.engines.failure import NOT_BEGUN
+from pytest_dockercache.errors import (
+    BuildFailed,
+    CacheAssertionError,
+    EngineUnavailable,
+    Unverifiable,
+)
 from pytest_dockercache.model import Build, CacheImport, EngineInfo
 
 CHECK = CHECKS["cache-from"]
@@ -329,6 +335,19 @@ def test_a_directory_on_which_the_build_fails(
     assert failure(judged, cache_from=(source,)) == snapshot
     with pytest.raises(BuildFailed):
         CHECK.judge(judged, CheckSettings(cache_from=(REGISTRY,)))
+
+
+def test_a_directory_that_buildx_itself_refuses_is_told_from_an_engine_that_is_gone(
+    make: Make,
+) -> None:
+    judged, _ = make()
+    refused = EngineUnavailable(f"{NOT_BEGUN}local cache importer requires a digest")
+    judged.first = raising(refused)  # type: ignore[method-assign]
+    said = failure(judged, cache_from=("type=local,src=/nowhere",))
+    assert said.startswith("nothing was imported from /nowhere: the directory does not exist")
+    judged.first = raising(EngineUnavailable("the daemon is gone"))  # type: ignore[method-assign]
+    with pytest.raises(EngineUnavailable, match="the daemon is gone"):
+        CHECK.judge(judged, CheckSettings(cache_from=("type=local,src=/nowhere",)))
 
 
 def raising(problem: Exception) -> Callable[[], Build]:
