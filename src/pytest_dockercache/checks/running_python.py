@@ -300,12 +300,13 @@ def _require_executable(subject: Judged, image: str, result: Execution) -> None:
     if "exec format error" not in result.stderr:
         return
     record = subject.engine.image_config(image)
-    platform = f"{record.get('Os') or 'linux'}/{record.get('Architecture') or ''}"
-    if platform != default_platform():
+    architecture = str(record.get("Architecture") or "")
+    if architecture and architecture != default_platform().split("/")[1]:
         raise Unverifiable(
-            f"no program of the image can be run here: it is made for {platform}",
+            "no program of the image can be run here: it is made for "
+            f"{record.get('Os') or 'linux'}/{architecture}",
             fix="give this machine an emulator (docker run --privileged --rm tonistiigi/binfmt "
-            f"--install {record.get('Architecture')}), or judge the image on such a machine",
+            f"--install {architecture}), or judge the image on such a machine",
         )
 
 

@@ -27,13 +27,19 @@ class Terminal:
     dialect = BUILDKIT
     builds_every_stage = False
 
-    def __init__(self, answers: Mapping[str, Execution], config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, Execution],
+        config: Mapping[str, Any],
+        architecture: str = "amd64",
+    ) -> None:
         self.answers = answers
         self.config = config
+        self.architecture = architecture
         self.commands: list[str] = []
 
     def image_config(self, image: str) -> Mapping[str, Any]:
-        return {"Config": self.config}
+        return {"Config": self.config, "Architecture": self.architecture}
 
     def run(
         self, image: str, command: Sequence[str], *, entrypoint: Sequence[str], **_: object

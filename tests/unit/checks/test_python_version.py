@@ -74,6 +74,25 @@ def test_an_application_as_entry_point_is_overridden(tmp_path: Path) -> None:
     assert engine.commands == ["python --version"]
 
 
+@pytest.mark.parametrize("architecture", ["arm64", "amd64"])
+def test_an_image_of_another_platform_that_cannot_be_run_is_not_verified(
+    tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    refused = Execution(255, "", "exec /bin/python: exec format error\n")
+    engine = Terminal({"python --version": refused}, {}, architecture)
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    if architecture == "arm64":
+        with pytest.raises(Unverifiable) as unknown:
+            reported_python(judged, "image")
+        assert str(unknown.value).startswith(
+            "no program of the image can be run here: it is made for linux/arm64\n"
+        )
+    else:  # A script without its first line fails in the same words.
+        with pytest.raises(CacheAssertionError, match="python does not run in the image"):
+            reported_python(judged, "image")
+
+
 def test_a_shell_that_activates_an_environment_is_asked(tmp_path: Path) -> None:
     text = ". /opt/conda/etc/profile.d/conda.sh && conda activate app && exec python main.py"
     asked = text.replace(" && ", "\n").replace("exec python main.py", "python --version")

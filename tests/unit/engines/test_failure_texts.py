@@ -205,6 +205,8 @@ def test_what_no_emulator_executes_is_not_verified(
         (None, "", "exec ./run: exec format error"),
         ("linux/amd64", "", "exec ./run: exec format error"),
         ("linux/arm64", "linux/amd64, linux/arm64", "exec ./run: exec format error"),
+        ("linux/arm64/v8", "linux/amd64, linux/arm64", "exec ./run: exec format error"),
+        ("arm64", "linux/amd64, linux/arm64", "exec ./run: exec format error"),
         ("linux/arm64", "", "no space for it"),
     ],
 )
