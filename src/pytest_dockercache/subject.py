@@ -257,6 +257,7 @@ class Subject:
         if not surprises:
             return build
         lines = ", ".join(f"line {step.line}" for step in surprises)
+        bases = self._bases()
         note = f"{lines} ran again once although nothing explains it, so the build was made again"
         for attempt in ("again", "a third time"):
             unedited, _ = self._build((), None, nonce, "unedited build once more")
@@ -267,7 +268,27 @@ class Subject:
             if not surprises:
                 return replace(build, warnings=(note,))
             _require_kept((*before, *surprises), unedited)
+            self._require_same_bases(bases)
         return replace(build, steps=confirmed(build.steps, surprises), warnings=(note,))
+
+    def _bases(self) -> dict[str, str]:
+        """The IDs of the base images that the daemon can tell, by their names."""
+        stages = [step.stage for step in self.project.steps]
+        names = {stage.base for stage in stages if stage.parent is None} - {"scratch"}
+        found = {}
+        for name in sorted(names):
+            with contextlib.suppress(DockerCacheError):
+                found[name] = str(self.engine.image_config(name).get("Id"))
+        return found
+
+    def _require_same_bases(self, before: dict[str, str]) -> None:
+        """Raise Unverifiable if a name of a base image stands for another image than before."""
+        for name, image in self._bases().items():
+            if before.get(name, image) != image:
+                raise Unverifiable(
+                    f"the base image {name} was replaced while the tests ran",
+                    fix="keep others from tagging it meanwhile, then run again",
+                )
 
     def _build(
         self, edits: tuple[Edit, ...], stop: Stop | None, nonce: str, title: str

@@ -33,6 +33,7 @@ class Forgetful:
     def __init__(self, *misses: Sequence[int]) -> None:
         self.misses = list(misses)
         self.contexts: list[str] = []
+        self.moves = False
 
     def build(self, request: BuildRequest, watch: Watch) -> Build:
         missed = self.misses.pop(0)
@@ -45,6 +46,9 @@ class Forgetful:
             if item.instruction.keyword != "FROM"
         ]
         return Build(request.edits, "built", 1.0, tuple(steps), image="sha256:1")
+
+    def image_config(self, image: str) -> Mapping[str, object]:
+        return {"Id": f"{image} {len(self.misses) if self.moves else 0}"}
 
     def traces(self) -> tuple[Any, ...]:
         return ()
@@ -155,4 +159,15 @@ def test_a_dockerfile_that_is_changed_during_the_run_is_said_and_not_judged(
     subject.first()
     subject.spec.dockerfile.write_text(text)
     with pytest.raises(DockerCacheError, match="Dockerfile was changed while the tests ran"):
+        subject.after(EDIT)
+
+
+def test_a_base_image_that_was_replaced_meanwhile_says_nothing_about_the_edit(
+    subject: Subject,
+) -> None:
+    dockerfile = subject.spec.dockerfile
+    dockerfile.write_text(dockerfile.read_text().replace("scratch", "base:1"))
+    engine = on(Forgetful((), (2, 3, 4), (), (2, 3, 4)))
+    engine.moves = True
+    with pytest.raises(Unverifiable, match="the base image base:1 was replaced while"):
         subject.after(EDIT)

@@ -16,7 +16,7 @@ from .cache_records import Ledger, Trace, claimed
 from .cancelling import Starting, cancel, uninterrupted
 from .daemon import Daemon
 from .daemon_side import DaemonSide
-from .failure import build_failed, context_lost
+from .failure import KILLED, build_failed, context_lost, daemon_gone
 from .planning import planned_steps
 from .progress import Event, decode_trace
 from .vertices import Observation
@@ -85,6 +85,8 @@ class BuildKit(DaemonSide):
         lost = context_lost(complaint)
         if lost is not None:
             raise lost
+        if KILLED.search(complaint) and not self._daemon.lives_on():
+            raise daemon_gone(complaint)
         failure = observation.failure()
         if failure is None or failure.line is None:
             raise build_failed(request, line_in(complaint), complaint)

@@ -46,6 +46,7 @@ from .docker_command import (
     supported,
 )
 from .failure import (
+    KILLED,
     build_failed,
     daemon_gone,
     image_lost,
@@ -343,9 +344,10 @@ class Buildx(DaemonSide):
         said = said or (text[-1] if text else f"docker buildx build ended with exit code {code}")
         said = said.removeprefix("ERROR: ")
         failure = observation.failure()
-        if failure is None and (says_daemon_gone(said) or not self._daemon.alive()):
+        gone = failure is None and says_daemon_gone(said)
+        if gone or not self._daemon.alive():
             raise daemon_gone(said)
-        if failure is not None and not self._daemon.alive():
+        if failure is not None and KILLED.search(failure.error) and not self._daemon.lives_on():
             raise daemon_gone(said)
         line = _line_in_excerpt(text)
         if line is None and not observation.begun:

@@ -47,8 +47,9 @@ _PING_SECONDS = 30.0
 _ALIVE_SECONDS = 10
 """How long a daemon may take to say that it lives."""
 
-_ENDING_SECONDS = 3.0
-"""How long a daemon is watched that may be about to end."""
+_ENDING_SECONDS = 12.0
+"""How long a daemon is watched that may be about to end: on a busy machine it has answered for ten
+seconds after it had killed its containers (Docker Engine 26.1)."""
 
 _GOING_SECONDS = 5.0
 """How long is waited for a container that the daemon is removing already."""

@@ -98,13 +98,16 @@ _QUESTION = (
 )
 
 
-def ask_docker(environment: Mapping[str, str] | None = None) -> DockerInstallation:
+def ask_docker(
+    environment: Mapping[str, str] | None = None, over: threading.Event | None = None
+) -> DockerInstallation:
     """Ask the docker command for its buildx plugin and its daemon.
 
     The plugin can be run by itself (docker/buildx cmd/buildx/main.go, runStandalone), which saves
     the docker command's own time. The daemon is returned only if it is the usual one of this
     machine: elsewhere, errors of permission, TLS and ssh have to show before anything is built.
-    ``environment`` defaults to the environment of the process.
+    ``environment`` defaults to the environment of the process. Nothing more is asked once ``over``
+    is set.
     """
     variables = dict(os.environ) if environment is None else environment
     docker = shutil.which("docker", path=variables.get("PATH"))
@@ -112,6 +115,8 @@ def ask_docker(environment: Mapping[str, str] | None = None) -> DockerInstallati
         return DockerInstallation()
     asked = time.time_ns()
     said = (said_by_docker([docker, "info", "--format", _QUESTION], variables) or "").split("\n")
+    if over is not None and over.is_set():
+        return DockerInstallation()
     if len(said) != 7:
         text = said_by_docker([docker, "buildx", "version"], variables) or ""
         # Podman's docker command answers too, with the version of Buildah.
@@ -242,17 +247,31 @@ class DockerQuestion:
         self._answer = DockerInstallation()
         # Of the moment of the question: a test may change it before the thread reads it.
         self._environment = dict(os.environ)
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._ask, name="docker info", daemon=True)
         self._thread.start()
 
     def _ask(self) -> None:
-        self._answer = ask_docker(self._environment)
+        self._answer = ask_docker(self._environment, self._over)
 
     def answer(self, timeout: float | None = None) -> DockerInstallation:
         """The docker command's answer, for which the call waits at most ``timeout`` seconds."""
         self._thread.join(timeout)
         return DockerInstallation(silent=True) if self._thread.is_alive() else self._answer
 
+    def end(self) -> None:
+        """End the docker command if it still has not answered."""
+        self._over.set()
+        for _ in range(_KILLS):
+            for child in tuple(_running):
+                _end(child)
+            self._thread.join(_KILL_SECONDS)
+            if not self._thread.is_alive():
+                return
+
+
+_KILLS, _KILL_SECONDS = 20, 0.1
+"""How often a command is killed that may just be starting, and how long each time is waited."""
 
 _asked: dict[tuple[str | None, ...], DockerQuestion] = {}
 
@@ -271,6 +290,5 @@ def question() -> DockerQuestion:
 
 def forget_answers() -> None:
     """Ask anew the next time, and end a command that still has not answered."""
-    _asked.clear()
-    for child in tuple(_running):
-        _end(child)
+    while _asked:
+        _asked.popitem()[1].end()

@@ -14,7 +14,7 @@ from scripted import subject
 from pytest_dockercache.checks import reading
 from pytest_dockercache.checks.layer_summary import recall_layers
 from pytest_dockercache.checks.reading import contents_of
-from pytest_dockercache.errors import Unverifiable
+from pytest_dockercache.errors import InvalidImage, Unverifiable
 from pytest_dockercache.image import open_image
 from pytest_dockercache.inspection import Inspection
 from pytest_dockercache.project import Settings
@@ -96,3 +96,21 @@ def test_the_layers_of_an_edited_build_are_not_the_reports(
     contents_of(made, "edited")
     sizes = [(layer.line, layer.size) for layer in recall_layers(made.run, made.spec)]
     assert sizes == [(None, 8), (2, 8)]
+
+
+def test_a_broken_image_is_read_once_and_told_to_every_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(_: object, image: str, built_here: bool) -> object:
+        asked.append(image)
+        raise InvalidImage(f"{image} breaks off")
+
+    monkeypatch.setattr(reading, "open_layers", refuse)
+    monkeypatch.setattr(reading, "_known", {})
+    made = inspection(tmp_path, FLASK)
+    for _ in range(4):
+        with pytest.raises(InvalidImage, match="app breaks off"):
+            contents_of(made, "app")
+    assert asked == ["app"]

@@ -216,3 +216,11 @@ def test_a_script_without_its_first_line_is_no_other_platform(
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     request = replace(REQUEST, spec=replace(SPEC, platform=platform))
     assert isinstance(build_failed(request, 2, FOREIGN, log, native=native), BuildFailed)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(137, "something killed the command"), (143, "something killed"), (1, None)]
+)
+def test_a_command_that_was_killed_is_said_to_be_that(code: int, why: str | None) -> None:
+    told = build_failed(REQUEST, 2, f"did not complete successfully: exit code: {code}").finding
+    assert told.why is None if why is None else why in str(told.why)
