@@ -8,8 +8,10 @@ of the classes, and most of those while it waits for a builder anyway.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
@@ -49,6 +51,7 @@ class _Unwritten:
         self._cls = cls
         self._options = options
         self._was = dict(vars(cls))
+        self._module = sys.modules.get(cls.__module__)
         set_up: Any = cls
         set_up.__init__ = _calling(self.written)
         set_up.__dataclass_fields__ = self
@@ -73,7 +76,8 @@ class _Unwritten:
             if name in annotated or (name.startswith("__") and name not in _OF_EVERY_CLASS)
         }
         twin: Any = type(self._cls)(self._cls.__name__, self._cls.__bases__, dict(own))
-        dataclasses.dataclass(**self._options)(twin)
+        with self._module_known():
+            dataclasses.dataclass(**self._options)(twin)
         written = {
             name: value
             for name, value in vars(twin).items()
@@ -85,6 +89,24 @@ class _Unwritten:
         written["__init__"] = written.pop("__init__", twin.__init__)
         for name, value in written.items():
             setattr(self._cls, name, value)
+
+    @contextmanager
+    def _module_known(self) -> Iterator[None]:
+        """The class's module is among the modules, where ``dataclasses`` looks annotations up.
+
+        Whoever runs pytest in their own process (``pytester``) forgets the modules that such a run
+        has imported, while classes of these live on.
+        """
+        name = self._cls.__module__
+        if self._module is None or name in sys.modules:
+            yield
+            return
+        sys.modules[name] = self._module
+        try:
+            yield
+        finally:
+            if sys.modules.get(name) is self._module:
+                del sys.modules[name]
 
 
 def _calling(written: Callable[[], Any]) -> Callable[..., None]:

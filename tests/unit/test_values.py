@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -184,3 +187,21 @@ def test_methods_are_written_at_the_first_use() -> None:
     assert "__eq__" not in vars(Idle)
     Idle("x")
     assert "__eq__" in vars(Idle)
+
+
+def test_a_class_outlives_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pytest run inside a process forgets at its end the modules that it has imported."""
+    (tmp_path / "gone.py").write_text(
+        "from __future__ import annotations\n"
+        "from typing import ClassVar\n"
+        "from pytest_dockercache.values import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class Step:\n"
+        "    line: int\n"
+        "    kind: ClassVar[str] = 'RUN'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("gone").Step
+    del sys.modules["gone"]
+    assert repr(made(3)) == "Step(line=3)"
+    assert "gone" not in sys.modules
