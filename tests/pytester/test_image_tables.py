@@ -197,8 +197,19 @@ WRONG = {
     "missing file": 'dockerfile = "web/Dockerfile"',
     "missing context": 'context = "web"',
     "no name": 'name = "a/b"',
-    "no TOML": "target = ",
 }
+
+
+def test_what_is_no_toml_is_said_with_its_place(project: Project) -> None:
+    """A pytest that reads pyproject.toml says so itself, in its own words."""
+    project.files["pyproject.toml"] = """
+        [[tool.dockercache.image]]
+        target =
+        """
+    result = project.pytest()
+    assert result.code == 4
+    assert re.search(r"pyproject\.toml:.*Invalid value", result.text), result.text
+    assert re.search(r"pyproject\.toml:3:|line 3", result.text), result.text
 
 
 @pytest.mark.parametrize("kind", WRONG)
