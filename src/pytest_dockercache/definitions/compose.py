@@ -47,7 +47,7 @@ def compose_services(files: Sequence[Path]) -> tuple[ComposeService, ...]:
     secrets = project.secrets
     for name, (place, service) in services.items():
         try:
-            whole = project.extended(name, place, service, ())
+            whole = project.extended(name, place, service, project.variables_in(place))
             if whole.get("build") is None:
                 continue
             found.append(ComposeService(name, place, _target(whole, secrets, project.variables)))
@@ -74,6 +74,15 @@ class _ComposeProject:
         self.variables = variables
         self._documents: dict[Path, Mapping[str, Any]] = {}
         self.secrets: dict[str, Mapping[str, Any]] = {}
+
+    def variables_in(self, place: Path) -> Mapping[str, str]:
+        """What stands for ``${NAME}`` in an included directory: its own ``.env`` too, at last.
+
+        Source: https://docs.docker.com/reference/compose-file/include/
+        """
+        if place == self._directory:
+            return self.variables
+        return {**environment_file(place / ".env", self.variables), **self.variables}
 
     def services(
         self, files: Sequence[Path], above: tuple[Path, ...] = ()
@@ -115,10 +124,15 @@ class _ComposeProject:
         return self.services(files, above)
 
     def extended(
-        self, name: str, place: Path, service: Service, above: tuple[tuple[Path, str], ...]
+        self,
+        name: str,
+        place: Path,
+        service: Service,
+        variables: Mapping[str, str],
+        above: tuple[tuple[Path, str], ...] = (),
     ) -> Service:
         """A service with what it extends, and with its variables replaced."""
-        own = _table(self._replaced(service))
+        own = _table(_replaced(service, variables))
         base = own.get("extends")
         if base is None:
             return own
@@ -140,27 +154,22 @@ class _ComposeProject:
             raise ConfigError(f"service {name} extends itself")
         if other not in services:
             raise ConfigError(f"it extends the service {other}, which is not there")
-        inherited = self.extended(other, there, services[other], (*above, key))
+        inherited = self.extended(other, there, services[other], variables, (*above, key))
         if there != place:
             inherited = _moved(inherited, there, place)
         return _merged(inherited, own)
 
     def _beside(self, name: str, service: Service) -> dict[str, Service]:
-        """The services of the file in which a service stands."""
-        for document in self._documents.values():
-            services = _table(document.get("services"))
-            if services.get(name) is service or name in services:
-                return {key: _table(value) for key, value in services.items()}
-        return {}
+        """The services of the file in which a service stands.
 
-    def _replaced(self, value: object) -> object:
-        if isinstance(value, str):
-            return interpolated(value, self.variables)
-        if isinstance(value, list):
-            return [self._replaced(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self._replaced(item) for key, item in value.items()}
-        return value
+        Several files may have a service of that name; one that two files make together stands in
+        the first.
+        """
+        tables = [_table(document.get("services")) for document in self._documents.values()]
+        own = [services for services in tables if services.get(name) is service]
+        for services in own or [services for services in tables if name in services]:
+            return {key: _table(value) for key, value in services.items()}
+        return {}
 
     def _document(self, file: Path) -> Mapping[str, Any]:
         found = self._documents.get(file)
@@ -170,6 +179,16 @@ class _ComposeProject:
             found = _table(read_yaml(file))
             self._documents[file] = found
         return found
+
+
+def _replaced(value: object, variables: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        return interpolated(value, variables)
+    if isinstance(value, list):
+        return [_replaced(item, variables) for item in value]
+    if isinstance(value, dict):
+        return {key: _replaced(item, variables) for key, item in value.items()}
+    return value
 
 
 def _target(
@@ -265,15 +284,24 @@ def _build(service: Service) -> Mapping[str, Any] | None:
 
 
 def _moved(service: Service, there: Path, here: Path) -> Service:
-    """An inherited service with its context relative to the directory of the heir."""
+    """An inherited service with its contexts relative to the directory of the heir."""
     build = _build(service)
     if build is None:
         return service
-    context = str(build.get("context") or ".")
-    if "://" in context or context.startswith(("git@", "github.com/")):
-        return service
-    relative = os.path.relpath(there / context, here)
-    return {**service, "build": {**build, "context": relative}}
+    moved = {**build, "context": _relative(str(build.get("context") or "."), there, here)}
+    if build.get("additional_contexts"):
+        moved["additional_contexts"] = {
+            name: value if value is None else _relative(str(value), there, here)
+            for name, value in _pairs(build["additional_contexts"]).items()
+        }
+    return {**service, "build": moved}
+
+
+def _relative(context: str, there: Path, here: Path) -> str:
+    """A directory that is relative to ``there``, from ``here``; what is none stays as it is."""
+    if ":" in context or context.startswith(("git@", "github.com/")):
+        return context
+    return os.path.relpath(there / context, here)
 
 
 def _list(value: object) -> list[Any]:

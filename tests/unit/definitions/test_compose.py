@@ -172,6 +172,58 @@ services:
     assert options(tmp_path, found["plain"])["build-arg"] == ("C=1", "D=1")
 
 
+def test_what_a_service_extends_is_looked_up_in_the_file_that_names_it(
+    tmp_path: Path, reader: str
+) -> None:
+    write(
+        tmp_path,
+        {
+            "wrong/Dockerfile": "FROM x",
+            "common/Dockerfile": "FROM x",
+            "common/compose.yaml": """
+services:
+  base:
+    build: {context: ., args: {A: "1"}, additional_contexts: {lib: ../lib, own: own}}
+  web:
+    extends: base
+""",
+            "compose.yaml": """
+services:
+  base:
+    build: wrong
+  web:
+    extends: {file: common/compose.yaml, service: web}
+""",
+        },
+    )
+    assert options(tmp_path, read(tmp_path)["web"]) == {
+        "context": ("common",),
+        "dockerfile": ("common/Dockerfile",),
+        "build-arg": ("A=1",),
+        "build-context": ("lib=lib", "own=common/own"),
+    }
+
+
+def test_an_included_file_has_the_variables_of_its_own_directory(
+    tmp_path: Path, reader: str
+) -> None:
+    service = 'build: {context: ., args: ["A=${A:-}", "B=${B:-}"]}'
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "api/Dockerfile": "FROM x",
+            "api/.env": "A=api\nB=api\n",
+            "api/compose.yaml": f"services:\n  api:\n    {service}\n",
+            ".env": "B=project\n",
+            "compose.yaml": f"include: [api/compose.yaml]\nservices:\n  web:\n    {service}\n",
+        },
+    )
+    found = read(tmp_path)
+    assert options(tmp_path, found["api"])["build-arg"] == ("A=api", "B=project")
+    assert options(tmp_path, found["web"])["build-arg"] == ("A=", "B=project")
+
+
 def test_a_service_that_cannot_be_judged_says_why_and_does_not_stop_the_others(
     tmp_path: Path, reader: str
 ) -> None:
