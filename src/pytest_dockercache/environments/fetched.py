@@ -31,15 +31,20 @@ def added_by(
     ``above`` are the installations that the step finds, ``sight`` the context files. A command that
     builds the project fetches nothing below one that fetched its dependencies, and nothing where
     none are declared, or where a cache mount holds them. A command that installs again what is
-    installed adds nothing either, as long as it finds no manifest that the first one did not.
+    installed adds nothing either, as long as it finds no manifest that the first one did not, and
+    means no member of the workspace that the first one left out.
     """
     tool = tool_of(item.tool)
     if tool is None or item.apart or item.packages or item.afresh:
         return "dependencies"
     before = [one for one in above if _covers(tool, one.installation, item)]
     if before:
-        grown = all(_has_grown(tool, one, item, sight) for one in before)
-        return "unknown" if grown and not item.offline else "project"
+        lacking = all(
+            _is_narrower(one.installation, item) or _has_grown(tool, one, item, sight)
+            for one in before
+        )
+        there = item.offline or (item.with_project and _is_mounted(tool, step))
+        return "unknown" if lacking and not there else "project"
     if not item.with_project:
         return "dependencies"
     if item.offline or _is_mounted(tool, step):
@@ -56,6 +61,11 @@ def _covers(tool: Tool, earlier: Installation, item: Installation) -> bool:
     if item.with_project and not earlier.with_project:
         return True
     return item.selects <= earlier.selects and earlier.leaves <= item.leaves
+
+
+def _is_narrower(earlier: Installation, item: Installation) -> bool:
+    """Whether an earlier installation left members of the workspace out that a later one means."""
+    return bool(earlier.narrows) and not (item.narrows and item.narrows <= earlier.narrows)
 
 
 def _are_related(one: str | None, other: str | None) -> bool:

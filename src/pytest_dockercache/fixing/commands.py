@@ -853,6 +853,11 @@ def _needs_more(reader: _RunSurroundings, place: str) -> str:
     if name in ("cargo.toml", "cargo.lock"):
         return "Cargo needs a source file for each crate"
     found = _MORE.get(name)
-    if found is not None and re.search(found[0], reader.text(place) or "", re.MULTILINE):
+    text = reader.text(place) or ""
+    if found is not None and re.search(found[0], text, re.MULTILINE):
         return f"{place} has {found[1]}"
+    if name == "package.json" and '"@prisma/client"' in text and "prisma generate" not in text:
+        # Up to version 6 its own install script looks for the schema, and generates the client:
+        # https://www.prisma.io/docs/orm/prisma-client/setup-and-configuration/generating-prisma-client
+        return f"{place} has @prisma/client, which reads the schema when it is installed"
     return ""

@@ -46,7 +46,8 @@ def _cargo(command: Command, step: PlannedStep) -> Installation | None:
     for word in given.values("--manifest-path"):
         place = joined_path(directory, word)
         directory = posixpath.dirname(place.text) if place.known else None
-    found = Installation("cargo", directory=directory)
+    members = frozenset(word.text for word in given.values("-p", "--package"))
+    found = Installation("cargo", directory=directory, narrows=members)
     files = conventional_files(directory, "Cargo.toml", "Cargo.lock")
     if action == "chef":
         return _chef(

@@ -65,7 +65,8 @@ class Installation:
     ``selection`` is the part of a lock that is installed.
 
     Of managers of other languages: ``directory`` is the project's, None where only the running
-    container knows it; ``afresh`` is True where the command throws away what is installed
+    container knows it; ``narrows`` are the members of a workspace that alone are meant, none for
+    all; ``afresh`` is True where the command throws away what is installed
     (``npm ci``), ``offline`` where its options forbid to fetch anything.
     """
 
@@ -95,6 +96,7 @@ class Installation:
     leaves: frozenset[str] = frozenset()
     selection: LockSelection | None = None
     directory: str | None = None
+    narrows: frozenset[str] = frozenset()
     afresh: bool = False
     offline: bool = False
 

@@ -100,7 +100,7 @@ TOOL = Tool(
     ),
     foreign=True,
     caches=known_layouts("go"),
-    stores=regex(r"(.*/)?go(/pkg(/mod(/.*)?)?)?|.*/go-build|.*/vendor(/.*)?|/gomod.*"),
+    stores=regex(r"(.*/)?go(/pkg(/mod(/.*)?)?)?|.*/vendor(/.*)?|/gomod.*"),
     split="go mod download",
     fetches=_fetches,
 )

@@ -49,6 +49,9 @@ def _mvn(command: Command, step: PlannedStep) -> Installation | None:
         without_project=only,
         selects=frozenset(flag for flag in given.flags if flag.startswith("-P")),
         directory=directory,
+        narrows=frozenset(
+            member for word in given.values("-pl", "-projects") for member in word.text.split(",")
+        ),
         offline=given.has("-o", "-offline"),
     )
 

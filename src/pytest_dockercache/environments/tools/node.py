@@ -57,7 +57,8 @@ _LEAVING = (
     "--production", "--prod", "-P", "--omit", "--only", "--no-optional", "--ignore-optional",
     "--focus",
 )  # fmt: skip
-_ADDING = ("--include", "--dev", "-D", "--filter", "-F", "-w", "--workspace")
+_ADDING = ("--include", "--dev", "-D")
+_MEMBERS = ("--filter", "-F", "-w", "--workspace")
 
 
 def _read(name: str, command: Command, step: PlannedStep) -> Installation | None:
@@ -107,9 +108,19 @@ def _read(name: str, command: Command, step: PlannedStep) -> Installation | None
         selects=given.chosen(*_ADDING),
         leaves=leaves,
         directory=directory,
+        narrows=_members(given),
         afresh=action in _AFRESH and name in ("npm", "pnpm"),
         offline=given.has("--offline"),
     )
+
+
+def _members(given: CommandLine) -> frozenset[str]:
+    """The members of the workspace that a command alone means, none for all of them."""
+    members = {word.text for word in given.values(*_MEMBERS)}
+    words = [word.text for word in given.words]
+    if words[:2] == ["workspaces", "focus"] and not given.has("-A", "--all"):
+        members.update(words[2:] or ["."])
+    return frozenset(members)
 
 
 def _action(name: str, given: CommandLine) -> tuple[str | None, Sequence[Word]]:
