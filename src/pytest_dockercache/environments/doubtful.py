@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -103,6 +104,9 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
         return False
     tool = tool_of(run.name)
     positional = _positional(called)
+    started = _started_by_node(run.name, called)
+    if started:
+        return started[0] not in _HOOKS and any(map(_ACTION.fullmatch, started[1:2]))
     action = positional[0] if positional else ""
     if name in ("cpan", "cpanm"):
         return bool(positional)
@@ -121,6 +125,29 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
     if _ACTION.fullmatch(action):
         return True
     return _is_script(run, words) and _SCRIPT.fullmatch(run.name) is not None
+
+
+_HOOKS = frozenset({"husky", "lefthook", "simple-git-hooks", "is-ci", "pinst"})
+"""Programs of Node packages whose word "install" sets hooks of git up."""
+
+_STARTERS = frozenset({"npx", "bunx", "pnpx"})
+_MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
+
+
+def _started_by_node(name: str, called: Sequence[str]) -> list[str]:
+    """The program of a Node package that a command starts, without its version, and its words."""
+    words = list(called[1:])
+    if name in _MANAGERS and words[:1] and words[0] in ("exec", "dlx", "x"):
+        words.pop(0)
+    elif name not in _STARTERS:
+        return []
+    while words and words[0].startswith("-"):
+        valued = words[0] in ("-p", "--package", "-c", "--call")
+        del words[: 2 if valued else 1]
+    if not words:
+        return []
+    program = re.sub(r"(?<=.)@[^/]*\Z", "", words[0])
+    return [program, *(word for word in words[1:] if not word.startswith("-"))]
 
 
 def _positional(called: Sequence[str]) -> list[str]:
@@ -170,12 +197,40 @@ def starts_installation(command: Command, read: Callable[[str], str | None]) -> 
             if text is not None:
                 return any(_task_installs(text, task) for task in _positional(called))
         return any(map(_TARGET.fullmatch, _positional(called)))
+    if run.name in _MANAGERS:
+        return _script_installs(_positional(called), run, read)
     if not _INTERPRETER.fullmatch(command.name) and not command.name.endswith(".py"):
         return False
     scripts = [word for word in command.words if word.text.endswith(".py")][:1]
     places = [joined_path(command.directory, script) for script in scripts]
     texts = [read(place.text) for place in places if place.known]
     return any(_program_installs(text) for text in (command.document, *texts) if text)
+
+
+def _script_installs(words: Sequence[str], run: Command, read: Callable[[str], str | None]) -> bool:
+    """Whether a script of ``package.json``, or one that it runs in turn, installs packages."""
+    text = read(joined_path(run.directory, Word("package.json")).text)
+    try:
+        scripts = json.loads(text or "")["scripts"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        # What the script does is not known, only what it is called.
+        return words[:1] in (["run"], ["run-script"]) and any(map(_TARGET.fullmatch, words[1:2]))
+    pending = list(words[1:2] if words[:1] in (["run"], ["run-script"]) else words[:1])
+    seen: set[str] = set()
+    while pending and isinstance(scripts, dict):
+        name = pending.pop()
+        script = scripts.get(name)
+        if name in seen or not isinstance(script, str):
+            continue
+        seen.add(name)
+        if _INSTALLS.search(script) or _BOOTSTRAPS.search(script):
+            return True
+        pending += [f"pre{name}", f"post{name}", *_OTHER_SCRIPTS.findall(script)]
+    return False
+
+
+_BOOTSTRAPS = regex(r"\blerna +bootstrap\b|\bplaywright +install\b|\byarn *(&&|;|\||\Z)")
+_OTHER_SCRIPTS = regex(r"\b(?:npm|yarn|pnpm|bun)\s+(?:run(?:-script)?\s+)?([\w:.-]+)")
 
 
 def _program_installs(text: str) -> bool:

@@ -77,9 +77,11 @@ def _are_related(one: str | None, other: str | None) -> bool:
 
 def _has_grown(tool: Tool, earlier: Fetched, item: Installation, sight: Sight) -> bool:
     """Whether manifests have come that the earlier installation did not find."""
-    if item.with_project or item.directory is None:
+    if item.directory is None:
         return False
     new = manifests_in(tool, sight) - earlier.saw
+    if item.with_project:
+        return tool.adds(sorted(new), sight)
     if tool.grows(item.directory, sight):
         return bool(new)
     return any(place in new for place in item.manifests)
@@ -111,6 +113,7 @@ def still_there(fetched: Sequence[Fetched], transfer: Transfer) -> tuple[Fetched
         directory = one.installation.directory
         if tool is not None and any(
             tool.stores.fullmatch(source)
+            or tool.results.fullmatch(source)
             or source in ("/", "/root", "/usr/local", "/home")
             or (directory is not None and path_below(directory, source) is not None)
             for source in sources

@@ -134,7 +134,8 @@ TOOL = Tool(
     variables=regex(r"(CARGO|RUST|RUSTUP|SCCACHE)_\w+|RUSTFLAGS"),
     foreign=True,
     caches=known_layouts("cargo"),
-    stores=regex(r"(.*/)?\.?cargo(/(registry|git)(/.*)?)?|(.*/)?target(/.*)?"),
+    stores=regex(r"(.*/)?\.?cargo(/(registry|git)(/.*)?)?"),
+    results=regex(r"(.*/)?target(/.*)?"),
     split="cargo fetch (or cargo chef)",
     fetches=_fetches,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
@@ -53,7 +54,16 @@ def _fetches(installation: Installation, sight: Sight) -> bool | None:
     if directory is None or not any(place in sight.places for place in installation.manifests):
         return None
     scripts = sight.below(directory, regex(r".*\.gradle(\.kts)?"))
-    return sight.says(scripts, r"\b(dependencies|plugins|buildscript|pluginManagement)\s*\{")
+    return sight.says(scripts, _DEPENDS)
+
+
+def _adds(manifests: Sequence[str], sight: Sight) -> bool:
+    """Whether scripts of other projects of the build name dependencies of their own."""
+    scripts = [place for place in manifests if place.endswith((".gradle", ".gradle.kts"))]
+    return sight.says(scripts, _DEPENDS)
+
+
+_DEPENDS = r"\b(dependencies|plugins|buildscript|pluginManagement)\s*\{"
 
 
 TOOL = Tool(
@@ -72,4 +82,5 @@ TOOL = Tool(
     split="gradle dependencies",
     fetches=_fetches,
     grows=lambda directory, sight: True,
+    adds=_adds,
 )

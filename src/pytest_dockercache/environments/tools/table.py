@@ -121,7 +121,10 @@ class Tool:
     dependencies alone, "" where there is none. ``fetches`` says whether a command that builds the
     project finds anything to fetch: False where nothing is declared, or all lies in the context;
     None where that is not known. ``grows`` says whether the manifests in a directory name further
-    projects, whose manifests count too.
+    projects, whose manifests count too; ``adds`` whether some manifests, which the command that
+    fetched the dependencies did not find, may have a build of the project fetch more. ``results``
+    matches directories with what was compiled of the dependencies: a copy of one stands for them,
+    a cache mount does not, since they are fetched again.
     """
 
     name: str
@@ -144,6 +147,8 @@ class Tool:
     split: str = ""
     fetches: Callable[[Installation, Sight], bool | None] = lambda installation, sight: None
     grows: Callable[[str, Sight], bool] = lambda directory, sight: False
+    adds: Callable[[Sequence[str], Sight], bool] = lambda manifests, sight: False
+    results: re.Pattern[str] = _NEVER
 
 
 _TABLE: dict[str, Tool] = {}
