@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,17 @@ def test_a_service_that_cannot_be_judged_says_why_beside_the_others(shop: Projec
         "not verified: compose.yaml::remote is built from https://github.com/example/app.git, "
         "which is not on this machine"
     )
+
+
+def test_the_failures_of_two_services_are_told_apart(shop: Project) -> None:
+    shop.files["web/Dockerfile"] = "FROM a\nCOPY . .\nRUN pip install -r requirements.txt\n"
+    shop.files["web/requirements.txt"] = "six\n"
+    result = shop.pytest("--dockercache-engine=model", "-k", "layer-cached")
+    assert result.code == 1, result.text
+    assert re.findall(r"^_+ (\S+) _+$", result.text, re.MULTILINE) == [
+        "web::env-layer-cached",
+        "job::env-layer-cached",
+    ]
 
 
 def test_keys_after_the_comma_hold_for_each_image(shop: Project) -> None:

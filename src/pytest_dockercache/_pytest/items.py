@@ -213,9 +213,11 @@ class CheckItem(pytest.Item):
         Pytest's own skips need a line: the first one until another is known.
         """
         # The name is the headline of a failure. Pytest shows a name with dots as a dotted Python
-        # name, so only a node ID without dots serves.
-        name = self.name if "." in self.nodeid else self.nodeid
-        return self.place, (self.line or 1) - 1, name
+        # name, so the parts of the node ID behind the last one with a dot serve.
+        parts = self.nodeid.split("::")
+        dotted = [number for number, part in enumerate(parts) if "." in part]
+        name = "::".join(parts[dotted[-1] + 1 :] if dotted else parts)
+        return self.place, (self.line or 1) - 1, name or self.name
 
     def _end(self, ending: Ending) -> None:
         self.ending = ending
