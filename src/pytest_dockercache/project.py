@@ -114,7 +114,7 @@ class Project:
     dockerfile: Dockerfile
     ignore: IgnoreRules
     every_stage: bool = False
-    siblings: Siblings = field(default_factory=lambda: Siblings(), repr=False, compare=False)
+    siblings: Siblings = field(default_factory=Siblings, repr=False, compare=False)
 
     @classmethod
     def read(

@@ -19,9 +19,8 @@ print(json.dumps([int(code), sorted(sys.modules)]))
 """
 
 
-def modules_after_collecting(project: Path, *arguments: str) -> set[str]:
-    """The modules that a pytest process has imported once it has collected one test."""
-    (project / "test_a.py").write_text("def test_a(): pass\n")
+def told_by(program: str, project: Path, *arguments: str) -> Any:
+    """The JSON value in the last line of a program that runs pytest with this plugin alone."""
     environment = {
         **os.environ,
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -29,7 +28,7 @@ def modules_after_collecting(project: Path, *arguments: str) -> set[str]:
     }
     environment.pop("PYTEST_ADDOPTS", None)
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments],
+        [sys.executable, "-c", program, *arguments],
         cwd=project,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -37,8 +36,14 @@ def modules_after_collecting(project: Path, *arguments: str) -> set[str]:
         text=True,
         check=True,
     )
-    code, modules = json.loads(done.stdout.splitlines()[-1])
-    assert code == 0, done.stdout
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def modules_after_collecting(project: Path, *arguments: str) -> set[str]:
+    """The modules that a pytest process has imported once it has collected one test."""
+    (project / "test_a.py").write_text("def test_a(): pass\n")
+    code, modules = told_by(PROBE, project, *arguments)
+    assert code == 0
     return set(modules)
 
 
@@ -89,23 +94,8 @@ def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path
     (tmp_path / "conftest.py").write_text(
         "import pytest\npytest.register_assert_rewrite('pytest_dockercache')\n"
     )
-    environment = {
-        **os.environ,
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTEST_PLUGINS": "pytest_dockercache.plugin",
-    }
-    environment.pop("PYTEST_ADDOPTS", None)
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTED],
-        cwd=tmp_path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    code, loaders, restored = json.loads(done.stdout.splitlines()[-1])
-    assert code == 0, done.stdout
+    code, loaders, restored = told_by(IMPORTED, tmp_path)
+    assert code == 0
     rewritten = {name for name, loader in loaders.items() if loader != "SourceFileLoader"}
     # Pytest imports these before anybody has asked for us.
     assert rewritten <= {
@@ -157,22 +147,7 @@ print(json.dumps({
 def garbage_of(project: Path, *arguments: str) -> dict[str, Any]:
     """What the garbage collector did in a session with the plugin."""
     (project / "Dockerfile").write_text("FROM scratch\n")
-    environment = {
-        **os.environ,
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTEST_PLUGINS": "pytest_dockercache.plugin",
-    }
-    environment.pop("PYTEST_ADDOPTS", None)
-    done = subprocess.run(
-        [sys.executable, "-c", GARBAGE, *arguments],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, Any] = told_by(GARBAGE, project, *arguments)
     return told
 
 

@@ -70,9 +70,10 @@ _WORTH_SAYING = 1_000_000
 
 
 def shipped_again(subject: Subject, layers: Sequence[LayerSummary]) -> Reshipped | None:
-    """What a source edit makes anew, for a summary; None for little, or a rebuilt environment.
+    """What a source edit makes anew, for a summary.
 
-    A step of which nobody knows whether it runs counts as a hit. Raises what the edit raises.
+    None for little, for a rebuilt environment, and where it is not known of a step whether it runs
+    again. Raises what the edit raises.
     """
     sizes = {layer.line: layer.size for layer in layers if layer.base is False}
     if sum(sizes.values()) < _WORTH_SAYING:
@@ -81,13 +82,17 @@ def shipped_again(subject: Subject, layers: Sequence[LayerSummary]) -> Reshipped
     edit = project.source_edit
     made = [one for one in subject.builds() if one.edits == (edit,) and one.outcome == "built"]
     if made:
-        missed = {step.line for step in made[0].with_status("miss")}
+        statuses = [(step.line, step.status) for step in made[0].steps]
     else:
         after = project.snapshot.after(project.spec_after([edit], "predicted"), [edit])
         forecast = predict(project.snapshot, after, subject.engine.dialect)
-        missed = {item.step.line for item in forecast if item.status == "miss"}
-    if any(project.roles.get(line) == "environment" for line in missed):
+        statuses = [(item.step.line, item.status) for item in forecast]
+    if any(
+        status == "unknown" or (status == "miss" and project.roles.get(line) == "environment")
+        for line, status in statuses
+    ):
         return None
+    missed = {line for line, status in statuses if status == "miss"}
     lines = tuple(sorted(line for line in sizes if line in missed and line is not None))
     size = sum(sizes[line] for line in lines)
     return Reshipped(size, lines, not made) if size >= _WORTH_SAYING else None

@@ -8,6 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, DockerCacheError, Unverifiable
 from ..regexes import regex
 from ..values import dataclass
@@ -20,12 +21,8 @@ _REMOTE = regex(r"[a-z][a-z0-9+.-]*://|git@|github\.com/|[^/]+\.git(#|$)")
 _OF_THE_FILE = regex(r"(target|service):(.+)")
 """A named context that is another target of the file."""
 
-_TEXTS = {
-    "cache-from": "cache-from",
-    "cache-to": "cache-to",
-    "secret": "secret",
-    "ssh": "ssh",
-}
+_SPECS = ("cache-from", "cache-to", "secret", "ssh")
+"""Keys of a target that are options of the same name, each a list of specs."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,8 @@ def _defined(
     )
     platforms = target.get("platforms") or ()
     options["platform"] = (_own_platform([str(one) for one in platforms]),) if platforms else ()
-    for key, option in _TEXTS.items():
-        options[option] = tuple(_specs(key, target.get(key), directory))
+    for key in _SPECS:
+        options[key] = tuple(_specs(key, target.get(key), directory))
     options["build-context"] = tuple(
         _named(about, key, str(value), directory)
         for key, value in _table(target.get("contexts")).items()
@@ -98,15 +95,9 @@ def _defined(
 
 def _own_platform(platforms: Sequence[str]) -> str:
     """Of several platforms this machine's, which needs no emulation, else the first."""
-    machine = machine_architecture()
-    own = [one for one in platforms if one.split("/")[:2] == ["linux", machine]]
+    here = default_platform().split("/")[:2]
+    own = [one for one in platforms if one.split("/")[:2] == here]
     return (own or platforms)[0]
-
-
-def machine_architecture() -> str:
-    """This machine's architecture as Docker names it."""
-    name = os.uname().machine
-    return {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}.get(name, name)
 
 
 def _place(directories: Sequence[Path], context: str, written: str) -> tuple[Path, Path | None]:

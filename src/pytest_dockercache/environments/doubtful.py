@@ -142,8 +142,10 @@ def _started_by_node(name: str, called: Sequence[str]) -> list[str]:
     elif name not in _STARTERS:
         return []
     while words and words[0].startswith("-"):
-        valued = words[0] in ("-p", "--package", "-c", "--call")
-        del words[: 2 if valued else 1]
+        if words[0] in ("-c", "--call") and words[1:]:
+            words = words[1].split()
+            break
+        del words[: 2 if words[0] in ("-p", "--package") else 1]
     if not words:
         return []
     program = re.sub(r"(?<=.)@[^/]*\Z", "", words[0])
@@ -198,7 +200,7 @@ def starts_installation(command: Command, read: Callable[[str], str | None]) -> 
                 return any(_task_installs(text, task) for task in _positional(called))
         return any(map(_TARGET.fullmatch, _positional(called)))
     if run.name in _MANAGERS:
-        return _script_installs(_positional(called), run, read)
+        return _script_installs(called, run, read)
     if not _INTERPRETER.fullmatch(command.name) and not command.name.endswith(".py"):
         return False
     scripts = [word for word in command.words if word.text.endswith(".py")][:1]
@@ -207,15 +209,22 @@ def starts_installation(command: Command, read: Callable[[str], str | None]) -> 
     return any(_program_installs(text) for text in (command.document, *texts) if text)
 
 
-def _script_installs(words: Sequence[str], run: Command, read: Callable[[str], str | None]) -> bool:
+def _script_installs(
+    called: Sequence[str], run: Command, read: Callable[[str], str | None]
+) -> bool:
     """Whether a script of ``package.json``, or one that it runs in turn, installs packages."""
-    text = read(joined_path(run.directory, Word("package.json")).text)
+    words = _positional(called)
+    elsewhere = words[:1] in (["workspace"], ["workspaces"]) or any(
+        word.partition("=")[0] in _OF_OTHERS for word in called[1:]
+    )
+    text = None if elsewhere else read(joined_path(run.directory, Word("package.json")).text)
+    named = words[:1] in (["run"], ["run-script"])
     try:
         scripts = json.loads(text or "")["scripts"]
     except (ValueError, LookupError, TypeError, RecursionError):
         # What the script does is not known, only what it is called.
-        return words[:1] in (["run"], ["run-script"]) and any(map(_TARGET.fullmatch, words[1:2]))
-    pending = list(words[1:2] if words[:1] in (["run"], ["run-script"]) else words[:1])
+        return (named or elsewhere) and any(map(_TARGET.fullmatch, words[named:]))
+    pending = list(words[1:2] if named else words[:1])
     seen: set[str] = set()
     while pending and isinstance(scripts, dict):
         name = pending.pop()
@@ -228,6 +237,10 @@ def _script_installs(words: Sequence[str], run: Command, read: Callable[[str], s
         pending += [f"pre{name}", f"post{name}", *_OTHER_SCRIPTS.findall(script)]
     return False
 
+
+_OTHERS = "--prefix -C --cwd --dir -w --workspace --workspaces -ws --filter -F -r --recursive"
+_OF_OTHERS = frozenset(_OTHERS.split())
+"""Options with which the scripts are those of another directory's ``package.json``."""
 
 _BOOTSTRAPS = regex(r"\blerna +bootstrap\b|\bplaywright +install\b|\byarn *(&&|;|\||\Z)")
 _OTHER_SCRIPTS = regex(r"\b(?:npm|yarn|pnpm|bun)\s+(?:run(?:-script)?\s+)?([\w:.-]+)")
