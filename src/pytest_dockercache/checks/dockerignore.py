@@ -15,6 +15,7 @@ from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
 from .named_contexts import require_no_named_directory
+from .uncached import require_a_cache
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]
@@ -71,6 +72,7 @@ def judge(subject: Subject) -> Verdict:
     """Change all probes at once in the staged copy, and build again until one probe is to blame."""
     first = subject.first()
     project = subject.project
+    require_a_cache(subject)
     tried = probes(project)
     if not tried:
         require_no_named_directory(project)

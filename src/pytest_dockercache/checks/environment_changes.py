@@ -12,6 +12,7 @@ from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
 from .named_contexts import require_main_context
+from .uncached import require_a_cache
 from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
 __all__ = ["judge"]
@@ -21,6 +22,7 @@ def judge(subject: Subject) -> Verdict:
     """The negative control: one edited build for each environment file."""
     project = subject.project
     environment_steps(subject.first().steps)
+    require_a_cache(subject)
     require_main_context(project)
     if not project.environment_files:
         raise DoesNotApply(
