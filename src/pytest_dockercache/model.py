@@ -28,9 +28,11 @@ __all__ = [
     "Status",
     "Step",
     "command_first",
+    "context_top",
     "megabytes",
     "named_step",
     "shortened",
+    "top_of",
 ]
 
 Status = Literal["hit", "miss", "unknown", "not-reached"]
@@ -82,11 +84,7 @@ class BuildSpec:
     keep the order of the command line; ``secrets``, ``ssh`` and ``cache_from``
     are buildx's own strings (``id=token,src=…``, ``default``, ``type=local,src=…``).
     ``contexts`` are named contexts: a name, and the path of a directory or what buildx resolves
-    (``docker-image://debian``). ``run_options`` are the options of ``docker buildx build`` that say
-    where its RUNs run: ``network``, ``add-host``, ``shm-size``, ``ulimit`` and ``allow``, with
-    their values. ``uncached`` are the stages that every build runs anew, ``"*"`` for all, and
-    ``uncached_by`` is the place that says so. ``inside`` is the file that holds the Dockerfile's
-    text, where it has no file of its own; lines are then told as that file counts them.
+    (``docker-image://debian``).
     """
 
     dockerfile: Path
@@ -98,20 +96,57 @@ class BuildSpec:
     ssh: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     contexts: tuple[tuple[str, str], ...] = ()
-    run_options: tuple[tuple[str, str], ...] = ()
-    uncached: tuple[str, ...] = ()
-    uncached_by: str = ""
-    inside: Path | None = None
-
-    @property
-    def written_in(self) -> Path:
-        """The file that people write the Dockerfile in: itself, or the file that holds its text."""
-        return self.inside or self.dockerfile
 
     def with_build_args(self, changes: Mapping[str, str]) -> BuildSpec:
         """Return the same build with some build arguments set anew."""
         merged = {**dict(self.build_args), **changes}
         return replace(self, build_args=tuple(merged.items()))
+
+    @property
+    def context_tops(self) -> tuple[tuple[str, str], ...]:
+        """Each named context with the first part of its files' paths, "" if no directory."""
+        directories = self.directories
+        return tuple(
+            (name, top if (top := context_top(name)) in directories else "")
+            for name, _ in self.contexts
+        )
+
+    @property
+    def directories(self) -> dict[str, Path]:
+        """The named contexts that are directories, by the first part of their files' paths."""
+        return {
+            context_top(name): Path(value)
+            for name, value in self.contexts
+            if not _RESOLVED.match(value)
+        }
+
+    def root_of(self, path: str) -> tuple[Path, str]:
+        """The directory of the context, main or named, that holds a path, and the path in it."""
+        top = top_of(path)
+        directory = self.directories.get(top) if top else None
+        return (self.context, path) if directory is None else (directory, path[len(top) + 1 :])
+
+    def place(self, path: str) -> Path:
+        """Where a path of the build context, or of a named context, lies on disk."""
+        root, rest = self.root_of(path)
+        return root / rest
+
+
+_RESOLVED = regex(r"[a-z][a-z0-9+.-]*://|git@")
+"""A context that only buildx resolves: an image, a repository, an archive."""
+
+
+def context_top(name: str) -> str:
+    """The first part of the paths of a named context's files: ``shared:`` in ``shared:/a.py``."""
+    return name.replace("/", "+") + ":"
+
+
+def top_of(path: str) -> str:
+    """The named context of a path (``shared:``), "" for a path of the main context."""
+    if ":" not in path:
+        return ""
+    top = path.partition("/")[0]
+    return top if top[-1:] == ":" else ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from .cache import Snapshot, stage_ancestors
-from .context import ContextEntry, ContextTree, GitHistory, IgnoreRules, apply_argument_edits
+from .context import (
+    ContextEntry,
+    ContextTree,
+    GitHistory,
+    IgnoreRules,
+    JoinedHistory,
+    apply_argument_edits,
+)
 from .disk import read_inside, read_text
 from .dockerfile import (
     Dockerfile,
@@ -141,9 +148,11 @@ class Project:
             Pattern(settings.env_step, f"--dockercache-env-step={settings.env_step}")
         known = siblings or Siblings()
         dockerfile = known.dockerfile(spec.dockerfile)
+        if spec.contexts:
+            dockerfile = replace(dockerfile, contexts=spec.context_tops)
         resolve_stage(dockerfile, spec.target)
         _refuse_replaced_stages(spec, dockerfile)
-        ignore = IgnoreRules.load(spec.context, spec.dockerfile)
+        ignore = IgnoreRules.of(spec)
         project = cls(spec, settings, dockerfile, ignore, every_stage, known)
         _ = project.steps  # refuses a Dockerfile that cannot be planned
         return project
@@ -179,7 +188,15 @@ class Project:
     @cached_property
     def snapshot(self) -> Snapshot:
         """Everything that decides the cache keys of a build of the unedited project."""
-        tree = self.siblings.tree(self.spec.context, self.ignore)
+        rules = self.ignore
+        main = self.siblings.tree(
+            self.spec.context, replace(rules, named={}) if rules.named else rules
+        )
+        named = {
+            top: self.siblings.tree(directory, rules.named[top])
+            for top, directory in self.spec.directories.items()
+        }
+        tree = ContextTree.joined(main, named)
         return Snapshot.of(self.spec, self.dockerfile, tree)
 
     def spec_after(self, edits: Sequence[Edit], nonce: str) -> BuildSpec:
@@ -289,24 +306,35 @@ class Project:
             self.settings.env_step,
             frozenset(self._own_files()),
             self.files.followed(self.steps),
-            self.siblings.history(self.spec.context),
+            self._history,
         )
+
+    @cached_property
+    def _history(self) -> GitHistory:
+        main = self.siblings.history(self.spec.context)
+        named = {
+            top: self.siblings.history(directory)
+            for top, directory in self.spec.directories.items()
+        }
+        return JoinedHistory(main, named, self.snapshot.tree.entries) if named else main
 
     def _own_files(self) -> Iterator[str]:
         """The context paths of the Dockerfile and of the ignore files that belong to it."""
         root = os.path.abspath(self.spec.context)
-        if self.spec.inside is not None:
-            yield from ("Dockerfile", ".dockerignore")
-            return
         dockerfile = os.path.relpath(os.path.abspath(self.spec.dockerfile), root)
         yield from (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
+        there = os.path.realpath(self.spec.dockerfile)
+        for top, directory in self.spec.directories.items():
+            yield f"{top}/.dockerignore"
+            inside = os.path.relpath(there, os.path.realpath(directory))
+            yield from (f"{top}/{inside}", f"{top}/{inside}.dockerignore")
 
     def read_text(self, path: str) -> str | None:
         """The text of a context file; None if the file is no text, or larger than 1 MB."""
         entry = self.snapshot.tree.entries.get(path)
         if entry is None or entry.kind != "file" or entry.size > _LARGEST_TEXT:
             return None
-        content = read_inside(self.spec.context, path)
+        content = read_inside(*self.spec.root_of(path))
         if content is None or b"\0" in content[:8192]:
             return None
         return content.decode("utf-8", "replace")

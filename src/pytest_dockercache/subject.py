@@ -28,7 +28,7 @@ from .cache import (
 )
 from .cache_home import cache_home, make_directory, writing
 from .context import Patch, StagedContext, normalised, stage
-from .dockerfile import Dockerfile, parse_dockerfile, plan, read_dockerfile
+from .dockerfile import Dockerfile, plan, read_dockerfile, reparsed
 from .engines import BuildRequest, Engine
 from .errors import ConfigError, DockerCacheError, EngineUnavailable, Unverifiable
 from .jsonable import to_jsonable
@@ -165,7 +165,7 @@ class Subject:
             return self.project
         arguments = tuple((name, value) for name, value in record["build_args"])
         spec = replace(self.spec, build_args=arguments)
-        dockerfile = parse_dockerfile(record["dockerfile"], self.spec.dockerfile)
+        dockerfile = reparsed(self.project.dockerfile, record["dockerfile"])
         return replace(self.project, spec=spec, dockerfile=dockerfile)
 
     def _origin(self, image: str) -> Path:
@@ -315,7 +315,7 @@ class Subject:
             roles = self.project.roles
             _require_unchanged(staged, dockerfile)
             if staged.patch is not None and staged.patch.dockerfile_text is not None:
-                dockerfile = parse_dockerfile(staged.patch.dockerfile_text, self.spec.dockerfile)
+                dockerfile = reparsed(dockerfile, staged.patch.dockerfile_text)
                 roles = self._roles(dockerfile, spec)
             require_declared(edits, dockerfile)
             request = BuildRequest(

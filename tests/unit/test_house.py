@@ -13,6 +13,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 ROOMS = (
     "plugin",
+    "_options",
     "_pytest",
     "report",
     "testing",

@@ -105,6 +105,12 @@ def _first(comparison: Comparison, root: PlannedStep) -> PlannedStep | None:
 
 def _base(comparison: Comparison, from_: PlannedStep) -> Reason:
     now = from_.stage
+    if from_.transfers:
+        message = (
+            f"every build runs it again: line {from_.line} starts from the directory of the named "
+            f"context {now.base}, on which nothing is reused"
+        )
+        return Reason("base", message, from_.line)
     before = _stage_before(comparison, from_)
     if before is None:
         return Reason("base", f"no build before it stood on {now.base}", from_.line)

@@ -12,6 +12,7 @@ from ..context.gomatch import BadPatternError, clean, compile_match, has_wildcar
 from ..context.selection import rooted, taken
 from ..dockerfile import Transfer
 from ..errors import ConfigError
+from ..model import top_of
 from ..values import dataclass
 from .snapshot import Dialect
 
@@ -67,12 +68,18 @@ def select(
     wanted = rooted(source)
     pattern = transfer.kind != "bind" and has_wildcard(source)
     literal = tree.resolve(wanted)
+    if literal is not None and top_of(literal) != transfer.context:
+        literal = None
     if literal is not None:
         roots = [(wanted, literal)]
     elif not pattern:
         return None
     else:
-        roots = list(_matches(tree, wanted))
+        roots = [
+            (path, root)
+            for path, root in _matches(tree, wanted)
+            if top_of(path) == transfer.context
+        ]
     if dialect.name == "classic":
         return _classic(tree, [root for _, root in roots])
     named: list[tuple[str, str]] = []
@@ -106,7 +113,11 @@ def _classic(tree: ContextTree, roots: list[str]) -> SelectedPaths:
 
 def _among(only: Collection[str], root: str, tree: ContextTree) -> list[str]:
     prefix = f"{root}/" if root else ""
-    return sorted(path for path in only if path.startswith(prefix) and path in tree.entries)
+    return sorted(
+        path
+        for path in only
+        if path.startswith(prefix) and path in tree.entries and (root or not top_of(path))
+    )
 
 
 def _matches(tree: ContextTree, pattern: str) -> Iterator[tuple[str, str]]:

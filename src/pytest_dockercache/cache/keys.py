@@ -58,7 +58,8 @@ class Key:
     else that only changes the image's configuration). ``rooted`` is False for a real
     ``COPY --link``, which knows nothing of the step below. ``base`` is the start of a stage: the
     image, or "" within a stage and for a stage that is built from another; ``image`` is its name
-    and platform: two names of one image are one base and two vertices.
+    and platform: two names of one image are one base and two vertices. ``fresh`` is True for a
+    stage that starts from the directory of a named context, which every build begins anew.
     """
 
     step: PlannedStep
@@ -68,6 +69,7 @@ class Key:
     rooted: bool = True
     base: str = ""
     image: str = ""
+    fresh: bool = False
 
     def facet(self, name: str) -> Value | None:
         """The value of a facet, None if the operation has none of that name."""
@@ -120,7 +122,8 @@ class _KeyReader:
             return self._copy()
         if keyword == "WORKDIR" and self.step.ordinal is not None:
             return Key(self.step, self._workdir())
-        return Key(self.step, (), runs=False, base=self._base(), image=self._image())
+        fresh = keyword == "FROM" and bool(self.step.transfers)
+        return Key(self.step, (), runs=False, base=self._base(), image=self._image(), fresh=fresh)
 
     # -- FROM
 

@@ -176,6 +176,10 @@ class Comparison:
         token = key.base
         if chains is self._old_chains:
             return State("hit", (Base(token),))
+        if key.fresh:
+            # A directory that is a root file system has the key of the session that sends it, so
+            # that no build finds what another made on it (run with BuildKit 0.13).
+            return State("miss", (), key.step)
         known = {
             state.nodes[0]
             for other in self._old_chains.values()
@@ -528,7 +532,9 @@ def _missing(
 ) -> BuildFailed:
     path = rooted(content.source)
     context = snapshot.tree.root
-    for missing in missing_sources(step, snapshot.tree.entries, snapshot.tree.ignore, context):
+    tree = snapshot.tree
+    named = {top: part.root for top, part in tree.parts.items() if top}
+    for missing in missing_sources(step, tree.entries, tree.ignore, context, named):
         if missing.source == path:
             where = f"{snapshot.dockerfile.path.name}:{step.line}"
             steps = [key.step for key in made]

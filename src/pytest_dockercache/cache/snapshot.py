@@ -12,12 +12,13 @@ from ..dockerfile import (
     BaseImage,
     Dockerfile,
     PlannedStep,
-    parse_dockerfile,
     plan,
     read_dockerfile,
+    reparsed,
     resolved_stages,
 )
 from ..dockerfile.expansion import variables_in
+from ..dockerfile.references import canonical_image
 from ..model import BuildSpec, Edit
 from ..regexes import regex
 from ..values import dataclass
@@ -91,17 +92,6 @@ def _unknown_base(base: str, referenced: frozenset[str]) -> BaseImage:
     )
 
 
-def canonical_image(name: str) -> str:
-    """``docker.io/library/debian:latest`` for ``debian``, as Docker reads a reference."""
-    remainder, at, digest = name.partition("@")
-    first, slash, _ = remainder.partition("/")
-    if not slash or ("." not in first and ":" not in first and first != "localhost"):
-        remainder = f"docker.io/{remainder if slash else f'library/{remainder}'}"
-    if ":" not in remainder.rpartition("/")[2] and not at:
-        remainder += ":latest"
-    return f"{remainder}{at}{digest}"
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """The state of a project that is built: Dockerfile, context, arguments, bases.
@@ -130,13 +120,15 @@ class Snapshot:
         identities: Mapping[str, str] = {},
     ) -> Snapshot:
         """The project as it is on disk. Raises ConfigError for a file that cannot be read."""
-        tree = ContextTree.read(spec.context, IgnoreRules.load(spec.context, spec.dockerfile))
+        tree = ContextTree.of(spec, IgnoreRules.of(spec))
         known = cls.of(spec, dockerfile or read_dockerfile(spec.dockerfile), tree)
         return replace(known, bases=bases, identities=identities)
 
     @classmethod
     def of(cls, spec: BuildSpec, dockerfile: Dockerfile, tree: ContextTree) -> Snapshot:
         """The project of a Dockerfile and a context that are read already."""
+        if dockerfile.contexts != spec.context_tops:
+            dockerfile = replace(dockerfile, contexts=spec.context_tops)
         return cls(dockerfile, tree, spec.target, spec.build_args, spec.platform)
 
     def after(
@@ -152,7 +144,7 @@ class Snapshot:
         """The project after the edits that make this patch; see :meth:`after`."""
         dockerfile = self.dockerfile
         if edited.dockerfile_text is not None:
-            dockerfile = parse_dockerfile(edited.dockerfile_text, self.dockerfile.path)
+            dockerfile = reparsed(self.dockerfile, edited.dockerfile_text)
         tree = self.tree.edited(edited)
         return replace(self, dockerfile=dockerfile, tree=tree, build_args=spec.build_args)
 

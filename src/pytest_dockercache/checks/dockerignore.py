@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from ..cache import is_rebuilt
 from ..context import taken_files
+from ..context.named import at_top
 from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..errors import CacheAssertionError, Unverifiable
-from ..model import Build, Edit, Fix, Step, named_step
+from ..model import Build, Edit, Fix, Step, named_step, top_of
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
-from .named_contexts import require_no_named_directory
-from .uncached import require_a_cache
+from .named_contexts import require_reusable
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]
 
 _PROBE = "pytest-dockercache-probe"
 _SHOWN = 3
+_AT_ROOT = (".git", ".pytest_cache")
+"""What changes by itself at the root of a context."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,17 @@ def probes(project: Project) -> tuple[Probe, ...]:
     never changes. So is a directory that does not exist yet and whose future contents are ignored
     (``**/*.pyc``): a builder sees the new directory once, and no change after that.
     """
-    context = project.spec.context
     found: list[Probe] = []
-    for name in (".git", ".pytest_cache", *_bytecode_directories(project), *_named(project)):
-        place = context / name
-        if place.is_symlink():
+    seen: set[str] = set()
+    tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
+    roots = [at_top(top, name) for top in tops for name in _AT_ROOT]
+    for name in (*roots, *_bytecode_directories(project), *_named(project)):
+        place = project.spec.place(name)
+        # A directory of two contexts is changed once, and that changes both.
+        real = _real(project, name)
+        if place.is_symlink() or real in seen:
             continue
+        seen.add(real)
         if place.is_file():
             found.append(Probe(name, Edit.append(name)))
         else:
@@ -72,10 +81,9 @@ def judge(subject: Subject) -> Verdict:
     """Change all probes at once in the staged copy, and build again until one probe is to blame."""
     first = subject.first()
     project = subject.project
-    require_a_cache(subject)
+    require_reusable(project, environment=False)
     tried = probes(project)
     if not tried:
-        require_no_named_directory(project)
         return Verdict(
             "the Dockerfile names .git, .pytest_cache and __pycache__ itself, "
             "or the ignore file keeps out what they will hold"
@@ -101,7 +109,6 @@ def judge(subject: Subject) -> Verdict:
                 f"line {step.line} ({named_step(step)}) was rebuilt, and it takes none of {names}: "
                 "whether these leave every step a hit is not known"
             )
-    require_no_named_directory(project)
     kept = f"all {len(first.steps)} steps" if not again else "every step that does not name them"
     return Verdict(f"changes in {names} leave {kept} hit")
 
@@ -185,10 +192,17 @@ def _offer(subject: Subject, guilty: Sequence[Probe]) -> Fix | None:
     project = subject.project
     edits = {probe.name.rstrip("/"): probe.edit for probe in guilty}
     offered = without_what_changes_by_itself(project, edits, subject.engine.dialect)
-    return offered or Fix(f"keep {_listed(list(edits))} out of {project.spec.context}")
+    if offered is not None:
+        return offered
+    tops = {top_of(name) for name in edits}
+    directories = [str(project.spec.place(f"{top}/" if top else "")) for top in sorted(tops)]
+    return Fix(f"keep {_listed(list(edits))} out of {' and '.join(directories)}")
 
 
 def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
+    tops = {top_of(probe.name) for probe in guilty}
+    if tops != {""}:
+        return _why_named(project, guilty, sorted(tops))
     source = project.ignore.source
     if source is None:
         beside = project.spec.dockerfile.parent / ".dockerignore"
@@ -196,10 +210,26 @@ def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
         other = f", and the one beside {project.spec.dockerfile.name} is not read" if unread else ""
         return f"there is no .dockerignore in {_directory(project)}{other}"
     for probe in guilty:
-        line = project.ignore.deciding_line(probe.edit.path or "")
+        line = project.ignore.deciding_line(probe.name + _PROBE)
         if line is not None:
             return f"{line} lets {probe.name} in"
     return f"no line of {source.name} leaves {'it' if len(guilty) == 1 else 'them'} out"
+
+
+def _why_named(project: Project, guilty: Sequence[Probe], tops: Sequence[str]) -> str:
+    for probe in guilty:
+        line = project.ignore.deciding_line(probe.name + _PROBE)
+        if line is not None:
+            return f"{line} lets {probe.name} in"
+    said = []
+    for top in tops:
+        rules = project.ignore.named[top] if top else project.ignore
+        name = f"the named context {top.removesuffix(':')}" if top else "the build context"
+        if rules.source is None:
+            said.append(f"there is no .dockerignore in {name}")
+        else:
+            said.append(f"no line of {rules.source.name} in {name} leaves them out")
+    return ", and ".join(said)
 
 
 def _directory(project: Project) -> str:
@@ -232,22 +262,30 @@ def _with_lines(project: Project, found: Sequence[Probe]) -> tuple[Probe, ...]:
     entries = tuple(tree.entries.values())
     takers: dict[str, set[int]] = {}
     naming: dict[str, set[int]] = {}
+    elsewhere: dict[str, str] = {}
     for step, transfer in _context_transfers(project):
-        taken = set(taken_files(transfer, entries))
+        taken = {_real(project, path): path for path in taken_files(transfer, entries)}
         for probe in found:
             path = probe.edit.path or ""
-            if path in taken:
-                takers.setdefault(path, set()).add(step.line)
-                if _names(transfer, probe.name):
-                    naming.setdefault(path, set()).add(step.line)
-    inner = {
-        probe.edit.path or ""
-        for probe in found
-        if probe.name.startswith((".git/", ".pytest_cache/")) and probe.name.rstrip("/").count("/")
-    }
+            by = taken.get(_real(project, path))
+            if by is None:
+                continue
+            if top_of(by) != top_of(path):
+                elsewhere[path] = by
+            takers.setdefault(path, set()).add(step.line)
+            if _names(project, transfer, probe.name):
+                naming.setdefault(path, set()).add(step.line)
+    inner = {probe.edit.path or "" for probe in found if _is_below_tools(probe.name.rstrip("/"))}
     judged = []
     for probe in found:
         path = probe.edit.path or ""
+        if path in elsewhere:
+            # At the root of one context, and below the root of another that is taken.
+            if not project.spec.place(probe.name.rstrip("/")).exists() and _is_at_root(probe.name):
+                continue
+            cut = len(path) - len(probe.name.rstrip("/"))
+            name = elsewhere[path][: len(elsewhere[path]) - cut]
+            probe = replace(probe, name=f"{name}/" if probe.name.endswith("/") else name)
         asked = frozenset(naming.get(path, ()))
         # The whole directory is a probe too: a step that takes the directory is blamed there.
         taken_by = asked if path in inner else frozenset(takers.get(path, ()))
@@ -280,10 +318,27 @@ def _sources(transfer: Transfer) -> Iterator[str]:
         yield path[:first].rstrip("/") if first < len(path) else path
 
 
-def _names(transfer: Transfer, name: str) -> bool:
+def _names(project: Project, transfer: Transfer, name: str) -> bool:
     """Whether a source of a transfer is this path, or lies below the path."""
-    bare = name.rstrip("/")
-    return any(path == bare or path.startswith(f"{bare}/") for path in _sources(transfer))
+    bare = _real(project, name.rstrip("/"))
+    places = [_real(project, path) for path in _sources(transfer)]
+    return any(place == bare or place.startswith(f"{bare}/") for place in places)
+
+
+def _real(project: Project, path: str) -> str:
+    """Where a path of a context lies on disk: equal for a file of two contexts."""
+    root, rest = project.spec.root_of(path)
+    return os.path.join(os.path.realpath(root), rest).rstrip("/")
+
+
+def _is_at_root(name: str) -> bool:
+    return name[len(top_of(name)) :].strip("/") in _AT_ROOT
+
+
+def _is_below_tools(path: str) -> bool:
+    """Whether a path lies below ``.git`` or ``.pytest_cache`` of its context."""
+    inside = path[len(top_of(path)) :].lstrip("/")
+    return inside.startswith(tuple(f"{name}/" for name in _AT_ROOT))
 
 
 def _named(project: Project) -> list[str]:
@@ -291,10 +346,7 @@ def _named(project: Project) -> list[str]:
     found: dict[str, None] = {}
     for _, transfer in _context_transfers(project):
         for path in _sources(transfer):
-            if (
-                path.startswith((".git/", ".pytest_cache/"))
-                and (project.spec.context / path).exists()
-            ):
+            if _is_below_tools(path) and project.spec.place(path).exists():
                 found[path] = None
     return list(found)
 

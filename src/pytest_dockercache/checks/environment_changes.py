@@ -11,8 +11,6 @@ from ..model import Build, Edit
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
-from .named_contexts import require_main_context
-from .uncached import require_a_cache
 from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
 __all__ = ["judge"]
@@ -22,8 +20,6 @@ def judge(subject: Subject) -> Verdict:
     """The negative control: one edited build for each environment file."""
     project = subject.project
     environment_steps(subject.first().steps)
-    require_a_cache(subject)
-    require_main_context(project)
     if not project.environment_files:
         raise DoesNotApply(
             "no environment file found that the environment steps read",
@@ -32,7 +28,7 @@ def judge(subject: Subject) -> Verdict:
     judged = (*project.environment_files, *_included(project))
     for file in judged:
         if not is_foreign_file(file.path):
-            check_environment_file(project.spec.context / file.path)
+            check_environment_file(project.spec.place(file.path))
         _judge_file(subject, file)
     names = ", ".join(file.path for file in judged)
     return Verdict(f"an edit of {names} rebuilds the environment")

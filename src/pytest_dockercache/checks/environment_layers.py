@@ -22,9 +22,7 @@ from ..project import Project
 from ..subject import Subject
 from .file_groups import remember_files
 from .harmless import MOST_BUILDS, Trials, Tried, files_of, trials_of, tried_alone, tried_together
-from .named_contexts import require_main_context
 from .rebuilt import rebuilt_by_itself, rebuilt_environment
-from .uncached import require_cached
 from .verdict import Verdict, environment_steps, require_reached
 
 __all__ = ["judge"]
@@ -45,8 +43,6 @@ def _judged(subject: Subject) -> Verdict:
     if not subject.first().with_role("environment"):
         _require_recognised(project)
     environment_steps(subject.first().steps)
-    require_cached(subject)
-    require_main_context(project)
     trials = trials_of(project)
     if not trials.files:
         also = _also_needed(project)

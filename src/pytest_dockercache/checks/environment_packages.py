@@ -90,7 +90,7 @@ _PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "pipfile"
 
 def _can_compare(subject: Judged, path: str, readers: Readers) -> bool:
     """Whether a file's form is known, or pip reads it as a list of requirements by any name."""
-    if is_comparable(subject.spec.context / path):
+    if is_comparable(subject.spec.place(path)):
         return True
     if posixpath.basename(path).lower() in _PROJECT_FILES:
         return False
@@ -179,7 +179,7 @@ def _before(contents: Contents, prefix: str) -> tuple[str, ...]:
 def _wanted(subject: Judged, contents: Contents, path: str, reader: Reader | None) -> Requirements:
     """The packages that a command installs from a file; all of the file if none reads it."""
     return read_requirements(
-        subject.spec.context / path,
+        subject.spec.place(path),
         platform=contents.layers.config.platform or "linux/amd64",
         specs=reader is not None and reader.installation.specs,
         selection=None if reader is None else reader.installation.selection,

@@ -43,7 +43,7 @@ def _over_a_file(subject: Judged, problem: BuildFailed) -> BuildFailed:
         if problem.line not in file.readers:
             continue
         try:
-            check_environment_file(project.spec.context / file.path)
+            check_environment_file(project.spec.place(file.path))
         except ConfigError as invalid:
             failed = problem.finding
             whys = (failed.verdict, failed.why)

@@ -9,9 +9,8 @@ from ..errors import Unverifiable
 from ..model import Edit
 from ..subject import Subject
 from .harmless import MOST_BUILDS, Trials, Tried, trials_of, tried_alone, tried_together
-from .named_contexts import require_main_context
+from .named_contexts import require_reusable
 from .rebuilt import rebuilt_environment, taken_of_server
-from .uncached import require_a_cache
 from .verdict import Verdict, environment_steps
 
 __all__ = ["judge"]
@@ -21,8 +20,7 @@ def judge(subject: Subject) -> Verdict:
     """Change the arguments that must not matter; one that may reinstall gets its own build."""
     environment_steps(subject.first().steps)
     project = subject.project
-    require_a_cache(subject)
-    require_main_context(project)
+    require_reusable(project, environment=True)
     trials = trials_of(project)
     apart = trials.apart(trials.arguments)
     tried: list[Tried] = []

@@ -205,7 +205,7 @@ def pins(
     found: list[PythonPin] = []
     for path in _pinning_files(project):
         specs = posixpath.basename(path) in lists
-        read = python_pins(project.spec.context / path, platform=platform, specs=specs)
+        read = python_pins(project.spec.place(path), platform=platform, specs=specs)
         found += [replace(pin, origin=path) for pin in read]
     if not found:
         raise DoesNotApply(
@@ -249,7 +249,7 @@ def expected_python(
     known: Mapping[str, frozenset[str]] = {}
     if python.prefix is not None:
         layers = contents_of(subject, subject.image()).layers
-        names = {origin: environment_name(subject.spec.context / origin) for origin in origins}
+        names = {origin: environment_name(subject.spec.place(origin)) for origin in origins}
         readers = readers_of(subject.project)
         known = named_prefixes(readers, layers.view, layers.config.env, names)
     matches: dict[bool | None, list[str]] = defaultdict(list)

@@ -10,6 +10,7 @@ from ..errors import CacheAssertionError
 from ..model import Build, Edit, Fix, Row, Step, named_step
 from ..subject import Subject
 from .harmless import Tried
+from .named_contexts import from_directory
 from .verdict import broken, root_of, step_row
 
 __all__ = ["rebuilt_by_itself", "rebuilt_environment"]
@@ -44,7 +45,7 @@ def rebuilt_environment(
         why=why,
         fix=_fix(subject, guilty, _separation(subject, step, what))
         if "{what}" in how
-        else _unexplained(root),
+        else _unexplained(root) or _from_image(subject, root),
         line=line,
         cause=root.reason,
     )
@@ -184,6 +185,8 @@ def _explained(subject: Subject, tried: Tried, root: Step, step: Step) -> tuple[
                 f"line {step.line} mounts {reason.paths[0]}{unchanged}",
             )
         return ": {what} copied before it", on_top + unchanged
+    if reason is not None and reason.line in {one.line for one in from_directory(subject.project)}:
+        return f": line {reason.line} starts from a directory", reason.message
     if reason is None or reason.kind == "unexplained":
         return (
             ", and the edit does not explain it",
@@ -215,6 +218,17 @@ def _separation(subject: Subject, step: Step, what: str) -> str:
     only = f", which reads {', '.join(read)}" if read else ""
     subject_of = what.removesuffix(" is").removesuffix(" are")
     return f"keep {subject_of} out of what line {step.line} stands on{only}"
+
+
+def _from_image(subject: Subject, root: Step) -> str | None:
+    """What to write for a FROM of a directory, None for any other cause."""
+    for start in from_directory(subject.project):
+        if root.reason is not None and root.reason.line == start.line:
+            return (
+                f"start line {start.line} from an image, and take the files of {start.stage.base} "
+                f"with COPY --from={start.stage.base}"
+            )
+    return None
 
 
 def _unexplained(root: Step) -> str | None:

@@ -12,7 +12,7 @@ from .patch import Patch, patch
 from .revisions import as_it_was
 from .selection import is_remote, taken_files, takes
 from .staging import StagedContext, stage
-from .tracked import GitHistory, tracked_files, virtual_environments
+from .tracked import GitHistory, JoinedHistory, tracked_files, virtual_environments
 from .tree import ContextTree
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "GitHistory",
     "IgnoreLine",
     "IgnoreRules",
+    "JoinedHistory",
     "MissingSource",
     "Patch",
     "StagedContext",

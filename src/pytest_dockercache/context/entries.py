@@ -35,7 +35,8 @@ class ContextEntry:
     ``path`` is POSIX and relative to the context (bytes that are not UTF-8
     are surrogate escapes); ``size`` is in bytes, 0 unless a file; ``mode``
     the permission bits with setuid, setgid and sticky; ``link`` a symbolic
-    link's text; ``device`` is ``st_rdev`` of a device.
+    link's text; ``device`` is ``st_rdev`` of a device. ``same`` is the path by which the file of a
+    named context is known, where it is a file of another context too; "" otherwise.
     """
 
     path: str
@@ -47,6 +48,7 @@ class ContextEntry:
     inode: int
     link: str | None = None
     device: int = 0
+    same: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ import warnings
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
 from ..limits import ALIKE_PATTERNS
+from ..model import BuildSpec, top_of
 from ..regexes import regex
 from ..values import dataclass
 from .gomatch import (
@@ -65,10 +67,38 @@ _NONE: Matched = frozenset()
 
 @dataclass(frozen=True)
 class IgnoreRules:
-    """The ignore file of one build: ``source`` is None when there is none."""
+    """The ignore file of one build: ``source`` is None when there is none.
+
+    ``named`` are the rules of the named contexts, by the first part of their files' paths.
+    """
 
     source: Path | None = None
     lines: tuple[IgnoreLine, ...] = ()
+    named: Mapping[str, IgnoreRules] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, spec: BuildSpec) -> IgnoreRules:
+        """The rules of a build: those of its context, and those of its named contexts.
+
+        Raises ConfigError as :meth:`load` does.
+        """
+        main = cls.load(spec.context, spec.dockerfile)
+        named = {top: cls.at(directory) for top, directory in spec.directories.items()}
+        return replace(main, named=named) if named else main
+
+    @classmethod
+    def at(cls, directory: Path) -> IgnoreRules:
+        """The rules of a named context: its own ``.dockerignore``, whatever the Dockerfile has.
+
+        Source: BuildKit's ``frontend/dockerui/namedcontext.go``; run with BuildKit 0.13. Raises
+        ConfigError as :meth:`load` does.
+        """
+        return cls._first(directory / ".dockerignore")
+
+    def rules_of(self, path: str) -> tuple[IgnoreRules, str]:
+        """The rules of the context that holds a path, and the path in that context."""
+        top = top_of(path) if self.named else ""
+        return (self.named[top], path[len(top) + 1 :]) if top in self.named else (self, path)
 
     @classmethod
     def load(cls, context: Path, dockerfile: Path) -> IgnoreRules:
@@ -78,7 +108,12 @@ class IgnoreRules:
         ConfigError for a file that cannot be read and for a line on which
         Docker refuses to build.
         """
-        for source in (Path(f"{dockerfile}.dockerignore"), context / ".dockerignore"):
+        return cls._first(Path(f"{dockerfile}.dockerignore"), context / ".dockerignore")
+
+    @classmethod
+    def _first(cls, *sources: Path) -> IgnoreRules:
+        """The rules of the first file that exists."""
+        for source in sources:
             try:
                 content = read_bytes(source)
             except (FileNotFoundError, NotADirectoryError):
@@ -94,17 +129,24 @@ class IgnoreRules:
         return _parsed(content, source)
 
     def says_the_same(self, other: IgnoreRules) -> bool:
-        """Whether both files have equal lines in equal order."""
-        return [line.text for line in self.lines] == [line.text for line in other.lines]
+        """Whether both files have equal lines in equal order, as those of named contexts."""
+        if [line.text for line in self.lines] != [line.text for line in other.lines]:
+            return False
+        return all(
+            rules.says_the_same(other.named.get(top, IgnoreRules()))
+            for top, rules in self.named.items()
+        )
 
     def excludes(self, path: str) -> bool:
         """Whether the build cannot see ``path`` (POSIX, relative to the context)."""
-        return self._along(path)[0]
+        rules, rest = self.rules_of(path)
+        return rules._along(rest)[0]
 
     def deciding_line(self, path: str) -> IgnoreLine | None:
         """The line that keeps ``path`` out or lets it in again; None if none matches it."""
-        decided = self._along(path)[1]
-        return None if decided is None else self.lines[decided]
+        rules, rest = self.rules_of(path)
+        decided = rules._along(rest)[1]
+        return None if decided is None else rules.lines[decided]
 
     def match(self, path: str, parent: Matched | None) -> tuple[bool, Matched, int | None]:
         """One step of the walk: excluded or not, what matched, the deciding line's index.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 
+from ..model import top_of
 from .entries import ContextEntry
 from .gomatch import clean
 
@@ -15,8 +16,11 @@ LINKS_FOLLOWED = 255
 
 
 def anchored(directory: str, text: str) -> str:
-    """Where a link in ``directory`` leads as builders read it: the context is the root."""
-    return clean(text if text.startswith("/") else f"/{directory}/{text}")[1:]
+    """Where a link in ``directory`` leads as builders read it: its context is the root."""
+    top = top_of(directory)
+    inside = directory[len(top) :]
+    leads = clean(text if text.startswith("/") else f"/{inside}/{text}")
+    return (top + leads).rstrip("/") if top else leads[1:]
 
 
 def walk_links(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..dockerfile.syntax import PlannedStep, Transfer
+from ..model import top_of
 from ..values import dataclass
 from .entries import ContextEntry
 from .gomatch import has_wildcard
@@ -57,7 +58,14 @@ class MissingSource:
         """The text of the fix; ``better`` is a context that holds more of the sources."""
         here = f" {context}" if context is not None else ""
         if self.excluded_by is not None:
+            if self.transfer.context:
+                inside = self.path[len(self.transfer.context) + 1 :]
+                return f"add '!{inside}' at the end of {self.excluded_by.file}"
             return f"add '!{self.path}' at the end of {self.excluded_by.file.name}"
+        if self.transfer.context and not self.edited:
+            name = self.transfer.context.removesuffix(":")
+            also = f" (it has {self.alike})" if self.alike is not None else ""
+            return f"create it in the named context {name}, or correct line {self.line}{also}"
         if self.edited:
             return f"make an edit after which line {self.line} still finds {self.path}"
         # A single file that lies elsewhere in the context may as well be spelled wrong.
@@ -81,34 +89,44 @@ def missing_sources(
     entries: Mapping[str, ContextEntry],
     ignore: IgnoreRules | None = None,
     context: Path | None = None,
+    named: Mapping[str, Path] | None = None,
 ) -> Iterator[MissingSource]:
     """The sources of a step that name nothing among ``entries``, the unignored files.
 
     Wildcards are left out: builders differ on a wildcard that matches nothing. With ``context`` and
-    ``ignore``, an ignored path is told from a path that does not exist.
+    ``ignore``, an ignored path is told from a path that does not exist; ``named`` are the
+    directories of named contexts, by the first part of their files' paths.
     """
     for transfer in step.transfers:
         if transfer.origin != "context" or transfer.parents:
             continue
         for source in transfer.sources:
-            named = rooted(source)
-            if not named or has_wildcard(named) or (transfer.kind == "add" and is_remote(source)):
+            wanted = rooted(source)
+            if not wanted or has_wildcard(wanted) or (transfer.kind == "add" and is_remote(source)):
                 continue
-            path, found = walk_links(named, entries.get)
+            path, found = walk_links(wanted, entries.get)
             if found:
                 continue
-            exists = context is not None and is_there(context, path)
+            top = transfer.context
+            root = (named or {}).get(top) if top else context
+            exists = root is not None and is_there(root, path[len(top) + 1 :] if top else path)
             excluded = exists and ignore is not None and ignore.excludes(path)
             yield MissingSource(
-                named,
+                wanted,
                 path,
                 step.line,
                 transfer,
                 excluded_by=ignore.deciding_line(path) if excluded and ignore else None,
                 edited=exists and not excluded,
                 outside=posixpath.normpath(source).startswith("../"),
-                alike=alike(path, entries),
+                alike=alike(path, _of_one_context(entries, top)),
             )
+
+
+def _of_one_context(
+    entries: Mapping[str, ContextEntry], context: str
+) -> Mapping[str, ContextEntry]:
+    return {path: entry for path, entry in entries.items() if top_of(path) == context}
 
 
 def is_there(context: Path, path: str) -> bool:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from ..disk import read_bytes
 from ..errors import ConfigError
-from ..model import BuildSpec, Edit
+from ..model import BuildSpec, Edit, top_of
 from ..values import dataclass
 from . import edits as editing
 from .entries import ContextEntry, Grown, context_files, entry_of, unreadable
 from .ignore import IgnoreRules
 from .links import walk_links
+from .named import Overlaps, at_top, part_of
 from .tree import ContextTree, new_entry
 
 __all__ = ["Patch", "patch"]
@@ -52,6 +53,37 @@ class Patch:
     ignore: IgnoreRules
     dockerfile: bytes | None = None
 
+    def part(self, top: str, tops: Mapping[str, object]) -> Patch:
+        """The difference in one context, with the paths in that context.
+
+        ``tops`` are the first parts of the named contexts' paths; "" is the main context.
+        """
+
+        def own(path: str) -> str | None:
+            other, rest = part_of(path, tops)
+            return rest if other == top and (rest or not top) else None
+
+        changes: dict[str, ContextEntry | None] = {}
+        for path, entry in self.changes.items():
+            rest = own(path)
+            if rest is not None:
+                changes[rest] = None if entry is None else replace(entry, path=rest, same="")
+        return Patch(
+            changes,
+            {
+                rest: value
+                for path, value in self.contents.items()
+                if (rest := own(path)) is not None
+            },
+            {
+                rest: part_of(origin, tops)[1]
+                for path, origin in self.origins.items()
+                if (rest := own(path)) is not None
+            },
+            self.ignore.named[top] if top else replace(self.ignore, named={}),
+            None if top else self.dockerfile,
+        )
+
     @property
     def dockerfile_text(self) -> str | None:
         """The text of the Dockerfile, None if no edit wrote it."""
@@ -67,18 +99,118 @@ def patch(spec: BuildSpec, tree: ContextTree, edits: Sequence[Edit], *, nonce: s
     arguments do not change a context. Raises ConfigError for an edit that cannot be applied, and
     for an ignore file that Docker refuses.
     """
+    if tree.parts:
+        return _patch_of_parts(spec, tree, edits, nonce)
     draft = _PatchDraft(spec, tree)
     for number, edit in enumerate(edits):
         draft.apply(edit, nonce if number == 0 else f"{nonce}.{number}")
     return Patch(draft.changes, draft.contents, draft.origins, draft.rules(), draft.dockerfile)
 
 
+def _patch_of_parts(spec: BuildSpec, tree: ContextTree, edits: Sequence[Edit], nonce: str) -> Patch:
+    """The difference in the main context and in named ones; a file of two is changed in both."""
+    drafts = {
+        top: _PatchDraft(replace(spec, context=part.root), part, top)
+        for top, part in tree.parts.items()
+    }
+    for number, edit in enumerate(edits):
+        top, own = _in_its_context(edit, tree)
+        try:
+            drafts[top].apply(own, nonce if number == 0 else f"{nonce}.{number}")
+        except ConfigError as error:
+            if not top:
+                raise
+            said = str(error).replace(f"edit of {own.path}", f"edit of {edit.path}", 1)
+            raise ConfigError(said) from None
+    changes: dict[str, ContextEntry | None] = {}
+    contents: dict[str, bytes | Grown] = {}
+    origins: dict[str, str] = {}
+    for top, draft in drafts.items():
+        for path, entry in draft.changes.items():
+            there = at_top(top, path)
+            changes[there] = None if entry is None else replace(entry, path=there)
+        contents.update({at_top(top, path): value for path, value in draft.contents.items()})
+        origins.update(
+            {at_top(top, path): at_top(top, origin) for path, origin in draft.origins.items()}
+        )
+    overlaps = Overlaps({top: part.root for top, part in tree.parts.items()})
+    for path in list(changes) if overlaps else ():
+        _mirror(path, overlaps, changes, contents, origins)
+    for top, draft in drafts.items():
+        _take(draft, top, tree, changes, contents)
+    rules = {top: draft.rules() for top, draft in drafts.items()}
+    named = {top: found for top, found in rules.items() if top}
+    return Patch(changes, contents, origins, replace(rules[""], named=named), drafts[""].dockerfile)
+
+
+def _in_its_context(edit: Edit, tree: ContextTree) -> tuple[str, Edit]:
+    """The context that an edit changes, and the edit with the paths in that context."""
+    if edit.context_path is None:
+        return "", edit
+    known = tree.entries.get(edit.context_path)
+    path = known.same if known is not None and known.same else edit.context_path
+    top, rest = part_of(path, tree.parts)
+    if edit.kind != "rename":
+        return top, replace(edit, path=rest)
+    other, to = part_of(edit.text or "", tree.parts)
+    if other != top:
+        raise ConfigError(
+            f"edit of {edit.path}: cannot be renamed to {edit.text}, which is of another context"
+        )
+    return top, replace(edit, path=rest, text=to)
+
+
+def _mirror(
+    path: str,
+    overlaps: Overlaps,
+    changes: dict[str, ContextEntry | None],
+    contents: dict[str, bytes | Grown],
+    origins: dict[str, str],
+) -> None:
+    """Make the change of a path in the other contexts that hold the same file."""
+    entry = changes[path]
+    for other in overlaps.others(path):
+        if other in changes or not part_of(other, {top_of(other): None})[1]:
+            continue
+        changes[other] = None if entry is None else replace(entry, path=other)
+        if path in contents:
+            contents[other] = contents[path]
+        if path in origins:
+            top = top_of(other)
+            beside = next(
+                (one for one in overlaps.others(origins[path]) if top_of(one) == top), None
+            )
+            if beside is not None:
+                origins[other] = beside
+
+
+def _take(
+    draft: _PatchDraft,
+    top: str,
+    tree: ContextTree,
+    changes: Mapping[str, ContextEntry | None],
+    contents: Mapping[str, bytes | Grown],
+) -> None:
+    """Give a draft the changes that other contexts made, for its ignore rules."""
+    for path, entry in changes.items():
+        other, rest = part_of(path, tree.parts)
+        if other == top and rest not in draft.changes:
+            draft.changes[rest] = None if entry is None else replace(entry, path=rest)
+            if path in contents:
+                draft.contents[rest] = contents[path]
+
+
 @dataclass
 class _PatchDraft:
-    """The edits so far; the attributes are those of :class:`Patch`."""
+    """The edits so far in one context; the attributes are those of :class:`Patch`.
+
+    ``top`` is "" for the main context; the rules of a named one are in its ``.dockerignore``, and
+    its files are never the Dockerfile.
+    """
 
     spec: BuildSpec
     tree: ContextTree
+    top: str = ""
     changes: dict[str, ContextEntry | None] = field(default_factory=dict)
     contents: dict[str, bytes | Grown] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -88,7 +220,9 @@ class _PatchDraft:
         self.context = os.path.abspath(self.spec.context)
         self.root = os.path.realpath(self.context)
         # An edit of the file that a linked Dockerfile leads to is an edit of the Dockerfile.
-        self.dockerfile_path = self._below_root(os.path.realpath(self.spec.dockerfile))
+        self.dockerfile_path = (
+            None if self.top else self._below_root(os.path.realpath(self.spec.dockerfile))
+        )
 
     def apply(self, edit: Edit, nonce: str) -> None:
         if edit.kind == "build-arg":
@@ -172,10 +306,9 @@ class _PatchDraft:
 
         Each file comes with its path in the context, None for a file outside.
         """
-        for written in (
-            Path(os.path.abspath(f"{self.spec.dockerfile}.dockerignore")),
-            Path(self.context, ".dockerignore"),
-        ):
+        beside = Path(os.path.abspath(f"{self.spec.dockerfile}.dockerignore"))
+        inside_context = Path(self.context, ".dockerignore")
+        for written in (inside_context,) if self.top else (beside, inside_context):
             inside = os.path.relpath(written, self.context)
             if inside == ".." or inside.startswith("../"):
                 yield written, self._below_root(os.path.realpath(written))

@@ -37,7 +37,7 @@ def taken_sources(steps: Iterable[PlannedStep]) -> frozenset[str]:
         rooted(source)
         for step in steps
         for transfer in step.transfers
-        if transfer.origin == "context"
+        if transfer.origin == "context" and not transfer.context
         for source in transfer.sources
         if not (transfer.kind == "add" and is_remote(source)) and rooted(source)
     )

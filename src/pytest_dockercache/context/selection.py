@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..dockerfile.syntax import Transfer
+from ..model import top_of
 from ..regexes import regex
 from .entries import ContextEntry
 from .gomatch import BadPatternError, clean, compile_match, has_wildcard
@@ -50,10 +51,14 @@ class Listing(dict[str, ContextEntry]):
     def _paths(self) -> list[str]:
         return sorted(self)
 
+    @cached_property
+    def _main_paths(self) -> list[str]:
+        return [path for path in self._paths if not top_of(path)]
+
     def below(self, root: str) -> list[str]:
-        """The sorted paths below a directory; "" is the root of the context."""
+        """The sorted paths below a directory; "" is the root of the main context."""
         if not root:
-            return self._paths
+            return self._main_paths
         # "0" follows "/" in ASCII, so the paths that begin with "root/" lie between the two.
         start, end = (bisect_left(self._paths, root + after) for after in "/0")
         return self._paths[start:end]
@@ -70,7 +75,7 @@ def takes(transfer: Transfer, path: str, *, is_dir: bool = False) -> bool:
     ``is_dir`` says that the path is a directory. Links are not followed (:func:`taken_files` does).
     False for a transfer that does not take from the context.
     """
-    if transfer.origin != "context":
+    if transfer.origin != "context" or top_of(path) != transfer.context:
         return False
     parts = path.split("/")
     for source in transfer.sources:
@@ -111,8 +116,9 @@ def taken(transfer: Transfer, entries: Mapping[str, ContextEntry]) -> Iterator[T
             continue
         if transfer.parents:
             for path in entries:
-                if _takes_with_parents(source, path.split("/")) and not _excluded(
-                    transfer, path, path
+                if top_of(path) == transfer.context and (
+                    _takes_with_parents(source, path.split("/"))
+                    and not _excluded(transfer, path, path)
                 ):
                     yield Taken(path, "", source, True)
             continue
@@ -174,13 +180,18 @@ def _roots(pattern: str, transfer: Transfer, entries: Mapping[str, ContextEntry]
         yield ""
         return
     literal = follow(pattern, entries)
-    if literal is not None:
+    if literal is not None and top_of(literal) == transfer.context:
         yield literal
     if transfer.kind == "bind" or not has_wildcard(pattern):
         return
     depth = pattern.count("/")
     for path in entries:
-        if path.count("/") == depth and path != literal and _matches(pattern, path):
+        if (
+            path.count("/") == depth
+            and path != literal
+            and top_of(path) == transfer.context
+            and _matches(pattern, path)
+        ):
             target = follow(path, entries)
             if target is not None:
                 yield target
@@ -202,6 +213,8 @@ def _below(
         below = entries.below(root)
     elif prefix:
         below = [path for path in entries if path.startswith(prefix)]
+    elif not root:
+        below = [path for path in entries if not top_of(path)]
     if transfer.exclude:
         below = [path for path in below if not _excluded(transfer, path[len(prefix) :], path)]
     for path in below:

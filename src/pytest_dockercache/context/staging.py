@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from ..disk import read_bytes, read_text
@@ -32,12 +33,15 @@ class StagedContext:
     path of the staged Dockerfile, with its ignore file beside it. ``ignore`` holds the rules after
     the edits; code that sends the context to a builder has to apply them (:func:`upload` does).
     ``patch`` is the difference that the edits made in the context, None without edits.
+    ``contexts`` are the copies of the named contexts that are directories: pairs of the first part
+    of their files' paths (``shared:``), and a directory.
     """
 
     root: Path
     dockerfile: Path
     ignore: IgnoreRules
     patch: Patch | None = None
+    contexts: tuple[tuple[str, Path], ...] = ()
 
     @property
     def dockerfile_name(self) -> str:
@@ -49,6 +53,18 @@ class StagedContext:
     def entries(self) -> Iterator[ContextEntry]:
         """The entries of the staged context that the build can see; see :func:`context_files`."""
         return context_files(self.root, self.ignore)
+
+    def all_entries(self) -> dict[str, ContextEntry]:
+        """The entries of the staged context and of the named ones, by path.
+
+        Raises ConfigError for a directory that cannot be read.
+        """
+        main = ContextTree.read(self.root, replace(self.ignore, named={}))
+        named = {
+            top: ContextTree.read(place, self.ignore.named.get(top, IgnoreRules()))
+            for top, place in self.contexts
+        }
+        return dict(ContextTree.joined(main, named).entries)
 
 
 def stage(spec: BuildSpec, root: Path, edits: Sequence[Edit] = (), *, nonce: str) -> StagedContext:
@@ -70,6 +86,12 @@ def stage(spec: BuildSpec, root: Path, edits: Sequence[Edit] = (), *, nonce: str
     a missing Dockerfile or an ignore file that Docker refuses.
     """
     return _Staging(spec, root).run(tuple(edits), nonce)
+
+
+def _named_home(home: Path, directory: Path) -> Path:
+    """Where the copy of a named context lies: two directories never share one."""
+    name = hashlib.sha256(os.fsencode(os.path.abspath(directory))).hexdigest()[:16]
+    return home / "named" / name
 
 
 @dataclass
@@ -101,8 +123,9 @@ class _StagingMemory:
 class _Staging:
     """One run of :func:`stage`."""
 
-    def __init__(self, spec: BuildSpec, root: Path) -> None:
+    def __init__(self, spec: BuildSpec, root: Path, *, named: bool = False) -> None:
         self.spec = spec
+        self.named = named
         self.source = os.path.abspath(spec.context)
         self.home = Path(os.path.abspath(root))
         # Named as the user's: BuildKit keeps one copy of all contexts of a name, and the
@@ -110,7 +133,8 @@ class _Staging:
         self.target = os.path.join(self.home, "context", os.path.basename(self.source))
         self.written = Path(os.path.abspath(spec.dockerfile))
         self.memory = _StagingMemory(self.home / "state.json")
-        self.dockerfile = self._dockerfile_place()
+        # A Dockerfile in a named context is a file like any other there.
+        self.dockerfile = self.home / "dockerfile" if named else self._dockerfile_place()
         self.modes: dict[str, int] = {}
 
     # -- layout
@@ -135,9 +159,27 @@ class _Staging:
     def run(self, edits: tuple[Edit, ...], nonce: str) -> StagedContext:
         if not os.path.isfile(self.written):
             raise ConfigError(f"{self.written}: no such Dockerfile; name another one")
-        rules = IgnoreRules.load(Path(self.source), self.written)
-        tree = ContextTree.read(Path(self.source), rules)
+        rules = IgnoreRules.of(self.spec)
+        tree = ContextTree.of(self.spec, rules)
         made = patch(self.spec, tree, edits, nonce=nonce) if edits else None
+        self._make_private()
+        parts = tree.parts or {"": tree}
+        contexts = []
+        for top, part in parts.items():
+            own = made.part(top, tree.parts) if made is not None and tree.parts else made
+            if not top:
+                self.copy(part, own)
+                continue
+            spec = replace(self.spec, context=part.root, contexts=())
+            there = _Staging(spec, _named_home(self.home, part.root), named=True)
+            there.copy(part, own)
+            contexts.append((top, Path(there.target)))
+        ignore = rules if made is None else made.ignore
+        return StagedContext(Path(self.target), self.dockerfile, ignore, made, tuple(contexts))
+
+    def copy(self, tree: ContextTree, made: Patch | None) -> None:
+        """Bring the copy of one context up to date, and make the edits in it."""
+        rules = tree.ignore
         wanted = dict(tree.entries)
         if made is not None and not made.ignore.says_the_same(rules):
             for entry in context_files(Path(self.source), made.ignore):
@@ -148,14 +190,13 @@ class _Staging:
         os.makedirs(self.target, exist_ok=True)
         self.memory = _StagingMemory.load(self.memory.file)
         self._sync(wanted)
-        self._stage_dockerfile_aside()
+        if not self.named:
+            self._stage_dockerfile_aside()
         try:
             if made is not None:
                 self._write(made)
         finally:
             self._restore_modes()
-        ignore = rules if made is None else made.ignore
-        return StagedContext(Path(self.target), self.dockerfile, ignore, made)
 
     def _make_private(self) -> None:
         """Make the directory of the copy for its user alone: the original may be so too."""
@@ -166,7 +207,7 @@ class _Staging:
     def _always(self) -> list[str]:
         """Files that a build reads even if they are ignored: Dockerfile and ignore file."""
         paths = [".dockerignore"]
-        if self.dockerfile_is_inside:
+        if self.dockerfile_is_inside and not self.named:
             name = self.dockerfile.relative_to(self.target).as_posix()
             paths += [name, f"{name}.dockerignore"]
         return paths
@@ -395,7 +436,7 @@ class _Staging:
         for _, entry in sorted(made.changes.items(), key=_parents_first):
             if entry is not None:
                 self._put(entry, made)
-        if made.dockerfile is not None and not self.dockerfile_is_inside:
+        if made.dockerfile is not None and not self.named and not self.dockerfile_is_inside:
             aside = os.fspath(self.dockerfile)
             self._rewrite(aside, made.dockerfile, os.lstat(aside))
         self.memory.save()

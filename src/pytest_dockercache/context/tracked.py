@@ -10,10 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from ..model import top_of
 from .entries import ContextEntry
+from .named import at_top
 
 __all__ = [
     "GitHistory",
+    "JoinedHistory",
     "ask_git",
     "changes_by_file",
     "is_left_by_tools",
@@ -112,6 +115,42 @@ class GitHistory:
         """How often each file was changed lately; see :func:`changes_by_file`."""
         # Git has just said that it knows nothing of the context: no second process for that.
         return {} if self.tracked is None else changes_by_file(self._context)
+
+
+class JoinedHistory(GitHistory):
+    """What git says of the files of a build's contexts, the named ones too.
+
+    All files of a context count as tracked where git says nothing of that context.
+    """
+
+    def __init__(
+        self,
+        main: GitHistory,
+        named: Mapping[str, GitHistory],
+        entries: Mapping[str, ContextEntry],
+    ) -> None:
+        self._parts = {"": main, **named}
+        self._entries = entries
+
+    @cached_property
+    def tracked(self) -> frozenset[str] | None:
+        """The files that the indexes hold; None if git says nothing of any context."""
+        if all(part.tracked is None for part in self._parts.values()):
+            return None
+        found = {
+            at_top(top, path) for top, part in self._parts.items() for path in part.tracked or ()
+        }
+        silent = {top for top, part in self._parts.items() if part.tracked is None}
+        return frozenset(found | {path for path in self._entries if top_of(path) in silent})
+
+    @cached_property
+    def changes(self) -> Mapping[str, int]:
+        """How often each file was changed lately."""
+        return {
+            at_top(top, path): count
+            for top, part in self._parts.items()
+            for path, count in part.changes.items()
+        }
 
 
 def ask_git(context: Path, *arguments: str) -> bytes | None:

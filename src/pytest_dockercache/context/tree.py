@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cache_home import cache_home
+from ..errors import ConfigError
+from ..model import BuildSpec, top_of
 from ..values import dataclass
 from .digests import Digests, digest_of_content
 from .entries import ContextEntry, Grown, Kind, context_files
 from .ignore import IgnoreRules
 from .links import follow
+from .named import Overlaps, at_top, part_of
 
 if TYPE_CHECKING:
     from .patch import Patch
@@ -53,6 +56,9 @@ class ContextTree:
     them. ``contents`` holds the bytes of files that edits wrote, ``origins`` the path on disk
     (relative to ``root``) of renamed files. ``changed`` names every path in which the tree may
     differ from ``parent``, the tree before the edits.
+
+    ``parts`` are the trees of the contexts, by the first part of their paths, the main one at "";
+    empty for a build without named contexts that are directories.
     """
 
     root: Path
@@ -65,6 +71,80 @@ class ContextTree:
     memory: _SavedDigests = field(
         default_factory=lambda: _SavedDigests(None), repr=False, compare=False
     )
+    parts: Mapping[str, ContextTree] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, spec: BuildSpec, ignore: IgnoreRules) -> ContextTree:
+        """The contexts of a build, the named ones too. Raises ConfigError as :meth:`read` does."""
+        main = cls.read(spec.context, ignore)
+        named = {
+            top: cls.read(directory, ignore.named[top])
+            for top, directory in spec.directories.items()
+        }
+        return cls.joined(main, named)
+
+    @classmethod
+    def joined(cls, main: ContextTree, named: Mapping[str, ContextTree]) -> ContextTree:
+        """One tree of the main context and of the named ones, whose paths begin with the name.
+
+        Raises ConfigError where the main context has a path that looks so.
+        """
+        if not named:
+            return main
+        for path in main.entries:
+            if top_of(path):
+                raise ConfigError(
+                    f"build context {main.root}: {path} looks like a file of a named context; "
+                    "rename it, or exclude it in .dockerignore"
+                )
+        return cls._union({"": main, **named}, None, frozenset())
+
+    @classmethod
+    def _union(
+        cls,
+        parts: Mapping[str, ContextTree],
+        before: ContextTree | None,
+        changed: frozenset[str],
+    ) -> ContextTree:
+        main = parts[""]
+        entries = dict(main.entries)
+        for top, part in parts.items():
+            if not top:
+                continue
+            old = before.parts[top].entries if before is not None else {}
+            entries[top] = new_entry(top, "dir", 0, 0o755)
+            if before is not None:
+                entries[top] = before.entries[top]
+            for path, entry in part.entries.items():
+                place = f"{top}/{path}"
+                if before is not None and old.get(path) is entry:
+                    entries[place] = before.entries[place]
+                else:
+                    entries[place] = replace(entry, path=place)
+        overlaps = Overlaps({top: part.root for top, part in parts.items()})
+        if overlaps:
+            entries.update(overlaps.named(dict(entries)))
+        ignore = main.ignore
+        named = {top: part.ignore for top, part in parts.items() if top}
+        return cls(
+            main.root,
+            entries,
+            replace(ignore, named=named),
+            {
+                at_top(top, path): value
+                for top, part in parts.items()
+                for path, value in part.contents.items()
+            },
+            {
+                at_top(top, path): at_top(top, origin)
+                for top, part in parts.items()
+                for path, origin in part.origins.items()
+            },
+            changed,
+            before,
+            main.memory,
+            parts,
+        )
 
     @classmethod
     def read(cls, context: Path, ignore: IgnoreRules) -> ContextTree:
@@ -89,9 +169,9 @@ class ContextTree:
         return follow(path, self.entries, last=last)
 
     def below(self, directory: str) -> Iterator[str]:
-        """Every path below a directory, in the order of the tree; "" is the context."""
+        """Every path below a directory, in the order of the tree; "" is the main context."""
         if not directory:
-            yield from self._paths
+            yield from self._main_paths
             return
         start = self._positions.get(directory)
         if start is None:
@@ -110,6 +190,9 @@ class ContextTree:
 
     def digest(self, path: str) -> str:
         """The digest of an entry's mode and bytes. Raises ConfigError for an unreadable file."""
+        if self.parts:
+            top, rest = part_of(path, self.parts)
+            return self.parts[top].digest(rest) if rest or not top else ""
         entry = self.entries[path]
         origin = self.origins.get(path, path)
         if path in self.contents:
@@ -124,6 +207,8 @@ class ContextTree:
 
     def remember(self) -> None:
         """Write down the digests that were asked for, if any."""
+        for part in self.parts.values():
+            part.remember()
         if "digests" in vars(self.memory):
             self.memory.digests.save()
 
@@ -161,6 +246,9 @@ class ContextTree:
         return self.digest(path) == other.digest(there)
 
     def _on_disk(self, path: str) -> str:
+        if self.parts:
+            top, rest = part_of(path, self.parts)
+            return self.parts[top]._on_disk(rest)
         return os.path.join(self.root, self.origins.get(path, path))
 
     def edited(self, patch: Patch) -> ContextTree:
@@ -169,6 +257,8 @@ class ContextTree:
         Paths that the ignore rules of ``patch`` exclude are left out; a
         directory that holds something let in stays.
         """
+        if self.parts:
+            return self._edited_parts(patch)
         changes, ignore = patch.changes, patch.ignore
         if ignore.says_the_same(self.ignore):
             entries = dict(self.entries)
@@ -206,6 +296,18 @@ class ContextTree:
             self.memory,
         )
 
+    def _edited_parts(self, patch: Patch) -> ContextTree:
+        parts: dict[str, ContextTree] = {}
+        changed: set[str] = set()
+        for top, part in self.parts.items():
+            own = patch.part(top, self.parts)
+            if not own.changes and own.ignore.says_the_same(part.ignore):
+                parts[top] = part
+                continue
+            parts[top] = part.edited(own)
+            changed.update(at_top(top, path) for path in parts[top].changed)
+        return ContextTree._union(parts, self, frozenset(changed))
+
     def _hidden(self, path: str) -> ContextEntry | None:
         """An excluded directory, which appears as soon as a path in it is let in."""
         from .entries import entry_of
@@ -231,6 +333,10 @@ class ContextTree:
     @cached_property
     def _changed_in_order(self) -> list[str]:
         return sorted(self.changed)
+
+    @cached_property
+    def _main_paths(self) -> list[str]:
+        return [path for path in self._paths if not top_of(path)] if self.parts else self._paths
 
     @cached_property
     def _paths(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .expansion import SubstitutionError, expand
 from .instructions import declared, is_predefined, onbuild_trigger
 from .plan import BaseImage, plan
-from .reader import parse_dockerfile, read_dockerfile
+from .reader import parse_dockerfile, read_dockerfile, reparsed
 from .rewrite import with_base, with_instruction
 from .stages import (
     contributing_stages,
@@ -41,6 +41,7 @@ __all__ = [
     "plan",
     "reachable_stages",
     "read_dockerfile",
+    "reparsed",
     "resolve_stage",
     "resolved_stages",
     "stage_chain",

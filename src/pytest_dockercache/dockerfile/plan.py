@@ -20,6 +20,7 @@ from .instructions import (
     onbuild_trigger,
 )
 from .naming import shown_text
+from .references import named_context
 from .stages import (
     copy_origin,
     escape_of,
@@ -172,13 +173,15 @@ def _stage_steps(
 ) -> tuple[list[PlannedStep], _StageState]:
     state = _starting_state(build, stage, ends)
     from_image = stage.parent is None and stage.base != "scratch"
+    named = _named_base(build, stage)
     triggers, state = state.triggers, replace(state, triggers=())
     total = int(from_image) + sum(_makes_vertex(item) for item in stage.instructions)
     label = stage_label(build.dockerfile, stage)
+    # A FROM of a named context counts in n, and has no number itself (run with BuildKit 0.13).
     first = PlannedStep(
         instruction=stage.from_,
         stage=stage,
-        ordinal=1 if from_image else None,
+        ordinal=1 if from_image and named is None else None,
         expanded=f"FROM {stage.base}",
         workdir=state.workdir,
         environment=_variables(build, state),
@@ -189,9 +192,10 @@ def _stage_steps(
         known_base=state.known,
         escape=build.escape,
         cwd=state.cwd,
+        transfers=(Transfer("copy", (f"{named}/",), "/", context=named),) if named else (),
     )
     steps = [first]
-    ordinal = 1 if from_image else 0
+    ordinal = 1 if from_image and named is None else 0
     queue = [(item, True) for item in triggers] + [(item, False) for item in stage.instructions]
     for instruction, triggered in queue:
         if triggered:
@@ -223,6 +227,13 @@ def _stage_steps(
     return steps, state
 
 
+def _named_base(build: _BuildValues, stage: Stage) -> str | None:
+    """The named context that a stage starts from; see :func:`named_context`."""
+    if stage.parent is not None or build.classic:
+        return None
+    return named_context(build.dockerfile, stage.base)
+
+
 def _makes_vertex(instruction: Instruction) -> bool:
     return instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
 
@@ -236,7 +247,7 @@ def _starting_state(
             return replace(end, arguments=(), declared=())
         return end
     path = (("PATH", DEFAULT_PATH),)
-    if stage.base == "scratch":
+    if stage.base == "scratch" or _named_base(build, stage):
         return _StageState(environment=path)
     base = build.bases.get(stage.base)
     if base is None:
@@ -386,19 +397,52 @@ def _copied(
     path = _absolute(state.workdir, where)
     if directory and path != "/":
         path += "/"
-    origin = instruction.flag("from") if instruction.keyword == "COPY" else None
+    written_origin = instruction.flag("from") if instruction.keyword == "COPY" else None
+    origin, context = _origin(build, instruction, written_origin)
+    parents = _is_on(instruction, "parents")
+    if context:
+        sources = [_in_context(context, source, parents=parents) for source in sources]
     return (
         Transfer(
             kind="copy" if instruction.keyword == "COPY" else "add",
             sources=tuple(sources),
             destination=path,
-            origin=copy_origin(build.stages, instruction, origin) if origin else "context",
+            origin=origin,
             exclude=tuple(
                 flag.value for flag in instruction.flags if flag.name == "exclude" and flag.value
             ),
-            parents=_is_on(instruction, "parents"),
+            parents=parents,
+            context=context,
         ),
     )
+
+
+def _origin(
+    build: _BuildValues, instruction: Instruction, written: str | None
+) -> tuple[int | str, str]:
+    """The origin of a transfer, and the named context if it is a directory of this machine."""
+    if not written:
+        return "context", ""
+    origin = copy_origin(build.stages, instruction, written)
+    if isinstance(origin, str):
+        top = named_context(build.dockerfile, origin)
+        if top:
+            return "context", top
+    return origin, ""
+
+
+def _in_context(context: str, source: str, *, parents: bool = False) -> str:
+    """A source of a named context as a path that begins with it; ``..`` stays inside."""
+    pivot, found, rest = source.partition("/./")
+    if parents:
+        # The part that is not kept ends at "/./": the context itself, where nothing says more.
+        above = _rooted(pivot) if found else ""
+        return f"{context}{above.rstrip('/')}/./{(rest if found else source).lstrip('/')}"
+    return context + _rooted(source)
+
+
+def _rooted(source: str) -> str:
+    return "/" + posixpath.normpath(f"/{source}").lstrip("/")
 
 
 def _is_on(instruction: Instruction, name: str) -> bool:
@@ -414,14 +458,16 @@ def _mounted(
         options = {name: expand(value, variables, build.escape) for name, value in mount.options}
         if options.get("type", "bind").lower() != "bind":
             continue
-        origin = options.get("from", "")
-        source = options.get("source", "")
+        written = options.get("from", "")
+        origin, context = _origin(build, instruction, written)
+        source = options.get("source", "") or ("/" if written else ".")
         found.append(
             Transfer(
                 kind="bind",
-                sources=(source or "/",) if origin else (source or ".",),
+                sources=(_in_context(context, source) if context else source,),
                 destination=_absolute(state.workdir, options.get("target", "")),
-                origin=copy_origin(build.stages, instruction, origin) if origin else "context",
+                origin=origin,
+                context=context,
             )
         )
     return tuple(found)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..disk import read_bytes
@@ -24,7 +25,7 @@ from .instructions import exec_form, heredoc_mark, json_strings, split_flags, sp
 from .stages import group_stages
 from .syntax import Dockerfile, Heredoc, Instruction
 
-__all__ = ["parse_dockerfile", "read_dockerfile"]
+__all__ = ["parse_dockerfile", "read_dockerfile", "reparsed"]
 
 _BOM = "\ufeff"
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
@@ -111,6 +112,11 @@ def parse_dockerfile(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
             fix="split it into several Dockerfiles",
         )
     return Dockerfile(path, text, instructions, stages, directives)
+
+
+def reparsed(dockerfile: Dockerfile, text: str) -> Dockerfile:
+    """The Dockerfile with another text, of the same build. Raises ConfigError."""
+    return replace(parse_dockerfile(text, dockerfile.path), contexts=dockerfile.contexts)
 
 
 def _refuse_long_lines(lines: list[str], path: Path) -> None:

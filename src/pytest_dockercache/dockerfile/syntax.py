@@ -85,8 +85,9 @@ class Transfer:
     stage root, wildcards kept; URLs and git references too), without heredoc
     names; ``destination`` is absolute inside the container, with a trailing
     slash if it was written with one or must be a directory;
-    ``origin`` is ``"context"``, a 0-based stage index, or an image or named
-    context.
+    ``origin`` is ``"context"``, a 0-based stage index, or an image or a named context that only
+    buildx resolves. ``context`` is the named context that is a directory (``shared:``), "" for the
+    main one; ``origin`` is then ``"context"`` too, and every source begins with it.
     """
 
     kind: Literal["copy", "add", "bind"]
@@ -95,6 +96,7 @@ class Transfer:
     origin: int | str = "context"
     exclude: tuple[str, ...] = ()
     parents: bool = False
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,15 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """A Dockerfile that was read; ``directives`` holds syntax, escape and check."""
+    """A Dockerfile that was read; ``directives`` holds syntax, escape and check.
+
+    ``contexts`` are the named contexts of the build: pairs of a name, and the first part of its
+    files' paths (``shared:``), "" for a context that is no directory.
+    """
 
     path: Path
     text: str
     instructions: tuple[Instruction, ...]
     stages: tuple[Stage, ...]
     directives: tuple[tuple[str, str], ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
-from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, EngineUnavailable, InvalidImage
-from ..model import Build, CacheImport, EngineInfo, Watch
+from ..model import Build, CacheImport, EngineInfo, Watch, context_top
 from ..regexes import regex
 from ..values import dataclass
 from .base import BuildRequest, EmptyBuilder
@@ -52,7 +51,6 @@ from .failure import (
     daemon_gone,
     image_lost,
     not_begun,
-    require_emulation,
     says_daemon_gone,
     says_no_space,
 )
@@ -105,10 +103,13 @@ def build_command(
     if spec.target is not None:
         command.append(f"--target={spec.target}")
     command += [f"--build-arg={name}={value}" for name, value in spec.build_args]
-    command += [f"--build-context={name}={value}" for name, value in spec.contexts]
+    copies = dict(request.staged.contexts)
+    command += [
+        f"--build-context={name}={copies.get(context_top(name), value)}"
+        for name, value in spec.contexts
+    ]
     if spec.platform is not None:
         command.append(f"--platform={spec.platform}")
-    command += [f"--{name}={value}" for name, value in spec.run_options]
     command += [f"--secret={secret}" for secret in spec.secrets]
     command += [f"--ssh={ssh}" for ssh in spec.ssh]
     command += [f"--cache-from={cache}" for cache in spec.cache_from]
@@ -284,8 +285,6 @@ class Buildx(DaemonSide):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
         started = time.monotonic()
-        if request.spec.platform not in (None, default_platform()):
-            require_emulation(request, self._native)
         # The directory lies beside the staged context, where the next run sweeps the files of a
         # killed one. A cancelled buildx may still write into the directory while it is being
         # removed.
@@ -361,11 +360,10 @@ class Buildx(DaemonSide):
             raise build_failed(request, line, said)
         if failure.line is None:
             raise build_failed(request, line, said, failure.log)
-        native = self._native if request.spec.platform else ""
+        native = self._platforms() if request.spec.platform else ""
         raise build_failed(request, failure.line, failure.error, failure.log, native=native)
 
-    @cached_property
-    def _native(self) -> str:
+    def _platforms(self) -> str:
         """The platforms whose programs the builder can execute, "" if it does not say."""
         command = [*self._buildx, "inspect", self._builder.name]
         said = said_by_docker(command, {**os.environ, **self._variables}) or ""

@@ -9,6 +9,7 @@ from ..errors import DockerCacheError
 
 if TYPE_CHECKING:
     from ..dockerfile import BaseImage, PlannedStep
+    from ..model import BuildSpec
     from .base import BuildRequest
 
 __all__ = ["planned_steps"]
@@ -28,16 +29,34 @@ def planned_steps(request: BuildRequest, inspect: _Inspect) -> tuple[PlannedStep
     names that do not fit, the steps are doubted later.
     """
     from ..dockerfile import plan
+    from ..dockerfile.references import canonical_image
 
     spec = request.spec
     arguments = dict(spec.build_args)
     platform = spec.platform
     planned = plan(request.dockerfile, spec.target, arguments, platform=platform)
     names = {step.stage.base for step in planned if step.stage.parent is None} - {"scratch"}
-    bases = {name: base for name in names if (base := _base_image(name, inspect)) is not None}
+    named = _named_images(spec)
+    bases = {
+        name: base
+        for name in names
+        if (base := _base_image(named.get(canonical_image(name), name), inspect)) is not None
+    }
     if not bases:
         return planned
     return plan(request.dockerfile, spec.target, arguments, platform=platform, bases=bases)
+
+
+def _named_images(spec: BuildSpec) -> Mapping[str, str]:
+    """The images that named contexts put in the place of others, by the names of those."""
+    from ..dockerfile.references import canonical_image
+
+    marker = "docker-image://"
+    return {
+        canonical_image(name): value.removeprefix(marker)
+        for name, value in spec.contexts
+        if value.startswith(marker)
+    }
 
 
 def _base_image(name: str, inspect: _Inspect) -> BaseImage | None:

@@ -180,9 +180,11 @@ def _bring(
     if transfer.origin == "context":
         present, at = into.present, into.at
         for item in taken(transfer, entries):
-            path = item.path
-            if entries[path].kind == "dir":
+            entry = entries[item.path]
+            if entry.kind == "dir":
                 continue
+            # A file that two contexts hold is one file.
+            path = entry.same or item.path
             present.add(path)
             for place in places(item):
                 at[place] = path

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cache import Snapshot
 from ..disk import read_inside
-from ..dockerfile import PlannedStep, parse_dockerfile, plan
+from ..dockerfile import PlannedStep, plan, reparsed
 from ..dockerfile.rewriting import Sheet, sheet_of
 from ..environments import ContainerFiles, EnvironmentCommand, environment_commands
 from ..environments.flow import StepView, follow_files
@@ -37,7 +37,7 @@ class Site:
 
     def rewritten(self, text: str) -> Site:
         """The project with another Dockerfile. Raises ConfigError for a text without a FROM."""
-        dockerfile = parse_dockerfile(text, self.snapshot.dockerfile.path)
+        dockerfile = reparsed(self.snapshot.dockerfile, text)
         return replace(self, text=text, snapshot=replace(self.snapshot, dockerfile=dockerfile))
 
     @cached_property
@@ -110,7 +110,7 @@ class Site:
         entry = self.snapshot.tree.entries.get(context_path)
         if entry is None or entry.kind not in ("file", "link") or entry.size > _LARGEST_TEXT:
             return None
-        content = read_inside(self.spec.context, context_path)
+        content = read_inside(*self.spec.root_of(context_path))
         if content is None or b"\0" in content:
             return None
         return content.decode("utf-8", errors="replace")

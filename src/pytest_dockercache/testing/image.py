@@ -112,7 +112,7 @@ class Image:
         where nothing can be verified, ConfigError for a file that cannot be read.
         """
         wanted = read_requirements(
-            self._subject.spec.context / path,
+            self._subject.spec.place(str(path)),
             platform=self.config.platform or "linux/amd64",
         )
         packages = self.environment(name or wanted.name or None)
