@@ -110,7 +110,9 @@ def _anchors(
     """The files that keep a COPY from failing when the wildcard beside them matches nothing.
 
     ``COPY environment.yml* noop.txt /tmp/`` takes a manifest that may be
-    missing; the other file is there so that the COPY takes one at all.
+    missing; the other file is there so that the COPY takes one at all. The
+    wildcard of ``COPY package*.json tsconfig.json ./`` names several files, and
+    what stands beside it is there for itself.
     """
     lines = {step.line for ground in grounds for step in ground.chain}
     for view in views:
@@ -119,10 +121,16 @@ def _anchors(
             plain = [source for source in transfer.sources if not has_wildcard(source)]
             if view.step.line not in lines or len(plain) != 1 or not wild:
                 continue
+            if not all(map(_MAY_BE_MISSING.fullmatch, wild)):
+                continue
             path = plain[0].removeprefix("./").lstrip("/")
             others = view.own.present - {path}
             if path in view.own.present and not is_source_code(path) and others <= set(inputs):
                 yield Use(path, view.step.line, program="COPY")
+
+
+_MAY_BE_MISSING = regex(r"(.*/)?[^/*?\[]*\.[^/*?\[.]+(\*|\[[^]]\])")
+"""The whole name of a file and a wildcard: ``environment.yml*``, ``yarn.loc[k]`` is written too."""
 
 
 def _present(grounds: Sequence[Ground], views: Sequence[StepView]) -> frozenset[str]:

@@ -16,11 +16,11 @@ def _mix(command: Command, step: PlannedStep) -> Installation | None:
     tasks = [word.text.strip(",") for word in given.words]
     if tasks[:1] == ["do"]:
         tasks = tasks[1:]
+    found = {"deps.get", "deps.compile", "deps.update"}.intersection(tasks)
     first = tasks[0] if tasks else ""
-    if first in ("local.hex", "local.rebar", "archive.install", "escript.install"):
+    if not found and first in ("local.hex", "local.rebar", "archive.install", "escript.install"):
         names = tuple(tasks[1:]) or (first.partition(".")[2],)
         return Installation("mix", named=True, packages=names, apart=True)
-    found = {"deps.get", "deps.compile", "deps.update", "deps"}.intersection(tasks) - {"deps"}
     if not found:
         return None
     environment = variables_of(command, step).get("MIX_ENV", "dev")
