@@ -174,6 +174,37 @@ def test_the_order_of_files_of_a_named_context_is_judged(tiny: str, tmp_path: Pa
         "compose.yaml::bad::env-layer-cached": "failed",
     }, output
     assert (
-        "shared:/ is copied before it" in checks["compose.yaml::bad::env-layer-cached"]["message"]
+        "shared:/lib.txt is copied before it"
+        in checks["compose.yaml::bad::env-layer-cached"]["message"]
     )
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+FROM_DIRECTORY = """\
+FROM rootfs AS root
+COPY main.py /main.py
+FROM {base} AS own
+COPY --from=root /data.txt /main.py /own/
+FROM {base}
+COPY --from=own /own /own
+RUN echo {unique}
+"""
+
+
+def test_what_stands_on_a_directory_runs_again_and_what_is_copied_out_of_it_need_not(
+    spec: BuildSpec, tmp_path: Path, docker_daemon: docker.DockerClient, tiny: str
+) -> None:
+    root = tmp_path / "rootfs"
+    root.mkdir()
+    (root / "data.txt").write_text(f"{tmp_path}\n")
+    text = FROM_DIRECTORY.format(base=tiny, unique=uuid.uuid4())
+    spec.dockerfile.write_text(text)
+    spec = BuildSpec(spec.dockerfile, spec.context, contexts=(("rootfs", str(root)),))
+    assert len(missed(spec.dockerfile, spec.context, {"rootfs": root})) == 4
+    assert missed(spec.dockerfile, spec.context, {"rootfs": root}) == {"root 1"}
+    before = Snapshot.read(spec)
+    after = before.after(spec, [Edit.touch("main.py")])
+    said = {one.step.line: one.status for one in predict(before, after)}
+    assert said == {2: "miss", 4: "hit", 6: "hit", 7: "hit"}
+    for image in docker_daemon.images.list(all=True, filters={"label": f"{LABEL}=1"}):
+        docker_daemon.api.remove_image(str(image.id), force=True)

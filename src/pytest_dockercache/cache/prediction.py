@@ -14,7 +14,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -463,6 +463,8 @@ class Comparison:
         node = old_state.nodes[0]
         if new_state.status == "hit" and node in new_state.nodes:
             return "equal"
+        if new_key.fresh and old_key.fresh:
+            return self._same_in_directory(old_key, new_key, path)
         if not new_key.runs:  # The FROM itself, of another image.
             return "unknown"
         if new_key.step.instruction.keyword == "RUN":
@@ -483,6 +485,20 @@ class Comparison:
             return below
         # This step may have overwritten the differing files of the steps below.
         return "unknown" if below == "different" else below
+
+    def _same_in_directory(self, old: Key, new: Key, path: str) -> Sameness:
+        """Whether a path of a root file system that is a named context's directory is the same."""
+        first, second = (
+            Content("context", source, replace(transfer, sources=(source,)))
+            for transfer in (old.step.transfers[0], new.step.transfers[0])
+            for source in (transfer.context + path,)
+        )
+        there = select_exists(self.before, first, self.dialect)
+        if there != select_exists(self.after, second, self.dialect):
+            return "different"
+        if not there:
+            return "equal"
+        return self._compare(first, second)
 
     def _seen_at(self, path: str, old: Content, new: Content, key: Key) -> Sameness:
         """Whether a difference in the context files of a COPY shows at ``path``."""

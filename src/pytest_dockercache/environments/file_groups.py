@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..context.comments import is_source_code
-from ..model import FileRole
+from ..context.named import at_top
+from ..model import FileRole, top_of
 from ..values import dataclass
 from .file_roles import FileRoles
 from .flow import StepView
@@ -125,7 +126,7 @@ def tops_of(
     the Dockerfile names (``named``) stands for itself.
     """
     return [
-        top if count > 1 or top in named or "/" not in top else f"{top.partition('/')[0]}/"
+        top if count > 1 or top in named or "/" not in top else _top(top)
         for top, count in _by_top(list(paths), edited)
     ]
 
@@ -144,16 +145,24 @@ def directories_of(paths: Iterable[str], edited: Collection[str] = (), limit: in
     return text if not rest else f"{text} and {rest} more"
 
 
+def _top(path: str) -> str:
+    """The top directory of a file, with the name of its context; a file at the root is its own."""
+    context = top_of(path)
+    inside = path[len(context) + 1 :] if context else path
+    top, slash, _ = inside.partition("/")
+    return at_top(context, f"{top}/" if slash else top)
+
+
 def _by_top(paths: Sequence[str], edited: Collection[str]) -> list[tuple[str, int]]:
     tops: dict[str, list[str]] = {}
     for path in sorted(path for path in paths if not preferred(path)[0]) or sorted(paths):
-        top, slash, _ = path.partition("/")
-        tops.setdefault(f"{top}/" if slash else top, []).append(path)
+        tops.setdefault(_top(path), []).append(path)
 
     def order(item: tuple[str, list[str]]) -> tuple[bool, bool, bool, int, str]:
         top, below = item
         code = any(map(is_source_code, below))
-        return edited_in.isdisjoint(below), not code, "/" not in top, -len(below), top
+        at_root = top[-1:] != "/"
+        return edited_in.isdisjoint(below), not code, at_root, -len(below), top
 
     edited_in = set(edited)
     return [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..context import ContextTree, IgnoreRules
 from ..disk import read_bytes
+from ..model import top_of
 from ..values import dataclass
 from .site import Site
 
@@ -24,29 +26,38 @@ class Ignoring:
     added: tuple[str, ...]
 
 
-def ignoring(site: Site, names: Sequence[str]) -> Ignoring:
-    """The ignore file with lines for these names at its end.
+def ignoring(site: Site, names: Sequence[str]) -> tuple[Ignoring, ...]:
+    """The ignore files with lines for these names at their ends, one for each context.
 
-    ``names`` are paths of the context (``.git``, ``src/__pycache__``). Paths
-    below one of them that the Dockerfile names are let in again.
+    ``names`` are paths of the context (``.git``, ``src/__pycache__``), or of named contexts
+    (``shared:/.git``). Paths below one of them that the Dockerfile names are let in again.
     """
-    lines: dict[str, None] = {}
+    lines: dict[str, dict[str, None]] = {}
     for name in names:
         bare = name.rstrip("/")
+        top = top_of(bare)
+        own = lines.setdefault(top, {})
+        inside = _inside(bare, top)
         if posixpath.basename(bare) == "__pycache__":
-            lines["**/__pycache__"] = None
+            own["**/__pycache__"] = None
             continue
         wanted = _named_below(site, bare)
-        lines[f"{bare}/*" if wanted else bare] = None
+        own[f"{inside}/*" if wanted else inside] = None
         for inner in wanted:
-            lines[f"!{inner}"] = None
-    return with_lines(site, list(lines))
+            own[f"!{_inside(inner, top)}"] = None
+    return tuple(with_lines(site, list(own), top) for top, own in lines.items())
 
 
-def with_lines(site: Site, lines: Sequence[str]) -> Ignoring:
-    """The ignore file of a site with these lines at its end."""
-    rules = site.snapshot.tree.ignore
-    path = rules.source or site.spec.context / ".dockerignore"
+def _inside(path: str, top: str) -> str:
+    return path[len(top) + 1 :] if top else path
+
+
+def with_lines(site: Site, lines: Sequence[str], top: str = "") -> Ignoring:
+    """The ignore file of a context with these lines at its end; ``top`` is "" for the main one."""
+    tree = site.snapshot.tree
+    part = tree.parts[top] if top else tree
+    rules = part.ignore
+    path = rules.source or part.root / ".dockerignore"
     before = None
     if rules.source is not None:
         before = read_bytes(path).decode("utf-8", errors="surrogateescape")
@@ -72,7 +83,19 @@ def _named_below(site: Site, name: str) -> list[str]:
     return list(found)
 
 
-def tree_with(site: Site, made: Ignoring) -> ContextTree:
-    """The context as a build sees it under the new ignore file."""
-    content = made.after.encode("utf-8", "surrogateescape")
-    return ContextTree.read(site.spec.context, IgnoreRules.parse(content, made.path))
+def tree_with(site: Site, made: Sequence[Ignoring]) -> ContextTree:
+    """The contexts as a build sees them under the new ignore files."""
+    tree = site.snapshot.tree
+    read = {top: _with(part, made) for top, part in (tree.parts or {"": tree}).items()}
+    main = read.pop("")
+    return ContextTree.joined(main, read)
+
+
+def _with(part: ContextTree, made: Sequence[Ignoring]) -> ContextTree:
+    """One context under the new ignore files; one that lies in two contexts holds for both."""
+    own = os.path.realpath(part.ignore.source or part.root / ".dockerignore")
+    for one in made:
+        if os.path.realpath(one.path) == own:
+            content = one.after.encode("utf-8", "surrogateescape")
+            return ContextTree.read(part.root, IgnoreRules.parse(content, one.path))
+    return part

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from ..cache import Dialect
 from ..cache.prediction import Comparison
+from ..context.named import at_top
 from ..context.selection import takes
 from ..disk import read_bytes
 from ..dockerfile.rewriting import patch_of
 from ..environments.tools import runner_of
 from ..errors import ConfigError, DockerCacheError
-from ..model import Edit, Fix
+from ..model import Edit, Fix, top_of
 from ..project import Project
 from ..regexes import regex
 from ..shell.running import step_commands
@@ -116,8 +117,13 @@ def _without_pyc_of_context(site: Site, lines: Sequence[int]) -> Ignoring | None
     patterns = ["**/__pycache__"] if any("__pycache__/" in path for path in brought) else []
     if any("__pycache__/" not in path for path in brought):
         patterns.append("**/*.pyc")
-    made = with_lines(site, patterns)
-    draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
+    tops = {
+        transfer.context for step in site.steps if step.line in lines for transfer in step.transfers
+    }
+    if len(tops) != 1:
+        return None
+    made = with_lines(site, patterns, tops.pop())
+    draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, [made])))
     if not patterns or _pyc_of_context(draft, lines):
         return None
     return made if _builds(draft) else None
@@ -158,12 +164,12 @@ def without_what_changes_by_itself(
     named = [name for name in probes if _is_named(site, name)]
     ignored = [name for name in probes if name not in named]
     words: list[str] = []
-    made: Ignoring | None = None
+    made: tuple[Ignoring, ...] = ()
     draft = site
     if ignored:
         made = ignoring(site, ignored)
         draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
-        words.append(_ignore_words(project, made))
+        words += [_ignore_words(project, one) for one in made]
     reader = _git_reader(site) if ".git" in map(_bare, ignored) else None
     if reader is not None:
         return Fix(f"{reader} may read .git: give it what it needs by an argument or a file")
@@ -178,8 +184,8 @@ def without_what_changes_by_itself(
         return Fix("; ".join(words) or moved.words[0]) if words or moved.words else None
     words += moved.words
     changes: dict[Path, tuple[str | None, str]] = {}
-    if made is not None:
-        changes[made.path] = (made.before, made.after)
+    for one in made:
+        changes[one.path] = (one.before, one.after)
     if moved.text is not None:
         changes[project.spec.dockerfile] = (site.text, moved.text)
     if not changes:
@@ -188,7 +194,8 @@ def without_what_changes_by_itself(
 
 
 def _bare(name: str) -> str:
-    return name.rstrip("/")
+    """A path in its context, without the name of the context."""
+    return name[len(top_of(name)) :].strip("/")
 
 
 _VERSIONED = regex(r"\bgit\b|[_-](scm|vcs)\b|versioneer|versioningit|dunamai|\bpbr\b")
@@ -217,7 +224,7 @@ def _holding_git(site: Site) -> set[int]:
         taking = [
             transfer
             for transfer in step.transfers
-            if takes(transfer, ".git", is_dir=True)
+            if takes(transfer, at_top(transfer.context, ".git"), is_dir=True)
             or any(_is_below_git(source) for source in transfer.sources)
             or transfer.origin in stages
         ]
@@ -229,7 +236,7 @@ def _holding_git(site: Site) -> set[int]:
 
 
 def _is_below_git(source: str) -> bool:
-    return f"{os.path.normpath(source).lstrip('/')}/".startswith(".git/")
+    return f"{_bare(os.path.normpath(source))}/".startswith(".git/")
 
 
 def _git_reader(site: Site) -> str | None:
