@@ -84,7 +84,11 @@ class BuildSpec:
     keep the order of the command line; ``secrets``, ``ssh`` and ``cache_from``
     are buildx's own strings (``id=token,src=…``, ``default``, ``type=local,src=…``).
     ``contexts`` are named contexts: a name, and the path of a directory or what buildx resolves
-    (``docker-image://debian``).
+    (``docker-image://debian``). ``run_options`` are the options of ``docker buildx build`` that say
+    where its RUNs run: ``network``, ``add-host``, ``shm-size``, ``ulimit`` and ``allow``, with
+    their values. ``uncached`` are the stages that every build runs anew, ``"*"`` for all, and
+    ``uncached_by`` is the place that says so. ``inside`` is the file that holds the Dockerfile's
+    text, where it has no file of its own; lines are then told as that file counts them.
     """
 
     dockerfile: Path
@@ -96,6 +100,15 @@ class BuildSpec:
     ssh: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     contexts: tuple[tuple[str, str], ...] = ()
+    run_options: tuple[tuple[str, str], ...] = ()
+    uncached: tuple[str, ...] = ()
+    uncached_by: str = ""
+    inside: Path | None = None
+
+    @property
+    def written_in(self) -> Path:
+        """The file that people write the Dockerfile in: itself, or the file that holds its text."""
+        return self.inside or self.dockerfile
 
     def with_build_args(self, changes: Mapping[str, str]) -> BuildSpec:
         """Return the same build with some build arguments set anew."""

@@ -321,6 +321,9 @@ class Project:
     def _own_files(self) -> Iterator[str]:
         """The context paths of the Dockerfile and of the ignore files that belong to it."""
         root = os.path.abspath(self.spec.context)
+        if self.spec.inside is not None:
+            yield from ("Dockerfile", ".dockerignore")
+            return
         dockerfile = os.path.relpath(os.path.abspath(self.spec.dockerfile), root)
         yield from (dockerfile, f"{dockerfile}.dockerignore", ".dockerignore")
         there = os.path.realpath(self.spec.dockerfile)

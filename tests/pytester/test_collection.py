@@ -254,6 +254,52 @@ def test_the_lines_that_judge_every_dockerfile_are_printed_and_work(
     assert judged.counts["passed"] == 2
 
 
+BELOW = {
+    "deploy/compose.yaml": """
+        services:
+          first: {build: {context: ../a, args: {GIT_SHA: "1"}}}
+          second: {build: {context: ../a, args: {GIT_SHA: "2"}}}
+        """,
+    "deploy/compose.prod.yaml": 'services: {first: {build: {context: ../a, args: {GIT_SHA: "1"}}}}',
+    "deploy/compose.override.yaml": "services: {}",
+    "broken/compose.yaml": "services: {first: {build: nowhere}}",
+    "b/docker-bake.json": (
+        '{"target": {"default": {"context": "c", "dockerfile": "Dockerfile.gpu"}}}'
+    ),
+    "alone/Containerfile": DOCKERFILE,
+}
+
+
+@pytest.mark.parametrize("ini", ["pyproject.toml", "pytest.ini"])
+def test_the_lines_name_the_files_that_define_more(
+    monorepo: Project, ini: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_dockercache.definitions.finding.has_buildx", lambda: False)
+    monorepo.files |= BELOW
+    monorepo.files["alone/environment.yml"] = monorepo.files["a/environment.yml"]
+    monorepo.files["alone/src/main.py"] = ""
+    monorepo.files[ini] = "[tool.pytest.ini_options]\n" if "toml" in ini else "[pytest]\n"
+    result = monorepo.pytest("-c", ini)
+    assert result.code == 4
+    lines = result.text.partition(f"to judge them all, write into {ini}:\n")[2]
+    lines, _, rest = lines.partition("or name those to judge: pytest --dockercache alone/Containe")
+    assert [word.strip('", ') for word in lines.splitlines() if word[2:6] != "    "][:1] == [
+        "[tool.pytest.ini_options]" if "toml" in ini else "[pytest]"
+    ]
+    named = [word.strip('", ') for word in lines.splitlines() if "/" in word]
+    assert named == ["alone/Containerfile", "deploy/compose.yaml", "b/docker-bake.json"]
+    assert "broken/compose.yaml" in rest
+    monorepo.files[ini] = "\n".join(line.removeprefix("  ") for line in lines.splitlines())
+    judged = monorepo.pytest("-c", ini, "--collect-only", "-q")
+    nodes = {line.rpartition("::")[0] for line in judged.text.splitlines() if "::" in line}
+    assert nodes == {
+        "alone/Containerfile",
+        "deploy/compose.yaml::first",
+        "deploy/compose.yaml::second",
+        "b/docker-bake.json::default",
+    }
+
+
 @pytest.mark.parametrize(
     ("place", "judged"), [(".", SERVICES), ("b", SERVICES[1:]), ("b/c/", SERVICES[1:])]
 )

@@ -95,6 +95,71 @@ def test_the_failures_of_two_services_are_told_apart(shop: Project) -> None:
     ]
 
 
+def test_every_platform_of_a_service_is_judged_for_itself(shop: Project) -> None:
+    shop.files["compose.yaml"] = """
+        services:
+          web: {build: {context: web, platforms: [linux/amd64, linux/arm64]}}
+          job: {build: {context: web, args: {GIT_SHA: def}, platforms: [linux/arm64]}}
+        """
+    both = ["compose.yaml::web[linux/amd64]", "compose.yaml::web[linux/arm64]"]
+    assert sorted(nodes(shop)) == ["compose.yaml::job", *both]
+    assert sorted(nodes(shop, "compose.yaml::web")) == both
+    assert sorted(nodes(shop, "compose.yaml::web::builds")) == both
+    assert nodes(shop, f"{both[1]}::builds") == both[1:]
+    assert nodes(shop, both[1]) == both[1:]
+    asked = "--dockercache-platform=linux/amd64"
+    assert nodes(shop, asked) == ["compose.yaml::web", "compose.yaml::job"]
+    result = shop.pytest("-k", "builds and not change", "-v")
+    assert result.counts["passed"] == 3
+    again = shop.pytest("--lf", "-n", "2", "-k", "builds and not change", process=True)
+    assert again.counts["passed"] == 3
+
+
+def test_a_service_without_a_cache_fails_with_its_line(shop: Project) -> None:
+    shop.files["compose.yaml"] = """
+        services:
+          web:
+            build:
+              context: web
+              no_cache: true
+        """
+    result = shop.pytest("-rs")
+    assert result.counts == {"passed": 1, "failed": 1, "skipped": 3}, result.text
+    assert result.has("env layer is rebuilt by every build: compose.yaml:6: no_cache")
+
+
+def test_a_dockerfile_inside_a_compose_file_is_judged_with_the_lines_of_that_file(
+    shop: Project,
+) -> None:
+    shop.files["web/requirements.txt"] = "six\n"
+    shop.files["compose.yaml"] = """\
+services:
+  web:
+    build:
+      context: web
+      dockerfile_inline: |
+        FROM a
+        COPY . .
+        RUN pip install -r requirements.txt
+"""
+    shop.image_checks = True
+    result = shop.pytest(
+        "--dockercache-engine=model", "-k", "layer-cached", "--dockercache-report=json:out.json"
+    )
+    assert result.counts["failed"] == 1
+    assert result.has("   7  COPY . .  ", "line 8 runs on top of line 7"), result.text
+    [image] = json.loads((shop.root / "out.json").read_text())["images"]
+    assert (image["dockerfile"], image["node"]) == ("compose.yaml", "compose.yaml::web")
+    [check] = [one for one in image["checks"] if one["outcome"] == "failed"]
+    assert check["line"] == 7
+    assert check["fix"]["patch"] is None
+
+
+def test_a_pattern_is_looked_for_beside_what_cannot_be_judged(shop: Project) -> None:
+    result = shop.pytest("--dockercache-env-step=no such step", "-k", "builds and not change")
+    assert result.counts["passed"] == 2
+
+
 def test_keys_after_the_comma_hold_for_each_image(shop: Project) -> None:
     shop.files["conftest.py"] = """
         import scripted_engine

@@ -11,8 +11,8 @@ import pytest
 from example import DOCKERFILE, Project
 from syrupy.assertion import SnapshotAssertion
 
-from pytest_dockercache._options import OPTIONS
 from pytest_dockercache._pytest.image_options import IMAGE_KEYS
+from pytest_dockercache.plugin import OPTIONS
 
 TABLES = """\
 [project]

@@ -23,7 +23,6 @@ import pytest
 import yaml
 from documented import PAGES, ROOT, Block, arguments, blocks, named, pytest_runs
 
-from pytest_dockercache._options import OPTIONS as TABLE
 from pytest_dockercache._pytest.discovery import DEFAULT_NAMES
 from pytest_dockercache._pytest.options import Options, read_options
 from pytest_dockercache.checks import CHECKS
@@ -39,6 +38,7 @@ from pytest_dockercache.environments.tools import (
     tools,
 )
 from pytest_dockercache.patterns import SECONDS
+from pytest_dockercache.plugin import OPTIONS as TABLE
 from pytest_dockercache.plugin import pytest_addoption
 from pytest_dockercache.report import baseline, markdown
 from pytest_dockercache.shell.running import step_commands

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_dockercache._options import OPTIONS
+from pytest_dockercache.plugin import OPTIONS
 from pytest_dockercache.report.pages import HOME
 
 if sys.version_info >= (3, 11):

@@ -13,7 +13,6 @@ TESTS = Path(__file__).resolve().parents[1]
 
 ROOMS = (
     "plugin",
-    "_options",
     "_pytest",
     "report",
     "testing",

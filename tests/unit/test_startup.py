@@ -53,13 +53,12 @@ def test_collecting_without_dockercache_imports_no_third_party_package(tmp_path:
     assert {name for name in modules if name.partition(".")[0] in FORBIDDEN} == set()
 
 
-def test_collecting_without_dockercache_imports_the_entry_and_its_options(
+def test_collecting_without_dockercache_imports_the_entry_alone(
     tmp_path: Path,
 ) -> None:
     ours = {name for name in modules_after_collecting(tmp_path) if "dockercache" in name}
     assert ours == {
         "pytest_dockercache",
-        "pytest_dockercache._options",
         "pytest_dockercache.plugin",
     }
 
@@ -100,7 +99,6 @@ def test_pytest_does_not_compile_our_modules_anew_when_the_plugin_is_on(tmp_path
     # Pytest imports these before anybody has asked for us.
     assert rewritten <= {
         "pytest_dockercache.plugin",
-        "pytest_dockercache._options",
         "pytest_dockercache._pytest",
     }
     assert {"pytest_dockercache.subject", "pytest_dockercache.checks.serving"} <= set(loaders)

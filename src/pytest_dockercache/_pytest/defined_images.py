@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from .image_options import IMAGE_KEYS, ImageOptions
 if TYPE_CHECKING:
     from ..definitions import BuildDefinition, Kind
 
-__all__ = ["DefinedImages"]
+__all__ = ["DefinedImages", "what_is_built"]
 
 _KEYS = ("target", *(key for key in IMAGE_KEYS if key not in ("context", "target")))
 """The keys after the comma of a file: ``target`` is the service, the others hold for each image."""
@@ -83,7 +84,7 @@ class DefinedImages:
         for kind in KINDS:
             files = definition_files(place, kind)
             if files:
-                known = {_what_is_built(choice) for choice in found}
+                known = {what_is_built(choice) for choice in found}
                 found += [one for one in self._of_files(kind, files) if _is_new(one, known)]
         return tuple(found)
 
@@ -134,7 +135,16 @@ class DefinedImages:
             options = self._image_options({**own, **given})
         except ConfigError as wrong:
             options, problem = self._image_options({}), problem or wrong
-        return DockerfileChoice(definition.dockerfile, options, None, explicit, node, problem)
+        inside = definition.inside
+        options = replace(
+            options,
+            run_options=definition.run_options,
+            uncached=definition.uncached,
+            uncached_by=definition.uncached_by,
+            written=None if inside is None else definition.dockerfile,
+        )
+        path = inside or definition.dockerfile
+        return DockerfileChoice(path, options, None, explicit, node, problem)
 
     def _shown(self, file: Path) -> str:
         try:
@@ -143,11 +153,13 @@ class DefinedImages:
             return file.as_posix()
 
 
-def _what_is_built(choice: DockerfileChoice) -> tuple[object, ...]:
+def what_is_built(choice: DockerfileChoice) -> tuple[object, ...]:
+    """All that tells the build of an image from another: two that are equal build alike."""
     options = choice.options
     named = (options.target, frozenset(options.build_args), options.contexts, options.platforms)
-    return (choice.path, options.context, *named)
+    ran = (options.run_options, options.uncached, options.written)
+    return (choice.path, options.context, *named, *ran)
 
 
 def _is_new(choice: DockerfileChoice, known: set[tuple[object, ...]]) -> bool:
-    return choice.problem is not None or _what_is_built(choice) not in known
+    return choice.problem is not None or what_is_built(choice) not in known

@@ -60,7 +60,8 @@ class ImageOptions:
     ``settings`` say how it is built and read, ``check_settings`` what it is held against, and
     ``skip`` are the IDs of checks to leave out. ``env_step_given`` is how ``settings.env_step`` was
     given, for messages. The others say what is built, as :class:`~pytest_dockercache.model.
-    BuildSpec` does; ``context`` is None where none was named.
+    BuildSpec` does; ``context`` is None where none was named. The last four are said by files that
+    define builds alone; ``written`` is a Dockerfile whose text such a file holds.
     """
 
     settings: Settings
@@ -74,6 +75,10 @@ class ImageOptions:
     platforms: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
+    run_options: tuple[tuple[str, str], ...] = ()
+    uncached: tuple[str, ...] = ()
+    uncached_by: str = ""
+    written: Path | None = None
 
     @property
     def platform(self) -> str | None:

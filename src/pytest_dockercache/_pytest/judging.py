@@ -120,7 +120,7 @@ class SessionJudge:
             target
             for target in self.selection.every
             if target.image is None
-            and (target.path, target.target) == (spec.dockerfile, spec.target)
+            and (target.path, target.target) == (spec.written_in, spec.target)
         ]
         for target in same if len(same) > 1 else ():
             with contextlib.suppress(DockerCacheError):

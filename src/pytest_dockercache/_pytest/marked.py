@@ -64,7 +64,7 @@ def rebuild_of(
         demands = own.check_settings
         if own.env_step_given in judge.named_steps:
             named_steps = judge.named_steps[own.env_step_given]
-            named_steps.require(judge.shown(spec.dockerfile), project)
+            named_steps.require(judge.shown(spec.written_in), project)
         # The closest setting counts: the test's own marker goes before a fixture of its project.
         marked = _keywords(item).get("edit")
         edits = _edits(edit if marked is None else marked)

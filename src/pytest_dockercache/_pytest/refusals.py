@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import checks
 from ..errors import ConfigError
 from ..presentable import presentable
+from .defined_images import what_is_built
 from .discovery import DEFAULT_NAMES, FoundBelow, look_below
 from .judging import SessionJudge
 from .targets import Target
 
 __all__ = ["nothing_to_do"]
+
+_MOST_READ = 20
+"""Files that define builds and are read for a message: buildx takes a tenth of a second each."""
 
 
 def nothing_to_do(judge: SessionJudge) -> str:
@@ -45,51 +49,101 @@ def nothing_to_do(judge: SessionJudge) -> str:
         found = look_below(judge.config.rootpath, judge.config.rootpath)
     except ConfigError as problem:
         return _text(nothing, [str(problem)])
-    if not found.dockerfiles:
-        others = _others(found, judge.config.rootpath)
+    named = _named(found, judge)
+    if not any(named.values()):
+        others = _others(found.samples, found.definitions, judge.config.rootpath)
         return _text(f"{nothing}; name one with --dockercache-dockerfile=PATH", others)
-    return _text(f"{nothing}; there are others:", _found(found, judge))
+    return _text(f"{nothing}; there are others:", _found(found, named, judge))
 
 
 def _text(first: str, rest: Sequence[str]) -> str:
     return presentable("\n".join([first, *rest]))
 
 
-def _found(found: FoundBelow, judge: SessionJudge) -> list[str]:
-    """The Dockerfiles below the root, and the lines of configuration that judge them all."""
+Named = Mapping[str, tuple[Path, ...]]
+"""The files to name with each key of the ini file."""
+
+
+def _named(found: FoundBelow, judge: SessionJudge) -> Named:
+    """The files that judge the most: compose and bake files, and Dockerfiles that none of them has.
+
+    A file that defines builds counts where it defines an image that can be judged and that no file
+    before it defines.
+    """
+    from ..definitions import kind_of
+
+    kinds = {"compose": "dockercache_compose", "bake": "dockercache_bake"}
+    named: dict[str, list[Path]] = {key: [] for key in kinds.values()}
+    built: set[Path] = set()
+    known: set[tuple[object, ...]] = set()
+    for file in _readable(found.definitions):
+        key = kinds.get(kind_of(file) or "")
+        if key is None:
+            continue
+        choices = [
+            choice
+            for choice in judge.options.defined.of_file(file)
+            if choice.problem is None and what_is_built(choice) not in known
+        ]
+        if choices:
+            named[key].append(file)
+            known.update(map(what_is_built, choices))
+            built.update(choice.path for choice in choices)
+    rest = [path for path in found.dockerfiles if path not in built]
+    return {
+        "dockercache_dockerfile": tuple(rest),
+        **{key: tuple(files) for key, files in named.items()},
+    }
+
+
+def _readable(definitions: Sequence[Path]) -> list[Path]:
+    """Files that stand for themselves: an override is read with the file that it overrides."""
+    alone = [path for path in definitions if not path.stem.endswith((".override", "-override"))]
+    # `compose.yaml` before `compose.prod.yaml`, which may want variables.
+    alone.sort(key=lambda path: (len(path.parts), path.parent, len(path.name)))
+    return alone[:_MOST_READ]
+
+
+def _found(found: FoundBelow, named: Named, judge: SessionJudge) -> list[str]:
+    """The files below the root to judge, and the lines of configuration that judge them all."""
     root, ini = judge.config.rootpath, judge.config.inipath
     place = root if ini is None else ini.parent
-    named = [os.path.relpath(path, place).replace(os.sep, "/") for path in found.dockerfiles]
-    lines = [f"  {path.relative_to(root).as_posix()}" for path in found.dockerfiles]
+    files = [path for paths in named.values() for path in paths]
+    lines = [f"  {path.relative_to(root).as_posix()}" for path in files]
     name = "pyproject.toml" if ini is None else ini.name
     lines.append(f"to judge them all, write into {name}:")
-    if name.endswith(".toml"):
-        lines.append("  [tool.pytest.ini_options]" if name == "pyproject.toml" else "  [pytest]")
-        lines.append("  dockercache_dockerfile = [")
-        lines += [f"    {json.dumps(path, ensure_ascii=False)}," for path in named]
-        lines.append("  ]")
-    else:
-        lines.append("  [tool:pytest]" if name == "setup.cfg" else "  [pytest]")
-        lines.append("  dockercache_dockerfile =")
-        lines += [f"    {path}" for path in named]
-    lines.append("or name those to judge: pytest --dockercache " + _shown_argument(found, root))
-    return [*lines, *_others(found, root)]
+    toml = name.endswith(".toml")
+    section = "tool:pytest" if name == "setup.cfg" else "pytest"
+    if name == "pyproject.toml":
+        section = "tool.pytest.ini_options"
+    lines.append(f"  [{section}]")
+    for key, paths in named.items():
+        shown = [os.path.relpath(path, place).replace(os.sep, "/") for path in paths]
+        if not shown:
+            continue
+        lines.append(f"  {key} = [" if toml else f"  {key} =")
+        lines += [
+            f"    {json.dumps(path, ensure_ascii=False)}," if toml else f"    {path}"
+            for path in shown
+        ]
+        if toml:
+            lines.append("  ]")
+    first = shlex.quote(files[0].relative_to(root).as_posix())
+    lines.append(f"or name those to judge: pytest --dockercache {first}")
+    others = tuple(path for path in found.definitions if path not in files)
+    return [*lines, *_others(found.samples, others, root)]
 
 
-def _shown_argument(found: FoundBelow, root: Path) -> str:
-    return shlex.quote(found.dockerfiles[0].relative_to(root).as_posix())
-
-
-def _others(found: FoundBelow, root: Path) -> list[str]:
-    """What else lies below the root: samples of tests, and files that define builds."""
+def _others(samples: Sequence[Path], definitions: Sequence[Path], root: Path) -> list[str]:
+    """What else lies below the root: samples of tests, and files that may define builds."""
     lines = []
-    if found.samples:
-        count = len(found.samples)
-        first = found.samples[0].relative_to(root).as_posix()
+    if samples:
+        count = len(samples)
+        first = samples[0].relative_to(root).as_posix()
         more = f" and {count - 1} more" if count > 1 else ""
         lines.append(f"left out as samples of tests: {first}{more}")
-    if found.definitions:
-        names = [path.relative_to(root).as_posix() for path in found.definitions]
+    if definitions:
+        names = [path.relative_to(root).as_posix() for path in definitions]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         first = shlex.quote(names[0])
         lines.append(

@@ -106,9 +106,12 @@ class SessionPlugin:
         from .named_steps import look_for_all, specs_of_marked
 
         marked, complete = specs_of_marked(items)
+        known = [target for target in files if target.problem is None]
+        # What cannot be judged may have the step.
+        complete = complete and known == files
         looked = [
-            *((target.node, target.spec(), target.options) for target in files),
-            *((judge.shown(spec.dockerfile), spec, judge.image_options(spec)) for spec in marked),
+            *((target.node, target.spec(), target.options) for target in known),
+            *((judge.shown(spec.written_in), spec, judge.image_options(spec)) for spec in marked),
         ]
         judge.named_steps = look_for_all(looked, complete=complete)
         for named in judge.named_steps.values():

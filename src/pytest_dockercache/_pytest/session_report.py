@@ -143,7 +143,7 @@ def _images(judge: SessionJudge, results: Mapping[str, CheckResult]) -> Iterator
             yield _image(judge, target.node, spec, None, checked, own)
     for spec, name in sharing.known_specs(judge.run):
         if (spec, name) not in seen:
-            node = judge.shown(spec.dockerfile)
+            node = judge.shown(spec.written_in)
             node = node if spec.target is None else f"{node}[{spec.target}]"
             yield _image(judge, node, spec, name)
 
@@ -159,9 +159,9 @@ def _inspected(
     judge.tell_engine(judge.subject_of(target))
     return ImageReport(
         node=target.node,
-        dockerfile=judge.shown(spec.dockerfile) if spec.dockerfile.is_file() else None,
-        file=_from_repository(judge, spec.dockerfile) if spec.dockerfile.is_file() else None,
-        text=_text_of(spec.dockerfile),
+        dockerfile=judge.shown(spec.written_in) if spec.dockerfile.is_file() else None,
+        file=_from_repository(judge, spec.written_in) if spec.dockerfile.is_file() else None,
+        text=_text_of(spec.written_in),
         context=judge.shown(spec.context),
         target=spec.target,
         platform=spec.platform,
@@ -177,9 +177,9 @@ def _of_project(
     """The report of a Dockerfile as far as it says nothing of builds."""
     return ImageReport(
         node=node,
-        dockerfile=judge.shown(spec.dockerfile),
-        file=_from_repository(judge, spec.dockerfile),
-        text=_text_of(spec.dockerfile),
+        dockerfile=judge.shown(spec.written_in),
+        file=_from_repository(judge, spec.written_in),
+        text=_text_of(spec.written_in),
         context=judge.shown(spec.context),
         target=spec.target,
         build_args=spec.build_args,

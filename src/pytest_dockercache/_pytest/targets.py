@@ -86,7 +86,7 @@ class Target:
 def spec_of(dockerfile: Path, context: Path, options: ImageOptions) -> BuildSpec:
     """The build of a Dockerfile in a context, as the options of its image say."""
     return BuildSpec(
-        dockerfile=dockerfile,
+        dockerfile=options.written or dockerfile,
         context=context,
         target=options.target,
         build_args=options.build_args,
@@ -94,6 +94,10 @@ def spec_of(dockerfile: Path, context: Path, options: ImageOptions) -> BuildSpec
         platform=options.platform,
         secrets=options.secrets,
         ssh=options.ssh,
+        run_options=options.run_options,
+        uncached=options.uncached,
+        uncached_by=options.uncached_by,
+        inside=None if options.written is None else dockerfile,
         cache_from=options.check_settings.cache_from,
     )
 
@@ -343,12 +347,12 @@ def _of_definition(
         images = _all_targets(options.defined.of_file(path), directory, root)
     if not images or not rest:
         return images
-    exact = [target for target in images if target.node == f"{shown}::{rest}"]
+    exact = _of_node(f"{shown}::{rest}", images)
     if exact:
         return exact
     name, _, check = rest.rpartition("::")
     node = f"{shown}::{name}" if name else shown
-    exact = [target for target in images if target.node == node]
+    exact = _of_node(node, images)
     if not exact:
         names = [target.node.partition("::")[2] or "itself" for target in images]
         raise ConfigError(
@@ -357,6 +361,14 @@ def _of_definition(
     if check not in checks:
         raise ConfigError(f"{text}: unknown check {check}; valid: {', '.join(checks)}")
     return [replace(target, checks=(check,)) for target in exact]
+
+
+def _of_node(node: str, images: Sequence[Target]) -> list[Target]:
+    """The image of a node, or those of all platforms where the node names none."""
+    exact = [target for target in images if target.node == node]
+    return exact or [
+        target for target in images if target.node == f"{node}[{target.options.platform}]"
+    ]
 
 
 def _refuse_twins(targets: Sequence[Target]) -> None:

@@ -18,6 +18,7 @@ from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
 from .named_contexts import require_reusable
+from .uncached import require_a_cache
 from .verdict import Verdict, broken, require_known, step_row
 
 __all__ = ["judge", "probes"]
@@ -81,6 +82,7 @@ def judge(subject: Subject) -> Verdict:
     """Change all probes at once in the staged copy, and build again until one probe is to blame."""
     first = subject.first()
     project = subject.project
+    require_a_cache(subject)
     require_reusable(project, environment=False)
     tried = probes(project)
     if not tried:

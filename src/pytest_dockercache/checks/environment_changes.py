@@ -11,6 +11,7 @@ from ..model import Build, Edit
 from ..project import Project
 from ..stopping import Stop
 from ..subject import Subject
+from .uncached import require_a_cache
 from .verdict import Verdict, broken, environment_steps, require_known, step_row
 
 __all__ = ["judge"]
@@ -20,6 +21,7 @@ def judge(subject: Subject) -> Verdict:
     """The negative control: one edited build for each environment file."""
     project = subject.project
     environment_steps(subject.first().steps)
+    require_a_cache(subject)
     if not project.environment_files:
         raise DoesNotApply(
             "no environment file found that the environment steps read",

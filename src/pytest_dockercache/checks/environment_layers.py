@@ -23,6 +23,7 @@ from ..subject import Subject
 from .file_groups import remember_files
 from .harmless import MOST_BUILDS, Trials, Tried, files_of, trials_of, tried_alone, tried_together
 from .rebuilt import rebuilt_by_itself, rebuilt_environment
+from .uncached import require_cached
 from .verdict import Verdict, environment_steps, require_reached
 
 __all__ = ["judge"]
@@ -43,6 +44,7 @@ def _judged(subject: Subject) -> Verdict:
     if not subject.first().with_role("environment"):
         _require_recognised(project)
     environment_steps(subject.first().steps)
+    require_cached(subject)
     trials = trials_of(project)
     if not trials.files:
         also = _also_needed(project)

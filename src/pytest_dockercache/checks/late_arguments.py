@@ -11,6 +11,7 @@ from ..subject import Subject
 from .harmless import MOST_BUILDS, Trials, Tried, trials_of, tried_alone, tried_together
 from .named_contexts import require_reusable
 from .rebuilt import rebuilt_environment, taken_of_server
+from .uncached import require_a_cache
 from .verdict import Verdict, environment_steps
 
 __all__ = ["judge"]
@@ -20,6 +21,7 @@ def judge(subject: Subject) -> Verdict:
     """Change the arguments that must not matter; one that may reinstall gets its own build."""
     environment_steps(subject.first().steps)
     project = subject.project
+    require_a_cache(subject)
     require_reusable(project, environment=True)
     trials = trials_of(project)
     apart = trials.apart(trials.arguments)

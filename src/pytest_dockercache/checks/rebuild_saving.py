@@ -6,6 +6,7 @@ from ..errors import Unverifiable
 from ..model import named_step
 from ..subject import Subject
 from .settings import CheckSettings
+from .uncached import require_cached
 from .verdict import Verdict, broken, require_known, require_reached, step_row
 
 __all__ = ["judge"]
@@ -20,6 +21,7 @@ def judge(subject: Subject, settings: CheckSettings) -> Verdict:
     """
     wanted = settings.min_saving or 0.0
     subject.first()
+    require_cached(subject)
     edit = subject.project.source_edit
     build = subject.after([edit])
     require_reached(build, edit)

@@ -214,17 +214,55 @@ def _target(
             for key, value in _pairs(build.get("ssh")).items()
         ],
         "secret": list(_secrets(build.get("secrets"), secrets)),
+        "of-compose": True,
+        "network": build.get("network"),
+        "extra-hosts": _hosts(build.get("extra_hosts")),
+        "shm-size": build.get("shm_size"),
+        "ulimits": list(_limits(build.get("ulimits"))),
+        "entitlements": _entitlements(build),
+        "no-cache": build.get("no_cache"),
+        "no-cache-filter": _list(build.get("no_cache_filter")),
     }
     return {**target, **_of_bake(_table(build.get("x-bake")))}
 
 
 def _of_bake(extension: Mapping[str, Any]) -> Mapping[str, Any]:
     """What ``x-bake`` sets: bake's own keys, one text or a list."""
-    lists = ("platforms", "cache-from", "cache-to", "secret", "ssh")
+    lists = ("platforms", "cache-from", "cache-to", "secret", "ssh", "no-cache-filter")
     found: dict[str, Any] = {key: _list(extension[key]) for key in lists if key in extension}
+    if "no-cache" in extension:
+        found["no-cache"] = extension["no-cache"]
     if "contexts" in extension:
         found["contexts"] = _pairs(extension["contexts"])
     return found
+
+
+def _hosts(value: object) -> dict[str, list[str]]:
+    """The addresses of hosts: a mapping, or a list of ``HOST=ADDRESS`` or ``HOST:ADDRESS``."""
+    found: dict[str, list[str]] = {}
+    if isinstance(value, dict):
+        return {str(host): [str(one) for one in _list(item)] for host, item in value.items()}
+    for item in _list(value):
+        host, _, address = str(item).replace("=", ":", 1).partition(":")
+        found.setdefault(host, []).append(address)
+    return found
+
+
+def _limits(value: object) -> Iterator[str]:
+    """Limits as the docker command takes them: ``NAME=SOFT:HARD``."""
+    for name, limit in _table(value).items():
+        if isinstance(limit, dict):
+            soft = limit.get("soft", limit.get("hard"))
+            yield f"{name}={soft}:{limit.get('hard', soft)}"
+        else:
+            yield f"{name}={limit}:{limit}"
+
+
+def _entitlements(build: Mapping[str, Any]) -> list[str]:
+    allowed = [str(one) for one in _list(build.get("entitlements"))]
+    if build.get("privileged") == "true":
+        allowed.append("security.insecure")
+    return list(dict.fromkeys(allowed))
 
 
 def _secrets(value: object, known: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -270,9 +308,13 @@ def _merged(before: Service, after: Service) -> Service:
     for key in ("args", "additional_contexts"):
         if key in first and key in second:
             joined[key] = {**_pairs(first[key]), **_pairs(second[key])}
-    for key in ("cache_from", "cache_to", "secrets", "ssh", "platforms"):
+    for key in ("cache_from", "cache_to", "secrets", "ssh", "platforms", "entitlements"):
         if key in first and key in second:
             joined[key] = [*_list(first[key]), *_list(second[key])]
+    if "extra_hosts" in first and "extra_hosts" in second:
+        joined["extra_hosts"] = {**_hosts(first["extra_hosts"]), **_hosts(second["extra_hosts"])}
+    if "ulimits" in first and "ulimits" in second:
+        joined["ulimits"] = {**_table(first["ulimits"]), **_table(second["ulimits"])}
     return {**both, "build": joined}
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import ConfigError, Unverifiable
 from ..regexes import regex
-from .bake import BakeRefusedError, has_buildx, printed, written_names
+from .bake import (
+    BakeRefusedError,
+    has_buildx,
+    printed,
+    read_json_targets,
+    unprinted,
+    written_names,
+)
 from .compose import compose_services
 from .development import development_target
 from .targets import BuildDefinition, defined
@@ -25,6 +32,9 @@ __all__ = [
 ]
 
 Kind = Literal["compose", "bake", "development"]
+
+Evaluate = Callable[[Sequence[Path], Sequence[str], Path], Mapping[str, Mapping[str, Any]]]
+"""Who says what targets a file has: files, names and the directory of the paths."""
 
 KINDS: tuple[Kind, ...] = ("compose", "bake", "development")
 """The kinds of files, in the order in which they are looked for."""
@@ -117,7 +127,11 @@ def _compose(files: Sequence[Path]) -> tuple[BuildDefinition, ...]:
             continue
         # Buildx before 0.17 does not print platforms, ssh and empty arguments of services.
         target = {**service.target, **(evaluated or {})}
-        found.append(defined(files[0], service.name, target, (service.directory, directory)))
+        if service.target.get("ulimits"):
+            # Buildx 0.13 reads a limit that is one number as 0.
+            target["ulimits"] = service.target["ulimits"]
+        places = (service.directory, directory)
+        found.append(defined(files[0], service.name, target, places, files))
     return tuple(found)
 
 
@@ -130,25 +144,47 @@ def _bake(
     files: Sequence[Path], names: Sequence[str], directories: Sequence[Path]
 ) -> tuple[BuildDefinition, ...]:
     file = files[0]
+    evaluate: Evaluate = printed
     if not has_buildx():
-        raise Unverifiable(
-            f"{file.name}: what a bake file builds is known to docker buildx alone, "
-            "which is not installed",
-            fix="install docker-buildx, or name the Dockerfiles",
-        )
+        plain = all(one.suffix == ".json" for one in files)
+        if not plain:
+            raise _needs_buildx(file)
+        evaluate = _plain_targets
     places = tuple(dict.fromkeys((*directories, file.parent)))
     try:
-        targets = printed(files, names, places[0])
+        targets = evaluate(files, names, places[0])
     except BakeRefusedError as refused:
         written = written_names(files)
         if names or "default" not in str(refused) or not written:
             known = f"; it has: {', '.join(written)}" if names and written else ""
             raise ConfigError(f"{file}: docker buildx bake refuses it: {refused}{known}") from None
         try:
-            targets = printed(files, written, places[0])
+            targets = evaluate(files, written, places[0])
         except BakeRefusedError as again:
             raise ConfigError(f"{file}: docker buildx bake refuses it: {again}") from None
-    return tuple(defined(file, name, target, places) for name, target in targets.items())
+    return tuple(
+        defined(file, name, {**unprinted(files, name), **target}, places, files)
+        for name, target in targets.items()
+    )
+
+
+def _plain_targets(
+    files: Sequence[Path], names: Sequence[str], _directory: Path
+) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        return read_json_targets(files, names)
+    except BakeRefusedError as refused:
+        if "failed to find" in str(refused):
+            raise
+        raise _needs_buildx(files[0], f" ({refused})") from None
+
+
+def _needs_buildx(file: Path, why: str = "") -> Unverifiable:
+    return Unverifiable(
+        f"{file.name}: what a bake file builds is known to docker buildx alone, "
+        f"which is not installed{why}",
+        fix="install docker-buildx, or name the Dockerfiles",
+    )
 
 
 def _development(file: Path) -> tuple[BuildDefinition, ...]:

@@ -12,6 +12,8 @@ from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, DockerCacheError, Unverifiable
 from ..regexes import regex
 from ..values import dataclass
+from .inline import inline_dockerfile
+from .places import place_of
 
 __all__ = ["BuildDefinition", "defined"]
 
@@ -41,38 +43,45 @@ class BuildDefinition:
     directory: Path
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problem: DockerCacheError | None = None
+    run_options: tuple[tuple[str, str], ...] = ()
+    uncached: tuple[str, ...] = ()
+    uncached_by: str = ""
+    inside: Path | None = None
 
 
 def defined(
-    file: Path, name: str, target: Mapping[str, Any], directories: Sequence[Path]
+    file: Path,
+    name: str,
+    target: Mapping[str, Any],
+    directories: Sequence[Path],
+    files: Sequence[Path] = (),
 ) -> BuildDefinition:
     """The definition of one target, a JSON object of ``bake --print``.
 
-    Its paths are relative to the first of ``directories`` in which its Dockerfile lies.
+    Its paths are relative to the first of ``directories`` in which its Dockerfile lies. ``files``
+    are the file and those that override it, in which the lines of keys are looked for.
     """
     try:
-        return _defined(file, name, target, directories)
+        return _defined(file, name, target, directories, files or (file,))
     except DockerCacheError as problem:
         return BuildDefinition(file, name, file, directories[0], problem=problem)
 
 
 def _defined(
-    file: Path, name: str, target: Mapping[str, Any], directories: Sequence[Path]
+    file: Path,
+    name: str,
+    target: Mapping[str, Any],
+    directories: Sequence[Path],
+    files: Sequence[Path],
 ) -> BuildDefinition:
     about = f"{file.name}::{name}" if name else file.name
     context = str(target.get("context") or ".").removeprefix("cwd://") or "."
-    if _REMOTE.match(context):
-        raise Unverifiable(f"{about} is built from {context}, which is not on this machine")
-    if target.get("dockerfile-inline"):
-        raise Unverifiable(
-            f"{about} has its Dockerfile inside {file.name}",
-            fix="put the instructions into a Dockerfile of their own",
-        )
-    written = str(target.get("dockerfile") or "Dockerfile").removeprefix("cwd://")
-    directory, dockerfile = _place(directories, context, written)
-    if dockerfile is None:
-        tried = os.path.normpath(directory / context / written)
-        raise ConfigError(f"{about}: no file {tried}; name an existing Dockerfile")
+    if _REMOTE.match(context) or context == "-":
+        where = "the standard input" if context == "-" else context
+        raise Unverifiable(f"{about} is built from {where}, which is not on this machine")
+    if str(target.get("call") or "build") != "build":
+        raise Unverifiable(f"{about} is checked, and not built (call = {target['call']})")
+    directory, dockerfile, inside = _dockerfile(about, name, target, directories, files)
     place = Path(os.path.abspath(directory / context))
     options: dict[str, tuple[str, ...]] = {"context": (str(place),)}
     if target.get("target"):
@@ -81,23 +90,103 @@ def _defined(
     options["build-arg"] = tuple(
         f"{key}={value}" for key, value in arguments.items() if value is not None
     )
-    platforms = target.get("platforms") or ()
-    options["platform"] = (_own_platform([str(one) for one in platforms]),) if platforms else ()
+    options["platform"] = _own_first([str(one) for one in target.get("platforms") or ()])
     for key in _SPECS:
         options[key] = tuple(_specs(key, target.get(key), directory))
+    if len(options["platform"]) > 1:
+        # The file's own build exports one cache of all platforms; of a build each, the last stays.
+        options["cache-to"] = ()
     options["build-context"] = tuple(
         _named(about, key, str(value), directory)
         for key, value in _table(target.get("contexts")).items()
     )
     options = {key: values for key, values in options.items() if values}
-    return BuildDefinition(file, name, dockerfile, directory, options)
+    uncached, said = _uncached(target)
+    return BuildDefinition(
+        file,
+        name,
+        dockerfile,
+        directory,
+        options,
+        run_options=tuple(_run_options(name, target, files)),
+        uncached=uncached,
+        uncached_by=f"{place_of(files, name, said)}: {said}" if uncached else "",
+        inside=inside,
+    )
 
 
-def _own_platform(platforms: Sequence[str]) -> str:
-    """Of several platforms this machine's, which needs no emulation, else the first."""
+def _dockerfile(
+    about: str,
+    name: str,
+    target: Mapping[str, Any],
+    directories: Sequence[Path],
+    files: Sequence[Path],
+) -> tuple[Path, Path, Path | None]:
+    """The directory of the paths, the Dockerfile, and the file that holds its text, if one does."""
+    context = str(target.get("context") or ".").removeprefix("cwd://") or "."
+    text = target.get("dockerfile-inline")
+    if text:
+        there = [place for place in directories if (place / context).is_dir()]
+        found = inline_dockerfile(files, name, str(text))
+        if found is None:
+            raise Unverifiable(
+                f"{about} has its Dockerfile inside {files[0].name}, where its lines are not found",
+                fix="write it there line by line, as a block, or into a Dockerfile of its own",
+            )
+        return (there or directories)[0], *found
+    written = str(target.get("dockerfile") or "Dockerfile").removeprefix("cwd://")
+    if _REMOTE.match(written) or written == "-":
+        where = "the standard input" if written == "-" else written
+        raise Unverifiable(
+            f"{about} takes its Dockerfile from {where}, which is not on this machine "
+            f"({place_of(files, name, 'dockerfile')})"
+        )
+    directory, dockerfile = _place(directories, context, written)
+    if dockerfile is None:
+        tried = os.path.normpath(directory / context / written)
+        raise ConfigError(f"{about}: no file {tried}; name an existing Dockerfile")
+    return directory, dockerfile, None
+
+
+_NETWORKS = ("default", "none", "host")
+"""The networks that BuildKit knows."""
+
+
+def _run_options(
+    name: str, target: Mapping[str, Any], files: Sequence[Path]
+) -> Iterator[tuple[str, str]]:
+    """What is part of the cache key of each RUN, or lets it run at all, as options of a build."""
+    network = str(target.get("network") or "default")
+    if network not in _NETWORKS:
+        raise Unverifiable(
+            f"{place_of(files, name, 'network')}: BuildKit knows no network {network}, in which "
+            f"{name} is built (it knows {', '.join(_NETWORKS)})"
+        )
+    if network != "default":
+        yield "network", network
+    for host, addresses in _table(target.get("extra-hosts")).items():
+        for address in addresses if isinstance(addresses, list) else [addresses]:
+            yield "add-host", f"{host}={address}"
+    if target.get("shm-size"):
+        yield "shm-size", str(target["shm-size"])
+    for limit in target.get("ulimits") or ():
+        yield "ulimit", str(limit)
+    for entitlement in target.get("entitlements") or ():
+        yield "allow", str(entitlement)
+
+
+def _uncached(target: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The stages that every build runs anew, and the key that says so."""
+    if target.get("no-cache") in (True, "true"):
+        return ("*",), "no_cache" if target.get("of-compose") else "no-cache"
+    stages = tuple(str(stage) for stage in target.get("no-cache-filter") or ())
+    return stages, "no_cache_filter" if target.get("of-compose") else "no-cache-filter"
+
+
+def _own_first(platforms: Sequence[str]) -> tuple[str, ...]:
+    """Platforms with this machine's first, which a marked test builds."""
     here = default_platform().split("/")[:2]
-    own = [one for one in platforms if one.split("/")[:2] == here]
-    return (own or platforms)[0]
+    return tuple(sorted(platforms, key=lambda one: one.split("/")[:2] != here))
 
 
 def _place(directories: Sequence[Path], context: str, written: str) -> tuple[Path, Path | None]:

@@ -20,8 +20,9 @@ import requests
 import urllib3
 from docker.errors import DockerException
 from docker.types import CancellableStream
+from docker.utils import parse_bytes
 
-from ..errors import DockerCacheError
+from ..errors import ConfigError, DockerCacheError
 from .answers import OddAnswerError, build_record
 from .daemon import Daemon, in_words, no_daemon
 from .failure import build_failed, daemon_gone, image_lost, needs_buildx, refused
@@ -70,6 +71,9 @@ def refuse_secrets(request: BuildRequest, name: str) -> None:
     ):
         if values:
             raise needs_buildx(f"--dockercache-{option}={values[0]}", name)
+    allowed = [value for option, value in request.spec.run_options if option == "allow"]
+    if allowed:
+        raise needs_buildx(f"the entitlement {allowed[0]}", name)
 
 
 def refuse_caches(request: BuildRequest, name: str) -> None:
@@ -98,7 +102,41 @@ def build_parameters(request: BuildRequest, daemon: Daemon, version: str) -> dic
         parameters["target"] = spec.target
     if spec.platform is not None:
         parameters["platform"] = spec.platform
-    return parameters
+    return {**parameters, **_run_parameters(spec.run_options)}
+
+
+def _run_parameters(options: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Where RUNs run, as ``POST /build`` takes it. Raises ConfigError for a size that is none."""
+    found: dict[str, str] = {}
+    hosts, limits = [], []
+    for name, value in options:
+        if name == "network":
+            found["networkmode"] = value
+        elif name == "shm-size":
+            try:
+                found["shmsize"] = str(parse_bytes(value))
+            except DockerException:
+                raise ConfigError(f"the shared memory {value} is not a size") from None
+        elif name == "add-host":
+            host, _, address = value.partition("=")
+            hosts.append(f"{host}:{address}")
+        elif name == "ulimit":
+            limits.append(_limit(value))
+    if hosts:
+        found["extrahosts"] = json.dumps(hosts)
+    if limits:
+        found["ulimits"] = json.dumps(limits)
+    return found
+
+
+def _limit(text: str) -> dict[str, str | int]:
+    """One ``NAME=SOFT[:HARD]``. Raises ConfigError."""
+    name, _, values = text.partition("=")
+    soft, _, hard = values.partition(":")
+    try:
+        return {"Name": name, "Soft": int(soft), "Hard": int(hard or soft)}
+    except ValueError:
+        raise ConfigError(f"the limit {text} is not of the form NAME=SOFT:HARD") from None
 
 
 class _CancelledError(Exception):

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
+from ..dockerfile.platforms import default_platform
 from ..errors import ConfigError, EngineUnavailable, InvalidImage
 from ..model import Build, CacheImport, EngineInfo, Watch, context_top
 from ..regexes import regex
@@ -51,6 +52,7 @@ from .failure import (
     daemon_gone,
     image_lost,
     not_begun,
+    require_emulation,
     says_daemon_gone,
     says_no_space,
 )
@@ -110,6 +112,7 @@ def build_command(
     ]
     if spec.platform is not None:
         command.append(f"--platform={spec.platform}")
+    command += [f"--{name}={value}" for name, value in spec.run_options]
     command += [f"--secret={secret}" for secret in spec.secrets]
     command += [f"--ssh={ssh}" for ssh in spec.ssh]
     command += [f"--cache-from={cache}" for cache in spec.cache_from]
@@ -285,6 +288,8 @@ class Buildx(DaemonSide):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
         started = time.monotonic()
+        if request.spec.platform not in (None, default_platform()):
+            require_emulation(request, self._native)
         # The directory lies beside the staged context, where the next run sweeps the files of a
         # killed one. A cancelled buildx may still write into the directory while it is being
         # removed.
@@ -360,10 +365,11 @@ class Buildx(DaemonSide):
             raise build_failed(request, line, said)
         if failure.line is None:
             raise build_failed(request, line, said, failure.log)
-        native = self._platforms() if request.spec.platform else ""
+        native = self._native if request.spec.platform else ""
         raise build_failed(request, failure.line, failure.error, failure.log, native=native)
 
-    def _platforms(self) -> str:
+    @cached_property
+    def _native(self) -> str:
         """The platforms whose programs the builder can execute, "" if it does not say."""
         command = [*self._buildx, "inspect", self._builder.name]
         said = said_by_docker(command, {**os.environ, **self._variables}) or ""

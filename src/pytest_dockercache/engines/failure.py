@@ -133,8 +133,12 @@ _FORMAT = regex(r"exec format error|Invalid ELF image for this architecture")
 
 def _lacks_emulation(request: BuildRequest, said: str, native: str) -> bool:
     """Whether a program of another platform was to be executed, and could not."""
-    wanted = request.spec.platform
-    if wanted is None or not _FORMAT.search(said):
+    return _FORMAT.search(said) is not None and _is_foreign(request.spec.platform, native)
+
+
+def _is_foreign(wanted: str | None, native: str) -> bool:
+    """Whether a platform is none of those whose programs a builder can execute."""
+    if wanted is None:
         return False
     from ..dockerfile.platforms import default_platform
 
@@ -142,6 +146,28 @@ def _lacks_emulation(request: BuildRequest, said: str, native: str) -> bool:
     # `arm64` and `linux/arm64/v8` are names of linux/arm64 (containerd's platforms.Normalize).
     full = wanted if "/" in wanted else f"linux/{wanted}"
     return full.removesuffix("/v8") not in known
+
+
+def require_emulation(request: BuildRequest, native: str) -> None:
+    """Raise Unverifiable, before bases are pulled, where a RUN cannot be executed.
+
+    ``native`` are the platforms whose programs the builder can execute, "" where it does not say.
+    A build that imports a cache may find the RUN there.
+    """
+    if not native or request.spec.cache_from or not _is_foreign(request.spec.platform, native):
+        return
+    from ..dockerfile import plan
+
+    spec = request.spec
+    arguments = dict(spec.build_args)
+    steps = plan(request.dockerfile, spec.target, arguments, platform=spec.platform)
+    stages = {step.stage.index: step.stage for step in steps}
+    for step in steps:
+        stage = step.stage
+        while stage.parent is not None and stage.parent in stages:
+            stage = stages[stage.parent]
+        if step.instruction.keyword == "RUN" and stage.platform in (None, spec.platform):
+            raise _not_emulated(request, step.line)
 
 
 def _not_emulated(request: BuildRequest, line: int | None) -> Unverifiable:

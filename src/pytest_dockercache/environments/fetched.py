@@ -56,11 +56,23 @@ def added_by(
 def _covers(tool: Tool, earlier: Installation, item: Installation) -> bool:
     if tool_of(earlier.tool) is not tool or earlier.apart or earlier.packages:
         return False
-    if not _are_related(earlier.directory, item.directory):
+    if not _are_related(earlier.directory, item.directory) or _read_apart(earlier, item):
         return False
     if item.with_project and not earlier.with_project:
         return True
     return item.selects <= earlier.selects and earlier.leaves <= item.leaves
+
+
+def _read_apart(one: Installation, other: Installation) -> bool:
+    """Whether two installations of one directory are told to read different manifests.
+
+    A build of the project reads what the project has, whatever the earlier one was told to read.
+    """
+    if one.directory is None or one.directory != other.directory or other.with_project:
+        return False
+    return bool(one.manifests and other.manifests) and set(one.manifests).isdisjoint(
+        other.manifests
+    )
 
 
 def _is_narrower(earlier: Installation, item: Installation) -> bool:

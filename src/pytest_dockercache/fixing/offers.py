@@ -291,7 +291,7 @@ def _is_quiet(site: Site, edits: Sequence[Edit], dialect: Dialect) -> bool:
 
 def _base(project: Project) -> Path:
     root = project.settings.root
-    dockerfile = project.spec.dockerfile
+    dockerfile = project.spec.written_in
     for candidate in (root, project.spec.context):
         if candidate is not None and dockerfile.is_relative_to(candidate):
             return candidate
@@ -303,6 +303,8 @@ def _shown(project: Project, path: Path) -> str:
 
 
 def _patch(project: Project, changes: Mapping[Path, tuple[str | None, str]]) -> str | None:
+    if project.spec.inside is not None and project.spec.dockerfile in changes:
+        return None  # Its text stands in another file, with that one's indentation.
     named = {_shown(project, path): texts for path, texts in changes.items()}
     if any(name.startswith("../") for name in named):
         return None

@@ -10,6 +10,7 @@ from test_compose import options, write
 from pytest_dockercache.definitions import BuildDefinition, finding, kind_of, read_definitions
 from pytest_dockercache.definitions.bake import has_buildx
 from pytest_dockercache.definitions.targets import defined
+from pytest_dockercache.dockerfile.platforms import default_platform
 from pytest_dockercache.errors import ConfigError, Unverifiable
 
 needs_buildx = pytest.mark.skipif(not has_buildx(), reason="needs docker buildx")
@@ -161,14 +162,124 @@ def test_newer_buildx_prints_objects_for_specs(tmp_path: Path) -> None:
     }
 
 
-def test_of_several_platforms_the_own_one_is_taken(tmp_path: Path) -> None:
+def test_every_platform_is_judged_this_machine_s_first(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM x")
-    both = {"platforms": ["linux/s390x", "linux/amd64", "linux/arm64"]}
-    found = defined(tmp_path / "docker-bake.hcl", "web", both, (tmp_path,))
-    assert found.options["platform"][0] in ("linux/amd64", "linux/arm64")
-    other = {"platforms": ["linux/s390x", "linux/riscv64"]}
-    found = defined(tmp_path / "docker-bake.hcl", "web", other, (tmp_path,))
-    assert found.options["platform"] == ("linux/s390x",)
+    several = {"platforms": ["linux/s390x", "linux/amd64", "linux/arm64"]}
+    several |= {"cache-to": ["type=inline"], "cache-from": ["type=local,src=c"]}
+    found = defined(tmp_path / "docker-bake.hcl", "web", several, (tmp_path,))
+    platforms = found.options["platform"]
+    assert platforms[0] == default_platform()
+    assert sorted(platforms) == ["linux/amd64", "linux/arm64", "linux/s390x"]
+    assert "cache-from" in found.options
+    assert "cache-to" not in found.options
+
+
+RUNS = """
+variable "NET" { default = "host" }
+target "_net" {
+  network = "none"
+  extra-hosts = { index = "10.0.0.1", "v6.local" = "::1" }
+}
+target "web" {
+  inherits = ["_net"]
+  entitlements = ["network.host"]
+  shm-size = "64m"
+  no-cache-filter = ["deps"]
+}
+target "job" {
+  dockerfile-inline = <<EOT
+FROM x
+RUN y
+EOT
+  no-cache = true
+}
+group "default" { targets = ["web", "job"] }
+"""
+
+
+@needs_buildx
+def test_what_older_buildx_does_not_print_is_read_from_the_file(tmp_path: Path) -> None:
+    write(tmp_path, {"Dockerfile": "FROM x", "docker-bake.hcl": RUNS})
+    found = read(tmp_path)
+    web, job = found["web"], found["job"]
+    assert set(web.run_options) == {
+        ("network", "none"),
+        ("add-host", "index=10.0.0.1"),
+        ("add-host", "v6.local=::1"),
+        ("allow", "network.host"),
+        ("shm-size", "64m"),
+    }
+    assert web.uncached_by == "docker-bake.hcl:11: no-cache-filter"
+    assert (job.uncached, job.uncached_by) == (("*",), "docker-bake.hcl:18: no-cache")
+    assert job.dockerfile.read_text().splitlines()[14:] == ["FROM x", "RUN y"]
+    assert job.inside == tmp_path / "docker-bake.hcl"
+
+
+PLAIN = {
+    "docker-bake.json": """
+{"group": {"default": {"targets": ["web", "all"]}, "all": {"targets": ["job"]}},
+ "target": {
+  "_c": {"args": {"A": "1", "C": "x"}, "platforms": ["linux/amd64"], "no-cache": false},
+  "_d": {"args": {"C": "d"}, "platforms": ["linux/arm64"], "dockerfile": "D"},
+  "web": {"inherits": ["_c", "_d"], "args": {"A": null, "B": "2"}, "contexts": {"s": "shared"}},
+  "job": {"inherits": ["_d"], "target": "run", "secret": ["id=a,src=a"], "no-cache": true}}}
+""",
+    "docker-bake.override.json": """
+{"group": {"all": {"targets": ["extra", "job"]}},
+ "target": {"extra": {}, "web": {"args": {"Z": "9"}, "platforms": ["linux/386"]}}}
+""",
+    "D": "FROM x AS run",
+    "Dockerfile": "FROM x",
+    "shared/a": "",
+    "a": "",
+}
+
+
+@needs_buildx
+@pytest.mark.parametrize("names", [(), ("job",), ("all",), ("_c", "web")])
+def test_plain_json_is_read_without_buildx_as_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    write(tmp_path, PLAIN)
+    files = [tmp_path / "docker-bake.json", tmp_path / "docker-bake.override.json"]
+    theirs = read_definitions("bake", files, names, (tmp_path,))
+    monkeypatch.setattr(finding, "has_buildx", lambda: False)
+    assert read_definitions("bake", files, names, (tmp_path,)) == theirs
+    assert all(one.problem is None for one in theirs)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"target": {"a": {"args": {"V": "${X}"}}}}', "it has variables"),
+        ('{"variable": {"X": {}}, "target": {"a": {}}}', "more than plain targets and groups"),
+        ('{"target": {"a": {"matrix": {"v": ["1"]}}}}', "the target a is not a plain object"),
+        ('{"target": {"default": {"inherits": ["default"]}}}', "the target default inherits"),
+        ("[1]", "more than plain targets and groups"),
+        ("{", "invalid JSON"),
+    ],
+)
+def test_what_only_buildx_evaluates_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.setattr(finding, "has_buildx", lambda: False)
+    write(tmp_path, {"Dockerfile": "FROM x", "docker-bake.json": text})
+    with pytest.raises(Unverifiable) as raised:
+        read(tmp_path, file="docker-bake.json")
+    assert "which is not installed (" in raised.value.verdict
+    assert said in raised.value.verdict
+
+
+def test_names_that_plain_json_lacks_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "has_buildx", lambda: False)
+    text = '{"target": {"a": {}, "_b": {}}, "group": {"g": {"targets": ["gone"]}}}'
+    write(tmp_path, {"Dockerfile": "FROM x", "docker-bake.json": text})
+    with pytest.raises(ConfigError, match="failed to find target"):
+        read(tmp_path, "b", file="docker-bake.json")
+    write(tmp_path, {"docker-bake.json": '{"target": {"a": {}, "_b": {}}}'})
+    assert list(read(tmp_path, file="docker-bake.json")) == ["a"]
 
 
 DEVELOPMENT = """

@@ -235,7 +235,12 @@ def test_a_service_that_cannot_be_judged_says_why_and_does_not_stop_the_others(
 services:
   good: {build: .}
   remote: {build: "https://github.com/example/app.git#main"}
-  inline: {build: {context: ., dockerfile_inline: "FROM x"}}
+  inline: {build: {context: ., dockerfile_inline: "FROM x\\nRUN y"}}
+  fetched: {build: {context: ., dockerfile: "https://example.org/Dockerfile"}}
+  network:
+    build:
+      context: .
+      network: backend
   lost: {build: ./lost}
   built-on:
     build: {context: ., additional_contexts: {base: "service:good"}}
@@ -248,7 +253,12 @@ services:
     assert {name: problem.verdict for name, problem in problems.items()} == {
         "remote": "compose.yaml::remote is built from https://github.com/example/app.git#main, "
         "which is not on this machine",
-        "inline": "compose.yaml::inline has its Dockerfile inside compose.yaml",
+        "inline": "compose.yaml::inline has its Dockerfile inside compose.yaml, where its lines "
+        "are not found",
+        "fetched": "compose.yaml::fetched takes its Dockerfile from "
+        "https://example.org/Dockerfile, which is not on this machine (compose.yaml:6)",
+        "network": "compose.yaml:10: BuildKit knows no network backend, in which network is built "
+        "(it knows default, none, host)",
         "lost": f"compose.yaml::lost: no file {tmp_path}/lost/Dockerfile; "
         "name an existing Dockerfile",
         "built-on": "compose.yaml::built-on is built on good, another image of the same file, "
@@ -256,7 +266,116 @@ services:
     }
     kinds = {name: type(problem) for name, problem in problems.items()}
     assert kinds["lost"] is ConfigError
-    assert {kinds[name] for name in ("remote", "inline", "built-on")} == {Unverifiable}
+    assert {kind for name, kind in kinds.items() if name != "lost"} == {Unverifiable}
+
+
+RUNS = """
+x-limits: &limits {nofile: {soft: 1000, hard: 2000}, nproc: 500}
+services:
+  base:
+    build:
+      context: .
+      extra_hosts: ["index.local:10.0.0.1"]
+      ulimits: {core: 0}
+  web:
+    extends: base
+    build:
+      network: none
+      extra_hosts: {"v6.local": "::1"}
+      shm_size: 128m
+      privileged: true
+      entitlements: [network.host]
+      ulimits: *limits
+      labels: {a: b}
+      tags: [web]
+      pull: true
+"""
+
+
+def test_what_enters_the_key_of_a_run_is_handed_on(tmp_path: Path, reader: str) -> None:
+    write(tmp_path, {"Dockerfile": "FROM x", "compose.yaml": RUNS})
+    web = read(tmp_path)["web"]
+    assert web.problem is None
+    assert set(web.run_options) - {("shm-size", "128MiB"), ("shm-size", "128m")} == {
+        ("network", "none"),
+        ("add-host", "index.local=10.0.0.1"),
+        ("add-host", "v6.local=::1"),
+        ("ulimit", "core=0:0"),
+        ("ulimit", "nofile=1000:2000"),
+        ("ulimit", "nproc=500:500"),
+        ("allow", "network.host"),
+        ("allow", "security.insecure"),
+    }
+    assert set(web.options) == {"context"}
+    assert read(tmp_path)["base"].uncached == ()
+
+
+def test_a_build_without_a_cache_says_which_line_wants_it(tmp_path: Path, reader: str) -> None:
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "compose.yaml": """
+services:
+  base: {build: .}
+  web:
+    build:
+      context: .
+      no_cache: true
+  job: {build: {context: ., no_cache: false}}
+  baked:
+    build:
+      context: .
+      x-bake:
+        no-cache-filter: [deps]
+""",
+        },
+    )
+    found = read(tmp_path)
+    assert (found["web"].uncached, found["web"].uncached_by) == (("*",), "compose.yaml:7: no_cache")
+    assert found["job"].uncached == ()
+    baked = found["baked"]
+    assert (baked.uncached, baked.uncached_by[:16]) == (("deps",), "compose.yaml:13:")
+
+
+INLINE = """
+x-common: &common
+  context: app
+services:
+  web:
+    build:
+      <<: *common
+      dockerfile_inline: |
+        # syntax=docker/dockerfile:1
+        FROM x
+        # $$HOME of ${WHO:-nobody}
+
+        COPY a b
+  job:
+    build:
+      context: app
+      dockerfile_inline: FROM y
+"""
+
+
+def test_a_dockerfile_inside_the_file_keeps_the_lines_of_that_file(
+    tmp_path: Path, reader: str
+) -> None:
+    write(tmp_path, {"app/a": "", "compose.yaml": INLINE})
+    found = read(tmp_path)
+    web, job = found["web"], found["job"]
+    assert (web.problem, job.problem) == (None, None)
+    assert (web.inside, web.dockerfile.name) == (tmp_path / "compose.yaml", "compose.yaml")
+    lines = web.dockerfile.read_text().splitlines()
+    assert [(number, line) for number, line in enumerate(lines, 1) if line] == [
+        (1, "# syntax=docker/dockerfile:1"),
+        (10, "FROM x"),
+        (11, "# $HOME of nobody"),
+        (13, "COPY a b"),
+    ]
+    assert web.options["context"] == (str(tmp_path / "app"),)
+    assert job.dockerfile.read_text().splitlines()[16:] == ["FROM y"]
+    assert web.dockerfile != job.dockerfile
 
 
 def test_what_stops_buildx_for_all_services_stops_here_only_the_one(

@@ -6,13 +6,15 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_dockercache.context import IgnoreRules, StagedContext
 from pytest_dockercache.dockerfile import parse_dockerfile
 from pytest_dockercache.engines import BuildRequest
+from pytest_dockercache.engines.api_build import build_parameters, refuse_secrets
 from pytest_dockercache.engines.buildx import (
     Builder,
     Buildx,
@@ -26,8 +28,12 @@ from pytest_dockercache.engines.docker_command import (
     build_environment,
     supported,
 )
-from pytest_dockercache.errors import ConfigError, EngineUnavailable
+from pytest_dockercache.engines.failure import require_emulation
+from pytest_dockercache.errors import ConfigError, EngineUnavailable, Unverifiable
 from pytest_dockercache.model import BuildSpec
+
+if TYPE_CHECKING:
+    from pytest_dockercache.engines.daemon import Daemon
 
 
 def request(**fields: object) -> BuildRequest:
@@ -198,3 +204,81 @@ def test_a_user_without_a_home_has_no_alias(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Path, "home", homeless)
     assert find_builder(None, "default") == Builder("default", "docker", "default")
+
+
+RUNS = (
+    ("network", "none"),
+    ("add-host", "index=10.0.0.1"),
+    ("add-host", "v6=::1"),
+    ("shm-size", "128m"),
+    ("ulimit", "nofile=1:2"),
+    ("ulimit", "core=0"),
+)
+
+
+def test_where_runs_run_is_passed_on() -> None:
+    assert command(run_options=RUNS)[8:-2] == [f"--{name}={value}" for name, value in RUNS]
+
+
+def test_where_runs_run_is_passed_on_to_the_daemon_too() -> None:
+    daemon = cast("Daemon", SimpleNamespace(proxy_arguments=dict))
+    made = build_parameters(request(run_options=RUNS), daemon, "2")
+    assert made["networkmode"] == "none"
+    assert json.loads(made["extrahosts"]) == ["index:10.0.0.1", "v6:::1"]
+    assert made["shmsize"] == str(128 * 2**20)
+    assert json.loads(made["ulimits"]) == [
+        {"Name": "nofile", "Soft": 1, "Hard": 2},
+        {"Name": "core", "Soft": 0, "Hard": 0},
+    ]
+    assert set(build_parameters(request(), daemon, "2")).isdisjoint(
+        {"networkmode", "extrahosts", "shmsize", "ulimits"}
+    )
+
+
+@pytest.mark.parametrize("option", [("shm-size", "much"), ("ulimit", "nofile=many")])
+def test_a_size_or_limit_that_is_none_is_an_error(option: tuple[str, str]) -> None:
+    daemon = cast("Daemon", SimpleNamespace(proxy_arguments=dict))
+    with pytest.raises(ConfigError, match="is not"):
+        build_parameters(request(run_options=(option,)), daemon, "2")
+
+
+def test_an_entitlement_needs_buildx() -> None:
+    asked = request(run_options=(("allow", "security.insecure"),))
+    with pytest.raises(ConfigError, match=r"the entitlement security\.insecure needs buildx"):
+        refuse_secrets(asked, "buildkit")
+
+
+NATIVE = "linux/amd64, linux/amd64/v2, linux/386"
+
+
+@pytest.mark.parametrize(
+    ("text", "platform", "line"),
+    [
+        ("FROM a\nRUN b\n", "linux/arm64", 2),
+        ("FROM a AS b\nFROM b\nRUN c\n", "linux/arm64", 3),
+        ("FROM a\nRUN b\n", "linux/386", None),
+        ("FROM a\nRUN b\n", None, None),
+        ("FROM a\nCOPY b c\n", "linux/arm64", None),
+        (
+            "FROM --platform=$BUILDPLATFORM a AS b\nRUN c\nFROM d\nCOPY --from=b / /\n",
+            "s390x",
+            None,
+        ),
+        ("FROM --platform=linux/amd64 a AS x\nFROM x\nRUN c\n", "linux/arm64", None),
+        ("FROM a AS unused\nRUN b\nFROM c\n", "linux/arm64", None),
+    ],
+)
+def test_a_platform_without_an_emulator_is_known_before_anything_is_pulled(
+    text: str, platform: str | None, line: int | None
+) -> None:
+    asked = replace(request(platform=platform), dockerfile=parse_dockerfile(text))
+    if line is None:
+        require_emulation(asked, NATIVE)
+        return
+    require_emulation(asked, "")  # The builder does not say.
+    require_emulation(replace(asked, spec=replace(asked.spec, cache_from=("a",))), NATIVE)
+    with pytest.raises(Unverifiable) as raised:
+        require_emulation(asked, NATIVE)
+    assert f"the builder executes no programs of that platform (Dockerfile:{line}" in str(
+        raised.value
+    )

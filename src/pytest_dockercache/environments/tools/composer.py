@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
-from ...shell.script import Command
+from ...shell.script import Command, Word
 from .command_lines import (
     Installation,
+    Paths,
     arguments,
     conventional_files,
     is_true,
     moved,
+    read_files,
     variables_of,
 )
 from .table import Tool
@@ -43,15 +45,27 @@ def _composer(command: Command, step: PlannedStep) -> Installation | None:
             "composer", named=True, packages=("composer",), apart=True, directory=directory
         )
     leaves = given.chosen(*_LEAVING)
-    if is_true(variables_of(command, step).get("COMPOSER_NO_DEV", "")):
+    variables = variables_of(command, step)
+    if is_true(variables.get("COMPOSER_NO_DEV", "")):
         leaves |= {"--no-dev"}
     return Installation(
         "composer",
-        *conventional_files(directory, "composer.json", "composer.lock"),
+        *_files(directory, variables.get("COMPOSER", "")),
         leaves=leaves,
         directory=directory,
         without_project=given.has("--no-autoloader"),
     )
+
+
+def _files(directory: str | None, named: str) -> Paths:
+    """The manifest and its lock; the variable ``COMPOSER`` names another manifest.
+
+    Source: https://getcomposer.org/doc/03-cli.md#composer
+    """
+    if not named:
+        return conventional_files(directory, "composer.json", "composer.lock")
+    lock = f"{named.removesuffix('.json')}.lock"
+    return read_files(directory, [Word(named), Word(lock)])
 
 
 TOOL = Tool(

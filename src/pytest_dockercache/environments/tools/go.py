@@ -6,11 +6,12 @@ import posixpath
 
 from ...dockerfile.syntax import PlannedStep
 from ...regexes import regex
-from ...shell.script import Command
+from ...shell.script import Command, Word
 from .command_lines import (
     Installation,
     conventional_files,
     moved,
+    read_files,
     variables_of,
     whole_options,
 )
@@ -32,7 +33,15 @@ def _go(command: Command, step: PlannedStep) -> Installation | None:
         return None
     action, *words = given.words
     directory = moved(command.directory, given, "-C")
-    manifests, unresolved = conventional_files(directory, "go.mod", "go.sum")
+    flags = variables_of(command, step).get("GOFLAGS", "").split()
+    named = [word.text for word in given.values("-modfile")]
+    named += [flag.partition("=")[2] for flag in flags if flag.startswith("-modfile=")]
+    if named:
+        # Go keeps the sums beside it, under the same name.
+        beside = Word(f"{named[0].removesuffix('.mod')}.sum")
+        manifests, unresolved = read_files(directory, [Word(named[0]), beside])
+    else:
+        manifests, unresolved = conventional_files(directory, "go.mod", "go.sum")
     if action.text == "mod":
         verb = words[0].text if words else ""
         if verb not in ("download", "tidy", "vendor"):
@@ -51,12 +60,11 @@ def _go(command: Command, step: PlannedStep) -> Installation | None:
         return Installation("go", manifests, unresolved, without_project=True, directory=directory)
     if action.text not in _BUILDS and action.text != "get":
         return None
-    named = [word for word in words if _is_module(word.text)]
-    versioned = [word for word in named if "@" in word.text]
-    if versioned or (named and action.text == "get"):
-        names = tuple(word.text.partition("@")[0] for word in named)
+    modules = [word for word in words if _is_module(word.text)]
+    versioned = [word for word in modules if "@" in word.text]
+    if versioned or (modules and action.text == "get"):
+        names = tuple(word.text.partition("@")[0] for word in modules)
         return Installation("go", named=True, packages=names, apart=True, directory=directory)
-    flags = variables_of(command, step).get("GOFLAGS", "").split()
     vendored = [word.text for word in given.values("-mod")] == ["vendor"] or "-mod=vendor" in flags
     return Installation(
         "go", manifests, unresolved, with_project=True, directory=directory, offline=vendored

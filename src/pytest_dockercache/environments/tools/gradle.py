@@ -75,7 +75,7 @@ TOOL = Tool(
         r".*\.gradle(\.kts)?|gradle\.(properties|lockfile)|gradlew|verification-metadata\.xml"
         r"|.*\.versions\.toml"
     ),
-    kept=regex(r"(.*/)?gradle/(wrapper/)?[^/]*|(.*/)?(buildsrc|build-logic)/.*"),
+    kept=regex(r"(.*/)?gradlew\.bat|(.*/)?gradle/(wrapper/)?[^/]*|(.*/)?(buildsrc|build-logic)/.*"),
     variables=regex(r"(GRADLE|ORG_GRADLE|JAVA)_\w+|JDK_JAVA_OPTIONS"),
     foreign=True,
     stores=regex(r"(.*/)?\.gradle(/.*)?"),

@@ -195,11 +195,9 @@ def _bun(command: Command, step: PlannedStep) -> Installation | None:
 _MANIFESTS = regex(
     r"package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|"
     r"bun\.lockb?|bunfig\.toml|\.npmrc|\.yarnrc(\.yml)?|lerna\.json|nx\.json|turbo\.json|"
-    r"\.nvmrc|\.node-version|\.?pnpmfile\.c?js"
+    r"\.nvmrc|\.node-version|\.tool-versions|\.?pnpmfile\.c?js|\.yarnclean|\.pnp\.(c?js|loader\.mjs)"
 )
-_KEPT = regex(
-    r"(.*/)?\.yarn/(releases|plugins|patches|cache|versions)/.*|(.*/)?patches/[^/]*\.patch"
-)
+_KEPT = regex(r"(.*/)?\.yarn/.*|(.*/)?patches/[^/]*\.patch")
 _VARIABLES = regex(
     r"(?i:npm_config_\w+)|(NODE|YARN|PNPM|COREPACK|BUN|SASS|SHARP|PUPPETEER|PLAYWRIGHT|CYPRESS"
     r"|ELECTRON)_\w+|ADBLOCK|HUSKY|CI"

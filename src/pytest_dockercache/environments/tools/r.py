@@ -26,6 +26,12 @@ _NAMED = regex(
     r"|pak::(pkg_install|pak)|pkg_install|p_load|renv::install|biocLite|update\.packages)\b"
 )
 
+_LISTED = regex(
+    r"\b(?:readLines|read\.\w+|read_\w+|readRDS|scan|source|file|fromJSON)\s*\(\s*"
+    r"(?:file\s*=\s*)?[\"']([^\"':]+)[\"']"
+)
+"""A file that an expression takes names of packages from."""
+
 
 def _r(command: Command, step: PlannedStep) -> Installation | None:
     if _SCRIPTS.fullmatch(command.name):
@@ -79,8 +85,11 @@ def _of_code(code: str, command: Command) -> Installation | None:
         files = conventional_files(command.directory, "DESCRIPTION")
         return replace(found, manifests=files[0], unresolved=files[1], with_project=True)
     if _NAMED.search(code):
-        names = tuple(re.findall(r"[\"']([A-Za-z][\w./@-]*)[\"']", code)) or ("R",)
-        return replace(found, named=True, packages=names)
+        listed = _LISTED.findall(code)
+        quoted = re.findall(r"[\"']([A-Za-z][\w./@-]*)[\"']", code)
+        names = tuple(name for name in quoted if name not in listed) or ("R",)
+        files = read_files(command.directory, [Word(name) for name in listed])
+        return replace(found, manifests=files[0], unresolved=files[1], named=True, packages=names)
     return None
 
 
