@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from ..dockerfile.platforms import default_platform
+from ..dockerfile.platforms import default_platform, normal_platform
 from ..errors import ConfigError, DockerCacheError, Unverifiable
 from ..regexes import regex
 from ..values import dataclass
@@ -184,9 +184,15 @@ def _uncached(target: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
 
 
 def _own_first(platforms: Sequence[str]) -> tuple[str, ...]:
-    """Platforms with this machine's first, which a marked test builds."""
+    """Platforms with this machine's first, which a marked test builds; () for that alone.
+
+    ``local`` is the builder's own.
+    """
+    if list(platforms) == ["local"]:
+        return ()
     here = default_platform().split("/")[:2]
-    return tuple(sorted(platforms, key=lambda one: one.split("/")[:2] != here))
+    named = dict.fromkeys(default_platform() if one == "local" else one for one in platforms)
+    return tuple(sorted(named, key=lambda one: normal_platform(one).split("/")[:2] != here))
 
 
 def _place(directories: Sequence[Path], context: str, written: str) -> tuple[Path, Path | None]:

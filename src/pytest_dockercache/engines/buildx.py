@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..cache import BUILDKIT
 from ..cache_home import writing
 from ..disk import read_text
-from ..dockerfile.platforms import default_platform
+from ..dockerfile.platforms import default_platform, normal_platform
 from ..errors import ConfigError, EngineUnavailable, InvalidImage
 from ..model import Build, CacheImport, EngineInfo, Watch, context_top
 from ..regexes import regex
@@ -288,7 +288,8 @@ class Buildx(DaemonSide):
         Raises BuildFailed, BuildTimeout, EngineUnavailable.
         """
         started = time.monotonic()
-        if request.spec.platform not in (None, default_platform()):
+        platform = request.spec.platform
+        if platform is not None and normal_platform(platform) != default_platform():
             require_emulation(request, self._native)
         # The directory lies beside the staged context, where the next run sweeps the files of a
         # killed one. A cancelled buildx may still write into the directory while it is being

@@ -140,12 +140,10 @@ def _is_foreign(wanted: str | None, native: str) -> bool:
     """Whether a platform is none of those whose programs a builder can execute."""
     if wanted is None:
         return False
-    from ..dockerfile.platforms import default_platform
+    from ..dockerfile.platforms import default_platform, normal_platform
 
     known = re.findall(r"[\w.-]+/[\w.-]+(?:/[\w.-]+)?", native) or [default_platform()]
-    # `arm64` and `linux/arm64/v8` are names of linux/arm64 (containerd's platforms.Normalize).
-    full = wanted if "/" in wanted else f"linux/{wanted}"
-    return full.removesuffix("/v8") not in known
+    return normal_platform(wanted) not in map(normal_platform, known)
 
 
 def require_emulation(request: BuildRequest, native: str) -> None:
@@ -166,7 +164,8 @@ def require_emulation(request: BuildRequest, native: str) -> None:
         stage = step.stage
         while stage.parent is not None and stage.parent in stages:
             stage = stages[stage.parent]
-        if step.instruction.keyword == "RUN" and stage.platform in (None, spec.platform):
+        asked = stage.platform or spec.platform or ""
+        if step.instruction.keyword == "RUN" and _is_foreign(asked, native):
             raise _not_emulated(request, step.line)
 
 

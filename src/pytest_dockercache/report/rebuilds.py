@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from ..cache import is_rebuilt
@@ -22,6 +22,7 @@ __all__ = [
     "shown_steps",
     "source_rebuild",
     "state_of",
+    "why_unknown",
 ]
 
 State = Literal["hit", "miss", "MISS", "unknown", "not reached", "below", ""]
@@ -34,6 +35,13 @@ _WORDS: dict[Status, State] = {
     "unknown": "unknown",
     "not-reached": "not reached",
 }
+
+
+def why_unknown(builds: Iterable[Build]) -> str:
+    """What ``unknown`` means in these builds: nobody reports of a build that was not made."""
+    if any(build.outcome == "predicted" for build in builds):
+        return "the model cannot tell whether the step runs again"
+    return "the builder's report cannot be read safely"
 
 
 def first_build(image: ImageReport) -> Build | None:

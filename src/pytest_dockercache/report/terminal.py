@@ -27,6 +27,7 @@ from .rebuilds import (
     shown_steps,
     source_rebuild,
     state_of,
+    why_unknown,
 )
 from .weights import COLUMNS, layer_rows
 
@@ -53,9 +54,8 @@ _STEP_IN_PROGRESS = 24
 _KEYS: Mapping[State, str] = {
     "MISS": "the environment is installed again",
     "below": "stands below a step that ran, so it runs too; nobody waited for it",
-    "unknown": "the builder's report cannot be read safely",
 }
-"""The meanings of the table's words that do not explain themselves."""
+"""The meanings of the table's words that do not explain themselves, ``unknown`` aside."""
 _MANY = 4
 """Images from which on the summary is one table, with details of what failed alone."""
 _WORTH_SAYING = 1_000_000
@@ -246,7 +246,8 @@ def _table(image: ImageReport, width: int) -> Iterator[Line]:
 def _keys(steps: Sequence[Step], builds: Sequence[Build | None], width: int) -> Iterator[Line]:
     """The meanings of the words in the table."""
     said = {state_of(step, build) for step in steps for build in builds}
-    for state, meaning in _KEYS.items():
+    keys = {**_KEYS, "unknown": why_unknown(build for build in builds if build is not None)}
+    for state, meaning in keys.items():
         if state in said:
             yield ((shortened(f"{state}: {meaning}", width), {"light": True}),)
 

@@ -172,6 +172,10 @@ def test_every_platform_is_judged_this_machine_s_first(tmp_path: Path) -> None:
     assert sorted(platforms) == ["linux/amd64", "linux/arm64", "linux/s390x"]
     assert "cache-from" in found.options
     assert "cache-to" not in found.options
+    for local, wanted in (["local"], None), (["local", "linux/s390x"], default_platform()):
+        target = {"platforms": local}
+        found = defined(tmp_path / "docker-bake.hcl", "web", target, (tmp_path,))
+        assert found.options.get("platform", (None,))[0] == wanted
 
 
 RUNS = """

@@ -169,6 +169,24 @@ def test_platform_arguments_exist_for_buildkit_only() -> None:
     assert last(text, None, {"TARGETARCH": "mine"}).environment[0] == ("TARGETARCH", "mine")
 
 
+@pytest.mark.parametrize(
+    ("asked", "platform", "variant"),
+    [
+        ("linux/x86_64", "linux/amd64", ""),
+        ("linux/arm64/v8", "linux/arm64", ""),
+        ("aarch64", "linux/arm64", ""),
+        ("linux/arm", "linux/arm/v7", "v7"),
+        ("linux/amd64/v2", "linux/amd64/v2", "v2"),
+        ("local", default_platform(), ""),
+    ],
+)
+def test_another_name_of_a_platform_gives_the_arguments_of_its_own(
+    asked: str, platform: str, variant: str
+) -> None:
+    step = last("FROM a\nARG TARGETPLATFORM TARGETVARIANT\nRUN x\n", platform=asked)
+    assert dict(step.environment) == {"TARGETPLATFORM": platform, "TARGETVARIANT": variant}
+
+
 def test_working_directory_shell_and_user_follow_the_instructions() -> None:
     text = (
         'FROM a AS b\nWORKDIR /w/\nWORKDIR x/../y\nSHELL ["/bin/bash", "-c"]\nUSER ${U:-me}\n'

@@ -256,7 +256,12 @@ NATIVE = "linux/amd64, linux/amd64/v2, linux/386"
     [
         ("FROM a\nRUN b\n", "linux/arm64", 2),
         ("FROM a AS b\nFROM b\nRUN c\n", "linux/arm64", 3),
+        ("FROM a\nRUN b\n", "windows/amd64", 2),
+        ("FROM --platform=linux/arm64/v8 a\nRUN b\n", "linux/amd64", None),
         ("FROM a\nRUN b\n", "linux/386", None),
+        ("FROM a\nRUN b\n", "linux/x86_64", None),
+        ("FROM a\nRUN b\n", "amd64", None),
+        ("FROM a\nRUN b\n", "local", None),
         ("FROM a\nRUN b\n", None, None),
         ("FROM a\nCOPY b c\n", "linux/arm64", None),
         (

@@ -79,6 +79,14 @@ def test_the_table_shows_both_builds_and_what_a_step_costs() -> None:
     ]
 
 
+def test_what_the_model_does_not_know_is_no_fault_of_a_builder_s_report() -> None:
+    steps = (FIRST.steps[0], replace(FIRST.steps[1], status="hit"), FIRST.steps[3])
+    after = replace(AFTER, edits=(Edit.delete("a.py"),), outcome="predicted", steps=steps)
+    lines = text(list(summary(SessionReport(BUILDX, (replace(IMAGE, builds=(after,)),)))))
+    assert "unknown: the model cannot tell whether the step runs again" in lines
+    assert not any("report cannot be read" in line for line in lines)
+
+
 def test_a_step_that_cannot_be_judged_is_not_called_a_hit() -> None:
     steps = (FIRST.steps[0], replace(FIRST.steps[1], status="hit"), FIRST.steps[3])
     after = replace(AFTER, edits=(Edit.delete("a.py"),), outcome="built", steps=steps)

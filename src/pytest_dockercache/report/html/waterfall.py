@@ -14,6 +14,7 @@ from ..rebuilds import (
     shown_steps,
     source_rebuild,
     state_of,
+    why_unknown,
 )
 from .markup import Html, command_code, el, joined
 
@@ -24,7 +25,7 @@ _SAID: dict[State, str] = {
     "miss": "ran",
     "MISS": "installed again",
     "below": "would run: it stands below a step that ran; nobody waited for it",
-    "unknown": "the builder's report cannot be read safely",
+    "unknown": "not known",
     "not reached": "not reached",
     "": "",
 }
@@ -190,8 +191,9 @@ def _legend(image: ImageReport, builds: Sequence[Build], rebuild: Build | None) 
             el("li", el("span", class_="key reused"), "is reused"),
             class_="legend",
         )
+    said = {**_SAID, "unknown": why_unknown(builds)}
     words = [
-        el("li", badge(state), " ", _SAID[state])
+        el("li", badge(state), " ", said[state])
         for state in ("MISS", "below", "unknown")
         if any(_state(image, step, build) == state for build in builds for step in build.steps)
     ]
