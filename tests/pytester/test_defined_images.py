@@ -284,14 +284,14 @@ def test_the_summary_of_many_images_is_one_table(shop: Project) -> None:
     assert "first build after edit" not in result.text
 
 
-def test_the_row_of_an_image_names_what_failed(shop: Project) -> None:
+def test_the_row_of_an_image_names_what_failed_and_counts_errors(shop: Project) -> None:
     shop.files["compose.yaml"] = FOUR.replace(
         "s2: {build: {context: web", "s2: {build: {context: bad"
-    )
+    ).replace("N: '3'}", "N: '3'}, no_cache: true")
     result = shop.pytest()
     assert result.code == 1
     assert result.has(
         "compose.yaml::s1  5 passed\n",
-        "compose.yaml::s2  builds, env-layer-cached, env-change-rebuilds, build-args-la",
-        "compose.yaml::s3  5 passed\n",
+        "compose.yaml::s2  5 errors\n",
+        "compose.yaml::s3  env-layer-cached failed, 1 passed\n",
     ), result.text

@@ -148,8 +148,12 @@ def _verdict(image: ImageReport) -> tuple[str, Mapping[str, bool]]:
     """How the checks of an image ended, in a few words, with the colour of the worst."""
     ended = [check.ending.outcome for check in image.checks]
     unverified = sum(check.ending.skip == "not-verified" for check in image.checks)
-    wrong = _blamed_checks(image)
-    said = [f"{', '.join(wrong)} failed"] if wrong else []
+    failed = [check.id for check in image.checks if check.ending.outcome == "failed"]
+    said = [f"{', '.join(failed)} failed"] if failed else []
+    errors = ended.count("error")
+    wrong = failed or errors
+    if errors:
+        said.append(f"{errors} error{'' if errors == 1 else 's'}")
     if ended.count("passed"):
         said.append(f"{ended.count('passed')} passed")
     open_checks = unverified if not wrong else 0
