@@ -94,11 +94,27 @@ def _require_recognised(project: Project) -> None:
                 f"{'it' if len(found.lacking) == 1 else 'them'}; with --no-deps it installs the "
                 "project alone, and --dockercache-env-step=REGEX says that it does not"
             )
+        if found.tool:
+            raise Unverifiable(
+                f"line {step.line} ({shown}) installs with {found.tool} on source files; whether "
+                f"it adds packages to those that are installed above it is not known"
+                + (f": {_some(found.came)} came with the source" if found.came else ""),
+                fix=_above(found),
+            )
         raise Unverifiable(
             f"line {step.line} ({shown}) looks like an "
             "installation that runs again after a source edit, and is not recognised: name it "
             "with --dockercache-env-step=REGEX"
         )
+
+
+def _above(found: Unrecognised) -> str:
+    """What to do about a recognised install that may add packages."""
+    what = _some(found.came) if found.came else "the manifests that it reads"
+    return (
+        f"COPY {what} and install from {'it' if len(found.came) == 1 else 'them'} above the "
+        "source; or say with --dockercache-env-step=REGEX that the line installs"
+    )
 
 
 def _some(names: Sequence[str]) -> str:

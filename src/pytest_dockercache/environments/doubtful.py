@@ -12,6 +12,7 @@ from ..shell.running import SHELLS
 from ..shell.script import Command, Word, joined_path
 from .tools import tool_of
 from .tools.command_lines import module_run
+from .tools.node import started_program
 
 __all__ = [
     "clones",
@@ -104,9 +105,10 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
         return False
     tool = tool_of(run.name)
     positional = _positional(called)
-    started = _started_by_node(run.name, called)
-    if started:
-        return started[0] not in _HOOKS and any(map(_ACTION.fullmatch, started[1:2]))
+    started = [word.text for word in started_program(run)]
+    if started and run.name != "corepack":
+        action = next((text for text in started[1:] if not text.startswith("-")), "")
+        return started[0] not in _HOOKS and _ACTION.fullmatch(action) is not None
     action = positional[0] if positional else ""
     if name in ("cpan", "cpanm"):
         return bool(positional)
@@ -130,26 +132,7 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
 _HOOKS = frozenset({"husky", "lefthook", "simple-git-hooks", "is-ci", "pinst"})
 """Programs of Node packages whose word "install" sets hooks of git up."""
 
-_STARTERS = frozenset({"npx", "bunx", "pnpx"})
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
-
-
-def _started_by_node(name: str, called: Sequence[str]) -> list[str]:
-    """The program of a Node package that a command starts, without its version, and its words."""
-    words = list(called[1:])
-    if name in _MANAGERS and words[:1] and words[0] in ("exec", "dlx", "x"):
-        words.pop(0)
-    elif name not in _STARTERS:
-        return []
-    while words and words[0].startswith("-"):
-        if words[0] in ("-c", "--call") and words[1:]:
-            words = words[1].split()
-            break
-        del words[: 2 if words[0] in ("-p", "--package") else 1]
-    if not words:
-        return []
-    program = re.sub(r"(?<=.)@[^/]*\Z", "", words[0])
-    return [program, *(word for word in words[1:] if not word.startswith("-"))]
 
 
 def _positional(called: Sequence[str]) -> list[str]:

@@ -104,7 +104,7 @@ def unrecognised_installs(
     """
     found = _judged(steps, pattern, files)
     return tuple(
-        Unrecognised(step, tuple(sorted(judged.lacking)))
+        Unrecognised(step, tuple(sorted(judged.lacking)), judged.tool, tuple(sorted(judged.came)))
         for step, judged in zip(steps, found, strict=True)
         if judged.doubtful
     )
@@ -112,10 +112,17 @@ def unrecognised_installs(
 
 @dataclass(frozen=True)
 class Unrecognised:
-    """A RUN that may install, and the packages that it needs and no manifest above it names."""
+    """A RUN that may install, and the packages that it needs and no manifest above it names.
+
+    ``tool`` is the installer whose command is recognised, "" where none is: what is unknown is then
+    whether it adds packages to those of an install above. ``came`` are the container paths of the
+    manifests that it finds and that one did not.
+    """
 
     step: PlannedStep
     lacking: tuple[str, ...] = ()
+    tool: str = ""
+    came: tuple[str, ...] = ()
 
 
 def roles_of(
@@ -156,6 +163,8 @@ class _JudgedStep:
     command: EnvironmentCommand | None = None
     doubtful: bool = False
     lacking: frozenset[str] = frozenset()
+    tool: str = ""
+    came: frozenset[str] = frozenset()
 
 
 def _judged(
@@ -250,9 +259,11 @@ class _ReadRun:
             return _Added(apart=(found,)) if above.on_context else _Added(), above
         tool = tool_of(found.tool)
         saw = frozenset[str]() if tool is None else manifests_in(tool, sight)
+        known = [one.saw for one in above.fetched if tool_of(one.installation.tool) is tool]
         above = replace(above, fetched=(*above.fetched, Fetched(found, saw)))
         if effect == "unknown":
-            return _Added(doubtful=True), above
+            came = saw.difference(*known) if known else frozenset[str]()
+            return _Added(doubtful=True, tool=found.tool, came=came), above
         return _Added(installs=(found,)), above
 
     def judged(self, pattern: Pattern | None, above: Above) -> tuple[_JudgedStep, Above]:
@@ -263,13 +274,14 @@ class _ReadRun:
         installs: list[Installation] = []
         apart: list[Installation] = []
         locks: list[Installation] = []
-        doubtful = False
+        doubtful = words = False
         lacking: frozenset[str] = frozenset()
+        tool, came = "", frozenset[str]()
         for command in ran:
             found = recognised(command, step)
             if found is None:
-                doubtful = (
-                    doubtful
+                words = (
+                    words
                     or looks_like_installation(command, fetched)
                     or starts_installation(command, self.read)
                 )
@@ -285,15 +297,19 @@ class _ReadRun:
                 installs += added.installs
                 apart += added.apart
                 doubtful = doubtful or added.doubtful
+                tool, came = tool or added.tool, came | added.came
             else:
                 effect = effect_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies":
                     installs.append(found)
                 if effect == "unknown":
-                    doubtful = True
+                    doubtful, tool = True, tool or found.tool
                     lacking |= lacking_of(found, above, self.project_at, self.own_project)
                 if effect == "dependencies" or found.wheels:
                     above = above.after(found, self.named_by(found))
+        if words:
+            # A command that nobody can read is the greater doubt.
+            doubtful, tool = True, ""
         if apart and not installs and not doubtful:
             if any(is_system(item.tool) for item in apart) and any(map(removes, ran)):
                 # What is installed for the RUN alone goes with the work that the RUN does.
@@ -303,9 +319,9 @@ class _ReadRun:
         if installs:
             return _JudgedStep(_joined(step, installs, locks)), above
         if _is_found(step, pattern):
-            tool = next((command.name for command in ran), "")
-            return _JudgedStep(EnvironmentCommand(tool, step.line)), above
-        return _JudgedStep(None, doubtful, lacking), above
+            first = next((command.name for command in ran), "")
+            return _JudgedStep(EnvironmentCommand(first, step.line)), above
+        return _JudgedStep(None, doubtful, lacking, tool, came), above
 
 
 @dataclass(frozen=True)
@@ -313,12 +329,15 @@ class _Added:
     """What one command of another language's manager adds to a RUN.
 
     ``apart`` are installations of programs and of the distribution's packages; ``doubtful`` is True
-    where nobody can tell whether the command installs.
+    where nobody can tell whether the command installs; ``tool`` and ``came`` then say what is
+    known, as of :class:`Unrecognised`.
     """
 
     installs: tuple[Installation, ...] = ()
     apart: tuple[Installation, ...] = ()
     doubtful: bool = False
+    tool: str = ""
+    came: frozenset[str] = frozenset()
 
 
 _BUILDERS = {

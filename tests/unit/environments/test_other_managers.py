@@ -46,6 +46,14 @@ npm pack                                        | - |
 npm --version                                   | - |
 npx prisma generate                             | - |
 npx tsc -p .                                    | - |
+npx yarn@1.22 install                           | E | package.json yarn.lock
+npx -y -p yarn@1 yarn install --frozen-lockfile | E | package.json yarn.lock
+npx --package=pnpm pnpm i                       | E | package.json pnpm-lock.yaml
+npx -c "yarn install"                           | E | package.json yarn.lock
+npx install                                     | - |
+npm exec -- yarn install                        | E | package.json yarn.lock
+pnpm dlx npm@10 ci                              | E | package.json package-lock.json
+yarn dlx -p typescript tsc                      | - |
 corepack enable                                 | - |
 corepack enable && corepack prepare pnpm@9 --activate | T |
 corepack install --global yarn@4                | T |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from .command_lines import (
 )
 from .table import Sight, Tool, known_layouts
 
-__all__ = ["TOOLS"]
+__all__ = ["TOOLS", "started_program"]
 
 _VALUED = (
     "--prefix -C --dir --cwd --cache --cache-folder --registry --omit --include --only -w "
@@ -161,35 +162,64 @@ def _grows(directory: str, sight: Sight) -> bool:
 
 
 def _npm(command: Command, step: PlannedStep) -> Installation | None:
-    if command.name in ("npx", "corepack"):
-        return _started(command, step)
-    return _read("npm", command, step)
-
-
-def _started(command: Command, step: PlannedStep) -> Installation | None:
-    """``corepack pnpm install`` and ``npx yarn install``: the manager that they start."""
-    words = list(command.words[1:])
-    while words and words[0].text.startswith("-"):
-        words.pop(0)
-    first = words[0].text if words else ""
+    first = command.words[1].text if command.words[1:] else ""
     if command.name == "corepack" and first in ("install", "prepare", "use", "hydrate", "up"):
         return Installation("npm", named=True, packages=("corepack",), apart=True)
-    name = first.partition("@")[0]
+    if command.name in _STARTERS:
+        return _of_started(command, step)
+    return _of_started(command, step) or _read("npm", command, step)
+
+
+_STARTERS = frozenset({"npx", "bunx", "pnpx", "corepack"})
+_EXECUTES = ("exec", "dlx", "x")
+
+
+def started_program(command: Command) -> tuple[Word, ...]:
+    """The program of a package that a command starts, without its version, and its words.
+
+    These are ``npx``, ``bunx``, ``pnpx`` and ``corepack``, and ``exec``, ``dlx`` or ``x`` of a
+    manager; () for another command.
+    """
+    words = list(command.words[1:])
+    if command.name in _LOCKS and words and words[0].text in _EXECUTES:
+        words.pop(0)
+    elif command.name not in _STARTERS:
+        return ()
+    while words and words[0].text.startswith("-"):
+        option, equals, value = words.pop(0).text.partition("=")
+        if option == "--":
+            break
+        if option in ("-c", "--call"):
+            text = value if equals else words[0].text if words else ""
+            words = [Word(one) for one in text.split()]
+            break
+        if option in ("-p", "--package") and not equals:
+            del words[:1]
+    if not words:
+        return ()
+    program = re.sub(r"(?<=.)@[^/]*\Z", "", words[0].text)
+    return (Word(program), *words[1:])
+
+
+def _of_started(command: Command, step: PlannedStep) -> Installation | None:
+    """``corepack pnpm install`` and ``npx yarn install``: the manager that they start."""
+    words = started_program(command)
+    name = words[0].text if words else ""
     if name not in _LOCKS or len(words) < 2:
         return None
-    return _read(name, replace(command, words=(Word(name), *words[1:])), step)
+    return _read(name, replace(command, words=words), step)
 
 
 def _yarn(command: Command, step: PlannedStep) -> Installation | None:
-    return _read("yarn", command, step)
+    return _of_started(command, step) or _read("yarn", command, step)
 
 
 def _pnpm(command: Command, step: PlannedStep) -> Installation | None:
-    return _read("pnpm", command, step)
+    return _of_started(command, step) or _read("pnpm", command, step)
 
 
 def _bun(command: Command, step: PlannedStep) -> Installation | None:
-    return _read("bun", command, step)
+    return _of_started(command, step) or _read("bun", command, step)
 
 
 _MANIFESTS = regex(
