@@ -50,7 +50,8 @@ def compose_services(files: Sequence[Path]) -> tuple[ComposeService, ...]:
             whole = project.extended(name, place, service, project.variables_in(place))
             if whole.get("build") is None:
                 continue
-            found.append(ComposeService(name, place, _target(whole, secrets, project.variables)))
+            variables = {**project.variables, **_environment(whole, place, project.variables)}
+            found.append(ComposeService(name, place, _target(whole, secrets, variables)))
         except DockerCacheError as problem:
             about = f"{files[0].name}::{name}"
             kind = Unverifiable if isinstance(problem, Unverifiable) else ConfigError
@@ -237,6 +238,21 @@ def _of_bake(extension: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def _environment(service: Service, place: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment of a service, whose values bake gives to arguments without a value."""
+    found: dict[str, str] = {}
+    for item in _list(service.get("env_file")):
+        path = item.get("path") if isinstance(item, dict) else item
+        # What an earlier file sets stands before the project's own variables.
+        found.update(environment_file(place / str(path), {**variables, **found}))
+    for key, value in _pairs(service.get("environment")).items():
+        value = variables.get(key) if value is None else str(value)
+        found.pop(key, None)
+        if value is not None:
+            found[key] = value
+    return found
+
+
 def _hosts(value: object) -> dict[str, list[str]]:
     """The addresses of hosts: a mapping, or a list of ``HOST=ADDRESS`` or ``HOST:ADDRESS``."""
     found: dict[str, list[str]] = {}
@@ -301,6 +317,10 @@ def _filled(pairs: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str,
 def _merged(before: Service, after: Service) -> Service:
     """A service over another of the same name, as far as its build is concerned."""
     both = {**before, **after}
+    if "environment" in before and "environment" in after:
+        both["environment"] = {**_pairs(before["environment"]), **_pairs(after["environment"])}
+    if "env_file" in before and "env_file" in after:
+        both["env_file"] = [*_list(before["env_file"]), *_list(after["env_file"])]
     first, second = (_build(service) for service in (before, after))
     if first is None or second is None:
         return both
@@ -327,6 +347,12 @@ def _build(service: Service) -> Mapping[str, Any] | None:
 
 def _moved(service: Service, there: Path, here: Path) -> Service:
     """An inherited service with its contexts relative to the directory of the heir."""
+    if service.get("env_file"):
+        files = [
+            item.get("path") if isinstance(item, dict) else item
+            for item in _list(service["env_file"])
+        ]
+        service = {**service, "env_file": [_relative(str(one), there, here) for one in files]}
     build = _build(service)
     if build is None:
         return service

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +76,47 @@ def _as_go(text: str) -> str:
         if len(digits) > 1 and digits[0] == "0":
             base = {"x": 16, "b": 2, "o": 8}.get(digits[1], 8)
         number = int(re.sub(r"^0[xbo]", "", digits), base)
-        return f"{'-' if text.startswith('-') else ''}{number}"
+        return f"{'-' if text.startswith('-') and number else ''}{number}"
     if _NUMBER.fullmatch(text.replace("_", "")):
         return _float(float(text.replace("_", "")))
-    return text
+    return _time(text) or text
 
 
 def _float(value: float) -> str:
-    """The shortest decimal of a number, with an exponent below -4 and from 21 on."""
+    """The shortest decimal of a number, with an exponent below -4 and from 6 on (Go's ``%g``)."""
     shortest = repr(value)
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
     mantissa, e, exponent = shortest.partition("e")
-    if not e:
-        return shortest
-    return f"{mantissa.removesuffix('.0')}e{exponent}"
+    power = int(exponent) if e else len(str(int(abs(value)))) - 1 if abs(value) >= 1 else 0
+    if -5 < power < 6:
+        plain = format(Decimal(shortest), "f")
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    sign, digits, _ = Decimal(mantissa).normalize().as_tuple()
+    written = "".join(map(str, digits))
+    fraction = f".{written[1:]}" if len(written) > 1 else ""
+    return f"{'-' * sign}{written[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02}"
+
+
+_TIME = regex(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(?:([Tt ])(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[-+]\d{2}:\d{2})?)?"
+)
+
+
+def _time(text: str) -> str | None:
+    """A date, or a date and a time, as Go prints it; None for another text.
+
+    Source: the formats of yaml.v3 ``resolve.go``, and Go's ``time.Time.String``.
+    """
+    found = _TIME.fullmatch(text)
+    if found is None or (found[4] in ("T", "t")) != (found[9] is not None):
+        return None
+    year, month, day = (int(part) for part in found.group(1, 2, 3))
+    hour, minute, second = (int(part or 0) for part in found.group(5, 6, 7))
+    try:
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+    fraction = (found[8] or "")[:9].rstrip("0")
+    zone = (found[9] or "Z").replace(":", "")
+    zone = "+0000 UTC" if zone in ("Z", "+0000", "-0000") else f"{zone} {zone}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}{'.' if fraction else ''}{fraction} {zone}"

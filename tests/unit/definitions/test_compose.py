@@ -470,3 +470,77 @@ def test_an_env_file_has_quotes_comments_and_variables(tmp_path: Path) -> None:
         "F": "2",
     }
     assert environment_file(tmp_path / "none", {}) == {}
+
+
+SCALARS = """
+  D1: 2024-01-01
+  D2: 2024-1-2
+  D3: 2001-12-14t21:59:43.10-05:00
+  D4: 2001-12-14 21:59:43
+  D5: 2024-01-01T00:00:00Z
+  D6: 2024-13-01
+  D7: 2024-01-01T10:00:00
+  D8: "2024-01-01"
+  N1: 1e3
+  N2: 1e6
+  N3: 123456789.123
+  N4: -1234567.8
+  N5: 0.0001
+  N6: 1e-5
+  N7: -0.0
+  N8: -0
+  N9: 100000.0
+  N10: 0o17
+  N11: 017
+  N12: 1_000
+  N13: 2000000
+  T1: yes
+  T2: True
+  T3: 12:30
+  T4: ~
+  T5: ''
+"""
+
+GIVEN = """
+services:
+  web:
+    extends: {file: base/compose.yaml, service: base}
+    env_file: [a.env, {path: b.env, required: false}]
+    environment: {NAMED: from environment, PASSED: , OVER: service}
+    build:
+      context: .
+      args: [BARE, NAMED, PASSED, UNSET, LATER, OVER, OLDER, SHELL_ONLY, "WRITTEN=${LATER:-no}"]
+  scalars:
+    build:
+      context: .
+      args:
+"""
+
+
+@pytest.mark.skipif(not has_buildx(), reason="needs docker buildx")
+def test_arguments_have_the_values_that_bake_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSED", "shell")
+    monkeypatch.setenv("SHELL_ONLY", "shell")
+    monkeypatch.setenv("OVER", "shell")
+    indented = "".join(f"      {line}\n" for line in SCALARS.strip("\n").splitlines())
+    write(
+        tmp_path,
+        {
+            "Dockerfile": "FROM x",
+            "base/Dockerfile": "FROM x",
+            "base/compose.yaml": "services: {base: {build: {}, env_file: old.env}}",
+            "base/old.env": "OLDER=old\nLATER=old\n",
+            ".env": "BARE=dotenv\n",
+            "a.env": "BARE=file\nLATER=a\n",
+            "b.env": "LATER=${BARE}-$SHELL_ONLY\n",
+            "compose.yaml": GIVEN + indented,
+        },
+    )
+    theirs = {name: options(tmp_path, one) for name, one in read(tmp_path).items()}
+    monkeypatch.setattr(finding, "has_buildx", lambda: False)
+    ours = {name: options(tmp_path, one) for name, one in read(tmp_path).items()}
+    assert ours == theirs
+    assert "BARE=file" in ours["web"]["build-arg"]
+    assert "D1=2024-01-01 00:00:00 +0000 UTC" in ours["scalars"]["build-arg"]
