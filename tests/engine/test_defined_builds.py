@@ -159,14 +159,14 @@ def test_a_service_finds_what_its_own_build_left_in_the_cache(tiny: str, tmp_pat
     output = ended.stdout + ended.stderr
     assert ended.returncode == 0, output
     images = {image["node"]: image for image in json.loads(report.read_text())["images"]}
-    judged = images[f"compose.yaml::app[{own}]"]
+    judged = images[f"compose.yaml::app,{own}"]
     assert {check["id"]: check["outcome"] for check in judged["checks"]} == {
         "builds": "passed",
         "env-layer-cached": "passed",
     }, output
     steps = {step["line"]: step["status"] for step in judged["builds"][0]["steps"]}
     assert steps == {12: "hit", 13: "hit", 14: "hit", 15: "hit"}, output
-    other = images[f"compose.yaml::app[{foreign}]"]
+    other = images[f"compose.yaml::app,{foreign}"]
     assert {check["skip"] for check in other["checks"]} == {"not-verified"}
     assert f"{foreign} cannot be built here: the builder executes no programs of that" in output
 

@@ -66,6 +66,45 @@ def test_what_a_compose_file_builds_is_collected(
     assert nodes(shop, *arguments) == judged
 
 
+def test_every_heading_names_the_image_that_it_is_about(shop: Project) -> None:
+    shop.files["web/Dockerfile"] = "FROM a\nCOPY . .\nRUN pip install -r requirements.txt\n"
+    shop.files["web/requirements.txt"] = "six\n"
+    shop.files["compose.yaml"] = "services: {web: {build: web}, x.y: {build: web}}"
+    shop.files["deploy/compose.yaml"] = (
+        "services: {web: {build: {context: ../web, platforms: [linux/amd64, linux/arm64]}}}"
+    )
+    shop.files["docker-bake.json"] = '{"target": {"default": {"context": "web"}}}'
+    shop.files["pyproject.toml"] = """
+        [[tool.dockercache.image]]
+        dockerfile = "web/Dockerfile"
+        name = "v1.2"
+        [[tool.dockercache.image]]
+        dockerfile = "web/Dockerfile"
+        """
+    shop.ini = """
+        dockercache_compose =
+            compose.yaml
+            deploy/compose.yaml
+        dockercache_bake = docker-bake.json
+        """
+    result = shop.pytest("--dockercache-engine=model", "-k", "layer-cached", "-v")
+    assert result.code == 1, result.text
+    images = [
+        "web/Dockerfile[v1.2]",
+        "web/Dockerfile",
+        "compose.yaml::web",
+        "compose.yaml::x.y",
+        "deploy/compose.yaml::web,linux/amd64",
+        "deploy/compose.yaml::web,linux/arm64",
+        "docker-bake.json::default",
+    ]
+    headings = re.findall(r"^_+ (\S+?):+ ?env-layer-cached _+$", result.text, re.MULTILINE)
+    assert sorted(headings) == sorted(images)
+    for image in images:
+        assert f"{image}::env-layer-cached FAILED" in result.text
+        assert f"FAILED {image}::env-layer-cached - " in result.text
+
+
 def test_each_service_is_judged_with_its_own_arguments(shop: Project) -> None:
     result = shop.pytest("--dockercache-report=json:out.json", "compose.yaml::web", "-rs")
     assert result.counts["passed"] >= 4, result.text
@@ -89,9 +128,9 @@ def test_the_failures_of_two_services_are_told_apart(shop: Project) -> None:
     shop.files["web/requirements.txt"] = "six\n"
     result = shop.pytest("--dockercache-engine=model", "-k", "layer-cached")
     assert result.code == 1, result.text
-    assert re.findall(r"^_+ (\S+) _+$", result.text, re.MULTILINE) == [
-        "web::env-layer-cached",
-        "job::env-layer-cached",
+    assert re.findall(r"^_+ (\S+) env-layer-cached _+$", result.text, re.MULTILINE) == [
+        "compose.yaml::web:",
+        "compose.yaml::job:",
     ]
 
 
@@ -101,7 +140,7 @@ def test_every_platform_of_a_service_is_judged_for_itself(shop: Project) -> None
           web: {build: {context: web, platforms: [linux/amd64, linux/arm64]}}
           job: {build: {context: web, args: {GIT_SHA: def}, platforms: [linux/arm64]}}
         """
-    both = ["compose.yaml::web[linux/amd64]", "compose.yaml::web[linux/arm64]"]
+    both = ["compose.yaml::web,linux/amd64", "compose.yaml::web,linux/arm64"]
     assert sorted(nodes(shop)) == ["compose.yaml::job", *both]
     assert sorted(nodes(shop, "compose.yaml::web")) == both
     assert sorted(nodes(shop, "compose.yaml::web::builds")) == both

@@ -109,8 +109,7 @@ class CheckItem(pytest.Item):
     @classmethod
     def of(cls, parent: DockerfileCollector, check: Check) -> CheckItem:
         """The item of a check."""
-        # Pytest 9.2 takes `compose.yaml::web[linux/arm64]` for an item, which has no children.
-        item = cls.from_parent(parent, name=check.id, nodeid=f"{parent.nodeid}::{check.id}")
+        item = cls.from_parent(parent, name=check.id)
         assert isinstance(item, CheckItem)
         item.check = check
         item.ending = None
@@ -213,12 +212,11 @@ class CheckItem(pytest.Item):
 
         Pytest's own skips need a line: the first one until another is known.
         """
-        # The name is the headline of a failure. Pytest shows a name with dots as a dotted Python
-        # name, so the parts of the node ID behind the last one with a dot serve.
-        parts = self.nodeid.split("::")
-        dotted = [number for number, part in enumerate(parts) if "." in part]
-        name = "::".join(parts[dotted[-1] + 1 :] if dotted else parts)
-        return self.place, (self.line or 1) - 1, name or self.name
+        # The name is the headline of a failure. Where it ends as the node ID does, pytest takes
+        # its dots for those of a Python name (terminal.py `_locationline`).
+        node, _, check = self.nodeid.rpartition("::")
+        name = f"{node}: {check}" if "." in node else self.nodeid
+        return self.place, (self.line or 1) - 1, name
 
     def _end(self, ending: Ending) -> None:
         self.ending = ending

@@ -307,9 +307,17 @@ def _targets(choice: DockerfileChoice, directory: Path | None, root: Path) -> li
         label = ",".join(filter(None, parts)) or None
         node = node_path(choice.path, label, root)
         if choice.node is not None:
-            node = f"{choice.node}[{platform}]" if platform else choice.node
+            node = _of_platform(choice.node, platform) if platform else choice.node
         found.append(Target(choice.path, node, options, contexts, problem=choice.problem))
     return found
+
+
+def _of_platform(node: str, platform: str) -> str:
+    """The node of one platform of an image.
+
+    Pytest takes a bracket behind ``::`` for the end of a node ID.
+    """
+    return f"{node},{platform}" if "::" in node else f"{node}[{platform}]"
 
 
 def _all_targets(choices: Iterable[DockerfileChoice], directory: Path, root: Path) -> list[Target]:
@@ -367,7 +375,9 @@ def _of_node(node: str, images: Sequence[Target]) -> list[Target]:
     """The image of a node, or those of all platforms where the node names none."""
     exact = [target for target in images if target.node == node]
     return exact or [
-        target for target in images if target.node == f"{node}[{target.options.platform}]"
+        target
+        for target in images
+        if target.node == _of_platform(node, target.options.platform or "")
     ]
 
 
