@@ -33,6 +33,7 @@ from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
 from ..values import dataclass
 from .inputs import SETTINGS, inputs_of, local_source
+from .settling import Settling, settling
 from .site import Site
 from .touched import (
     CHANGED_USERS,
@@ -337,6 +338,9 @@ def _expanded(command: Command) -> Effects:
 
 def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
     name = command.name
+    settles = settling(command)
+    if settles is not None:
+        return _settled(reader, settles)
     installation = recognised(command, reader.step)
     if installation is not None and not is_system(installation.tool):
         if is_foreign(installation.tool):
@@ -365,6 +369,16 @@ def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
     if "/" in command.words[0].text and place.known and reader.present(place.text):
         return _script(reader, command, command.words)
     return Effects(unknown=_opaque(reader, name))
+
+
+def _settled(reader: _RunSurroundings, settles: Settling) -> Effects:
+    """A command that settles something of a manager, and files of the project."""
+    visible = reader.site.visible(reader.position)
+    read, written = (
+        Paths(files=frozenset(place for place in visible if posixpath.basename(place) in names))
+        for names in (settles.reads | settles.writes, settles.writes)
+    )
+    return Effects(reads=_ENVIRONMENT_FILES | read, writes=_ENVIRONMENT_FILES | written)
 
 
 def _paths(command: Command, words: Iterable[Word]) -> tuple[set[str], str]:
