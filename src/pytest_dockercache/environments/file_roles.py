@@ -74,7 +74,7 @@ def roles_of_files(
             view = by_line.get(step.line)
             if view is None:
                 continue
-            uses = uses_of_step(view, read_text)
+            uses = uses_of_step(view, read_text, inputs)
             if _builds_other_language(told.get(step.line)):
                 uses = tuple(use for use in uses if use.runs or not is_source_code(use.path))
             if step.line not in told:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 
 from ..regexes import regex
-from ..shell.running import script_commands, step_commands
-from ..shell.script import Command, Word, joined_path
+from ..shell.running import option_value, script_commands, step_commands
+from ..shell.script import Command, Word, joined_path, known_text
 from ..values import dataclass
 from .flow import StepView, relocated
 from .tools import runner_of
@@ -76,18 +76,22 @@ _LONGEST = 2000
 """More uses than this of one RUN are no list of needs: a command walks over the whole source."""
 
 
-def uses_of_step(view: StepView, read_text: ReadText) -> tuple[Use, ...]:
+def uses_of_step(
+    view: StepView, read_text: ReadText, inputs: Collection[str] = ()
+) -> tuple[Use, ...]:
     """The context files that the commands of a RUN run or read, in the order of the commands.
 
     Scripts of the context that a command runs are read like the RUN itself: files that a script
     runs or sources count too. A path that only the running container knows is taken for the file of
-    that base name beside the script (``. "$(dirname "$0")/lib.sh"``).
+    that base name beside the script (``. "$(dirname "$0")/lib.sh"``). A command that walks over a
+    directory (``tar``, ``make -C``) needs all its files, but for a directory with one of the
+    ``inputs`` in it: that is the project, and the command does not fail for the want of its source.
     """
     at = {**view.before.at, **view.own.at}
     if not at:
         return ()
     found: dict[Use, None] = {}
-    reader = _UseReader(at, read_text, dict(view.step.environment))
+    reader = _UseReader(at, read_text, dict(view.step.environment), inputs)
     shell = Command(tuple(map(Word, view.step.shell[:1])), "/")
     for command in (shell, *step_commands(view.step, runner_of)):
         for path, script, runs in reader.of_command(command, None, 0):
@@ -108,6 +112,7 @@ class _UseReader:
     at: dict[str, str]
     read_text: ReadText
     environment: Mapping[str, str]
+    inputs: Collection[str] = ()
     followed: set[str] = field(default_factory=set)
 
     def of_command(self, command: Command, script: str | None, depth: int) -> _Found:
@@ -117,7 +122,7 @@ class _UseReader:
         if command.words:
             if command.stdin is not None:
                 yield from self._word(command, command.stdin, script, depth)
-            for program in self._program(command):
+            for program in self._program(command, script):
                 yield from self._run(program, command, script, depth, shell=True)
             if command.name not in _DOES_NOT_READ and not _edits_in_place(command):
                 yield from self._looked_for(command, script, depth)
@@ -125,16 +130,20 @@ class _UseReader:
                 yield from self._arguments(command, script, depth)
         self.at.update(relocated(command, self.at))
 
-    def _program(self, command: Command) -> tuple[str, ...]:
+    def _program(self, command: Command, script: str | None) -> tuple[str, ...]:
         """The context files that are the command itself."""
         word = command.words[0]
         if "/" in word.text:
-            return self._files(command, word) or self._beside(word, None)
+            return self._files(command, word) or self._beside(word, script)
         places = self.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
         named = (self.at.get(posixpath.join(place, word.text)) for place in places)
         return tuple(filter(None, named))[:1]
 
     def _looked_for(self, command: Command, script: str | None, depth: int) -> _Found:
+        moved = option_value(command.words, ("-C", "--directory"))
+        if moved is not None and command.name in ("make", "gmake"):
+            directory = known_text(joined_path(command.directory, moved))
+            command = replace(command, directory=directory)
         for name in _LOOKED_FOR.get(command.name, ()):
             for path in self._files(command, Word(name)):
                 yield path, script, False
@@ -204,7 +213,8 @@ class _UseReader:
             )
         if command.name in _WALKS:
             head = place.text.rstrip("/") + "/"
-            return tuple(path for there, path in self.at.items() if there.startswith(head))
+            walked = tuple(path for there, path in self.at.items() if there.startswith(head))
+            return () if any(path in self.inputs for path in walked) else walked
         return ()
 
     def _beside(self, word: Word, script: str | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "ReadFile",
     "Runner",
     "named_environment",
+    "option_value",
     "script_commands",
     "script_file",
     "step_commands",
@@ -278,11 +279,11 @@ class _Inside:
 
     def _recipe(self, command: Command, variables: Mapping[str, str]) -> tuple[Command, str]:
         """A ``make`` where it works, and the script of its targets; "" if that is not known."""
-        moved = _option(command.words, ("-C", "--directory"))
+        moved = option_value(command.words, ("-C", "--directory"))
         if moved is not None:
             directory = known_text(joined_path(command.directory, moved))
             command = replace(command, directory=directory)
-        named = _option(command.words, ("-f", "--file", "--makefile"))
+        named = option_value(command.words, ("-f", "--file", "--makefile"))
         names = [named] if named is not None else list(map(Word, _MAKEFILES))
         given = [word.text for word in _without_options(command.words[1:], _MAKE_VALUED)]
         values = dict(word.split("=", 1) for word in given if "=" in word)
@@ -321,6 +322,8 @@ def script_file(command: Command) -> tuple[Word, ...]:
         return words
     position = 1
     while position < len(words) and words[position].text.startswith(("-", "+")):
+        if re.fullmatch(r"-[a-zA-Z]*s", words[position].text):
+            return ()  # The script comes on the standard input; what follows are its arguments.
         position += (
             2 if re.fullmatch(r"[-+][a-zA-Z]*[oO]|--(rc|init-)file", words[position].text) else 1
         )
@@ -362,7 +365,7 @@ def _installing_runners(command: Command, runner_of: RunnerOf) -> Iterator[Comma
 def _executed_by_find(command: Command) -> Iterator[Command]:
     """The command of ``find … -exec``; a found file has the pattern of ``-name`` as its name."""
     words = command.words
-    name = _option(words, ("-name", "-iname", "-path", "-wholename"))
+    name = option_value(words, ("-name", "-iname", "-path", "-wholename"))
     found = Word("" if name is None else name.text, known=False)
     position = 1
     while position < len(words):
@@ -489,13 +492,13 @@ def without_wrapper(command: Command, runner_of: RunnerOf = no_runner) -> Comman
             rest = rest[1:]
         if name in ("setarch", "arch") and not rest:
             return None
-        directory = _option(words, ("-C", "--chdir") if name == "env" else ("-D", "--chdir"))
+        directory = option_value(words, ("-C", "--chdir") if name == "env" else ("-D", "--chdir"))
         if name in ("env", "sudo") and directory is not None:
             command = replace(
                 command, directory=known_text(joined_path(command.directory, directory))
             )
         return replace(command, words=rest)
-    if name == "runuser" and _option(words, ("-u", "--user")) is not None:
+    if name == "runuser" and option_value(words, ("-u", "--user")) is not None:
         return replace(command, words=_after_options(words[1:], ("-u", "--user", "-g", "-G")))
     runner = runner_of(name)
     return None if runner is None else _run_by(runner, command)
@@ -511,10 +514,10 @@ def _run_by(runner: Runner, command: Command) -> Command | None:
     if not inner:
         return None
     own = command.words[: len(command.words) - len(inner)]
-    directory = _option(own, ("--cwd", "--directory"))
+    directory = option_value(own, ("--cwd", "--directory"))
     if directory is not None:
         command = replace(command, directory=known_text(joined_path(command.directory, directory)))
-    given = _option(own, runner.environment.split())
+    given = option_value(own, runner.environment.split())
     if given is not None:
         command = replace(command, active=named_environment(command.directory, given))
     return replace(command, words=inner)
@@ -533,7 +536,8 @@ def _after_options(words: tuple[Word, ...], valued: Sequence[str]) -> tuple[Word
     return words[position:]
 
 
-def _option(words: Sequence[Word], names: Sequence[str]) -> Word | None:
+def option_value(words: Sequence[Word], names: Sequence[str]) -> Word | None:
+    """The value of the first option of these names; None without one."""
     for position, word in enumerate(words):
         name, equals, value = word.text.partition("=")
         if name in names:
@@ -545,5 +549,5 @@ def _option(words: Sequence[Word], names: Sequence[str]) -> Word | None:
 
 def _arg_file(command: Command) -> tuple[Command, ...]:
     """``xargs -a FILE`` reads like ``cat FILE |``."""
-    name = _option(command.words, ("-a", "--arg-file"))
+    name = option_value(command.words, ("-a", "--arg-file"))
     return () if name is None else (Command((Word("cat"), name), command.directory),)
