@@ -616,6 +616,7 @@ def _installed(reader: _RunSurroundings, command: Command, found: Installation) 
             trees.add(path)
         else:
             manifests.append(path)
+    manifests += found.changes
     if found.tool == "uv":
         manifests += _settings_of_uv(reader, command.directory)
     visible = reader.site.visible(reader.position)
@@ -640,7 +641,7 @@ def _installed(reader: _RunSurroundings, command: Command, found: Installation) 
     return Effects(
         reads=Paths(frozenset(manifests) | inputs.files | brought, frozenset(local | trees))
         | _ENVIRONMENT_FILES,
-        writes=Paths(trees=frozenset(written)) | _ENVIRONMENT_FILES,
+        writes=Paths(frozenset(found.changes), frozenset(written)) | _ENVIRONMENT_FILES,
         unknown=unknown,
         projects=tuple(inputs.projects),
         inputs=inputs.files | brought,
@@ -796,7 +797,8 @@ def _fetched_packages(reader: _RunSurroundings, command: Command, found: Install
     A command that builds the project reads all that lies in the project's directory.
     """
     if found.apart:
-        return Effects(reads=_ENVIRONMENT_FILES, writes=_ENVIRONMENT_FILES)
+        changed = Paths(frozenset(found.changes)) | _ENVIRONMENT_FILES
+        return Effects(reads=changed, writes=changed)
     tool, directory = tool_of(found.tool), found.directory or command.directory
     if tool is None or directory is None or found.unresolved:
         return Effects(unknown=_opaque(reader, " ".join(w.text for w in command.words[:2])))
@@ -815,6 +817,9 @@ def _fetched_packages(reader: _RunSurroundings, command: Command, found: Install
             places = {p for p in places if _is_beside(p, head) or not p.startswith(head)}
         read |= places
     brought = _brought(reader, sorted(read))
+    if found.named:
+        # ``npm install NAME`` writes the name into the manifest, and the rest into the lock.
+        writes = writes | Paths(frozenset(read))
     unknown = next(filter(None, (_needs_more(reader, place) for place in sorted(read))), "")
     if tool.name == "composer" and any(_MAPS_CLASSES.fullmatch(w.text) for w in command.words):
         unknown = f"line {reader.step.line} makes a map of the project's own classes"

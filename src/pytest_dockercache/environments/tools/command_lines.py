@@ -54,6 +54,9 @@ class Installation:
     ``selects`` are the options that add to the default packages (``--extra x``), ``leaves`` those
     that take packages away (``--no-dev``).
 
+    ``changes`` are the absolute paths of the project's manifest and lock where the command reads
+    them and writes its packages into them (``poetry add``).
+
     ``constraints`` are the files, resolved or not, that only limit versions. ``environment`` is the
     environment that the command's own arguments name, by name or absolute prefix; ``active`` the
     environment in which the command runs, as far as the Dockerfile says so (``conda run``,
@@ -79,6 +82,7 @@ class Installation:
     without_project: bool = False
     exports: bool = False
     constraints: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     environment: Word | None = None
     active: Word | None = None
     target: str = ""
@@ -253,7 +257,12 @@ _PYTHON = regex(r"(python|pypy)[0-9.]*(\.exe)?|py")
 
 
 def module_run(command: Command) -> Command:
-    """``python -m pip install`` is ``pip install``; ``bash install.sh`` is ``install.sh``."""
+    """``python -m pip install`` is ``pip install``; ``bash install.sh`` is ``install.sh``.
+
+    A program that a variable of the container names is what the name of the variable says, or what
+    ``-m`` says: ``$CONDA_EXE install``, ``$PY -m pip install``.
+    """
+    command = _told_by_variable(command)
     if command.name in SHELLS:
         return replace(command, words=script_file(command))
     if command.name in _HOSTS:
@@ -276,6 +285,23 @@ def module_run(command: Command) -> Command:
             return command
         position += 2 if text in ("-W", "-X") else 1
     return command
+
+
+_VARIABLE = regex(r"\$\{?([A-Za-z][A-Za-z0-9]*?)(_(EXE|BIN|CMD|COMMAND|PATH|PROGRAM))?\}?")
+_TOLD = regex(r"(python|pip)[0-9.]*|conda|mamba|micromamba|uv|poetry|pdm|pipenv|pixi|npm|yarn|pnpm")
+
+
+def _told_by_variable(command: Command) -> Command:
+    first, *rest = command.words or (Word(""),)
+    found = None if first.known else _VARIABLE.fullmatch(first.text)
+    if found is None:
+        return command
+    program = found[1].lower()
+    if rest and rest[0].text == "-m":
+        program = "python"
+    if not _TOLD.fullmatch(program):
+        return command
+    return replace(command, words=(Word(program), *rest))
 
 
 def with_fed_files(command: Command, found: Installation) -> Installation:

@@ -64,7 +64,14 @@ def _go(command: Command, step: PlannedStep) -> Installation | None:
     versioned = [word for word in modules if "@" in word.text]
     if versioned or (modules and action.text == "get"):
         names = tuple(word.text.partition("@")[0] for word in modules)
-        return Installation("go", named=True, packages=names, apart=True, directory=directory)
+        return Installation(
+            "go",
+            named=True,
+            packages=names,
+            apart=True,
+            directory=directory,
+            changes=manifests if action.text == "get" else (),
+        )
     vendored = [word.text for word in given.values("-mod")] == ["vendor"] or "-mod=vendor" in flags
     return Installation(
         "go", manifests, unresolved, with_project=True, directory=directory, offline=vendored

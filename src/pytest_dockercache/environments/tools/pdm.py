@@ -44,7 +44,7 @@ def _pdm(command: Command, step: PlannedStep) -> Installation | None:
         return Installation("pdm", manifests, unresolved, exports=True, selection=selection)
     if action == "add" and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
-        return Installation("pdm", named=True, packages=names)
+        return Installation("pdm", named=True, packages=names, changes=manifests)
     return None
 
 

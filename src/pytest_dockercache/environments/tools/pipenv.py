@@ -31,7 +31,7 @@ def _pipenv(command: Command, step: PlannedStep) -> Installation | None:
             manifests, unresolved = read_files(command.directory, files)
         elif packages and action.text == "install":
             names = tuple(package_name(word.text) for word in packages)
-            return Installation("pipenv", named=True, packages=names)
+            return Installation("pipenv", named=True, packages=names, changes=manifests)
         environment = {**dict(step.environment), **dict(command.assignments)}
         selection = pipenv_selection(given, environment)
         return Installation("pipenv", manifests, unresolved, selection=selection)

@@ -60,7 +60,8 @@ def _pixi(command: Command, step: PlannedStep) -> Installation | None:
         )
     if action in ("add", "a") and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
-        return Installation("pixi", named=True, packages=names)
+        changed, _ = _pixi_files(command.directory, given)
+        return Installation("pixi", named=True, packages=names, changes=changed)
     if action == "exec":
         return Installation("pixi", named=True, apart=True)
     everywhere = action in ("global", "g") and len(given.words) > 2

@@ -69,7 +69,7 @@ def _poetry(command: Command, step: PlannedStep) -> Installation | None:
         return Installation("poetry", manifests, unresolved, exports=True, selection=selection)
     if action == "add" and len(given.words) > 1:
         names = tuple(package_name(word.text) for word in given.words[1:])
-        return Installation("poetry", named=True, packages=names)
+        return Installation("poetry", named=True, packages=names, changes=manifests)
     return None
 
 

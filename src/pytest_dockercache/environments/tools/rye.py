@@ -21,7 +21,10 @@ def _rye(command: Command, step: PlannedStep) -> Installation | None:
         return Installation("rye", *conventional_files(command.directory, *names))
     if action in ("add", "install") and len(given.words) > 1:
         packages = tuple(package_name(word.text) for word in given.words[1:])
-        return Installation("rye", named=True, packages=packages, apart=action == "install")
+        changes, _ = conventional_files(command.directory, "pyproject.toml", "requirements.lock")
+        if action == "install":
+            return Installation("rye", named=True, packages=packages, apart=True)
+        return Installation("rye", named=True, packages=packages, changes=changes)
     return None
 
 

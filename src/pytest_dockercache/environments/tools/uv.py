@@ -96,7 +96,9 @@ def _uv(command: Command, step: PlannedStep) -> Installation | None:
             directory, given.values("-r", "--requirements", "--requirement")
         )
         names = tuple(package_name(word.text) for word in given.words[1:])
-        return Installation("uv", files, unknown, named=bool(names), packages=names)
+        return Installation(
+            "uv", files, unknown, named=bool(names), packages=names, changes=manifests
+        )
     if action == "tool" and len(given.words) > 2 and given.words[1].text == "install":
         names = tuple(package_name(word.text) for word in given.words[2:])
         return Installation("uv", named=True, packages=names, apart=True)
