@@ -69,10 +69,17 @@ _INSTALLERS = frozenset({"buildout", "docker-php-ext-install", "conda-devenv", "
 _INSTALLERS_OF: Mapping[str, tuple[str, ...]] = {
     "jupyter": ("labextension install", "lab build"),
     "jupyter-lab": ("build",),
+    "ansible-galaxy": ("collection install", "role install"),
+    "rustup": ("component add", "target add", "toolchain install", "toolchain add"),
+    "gcloud": ("components install", "components update"),
+    "az": ("extension add",),
+    "gh": ("extension install",),
+    "terraform": ("init",),
+    "code-server": ("--install-extension",),
 }
 """The words of a program that install, where its first word does not say so."""
 
-_MODULES = regex(r"(spacy|camoufox|patchright) (download|fetch|install)")
+_MODULES = regex(r"(spacy|camoufox|patchright) (download|fetch|install)|nltk\.downloader \w")
 
 
 def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) -> bool:
@@ -85,7 +92,7 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
         return False
     words = [word.text for word in command.words]
     name = command.name
-    if runs_a_download(command):
+    if runs_a_download(command) or words[:2] == ["conda", "devenv"]:
         return True
     if "--conda-create-envs-only" in words or "--install-hooks" in words:
         return True
@@ -112,10 +119,11 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
     action = positional[0] if positional else ""
     if name in ("cpan", "cpanm"):
         return bool(positional)
-    if tool is not None:
+    if tool is not None and positional[:2] != ["python", "install"]:
         return _is_install_of(tool.installs, called, positional)
+    beginnings = _INSTALLERS_OF.get(run.name, ())
     if run.name in _INSTALLERS or any(
-        map(" ".join(positional).startswith, _INSTALLERS_OF.get(run.name, ()))
+        " ".join(words).startswith(beginnings) for words in (positional, called[1:])
     ):
         return True
     if _MODULES.match(" ".join([run.name, *positional])):
@@ -124,8 +132,8 @@ def looks_like_installation(command: Command, downloaded: Sequence[str] = ()) ->
         return any(map(_TARGET.fullmatch, positional))
     if run.name in downloaded:
         return True
-    if _ACTION.fullmatch(action):
-        return True
+    if _ACTION.fullmatch(action) or tool is not None:
+        return True  # ``uv python install`` fetches an interpreter.
     return _is_script(run, words) and _SCRIPT.fullmatch(run.name) is not None
 
 
@@ -298,7 +306,9 @@ def _is_script(run: Command, words: Sequence[str]) -> bool:
 
 def runs_a_download(command: Command) -> bool:
     """Whether a command runs a script right from its download: ``curl … | sh``."""
-    reads_script = command.name in SHELLS or [word.text for word in command.words[1:]] == ["-"]
+    reads_script = command.name in (*SHELLS, "eval", ".", "source") or [
+        word.text for word in command.words[1:]
+    ] == ["-"]
     return reads_script and any(
         feeder.name in ("curl", "wget", "fetch", "aria2c") for feeder in command.feeding
     )

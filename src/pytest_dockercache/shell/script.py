@@ -502,6 +502,8 @@ class _Walk:
             yield from nested
             if redirection.operator == "<" and values:
                 stdin = values[0]
+            if redirection.operator == "<<<" and values:
+                document = values[0].text
             document = redirection.document if redirection.document is not None else document
         if not words or declaring:
             self.variables.update(assignments)
