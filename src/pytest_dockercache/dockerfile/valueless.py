@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..regexes import regex
 from ..values import dataclass
 from .instructions import declared, json_strings
 from .syntax import Dockerfile, PlannedStep
 
 __all__ = ["ValuelessSource", "valueless_source"]
+
+
+_ONLY_IF_SET = regex(r"\$\{\w+:?\+[^}]*\}")
+"""``${NAME:+…}``, which stands for nothing where the argument has no value."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ def valueless_source(
         if step.instruction.keyword not in ("COPY", "ADD"):
             continue
         words = json_strings(step.instruction.value) or step.instruction.value.split()
+        words = [_ONLY_IF_SET.sub("", word) for word in words]
         values = dict(step.environment)
         for name in step.declared_args:
             plain = re.compile(rf"\$(?:{re.escape(name)}(?!\w)|\{{{re.escape(name)}\}})")

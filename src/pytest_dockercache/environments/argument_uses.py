@@ -317,8 +317,10 @@ def _uses(
         names: set[str] = set()
         if step.instruction.keyword == "RUN":
             said = installing.get(step.line)
-            text = said if said is not None else _whole(step)
+            text = _without_comments(said if said is not None else _whole(step))
             names = _carried(text, scope)
+            if _INDIRECT.search(text):
+                names |= _carried_by_name(text, scope)
             if step in ground.apart and names:
                 names -= _only_stamped(step, ground, scope)
             if said is not None:
@@ -343,6 +345,27 @@ def _uses(
         for name in names:
             found.setdefault(name, ArgumentUse(step.line))
     return found
+
+
+_INDIRECT = regex(r"\$\{!\w|\b(?:declare|local|typeset)\s+-\w*n\w*\s")
+"""An expansion of a variable whose name another variable holds."""
+
+
+def _carried_by_name(text: str, scope: _Scope) -> set[str]:
+    """The build arguments of the variables that a text names as words."""
+    words = scope.keys() & set(re.findall(r"\w+", text))
+    return {name for variable in words for name in scope[variable]}
+
+
+_COMMENT = regex(
+    r"""(?P<quoted>\\.|'[^']*'|"(?:\\.|[^"\\])*")|(?P<before>^|[\s;&|(])\#[^\n]*""",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def _without_comments(script: str) -> str:
+    """A shell's script without its comments; a ``#`` in quotes begins none."""
+    return _COMMENT.sub(lambda found: found["quoted"] or found["before"] or "", script)
 
 
 def _whole(step: PlannedStep) -> str:
