@@ -22,7 +22,7 @@ from ..context import IgnoreRules
 from ..disk import read_bytes
 from ..dockerfile.rewriting import applied, patch_of
 from ..errors import CacheAssertionError, DockerCacheError
-from ..model import Build, BuildSpec, Fix, Step, megabytes
+from ..model import Build, BuildSpec, Fix, Step, context_top, megabytes
 from ..project import Settings
 from ..regexes import regex
 from ..report.files import write_text
@@ -210,33 +210,54 @@ def _still(ending: Ending | None) -> str:
 
 
 def _copied(spec: BuildSpec, root: Path, place: Path) -> BuildSpec:
-    """The spec over a copy of its context and Dockerfile below ``place``."""
+    """The spec over a copy of its contexts and Dockerfile below ``place``."""
     context, dockerfile = spec.context, spec.dockerfile
+    rules = IgnoreRules.of(spec)
     there = _there(context, root, place, f"context/{context.name}")
-    rules = IgnoreRules.load(context, dockerfile)
-
-    def left_out(directory: str, names: list[str]) -> set[str]:
-        # An ignored virtual environment or node_modules may be huge, and never reaches the build.
-        below = os.path.relpath(directory, context)
-        paths = {name: name if below == "." else f"{below}/{name}" for name in names}
-        if any(line.reinclude for line in rules.lines):
-            return set()
-        return {
-            name
-            for name, path in paths.items()
-            if name != ".git"
-            and os.path.isdir(os.path.join(directory, name))
-            and rules.excludes(path.replace(os.sep, "/"))
-        }
-
-    shutil.copytree(context, there, symlinks=True, ignore=left_out)
+    _copy(context, there, replace(rules, named={}))
+    named: dict[str, str] = {}
+    for top, directory in spec.directories.items():
+        copy = _there(directory, root, place, f"named/{top}/{directory.name}")
+        _copy(directory, copy, rules.named[top])
+        named[top] = str(copy)
+    contexts = tuple((name, named.get(context_top(name), value)) for name, value in spec.contexts)
     own = _there(dockerfile, root, place, "dockerfile/" + dockerfile.name)
     for original in (dockerfile, dockerfile.with_name(f"{dockerfile.name}.dockerignore")):
         copy = own.with_name(original.name)
         if original.is_file() and not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(original, copy)
-    return replace(spec, context=there, dockerfile=own)
+    return replace(spec, context=there, dockerfile=own, contexts=contexts)
+
+
+def _copy(directory: Path, there: Path, rules: IgnoreRules) -> None:
+    """Copy one context; what another context of the build has copied already stays."""
+
+    def left_out(place: str, names: list[str]) -> set[str]:
+        # An ignored virtual environment or node_modules may be huge, and never reaches the build.
+        below = os.path.relpath(place, directory)
+        copy = there if below == "." else there / below
+        left = {
+            name
+            for name in names
+            if os.path.lexists(copy / name) and not _is_directory(copy / name)
+        }
+        if any(line.reinclude for line in rules.lines):
+            return left
+        paths = {name: name if below == "." else f"{below}/{name}" for name in names}
+        return left | {
+            name
+            for name, path in paths.items()
+            if name != ".git"
+            and os.path.isdir(os.path.join(place, name))
+            and rules.excludes(path.replace(os.sep, "/"))
+        }
+
+    shutil.copytree(directory, there, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _there(path: Path, root: Path, place: Path, otherwise: str) -> Path:

@@ -183,7 +183,7 @@ def _wanted(subject: Judged, contents: Contents, path: str, reader: Reader | Non
         platform=contents.layers.config.platform or "linux/amd64",
         specs=reader is not None and reader.installation.specs,
         selection=None if reader is None else reader.installation.selection,
-        context=subject.spec.context,
+        context=subject.spec.root_of(path)[0],
         variables=None if reader is None else dict(reader.step.environment),
     )
 

@@ -98,6 +98,11 @@ class Transfer:
     parents: bool = False
     context: str = ""
 
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The sources as the Dockerfile can name them: without the named context."""
+        return tuple(source.removeprefix(self.context) for source in self.sources)
+
 
 @dataclass(frozen=True)
 class PlannedStep:

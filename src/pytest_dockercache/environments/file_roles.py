@@ -9,7 +9,7 @@ from dataclasses import field
 from ..context.comments import is_source_code
 from ..context.gomatch import has_wildcard
 from ..dockerfile.stages import path_below
-from ..model import FileRole
+from ..model import FileRole, top_of
 from ..regexes import regex
 from ..values import dataclass
 from .flow import StepView
@@ -139,6 +139,17 @@ def _present(grounds: Sequence[Ground], views: Sequence[StepView]) -> frozenset[
     return frozenset(path for view in views if view.step.line in lines for path in view.own.present)
 
 
+def _places(grounds: Sequence[Ground], views: Sequence[StepView]) -> dict[str, str]:
+    """The context files of the grounds by their places in the image."""
+    lines = {step.line for ground in grounds for step in ground.steps}
+    return {
+        place: path
+        for view in views
+        if view.step.line in lines
+        for place, path in view.own.at.items()
+    }
+
+
 def _inputs(
     grounds: Sequence[Ground],
     views: Sequence[StepView],
@@ -149,7 +160,8 @@ def _inputs(
 ) -> dict[str, str]:
     builds = any(_builds_project(command) for command in told.values())
     found = {path: why for path, why in environment_files.items() if path in present}
-    included = closure(found, present, read_text, builds_project=builds)
+    places = _places(grounds, views) if any(map(top_of, present)) else None
+    included = closure(found, present, read_text, builds_project=builds, places=places)
     found.update(
         (path, f"{includer} includes it")
         for path, includer in included.items()
@@ -169,7 +181,7 @@ def _inputs(
                 for path in present
                 if path not in found and belongs(path)
             }
-            for path, includer in closure(mine, present, read_text).items():
+            for path, includer in closure(mine, present, read_text, places=places).items():
                 found.setdefault(
                     path, mine[path] if includer is None else f"{includer} includes it"
                 )

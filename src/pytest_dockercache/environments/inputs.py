@@ -9,7 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..context.named import at_top
+from ..dockerfile.stages import path_below
 from ..errors import ConfigError
+from ..model import top_of
 from ..regexes import regex
 from .documents import load_toml, table
 from .reads import ReadText
@@ -78,6 +81,7 @@ def included_files(
     present: Collection[str],
     *,
     builds_project: bool = False,
+    places: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """The context files that a manifest brings in, among those that are ``present``.
 
@@ -86,10 +90,10 @@ def included_files(
     that a lock was made from, hooks of ``package.json``. With ``builds_project`` the files that the
     project's metadata names come too: readme, licences, version file. A directory stands for every
     present file below it, except for the manifest's own directory: the files beside a manifest are
-    the project.
+    the project. ``places`` has the context paths by container paths: a file of another context is
+    found where the image has it.
     """
-    here = posixpath.dirname(path)
-    beside = _Beside(here, present)
+    beside = _Beside(path, present, places or {})
     name = posixpath.basename(path).lower()
     for other in _LOCKED.get(name, ()):
         yield from beside.files(other)
@@ -110,9 +114,13 @@ def included_files(
 class _Beside:
     """Finds present files by a path relative to a directory, as an absolute path or by suffix."""
 
-    def __init__(self, directory: str, present: Collection[str]) -> None:
-        self.directory = directory
+    def __init__(self, path: str, present: Collection[str], places: Mapping[str, str]) -> None:
+        self.directory = posixpath.dirname(path)
         self.present = present
+        self._top = top_of(path)
+        self._places = places
+        # The directories of the image that hold the manifest.
+        self._above = [posixpath.dirname(place) for place, one in places.items() if one == path]
 
     def files(self, target: str) -> Iterator[str]:
         """The file at ``target``, or every file below a directory other than the manifest's."""
@@ -122,22 +130,42 @@ class _Beside:
             name = posixpath.basename(written)
             yield from (path for path in self.present if posixpath.basename(path) == name)
             return
-        path = posixpath.normpath(posixpath.join(self.directory, written))
-        if path in self.present:
-            yield path
-            return
+        inside = self.directory[len(self._top) :].lstrip("/")
+        path = posixpath.normpath(posixpath.join(inside, written))
         at_root = posixpath.normpath(written)
+        if at_top(self._top, path) in self.present:
+            yield at_top(self._top, path)
+            return
+        yield from self._elsewhere(written)
         for place in dict.fromkeys((path, at_root)):
-            if place in (".", self.directory or ".") or place.startswith(".."):
+            if place in (".", inside or ".") or place.startswith(".."):
                 continue
-            head = f"{place}/"
+            head = f"{at_top(self._top, place)}/"
             yield from (other for other in self.present if other.startswith(head))
+
+    def _elsewhere(self, written: str) -> Iterator[str]:
+        """The files of other contexts at this path, seen from the manifest's place in the image."""
+        for above in self._above:
+            wanted = posixpath.normpath(posixpath.join(above, written))
+            head = f"{wanted.rstrip('/')}/"
+            own = path_below(above, wanted) is not None
+            for place, path in self._places.items():
+                if top_of(path) != self._top and (
+                    place == wanted or (not own and place.startswith(head))
+                ):
+                    yield path
 
     def matching(self, pattern: str, name: str) -> Iterator[str]:
         """The files called ``name`` in the directories that a workspace's pattern names."""
         expression = re.escape(posixpath.join(self.directory, pattern)).replace(r"\*", "[^/]*")
         wanted = re.compile(f"{expression}/{re.escape(name)}")
         yield from (path for path in self.present if wanted.fullmatch(path))
+        for above in self._above:
+            expression = re.escape(posixpath.join(above, pattern)).replace(r"\*", "[^/]*")
+            there = re.compile(f"{expression}/{re.escape(name)}")
+            for place, path in self._places.items():
+                if top_of(path) != self._top and there.fullmatch(place):
+                    yield path
 
 
 def _toml(text: str) -> dict[str, Any]:
@@ -271,10 +299,12 @@ def closure(
     read_text: ReadText,
     *,
     builds_project: bool = False,
+    places: Mapping[str, str] | None = None,
 ) -> dict[str, str | None]:
     """Manifests and all files that they bring in, each with the file that includes it.
 
-    None stands beside a seed. Files that are not ``present`` are left out.
+    None stands beside a seed. Files that are not ``present`` are left out. ``places`` are those of
+    :func:`included_files`.
     """
     found: dict[str, str | None] = {seed: None for seed in seeds if seed in present}
     waiting = list(found)
@@ -283,7 +313,9 @@ def closure(
         text = read_text(path)
         if text is None:
             continue
-        for other in included_files(path, text, present, builds_project=builds_project):
+        for other in included_files(
+            path, text, present, builds_project=builds_project, places=places
+        ):
             if other not in found:
                 found[other] = path
                 waiting.append(other)

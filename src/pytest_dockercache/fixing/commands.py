@@ -28,6 +28,7 @@ from ..environments.tools import (
     runner_of,
     tool_of,
 )
+from ..model import top_of
 from ..regexes import regex
 from ..shell.running import script_commands, step_commands
 from ..shell.script import Command, Word, joined_path
@@ -669,7 +670,12 @@ def _brought(reader: _RunSurroundings, manifests: Sequence[str]) -> frozenset[st
     """The container paths of all that some manifests bring in."""
     visible = reader.site.visible(reader.position)
     seeds = [visible[path] for path in manifests if path in visible]
-    found = closure(seeds, set(visible.values()), reader.site.file)
+    found = closure(
+        seeds,
+        set(visible.values()),
+        reader.site.file,
+        places=visible if any(map(top_of, visible.values())) else None,
+    )
     # A file that was copied to a path without a slash may lie there or below it.
     told = {visible[path]: path for path in manifests if path in visible}
     return frozenset(

@@ -871,7 +871,7 @@ def _mounted(
         if effects.unknown or effects.reads.meeting(effects_of(site, copied).writes) is not None:
             return None
     origin = step.instruction.flag("from")
-    source = transfer.sources[0]
+    source = transfer.inside[0]
     options = [f"from={origin}"] if origin else []
     mount = ",".join(["--mount=type=bind", *options, f"source={source}", f"target={target}"])
     if re.search(r"[\s\"]", mount):

@@ -139,7 +139,9 @@ def _without_source(
     """The COPY without those of its sources that are files to be left out."""
     entries = site.snapshot.tree.entries
     written = step.instruction.value.split()
-    if transfer.origin != "context" or len(written) < 3 or not _plain(written):
+    if transfer.origin != "context" or transfer.context:
+        return None
+    if len(written) < 3 or not _plain(written):
         return None
     left = list(written[:-1])
     out: list[str] = []
@@ -206,7 +208,9 @@ def _by_name(
 ) -> Narrowed | None:
     """A COPY of a directory as one of its files and one of each of its directories."""
     directory = _directory(site, transfer)
-    if transfer.origin != "context" or directory is None or transfer.exclude:
+    if transfer.origin != "context" or transfer.context:
+        return None
+    if directory is None or transfer.exclude:
         return None
     if _patterns(site, transfer, gone) is None or step.instruction.flag("link"):
         return None

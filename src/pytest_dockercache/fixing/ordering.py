@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 
 from ..dockerfile import PlannedStep, Transfer
-from ..model import on_one_line
+from ..model import on_one_line, top_of
 from ..values import dataclass
 from .directories import copying_owner, made_directories, parents
 from .effects import effects_of
@@ -244,14 +244,28 @@ def _source_of(site: Site, mover: int, place: str) -> str | None:
     for transfer in step.transfers:
         if transfer.origin == "context":
             if place in view.own.at:
-                return view.own.at[place]
+                return _in_its_context(site, transfer, view.own.at[place])
             below = [other for other in view.own.at if other.startswith(place + "/")]
             if below:
                 rest = below[0][len(place) :]
-                origin = view.own.at[below[0]]
-                return origin[: -len(rest)] if origin.endswith(rest) else None
+                origin = _in_its_context(site, transfer, view.own.at[below[0]])
+                return origin[: -len(rest)] if origin and origin.endswith(rest) else None
             return None
         return _source_in_stage(transfer, place)
+    return None
+
+
+def _in_its_context(site: Site, transfer: Transfer, path: str) -> str | None:
+    """A file as a source of the context that a COPY takes it from; None if it is not there.
+
+    A file of two contexts is known by its path in one of them.
+    """
+    if top_of(path) == transfer.context:
+        return path[len(transfer.context) :].lstrip("/") if transfer.context else path
+    head = f"{transfer.context}/"
+    for own, entry in site.snapshot.tree.entries.items():
+        if entry.same == path and own.startswith(head):
+            return own[len(head) :]
     return None
 
 
