@@ -14,6 +14,7 @@ from ..dockerfile import PlannedStep, Transfer, contributing_stages
 from ..errors import CacheAssertionError, Unverifiable
 from ..model import Build, Edit, Fix, Step, named_step, top_of
 from ..project import Project
+from ..regexes import regex
 from ..stopping import Stop
 from ..subject import Subject
 from ..values import dataclass
@@ -49,7 +50,10 @@ class Probe:
 
 
 def probes(project: Project) -> tuple[Probe, ...]:
-    """The changes that must not matter: of three kinds of path, and of paths named in ``.git``.
+    """The changes that must not matter: of three kinds of path, and of files in ``.git``.
+
+    The files are those that the Dockerfile names, and of a directory that is kept out those that
+    the ignore file lets in again (``!.git/index``).
 
     A ``.git`` file (of a worktree or a submodule) is changed in place; a directory gets a new file,
     which changes the directory for certain. A link is left out: a build sees the link's text, which
@@ -60,7 +64,12 @@ def probes(project: Project) -> tuple[Probe, ...]:
     seen: set[str] = set()
     tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
     roots = [at_top(top, name) for top in tops for name in _AT_ROOT]
-    for name in (*roots, *_bytecode_directories(project), *_named(project)):
+    for name in (
+        *roots,
+        *_bytecode_directories(project),
+        *_named(project),
+        *_let_in_again(project),
+    ):
         place = project.spec.place(name)
         # A directory of two contexts is changed once, and that changes both.
         real = _real(project, name)
@@ -212,7 +221,7 @@ def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
         other = f", and the one beside {project.spec.dockerfile.name} is not read" if unread else ""
         return f"there is no .dockerignore in {_directory(project)}{other}"
     for probe in guilty:
-        line = project.ignore.deciding_line(probe.name + _PROBE)
+        line = project.ignore.deciding_line(probe.edit.path or probe.name)
         if line is not None:
             return f"{line} lets {probe.name} in"
     return f"no line of {source.name} leaves {'it' if len(guilty) == 1 else 'them'} out"
@@ -220,7 +229,7 @@ def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
 
 def _why_named(project: Project, guilty: Sequence[Probe], tops: Sequence[str]) -> str:
     for probe in guilty:
-        line = project.ignore.deciding_line(probe.name + _PROBE)
+        line = project.ignore.deciding_line(probe.edit.path or probe.name)
         if line is not None:
             return f"{line} lets {probe.name} in"
     said = []
@@ -278,6 +287,7 @@ def _with_lines(project: Project, found: Sequence[Probe]) -> tuple[Probe, ...]:
             if _names(project, transfer, probe.name):
                 naming.setdefault(path, set()).add(step.line)
     inner = {probe.edit.path or "" for probe in found if _is_below_tools(probe.name.rstrip("/"))}
+    again = _let_in_again(project)
     judged = []
     for probe in found:
         path = probe.edit.path or ""
@@ -290,7 +300,9 @@ def _with_lines(project: Project, found: Sequence[Probe]) -> tuple[Probe, ...]:
             probe = replace(probe, name=f"{name}/" if probe.name.endswith("/") else name)
         asked = frozenset(naming.get(path, ()))
         # The whole directory is a probe too: a step that takes the directory is blamed there.
-        taken_by = asked if path in inner else frozenset(takers.get(path, ()))
+        taken_by = frozenset(takers.get(path, ()))
+        if path in inner and (asked or path not in again):
+            taken_by = asked
         if taken_by - asked or not asked or _may_carry_the_environment(project, asked):
             judged.append(Probe(probe.name, probe.edit, taken_by, asked))
     return tuple(judged)
@@ -351,6 +363,36 @@ def _named(project: Project) -> list[str]:
             if _is_below_tools(path) and project.spec.place(path).exists():
                 found[path] = None
     return list(found)
+
+
+_MOVING = regex(
+    r"\.git/((FETCH_|ORIG_)?HEAD|index|packed-refs|COMMIT_EDITMSG|logs/.*|refs/.*)"
+    r"|\.pytest_cache/v/cache/.*"
+)
+"""The files of git and pytest that a commit, a checkout or a run of tests writes anew."""
+
+_AT_MOST = 4
+"""Files of one directory that stand for all that the ignore file lets in again."""
+
+
+def _let_in_again(project: Project) -> list[str]:
+    """The files of ``.git`` and ``.pytest_cache`` that are let in although their directory is not.
+
+    A file is left out if no commit and no run of tests changes the file.
+    """
+    found: list[str] = []
+    tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
+    for root in (at_top(top, name) for top in tops for name in _AT_ROOT):
+        if project.ignore.excludes(f"{root}/{_PROBE}"):
+            inside = [
+                entry.path
+                for entry in project.entries
+                if entry.path.startswith(f"{root}/")
+                and _MOVING.fullmatch(entry.path[len(top_of(entry.path)) :].lstrip("/"))
+                and project.spec.place(entry.path).is_file()
+            ]
+            found += sorted(inside, key=lambda path: (path.count("/"), path))[:_AT_MOST]
+    return found
 
 
 def _bytecode_directories(project: Project) -> list[str]:

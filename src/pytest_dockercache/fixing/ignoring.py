@@ -31,6 +31,9 @@ def ignoring(site: Site, names: Sequence[str]) -> tuple[Ignoring, ...]:
 
     ``names`` are paths of the context (``.git``, ``src/__pycache__``), or of named contexts
     (``shared:/.git``). Paths below one of them that the Dockerfile names are let in again.
+
+    A line for a directory that is kept out already would change nothing for a file that a later
+    line lets in again: such a file needs a pattern that matches the file itself (``.git/**``).
     """
     lines: dict[str, dict[str, None]] = {}
     for name in names:
@@ -41,8 +44,14 @@ def ignoring(site: Site, names: Sequence[str]) -> tuple[Ignoring, ...]:
         if posixpath.basename(bare) == "__pycache__":
             own["**/__pycache__"] = None
             continue
-        wanted = _named_below(site, bare)
-        own[f"{inside}/*" if wanted else inside] = None
+        root, below, _ = inside.partition("/")
+        within = below and root.startswith(".")
+        wanted = _named_below(site, f"{top}/{root}" if top else root) if within else None
+        if wanted is None:
+            wanted = _named_below(site, bare)
+            own[f"{inside}/*" if wanted else inside] = None
+        else:
+            own[f"{root}/**"] = None
         for inner in wanted:
             own[f"!{_inside(inner, top)}"] = None
     return tuple(with_lines(site, list(own), top) for top, own in lines.items())

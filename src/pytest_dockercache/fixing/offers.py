@@ -170,7 +170,8 @@ def without_what_changes_by_itself(
         made = ignoring(site, ignored)
         draft = replace(site, snapshot=replace(site.snapshot, tree=tree_with(site, made)))
         words += [_ignore_words(project, one) for one in made]
-    reader = _git_reader(site) if ".git" in map(_bare, ignored) else None
+    of_git = any(f"{_bare(name)}/".startswith(".git/") for name in ignored)
+    reader = _git_reader(site) if of_git else None
     if reader is not None:
         return Fix(f"{reader} may read .git: give it what it needs by an argument or a file")
     edits = list(probes.values())
@@ -180,6 +181,10 @@ def without_what_changes_by_itself(
         quiet = _is_quiet(after, [probes[name] for name in ignored], dialect)
     except DockerCacheError:
         return None
+    letting = [_shown(project, one.path) for one in made if _lets_in(one)]
+    if not quiet and letting:
+        names = ", ".join(ignored)
+        return Fix(f"take the line that begins with ! and lets {names} in out of {letting[0]}")
     if not quiet:
         return Fix("; ".join(words) or moved.words[0]) if words or moved.words else None
     words += moved.words
@@ -191,6 +196,11 @@ def without_what_changes_by_itself(
     if not changes:
         return Fix(words[0]) if words else None
     return Fix(", and ".join(words), _patch(project, changes))
+
+
+def _lets_in(made: Ignoring) -> bool:
+    """Whether an ignore file has lines that let files in again."""
+    return any(line.strip().startswith("!") for line in (made.before or "").splitlines())
 
 
 def _bare(name: str) -> str:
