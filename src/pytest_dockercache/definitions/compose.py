@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..values import dataclass
 from .interpolation import environment_file, interpolated, process_variables
 from .yaml_scalars import read_yaml
 
-__all__ = ["ComposeService", "compose_services"]
+__all__ = ["ComposeService", "compose_services", "named_files"]
 
 _MOST_FILES = 50
 """Files that one compose file may lead to with ``include`` and ``extends``."""
@@ -59,12 +60,28 @@ def compose_services(files: Sequence[Path]) -> tuple[ComposeService, ...]:
     return tuple(found)
 
 
+def named_files(directory: Path) -> tuple[Path, ...]:
+    """The files that ``COMPOSE_FILE`` names in the environment or in ``.env``, if all are there.
+
+    Source: https://docs.docker.com/compose/how-tos/environment-variables/envvars/
+    """
+    variables = _variables(directory)
+    text = variables.get("COMPOSE_FILE", "")
+    separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+    files = [Path(os.path.abspath(directory / one)) for one in text.split(separator) if one]
+    there = all(file.is_file() and file.is_relative_to(directory) for file in files)
+    return tuple(files) if there else ()
+
+
 def _variables(directory: Path) -> Mapping[str, str]:
     own = process_variables()
     return {**environment_file(directory / ".env", own), **own}
 
 
 Service = Mapping[str, Any]
+
+_READ = ("build", "extends", "env_file")
+"""The keys of a service that are about its build: what others want is no matter of ours."""
 
 
 class _ComposeProject:
@@ -133,7 +150,12 @@ class _ComposeProject:
         above: tuple[tuple[Path, str], ...] = (),
     ) -> Service:
         """A service with what it extends, and with its variables replaced."""
-        own = _table(_replaced(service, variables))
+        own = _table(
+            {key: _replaced(value, variables) for key, value in service.items() if key in _READ}
+        )
+        if "environment" in service:
+            with suppress(ConfigError):  # It is about the container, and seldom about the build.
+                own = {**own, "environment": _replaced(service["environment"], variables)}
         base = own.get("extends")
         if base is None:
             return own

@@ -16,7 +16,7 @@ from .bake import (
     unprinted,
     written_names,
 )
-from .compose import compose_services
+from .compose import compose_services, named_files
 from .development import development_target
 from .targets import BuildDefinition, defined
 
@@ -63,6 +63,8 @@ def kind_of(file: Path) -> Kind | None:
 
 def definition_files(directory: Path, kind: Kind) -> tuple[Path, ...]:
     """The file of a kind in a directory, and the one that overrides it; () without a file."""
+    if kind == "compose" and (named := named_files(directory)):
+        return named
     for name in _NAMES[kind]:
         file = directory / name
         if file.is_file():
@@ -116,8 +118,11 @@ def _compose(files: Sequence[Path]) -> tuple[BuildDefinition, ...]:
             # One service, a secret that is not there, a key without an agent stops buildx for all.
             targets = None
     found = []
+    names = [_target_name(service.name) for service in services]
     for service in services:
-        evaluated = None if targets is None else targets.get(_target_name(service.name))
+        name = _target_name(service.name)
+        # Of `a.b` and `a_b` bake keeps one.
+        evaluated = None if targets is None or names.count(name) > 1 else targets.get(name)
         if service.problem is not None and evaluated is None:
             found.append(
                 BuildDefinition(

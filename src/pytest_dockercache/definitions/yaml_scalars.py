@@ -37,6 +37,33 @@ def read_yaml(path: Path) -> Any:
             plain = isinstance(node, yaml.ScalarNode) and node.style is None
             return _as_go(text) if plain and isinstance(text, str) else text
 
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            seen: set[str] = set()
+            for key, _ in node.value:
+                name = key.value if isinstance(key, yaml.ScalarNode) else None
+                if key.tag != _MERGE and isinstance(name, str):
+                    if name in seen:
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"the key {name} stands there twice", key.start_mark
+                        )
+                    seen.add(name)
+            return node
+
+        def flatten_mapping(self, node: Any) -> None:
+            # PyYAML 6.0.4 lets the last of several merged mappings win; the first has to.
+            own = [pair for pair in node.value if pair[0].tag != _MERGE]
+            merged: list[Any] = []
+            for _, value in (pair for pair in node.value if pair[0].tag == _MERGE):
+                for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if not isinstance(part, yaml.MappingNode):
+                        raise yaml.constructor.ConstructorError(
+                            None, None, "'<<' takes a mapping, or a list of them", part.start_mark
+                        )
+                    self.flatten_mapping(part)
+                    merged = [*part.value, *merged]
+            node.value = [*merged, *own]
+
     Scalars.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -51,7 +78,8 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: cannot be read: {problem.strerror or problem}") from None
 
 
-_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+_MERGE = "tag:yaml.org,2002:merge"
+_KEPT = ("tag:yaml.org,2002:null", _MERGE)
 
 
 def _alone(loader: Any, _suffix: str, node: Any) -> Any:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.definitions import BuildDefinition, finding, read_definitions
+from pytest_dockercache.definitions import (
+    BuildDefinition,
+    definition_files,
+    finding,
+    read_definitions,
+)
 from pytest_dockercache.definitions.bake import has_buildx
 from pytest_dockercache.definitions.interpolation import environment_file, interpolated
 from pytest_dockercache.errors import ConfigError, Unverifiable
@@ -544,3 +550,71 @@ def test_arguments_have_the_values_that_bake_prints(
     assert ours == theirs
     assert "BARE=file" in ours["web"]["build-arg"]
     assert "D1=2024-01-01 00:00:00 +0000 UTC" in ours["scalars"]["build-arg"]
+
+
+def test_two_services_that_bake_names_alike_keep_their_own_builds(
+    tmp_path: Path, reader: str
+) -> None:
+    text = "services:\n  a.b: {build: one}\n  a_b: {build: two}\n"
+    write(tmp_path, {"one/Dockerfile": "FROM x", "two/Dockerfile": "FROM x", "compose.yaml": text})
+    found = read(tmp_path)
+    assert options(tmp_path, found["a.b"])["context"] == ("one",)
+    assert options(tmp_path, found["a_b"])["context"] == ("two",)
+
+
+def test_the_first_of_several_merged_mappings_wins(tmp_path: Path, reader: str) -> None:
+    text = """
+x-a: &a {context: app, target: a}
+x-b: &b {context: other}
+services:
+  first: {build: {<<: [*b, *a]}}
+  second: {build: {<<: [*a, *b], target: own}}
+  third: {build: {<<: *b, context: app}}
+"""
+    files = {"app/Dockerfile": "FROM x", "other/Dockerfile": "FROM x", "compose.yaml": text}
+    write(tmp_path, files)
+    found = {name: options(tmp_path, one) for name, one in read(tmp_path).items()}
+    assert {name: one["context"] + one.get("target", ()) for name, one in found.items()} == {
+        "first": ("other", "a"),
+        "second": ("app", "own"),
+        "third": ("app",),
+    }
+
+
+def test_a_key_that_stands_twice_is_refused_as_compose_refuses_it(
+    tmp_path: Path, reader: str
+) -> None:
+    text = "services:\n  web: {build: .}\n  web: {build: other}\n"
+    write(tmp_path, {"Dockerfile": "FROM x", "compose.yaml": text})
+    with pytest.raises(ConfigError, match=r"compose\.yaml:3:3: .*the key web stands there twice"):
+        read(tmp_path)
+
+
+def test_variables_that_no_build_takes_may_be_missing(tmp_path: Path, reader: str) -> None:
+    text = """
+services:
+  web: {build: ., environment: {TOKEN: "${TOKEN:?set it}"}, ports: ["${PORT:?set it}:80"]}
+  db: {image: "postgres:${VERSION:?set it}"}
+  job: {build: "${PLACE:?set it}"}
+"""
+    write(tmp_path, {"Dockerfile": "FROM x", "compose.yaml": text})
+    found = read(tmp_path)
+    assert list(found) == ["web", "job"]
+    assert found["web"].problem is None
+    assert "the variable PLACE is required: set it" in str(found["job"].problem)
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_the_files_of_compose_file_are_those_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    for name in ("compose.yaml", "a.yml", "b.yml"):
+        (tmp_path / name).write_text("services: {}")
+    if place == "environment":
+        monkeypatch.setenv("COMPOSE_FILE", f"a.yml{os.pathsep}b.yml")
+    else:
+        monkeypatch.delenv("COMPOSE_FILE", raising=False)
+        (tmp_path / ".env").write_text("COMPOSE_FILE=a.yml,b.yml\nCOMPOSE_PATH_SEPARATOR=,\n")
+    assert definition_files(tmp_path, "compose") == (tmp_path / "a.yml", tmp_path / "b.yml")
+    (tmp_path / "b.yml").unlink()
+    assert definition_files(tmp_path, "compose") == (tmp_path / "compose.yaml",)
