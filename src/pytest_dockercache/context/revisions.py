@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..disk import read_bytes
@@ -11,6 +12,7 @@ from ..errors import ConfigError
 from ..model import BuildSpec
 from .entries import ContextEntry
 from .ignore import IgnoreRules
+from .named import at_top
 from .patch import Patch
 from .tracked import ask_git
 from .tree import ContextTree, new_entry
@@ -32,6 +34,28 @@ def as_it_was(spec: BuildSpec, tree: ContextTree, revision: str) -> Patch:
             f"--dockercache-since={revision}: git knows no such commit in {context}",
             fix="fetch it (actions/checkout with fetch-depth: 0), or name another",
         )
+    changes: dict[str, ContextEntry | None] = {}
+    contents: dict[str, bytes] = {}
+    rules: dict[str, IgnoreRules] = {}
+    for top, part in (tree.parts or {"": tree}).items():
+        own, texts = _differences(part, revision)
+        changes.update(
+            (at_top(top, path), None if entry is None else replace(entry, path=at_top(top, path)))
+            for path, entry in own.items()
+        )
+        contents.update((at_top(top, path), text) for path, text in texts.items())
+        beside = None if top else spec.dockerfile
+        rules[top] = _rules(beside, part, own, texts)
+    main = rules.pop("")
+    ignore = replace(main, named=rules) if rules else main
+    return Patch(changes, contents, {}, ignore, _old(spec, revision))
+
+
+def _differences(
+    tree: ContextTree, revision: str
+) -> tuple[dict[str, ContextEntry | None], dict[str, bytes]]:
+    """The entries and contents that one context had; nothing where git does not know it."""
+    context = Path(os.path.abspath(tree.root))
     said = ask_git(context, "diff", "--name-only", "--no-renames", "--relative", "-z", revision)
     changed = [os.fsdecode(path) for path in (said or b"").split(b"\0") if path]
     held = dict(_held(context, revision, changed))
@@ -55,7 +79,7 @@ def as_it_was(spec: BuildSpec, tree: ContextTree, revision: str) -> Patch:
             parent = "/".join(parts[:count])
             if parent not in tree.entries:
                 changes.setdefault(parent, new_entry(parent, "dir", 0, 0o755))
-    return Patch(changes, contents, {}, _rules(spec, tree, changes, contents), _old(spec, revision))
+    return changes, contents
 
 
 def _old(spec: BuildSpec, revision: str) -> bytes | None:
@@ -78,16 +102,18 @@ def _held(
 
 
 def _rules(
-    spec: BuildSpec,
+    dockerfile: Path | None,
     tree: ContextTree,
     changes: dict[str, ContextEntry | None],
     contents: dict[str, bytes],
 ) -> IgnoreRules:
-    """The ignore rules of the revision, where it had others."""
-    own = os.path.relpath(f"{os.path.abspath(spec.dockerfile)}.dockerignore", spec.context)
-    for path in (own, ".dockerignore"):
+    """The ignore rules of the revision, where it had others; a named context has no Dockerfile."""
+    names = [".dockerignore"]
+    if dockerfile is not None:
+        names.insert(0, os.path.relpath(f"{os.path.abspath(dockerfile)}.dockerignore", tree.root))
+    for path in names:
         if path in contents:
-            return IgnoreRules.parse(contents[path], Path(spec.context, path))
-        if path not in changes and os.path.exists(Path(spec.context, path)):
+            return IgnoreRules.parse(contents[path], Path(tree.root, path))
+        if path not in changes and os.path.exists(Path(tree.root, path)):
             return tree.ignore
     return IgnoreRules()

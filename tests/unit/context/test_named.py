@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from pytest_dockercache.context import ContextTree, IgnoreRules, patch, stage
+from pytest_dockercache.context import ContextTree, IgnoreRules, as_it_was, patch, stage
 from pytest_dockercache.errors import ConfigError
 from pytest_dockercache.model import BuildSpec, Edit
 
@@ -151,3 +153,28 @@ def test_a_path_that_looks_like_a_named_contexts_is_refused(tmp_path: Path) -> N
     spec = spec_of(tmp_path, {**SHARED, "app/x:/y": ""}, shared="shared")
     with pytest.raises(ConfigError, match="x: looks like a file of a named context"):
         tree_of(spec)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("place", ["shared", "."])
+def test_a_named_context_is_led_back_to_a_revision_with_the_main_one(
+    tmp_path: Path, place: str
+) -> None:
+    spec = spec_of(tmp_path, {**SHARED, "shared/.dockerignore": "x\n"}, named=place)
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    (tmp_path / "shared/src/b.py").write_text("new = 1\n")
+    (tmp_path / "shared/new.py").write_text("")
+    (tmp_path / "app/a.py").write_text("new = 1\n")
+    (tmp_path / "shared/.dockerignore").write_text("y\n")
+    subprocess.run([*git, "add", "."], cwd=tmp_path, check=True)
+    head = "named:/" if place == "shared" else "named:/shared/"
+    now = tree_of(spec)
+    before = now.edited(as_it_was(spec, now, "HEAD"))
+    assert f"{head}new.py" in now.entries
+    assert f"{head}new.py" not in before.entries
+    for path in (f"{head}src/b.py", "a.py"):
+        assert before.digest(path) != now.digest(path)
+    own = before.ignore.named["named:"]
+    assert [line.text for line in own.lines] == (["x"] if place == "shared" else [])
