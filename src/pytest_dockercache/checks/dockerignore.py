@@ -229,7 +229,7 @@ def _why_let_in(project: Project, guilty: Sequence[Probe]) -> str:
 
 def _why_named(project: Project, guilty: Sequence[Probe], tops: Sequence[str]) -> str:
     for probe in guilty:
-        line = project.ignore.deciding_line(probe.edit.path or probe.name)
+        line = project.ignore.deciding_line(_seen(probe))
         if line is not None:
             return f"{line} lets {probe.name} in"
     said = []
@@ -241,6 +241,14 @@ def _why_named(project: Project, guilty: Sequence[Probe], tops: Sequence[str]) -
         else:
             said.append(f"no line of {rules.source.name} in {name} leaves them out")
     return ", and ".join(said)
+
+
+def _seen(probe: Probe) -> str:
+    """The edited path as the context has it that lets it in."""
+    path = probe.edit.path or probe.name
+    if top_of(path) == top_of(probe.name):
+        return path
+    return f"{probe.name.rstrip('/')}/{posixpath.basename(path)}"
 
 
 def _directory(project: Project) -> str:
