@@ -43,6 +43,11 @@ COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 """The names that compose looks for, the first that exists counts."""
 
 BAKE_FILES = ("docker-bake.hcl", "docker-bake.json")
+_BAKE_ORDER = tuple(
+    name
+    for file in reversed(BAKE_FILES)
+    for name in (file, file.replace("bake.", "bake.override."))
+)
 DEVELOPMENT_FILES = (".devcontainer/devcontainer.json", ".devcontainer.json")
 
 _NAMES = {"compose": COMPOSE_FILES, "bake": BAKE_FILES, "development": DEVELOPMENT_FILES}
@@ -65,6 +70,10 @@ def definition_files(directory: Path, kind: Kind) -> tuple[Path, ...]:
     """The file of a kind in a directory, and the one that overrides it; () without a file."""
     if kind == "compose" and (named := named_files(directory)):
         return named
+    if kind == "bake":
+        main = [directory / name for name in BAKE_FILES if (directory / name).is_file()]
+        there = [directory / name for name in _BAKE_ORDER if (directory / name).is_file()]
+        return tuple(dict.fromkeys((*main, *there))) if main else ()
     for name in _NAMES[kind]:
         file = directory / name
         if file.is_file():
@@ -73,14 +82,13 @@ def definition_files(directory: Path, kind: Kind) -> tuple[Path, ...]:
 
 
 def _overriding(file: Path, kind: Kind) -> tuple[Path, ...]:
-    """``compose.override.yaml``, or ``docker-bake.override.hcl``, where it is there."""
-    if kind == "development":
+    """``compose.override.yaml``, where it is there."""
+    if kind != "compose":
         return ()
     stem = file.name.rpartition(".")[0]
-    suffixes = ("yaml", "yml") if kind == "compose" else ("json", "hcl")
-    names = [f"{stem}.override.{suffix}" for suffix in suffixes]
+    names = [f"{stem}.override.{suffix}" for suffix in ("yaml", "yml")]
     there = [file.with_name(name) for name in names if file.with_name(name).is_file()]
-    return tuple(there[:1] if kind == "compose" else there)
+    return tuple(there[:1])
 
 
 def read_definitions(
@@ -148,7 +156,7 @@ def _target_name(service: str) -> str:
 def _bake(
     files: Sequence[Path], names: Sequence[str], directories: Sequence[Path]
 ) -> tuple[BuildDefinition, ...]:
-    file = files[0]
+    file, files = files[0], _as_bake_reads(files)
     evaluate: Evaluate = printed
     if not has_buildx():
         plain = all(one.suffix == ".json" for one in files)
@@ -156,6 +164,9 @@ def _bake(
             raise _needs_buildx(file)
         evaluate = _plain_targets
     places = tuple(dict.fromkeys((*directories, file.parent)))
+    beside = _services_beside(files)
+    if beside and evaluate is printed:
+        return _over_services(file, beside, files, names, places)
     try:
         targets = evaluate(files, names, places[0])
     except BakeRefusedError as refused:
@@ -170,6 +181,48 @@ def _bake(
     return tuple(
         defined(file, name, {**unprinted(files, name), **target}, places, files)
         for name, target in targets.items()
+    )
+
+
+def _services_beside(files: Sequence[Path]) -> tuple[Path, ...]:
+    """The compose files that bake reads before these, where they define a target of these too."""
+    if files[0].name not in _BAKE_ORDER:
+        return ()
+    compose = definition_files(files[0].parent, "compose")
+    try:
+        services = (
+            {_target_name(one.name) for one in compose_services(compose)} if compose else set()
+        )
+    except ConfigError:
+        return ()
+    return compose if services.intersection(written_names(files)) else ()
+
+
+def _as_bake_reads(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Bake files in the order in which bake reads those of its own names, later over earlier."""
+    if any(file.name not in _BAKE_ORDER for file in files):
+        return tuple(files)
+    return tuple(sorted(files, key=lambda file: _BAKE_ORDER.index(file.name)))
+
+
+def _over_services(
+    file: Path,
+    compose: Sequence[Path],
+    files: Sequence[Path],
+    names: Sequence[str],
+    places: Sequence[Path],
+) -> tuple[BuildDefinition, ...]:
+    """The targets of bake files that stand over services of the same names."""
+    written = written_names(files)
+    every = (*compose, *files)
+    try:
+        targets = printed(every, names, places[0])
+    except BakeRefusedError as refused:
+        raise ConfigError(f"{file}: docker buildx bake refuses it: {refused}") from None
+    return tuple(
+        defined(file, name, {**unprinted(files, name), **target}, places, every)
+        for name, target in targets.items()
+        if name in written or names
     )
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from test_compose import options, write
 
-from pytest_dockercache.definitions import BuildDefinition, finding, kind_of, read_definitions
+from pytest_dockercache.definitions import (
+    BuildDefinition,
+    definition_files,
+    finding,
+    kind_of,
+    read_definitions,
+)
 from pytest_dockercache.definitions.bake import has_buildx
 from pytest_dockercache.definitions.targets import defined
 from pytest_dockercache.dockerfile.platforms import default_platform
@@ -284,6 +290,35 @@ def test_names_that_plain_json_lacks_are_an_error(
         read(tmp_path, "b", file="docker-bake.json")
     write(tmp_path, {"docker-bake.json": '{"target": {"a": {}, "_b": {}}}'})
     assert list(read(tmp_path, file="docker-bake.json")) == ["a"]
+
+
+@needs_buildx
+def test_bake_files_stand_over_each_other_and_over_services_as_bake_reads_them(
+    tmp_path: Path,
+) -> None:
+    write(
+        tmp_path,
+        {
+            "app/Dockerfile": "FROM x",
+            "other/Dockerfile": "FROM x",
+            "compose.yaml": "services: {web: {build: app}, alone: {build: other}}",
+            "docker-bake.json": '{"target": {"web": {"args": {"A": "1", "B": "1"}}}}',
+            "docker-bake.override.json": '{"target": {"web": {"args": {"B": "2", "C": "2"}}}}',
+            "docker-bake.hcl": """
+target "web" { args = { C = "3" } }
+target "job" { context = "other" }
+group "default" { targets = ["web", "job"] }
+""",
+        },
+    )
+    files = definition_files(tmp_path, "bake")
+    assert files[0].name == "docker-bake.hcl"
+    found = read_definitions("bake", files, (), (tmp_path,))
+    assert {one.name: one.problem for one in found} == {"web": None, "job": None}
+    [web] = [options(tmp_path, one) for one in found if one.name == "web"]
+    assert web["context"] == ("app",)
+    assert web["build-arg"] == ("A=1", "B=2", "C=3")
+    assert {one.file.name for one in found} == {"docker-bake.hcl"}
 
 
 DEVELOPMENT = """
