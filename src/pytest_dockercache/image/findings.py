@@ -116,8 +116,12 @@ def _tree(directory: bytes) -> bytes:
     return b"/".join(parts[: 2 if parts[0] in _SHARED else 1])
 
 
-_TAGGED = regex(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:\.opt-\w+)?\.pyc")
-"""The name of bytecode that Python wrote for itself, with its sys.implementation.cache_tag."""
+_TAGGED = regex(rb"(?P<stem>.+)\.(?:cpython|pypy|graalpy|pyston)-?\w+(?:[-.][^/]*)?\.pyc")
+"""The name of bytecode that Python wrote for itself, with its sys.implementation.cache_tag.
+
+The hooks that change code at its import append a mark of their own, which may have dots in it
+(pytest's ``test_a.cpython-310-pytest-8.3.4.pyc``).
+"""
 
 
 def _has_source(view: View, path: bytes) -> bool:
@@ -143,7 +147,10 @@ def _source(path: bytes) -> bytes:
     stem = name.removesuffix(b".pyc")
     if directory == b"__pycache__" or directory.endswith(b"/__pycache__"):
         directory = directory.removesuffix(b"__pycache__").rstrip(b"/")
-        stem = re.sub(rb"\.opt-\w+\Z", b"", stem).rpartition(b".")[0] or stem
+        if tagged := _TAGGED.fullmatch(name):
+            stem = tagged["stem"]
+        else:
+            stem = re.sub(rb"\.opt-\w+\Z", b"", stem).rpartition(b".")[0] or stem
     return (directory + b"/" if directory else b"") + stem + b".py"
 
 

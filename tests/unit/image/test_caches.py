@@ -269,7 +269,10 @@ WHEEL = f"{HASH[:2]}/{HASH[2:4]}/{HASH[4:6]}/{HASH[6:56]}"
          "/usr/local/cargo"),
         ("var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4",
          "apt", "/var/lib/apt/lists"),
+        (f"c/git/checkouts/tool-{HASH[:16]}/0a1b2c3/.cargo-ok", "cargo", "/c"),
         ("var/cache/apt/archives/curl_7_amd64.deb", "apt", "/var/cache/apt"),
+        # Where docker-clean was removed, "rm -rf /var/lib/apt/lists/*" leaves this.
+        ("var/cache/apt/pkgcache.bin", "apt", "/var/cache/apt"),
     ],
 )  # fmt: skip
 def test_a_cache_is_known_by_what_it_holds_wherever_it_lies(

@@ -110,6 +110,22 @@ def test_bytecode_without_its_source_is_the_program(path: str, source: str) -> N
     assert not gone.has_source
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_a.cpython-310-pytest-8.3.4.pyc",
+        "test_a.cpython-310-pytest-8.3.4.opt-1.pyc",
+        "test_a.cpython-310.opt-beartype0v18v5.pyc",
+        "test_a.pypy310-pytest-7.4.pyc",
+    ],
+)
+def test_bytecode_that_a_hook_wrote_at_an_import_has_the_source_of_its_name(name: str) -> None:
+    # "RUN pytest" leaves these: pytest rewrites assertions and marks the file with its version.
+    members = [add("app/test_a.py", b"x"), add(f"app/__pycache__/{name}", b"12")]
+    (item,) = bytecode(replay([layer(*members)]), {0})
+    assert item.has_source
+
+
 @pytest.mark.parametrize("name", ["main.cpython-310.pyc", "main.cpython-310.opt-1.pyc"])
 def test_bytecode_below_a_pycache_prefix_has_its_source_elsewhere(name: str) -> None:
     # PYTHONPYCACHEPREFIX=/var/pyc: what Python writes again when needed, not the program.

@@ -280,6 +280,10 @@ _CARGO = CacheKind(
         CacheProof(
             "/.cargo-ok\0", rf"(?P<place>.*?)/registry/src/[^/]+-{_HEX}{{16}}/[^/]+/\.cargo-ok"
         ),
+        CacheProof(
+            "/.cargo-ok\0",
+            rf"(?P<place>.*?)/git/checkouts/[^/]+-{_HEX}{{16}}/{_HEX}{{7,}}/\.cargo-ok",
+        ),
     ),
     parts=(
         CachePart("cargo", "cargo's cache", "registry/(?:cache|src|index)/|git/(?:db|checkouts)/"),
@@ -294,6 +298,7 @@ _APT = CacheKind(
         CacheProof("_Release\0", "(?P<place>/var/lib/apt/lists)/.+"),
         CacheProof("_Packages", "(?P<place>/var/lib/apt/lists)/.+"),
         CacheProof(".deb\0", "(?P<place>/var/cache/apt)/archives/.+"),
+        CacheProof("pkgcache.bin\0", r"(?P<place>/var/cache/apt)/(?:src)?pkgcache\.bin"),
     ),
     parts=(
         CachePart("apt", "apt's lists", r"[^/]+_(?:InRelease|Release|Packages|Translation)[^/]*\Z"),
