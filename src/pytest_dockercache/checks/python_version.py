@@ -202,10 +202,15 @@ def pins(
         return (PythonPin(settings.python, "--dockercache-python"),)
     project = subject.project
     lists = _spec_lists(project)
+    environments = _pixi_environments(project)
     found: list[PythonPin] = []
     for path in _pinning_files(project):
-        specs = posixpath.basename(path) in lists
-        read = python_pins(project.spec.place(path), platform=platform, specs=specs)
+        read = python_pins(
+            project.spec.place(path),
+            platform=platform,
+            specs=posixpath.basename(path) in lists,
+            environments=environments,
+        )
         found += [replace(pin, origin=path) for pin in read]
     if not found:
         raise DoesNotApply(
@@ -222,6 +227,17 @@ def _spec_lists(project: Project) -> frozenset[str]:
     return frozenset(
         posixpath.basename(path) for item in installations if item.specs for path in item.manifests
     )
+
+
+def _pixi_environments(project: Project) -> tuple[str, ...]:
+    """The environments of pixi's that commands install, the default one without any command."""
+    chosen = (
+        item.selection.environment or "default"
+        for command in project.commands
+        for item in command.installations
+        if item.tool == "pixi" and item.selection is not None and not item.named
+    )
+    return tuple(dict.fromkeys(chosen)) or ("default",)
 
 
 def _pinning_files(project: Project) -> tuple[str, ...]:
@@ -241,6 +257,7 @@ def expected_python(
     needs. Raises Unverifiable where files of several projects remain that judge the version
     differently.
     """
+    wanted = _of_its_environment(wanted, python)
     origins = list(dict.fromkeys(pin.origin for pin in wanted))
     if len(origins) == 1:
         return tuple(wanted)
@@ -272,6 +289,37 @@ def expected_python(
             fix=_NAME_THE_VERSION,
         )
     return tuple(groups[_project_of(nearest[0])])
+
+
+_PIXI_PREFIX = regex(r".*/\.pixi/envs/([^/]+)")
+
+
+def _of_its_environment(wanted: Sequence[PythonPin], python: Python) -> Sequence[PythonPin]:
+    """The pins without those of pixi's other environments.
+
+    Raises DoesNotApply where none is left, and Unverifiable where it is not known which of pixi's
+    environments runs, and their pins judge the version differently.
+    """
+    names = list(dict.fromkeys(pin.environment for pin in wanted if pin.environment))
+    if not names:
+        return wanted
+    found = _PIXI_PREFIX.fullmatch(python.prefix or "")
+    if found is None:
+        fits = {all(pin.fits(python.version) for pin in wanted if pin.environment == name)
+                for name in names}  # fmt: skip
+        if len(fits) > 1:
+            raise Unverifiable(
+                f"the environments {', '.join(names)} of pixi pin python differently, and which of "
+                "them runs is not known",
+                fix=_NAME_THE_VERSION,
+            )
+        runs = names[0]
+    else:
+        runs = found[1]
+    chosen = [pin for pin in wanted if pin.environment in ("", runs)]
+    if not chosen:
+        raise DoesNotApply(f"no python pin found for the environment {runs} of pixi")
+    return chosen
 
 
 def _project_of(path: str) -> str:

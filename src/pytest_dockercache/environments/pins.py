@@ -17,6 +17,7 @@ from .documents import YAML_SUFFIXES, content_of, load_toml, load_yaml, table, y
 from .flow import follow_files
 from .match_specs import MatchSpec, parse_package_url, parse_spec, version_matches
 from .platforms import subdir
+from .selection import EVERYTHING
 from .steps import EnvironmentCommand
 
 __all__ = ["PythonPin", "environment_name", "python_pins", "request_files"]
@@ -29,12 +30,14 @@ class PythonPin:
     ``spec`` is the version part of a conda match spec, in which a bare
     ``3.10`` means every 3.10 (``==3.10`` is that version alone). ``origin``
     is the file or the option, ``line`` the line in the file (1-based) where
-    that is known.
+    that is known. ``environment`` is the one of pixi's environments that the pin
+    is for, "" for a pin that counts in every environment.
     """
 
     spec: str
     origin: str
     line: int | None = None
+    environment: str = ""
 
     @property
     def place(self) -> str:
@@ -66,9 +69,16 @@ def environment_name(path: Path) -> str:
 
 
 def python_pins(
-    path: Path, *, platform: str = "linux/amd64", specs: bool = False
+    path: Path,
+    *,
+    platform: str = "linux/amd64",
+    specs: bool = False,
+    environments: Sequence[str] = ("default",),
 ) -> tuple[PythonPin, ...]:
     """Every pin of Python in a file that counts on a platform; none if it pins none.
+
+    Of pixi's files those pins count that are for one of ``environments`` (:data:`EVERYTHING`: for
+    any environment), and each pin names its own.
 
     Understood are conda environment files, ``@EXPLICIT`` lists, lists of match
     specs (with ``specs``), conda-lock's and pixi's files, ``requires-python``
@@ -78,11 +88,15 @@ def python_pins(
     """
     origin = str(path)
     content = content_of(path)
-    return tuple(
-        PythonPin(spec, origin, line)
-        for spec, line in _found(path, content, platform, specs)
-        if spec not in ("", "*")
-    )
+    found = [PythonPin(spec, origin, line) for spec, line in _found(path, content, platform, specs)]
+    pixi = _of_pixi(path, content)
+    known = ("default", *filter("default".__ne__, table(pixi, "environments"))) if pixi else ()
+    for name in known if EVERYTHING in environments else environments:
+        read = _in_pixi_lock if path.name.lower() == "pixi.lock" else _in_pixi
+        found += [
+            PythonPin(spec, origin, line, name) for spec, line in read(pixi, subdir(platform), name)
+        ]
+    return tuple(pin for pin in found if pin.spec not in ("", "*"))
 
 
 def request_files(
@@ -114,17 +128,30 @@ def request_files(
 _Found = Iterator[tuple[str, "int | None"]]
 
 
+def _of_pixi(path: Path, content: bytes) -> Mapping[str, Any]:
+    """The tables of pixi's in a file of its own, or in pyproject.toml; empty for other files."""
+    name = path.name.lower()
+    if name == "pixi.lock":
+        document = load_yaml(content, path)
+        return document if isinstance(document, dict) else {}
+    if name == "pixi.toml":
+        return load_toml(content, path)
+    return table(load_toml(content, path), "tool", "pixi") if name == "pyproject.toml" else {}
+
+
 def _found(path: Path, content: bytes, platform: str, specs: bool) -> _Found:
     name = path.name.lower()
     text = content.decode("utf-8-sig", "replace")
-    if path.suffix.lower() in YAML_SUFFIXES or name == "pixi.lock":
+    if name in ("pixi.lock", "pixi.toml"):
+        return iter(())
+    if path.suffix.lower() in YAML_SUFFIXES:
         return _in_yaml(load_yaml(content, path), content, path, platform)
     if name == ".python-version":
         return _in_version_file(text)
     if name == "pipfile.lock":
         return _in_json(text, path)
     if name in ("pipfile", "uv.lock", "poetry.lock", "pdm.lock") or path.suffix == ".toml":
-        return _in_toml(load_toml(content, path), name, subdir(platform))
+        return _in_toml(load_toml(content, path), name)
     if name == "setup.cfg":
         return _in_setup_cfg(text, path)
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) or specs:
@@ -170,12 +197,10 @@ def _in_yaml(document: Any, content: bytes, path: Path, platform: str) -> _Found
         here = item.get("platform") in (None, subdir(platform))
         if item.get("name") == "python" and here and item.get("version") is not None:
             yield f"=={item['version']}", yaml_line(content, ("package", number))
-    yield from _in_pixi_lock(document, subdir(platform))
 
 
-def _in_pixi_lock(document: Mapping[str, Any], wanted: str) -> _Found:
-    environments = table(document, "environments")
-    chosen = table(environments, "default") or next(iter(environments.values()), {})
+def _in_pixi_lock(document: Mapping[str, Any], wanted: str, environment: str) -> _Found:
+    chosen = table(document, "environments", environment)
     for item in _list(table(chosen, "packages").get(wanted)):
         url = item.get("conda") if isinstance(item, dict) else None
         if isinstance(url, str) and re.search(r"/python-[^/-]+-[^/-]+\.(conda|tar\.bz2)$", url):
@@ -249,12 +274,9 @@ def _in_setup_cfg(text: str, path: Path) -> _Found:
         yield _match_spec(wanted), None
 
 
-def _in_toml(document: Mapping[str, Any], name: str, wanted: str) -> _Found:
+def _in_toml(document: Mapping[str, Any], name: str) -> _Found:
     if name == "pipfile":
         yield from _required(table(document, "requires"))
-        return
-    if name == "pixi.toml":
-        yield from _in_pixi(document, wanted)
         return
     places: list[Any] = [
         table(document, "project").get("requires-python"),
@@ -264,7 +286,6 @@ def _in_toml(document: Mapping[str, Any], name: str, wanted: str) -> _Found:
     if name == "pyproject.toml":
         python = table(document, "tool", "poetry", "dependencies").get("python")
         places += python if isinstance(python, list) else [python]
-        yield from _in_pixi(table(document, "tool", "pixi"), wanted)
     targets = _list(table(document, "metadata").get("targets"))  # pdm.lock's
     alternatives = [table(target).get("requires_python") for target in targets]
     if alternatives and all(alternatives):
@@ -276,12 +297,13 @@ def _in_toml(document: Mapping[str, Any], name: str, wanted: str) -> _Found:
             yield _match_spec(value), None
 
 
-def _in_pixi(document: Mapping[str, Any], wanted: str) -> _Found:
-    """The pins of pixi's default environment: its own tables, and those of its features."""
-    default = table(document, "environments").get("default")
-    features = default if isinstance(default, list) else table(default).get("features")
+def _in_pixi(document: Mapping[str, Any], wanted: str, environment: str) -> _Found:
+    """The pins of one environment of pixi's: those of its features, the nameless one included."""
+    made = table(document, "environments").get(environment)
+    features = made if isinstance(made, list) else table(made).get("features")
     named = [table(document, "feature", str(name)) for name in _list(features)]
-    for part in (document, *named):
+    alone = isinstance(made, dict) and made.get("no-default-feature") is True
+    for part in (*(() if alone else (document,)), *named):
         targets = table(part, "target")
         here = [targets.get(name) for name in (wanted, wanted.partition("-")[0], "unix")]
         for place in (part, *here):

@@ -644,3 +644,48 @@ def test_a_python_that_cannot_run_is_told_from_none(
         judged(tmp_path, PINNED, {})
     assert why in str(caught.value)
     assert ("no python was found" in str(caught.value)) is not why.startswith("/venv")
+
+
+PIXI = {
+    "Dockerfile": "FROM p\nWORKDIR /app\nCOPY pixi.toml ./\nRUN pixi install -e new\n",
+    "pixi.toml": """\
+[feature.old.dependencies]
+python = "3.10.*"
+[feature.new.dependencies]
+python = "3.12.*"
+[environments]
+default = ["old"]
+new = ["new"]
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("installs", "runs", "version", "outcome"),
+    [
+        ("-e new", "new", "3.12.1", "passes"),
+        ("-e new", "new", "3.10.4", CacheAssertionError),
+        ("-e new", "", "3.12.1", "passes"),  # the environment was copied to another place
+        ("", "default", "3.10.4", "passes"),
+        ("", "default", "3.12.1", CacheAssertionError),
+        ("--all", "new", "3.12.1", "passes"),
+        ("--all", "new", "3.10.4", CacheAssertionError),
+        ("--all", "", "3.12.1", Unverifiable),
+    ],
+)
+def test_the_pins_of_the_environment_of_pixi_that_runs_count(
+    tmp_path: Path,
+    image: Callable[..., None],
+    installs: str,
+    runs: str,
+    version: str,
+    outcome: str | type[Exception],
+) -> None:
+    prefix = f"app/.pixi/envs/{runs}" if runs else "srv/env"
+    image(*environment_of(prefix, version), Env=[f"PATH=/{prefix}/bin:/bin"])
+    files = {**PIXI, "Dockerfile": PIXI["Dockerfile"].replace("-e new", installs)}
+    if isinstance(outcome, str):
+        judged(tmp_path, files, {"python --version": version})
+    else:
+        with pytest.raises(outcome):
+            judged(tmp_path, files, {"python --version": version})

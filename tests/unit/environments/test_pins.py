@@ -250,3 +250,40 @@ def test_a_pin_that_cannot_be_read_is_named_with_its_file() -> None:
 )
 def test_a_pin_is_a_match_spec(pin: str, version: str, holds: bool) -> None:
     assert PythonPin(pin, "the test").fits(version) is holds
+
+
+PIXI_FEATURES = """\
+[dependencies]
+python = ">=3.9"
+[feature.old.dependencies]
+python = "3.10.*"
+[feature.new.target.linux-64.dependencies]
+python = "3.12.*"
+[environments]
+default = ["old"]
+new = { features = ["new"], no-default-feature = true }
+"""
+
+
+def test_each_environment_of_pixi_has_the_pins_of_its_features(tmp_path: Path) -> None:
+    (tmp_path / "pixi.toml").write_text(PIXI_FEATURES)
+
+    def read(*environments: str) -> list[tuple[str, str]]:
+        found = python_pins(tmp_path / "pixi.toml", environments=environments)
+        return [(pin.environment, pin.spec) for pin in found]
+
+    default = [("default", ">=3.9"), ("default", "3.10.*")]
+    assert read("default") == default
+    assert read("new") == [("new", "3.12.*")]
+    assert read("*") == [*default, ("new", "3.12.*")]
+
+
+def test_a_lock_of_pixi_has_a_pin_for_each_environment(tmp_path: Path) -> None:
+    url = "https://conda.anaconda.org/conda-forge/linux-64/python"
+    text = "version: 6\nenvironments:\n" + "".join(
+        f"  {name}:\n    packages:\n      linux-64:\n      - conda: {url}-{version}-h1_0.conda\n"
+        for name, version in (("default", "3.10.4"), ("new", "3.12.1"))
+    )
+    (tmp_path / "pixi.lock").write_text(text)
+    (pin,) = python_pins(tmp_path / "pixi.lock", environments=("new",))
+    assert (pin.spec, pin.environment) == ("==3.12.1", "new")
