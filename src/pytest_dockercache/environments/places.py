@@ -21,6 +21,7 @@ from ..shell.script import Word
 from ..values import dataclass
 from .files import environment_files
 from .installed import holds_distributions
+from .pip_settings import configured_targets
 from .prefixes import every_prefix, find_prefix, program_prefix
 from .steps import EnvironmentCommand, every_installation
 from .tools import Installation, tool_of
@@ -92,6 +93,7 @@ def find_readers(
         found = environment_files(steps, known, [command], context=context, ignore=ignore)
         return (file.path for file in found)
 
+    configured = configured_targets(steps, known, context)
     for command in _with_project_halves(steps, commands):
         for item in command.installations:
             limiting = item.constraints
@@ -101,6 +103,8 @@ def find_readers(
                 manifests=tuple(path for path in item.manifests if path not in limiting),
                 unresolved=tuple(text for text in item.unresolved if text not in limiting),
             )
+            if item.tool == "pip" and not item.target:
+                item = replace(item, target=configured.get(command.line, ""))
             reader = Reader(runs[command.line], item)
             if item.specs and item.named and item.environment is not None:
                 by_name[item.environment.text] = reader
@@ -231,11 +235,12 @@ def _default_places(
     if made is not None:
         return [made], True
     if _uses_python_on_path(readers, reader):
-        program = ("pip", "pip3") if tool == "pip" and "-m pip" not in _text(reader) else ()
+        program = _programs(reader) if tool == "pip" else ()
         prefix = program_prefix(view, then, *program) if program else None
         prefix = prefix or program_prefix(view, then, "python", "python3")
         if prefix is not None:
             return [prefix], certain
+        certain = certain and not _SETS_VARIABLES.search(_text(reader))
     if tool.startswith("pip"):
         then = {"PATH": then.get("PATH", "")}
     active = then.get("CONDA_PREFIX") or then.get("CONDA_DEFAULT_ENV")
@@ -245,6 +250,24 @@ def _default_places(
     own = tool_of(tool)
     makes_its_own = own is not None and own.environments.pattern != "(?!)"
     return [find_prefix(view, default, then)], certain and not makes_its_own
+
+
+_PIP = regex(r"(?<![\w/.-])(pip[\d.]*)\s+(?:-\S+\s+)*install\b")
+_PYTHON_PIP = regex(r"(?<![\w/.-])(python[\d.]*)\s+(?:-\w+\s+)*-m\s+pip\b")
+
+
+def _programs(reader: Reader) -> tuple[str, ...]:
+    """The names of the program whose place tells into which Python a step's pip installs.
+
+    ``python3.11 -m pip`` and ``pip3.11`` leave every other Python alone, and ``pip3`` may be
+    another's than ``pip``.
+    """
+    text = _text(reader)
+    if "-m pip" in text:
+        named = dict.fromkeys(_PYTHON_PIP.findall(text))
+        return tuple(named) if len(named) == 1 else ()
+    named = dict.fromkeys(_PIP.findall(text))
+    return tuple(named) if len(named) == 1 and "pip" not in named else ("pip", "pip3")
 
 
 def _text(reader: Reader) -> str:
@@ -343,6 +366,12 @@ def _with_values(word: Word | None, env: Mapping[str, str]) -> Word | None:
 _SETS_VARIABLES = regex(
     r"\b(?:PATH|CONDA_PREFIX|CONDA_DEFAULT_ENV)=|(?:^|RUN|[;&(])\s*(?:source|\.)\s", re.MULTILINE
 )
+_PUTS_ON_PATH = regex(
+    r"""\bPATH=(?P<quote>["']?)(?P<first>/[^\s"'$:]*(?::/[^\s"'$:]*)*):\$\{?PATH\}?(?P=quote)
+    (?=\s+(?:pip[\d.]*|python[\d.]*\s+-m\s+pip)\s|\s*(?:&&|;|\n|$))""",
+    re.VERBOSE,
+)
+"""Directories that a command puts before the PATH, for itself or for what follows."""
 
 
 def _variables_then(
@@ -353,8 +382,20 @@ def _variables_then(
     The values are uncertain where PATH was written anew since the step, or in it.
     """
     texts = [step.instruction.text, *(document.body for document in step.instruction.heredocs)]
-    if any(_SETS_VARIABLES.search(text) for text in texts):
+    setting = [found[0] for text in texts for found in _SETS_VARIABLES.finditer(text)]
+    put = [found for text in texts for found in _PUTS_ON_PATH.finditer(text)]
+    if len(setting) != len(put) or len(put) > 1:
         return env, False
+    then, certain = _variables_before(readers, step, env)
+    if put:
+        then = {**then, "PATH": f"{put[0]['first']}:{then.get('PATH', '')}"}
+    return then, certain
+
+
+def _variables_before(
+    readers: Readers, step: PlannedStep, env: Mapping[str, str]
+) -> tuple[Mapping[str, str], bool]:
+    """The variables that name an environment, as a step finds them, and whether that is certain."""
     last = [later for later in readers.steps if later.stage.index == readers.final_stage][-1]
     before, after = dict(step.environment), dict(last.environment)
     if last.instruction.keyword == "ENV":

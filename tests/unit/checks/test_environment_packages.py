@@ -294,6 +294,103 @@ def test_where_path_is_written_anew_the_place_is_not_certain(judge: Judge, run: 
         judge(INTO.format(run), files, *BASE, *APP, IN_BASE, env=APP_PATH)
 
 
+VENV_SITE = "opt/venv/lib/python3.10/site-packages"
+VENV_AND_SYSTEM = (
+    add("opt/venv/pyvenv.cfg", b"home = /usr/local/bin\nversion = 3.10.4\n"),
+    add("opt/venv/bin/python", b"ELF", mode=0o755),
+    add("opt/venv/bin/pip", b"#!", mode=0o755),
+    dist("pip", "24.0", VENV_SITE),
+    add("usr/local/bin/python3.10", b"ELF", mode=0o755),
+    add("usr/local/bin/python", kind=b"2", link="python3.10"),
+    add("usr/local/bin/pip", b"#!", mode=0o755),
+    add("usr/bin/python3.11", b"ELF", mode=0o755),
+    add("usr/bin/pip3", b"#!", mode=0o755),
+)
+"""A venv, a Python in /usr/local, and Debian's, which has a pip3 and no pip."""
+SYSTEM_PATH = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+DEBIANS = "usr/lib/python3/dist-packages"
+
+
+@pytest.mark.parametrize(
+    ("run", "site"),
+    [
+        ("PATH=/opt/venv/bin:$PATH pip install -r r.txt", VENV_SITE),
+        ("env PATH=/opt/venv/bin:$PATH pip install -r r.txt", VENV_SITE),
+        ('export PATH="/opt/venv/bin:${PATH}" && pip install -r r.txt', VENV_SITE),
+        ("export PATH=/x/bin:/opt/venv/bin:$PATH; python -m pip install -r r.txt", VENV_SITE),
+        ("pip install -r r.txt", SITE),
+        ("python3.11 -m pip install --break-system-packages -r r.txt", DEBIANS),
+        ("PATH=/opt/venv/bin:$PATH make && pip3.10 install -r r.txt", None),
+    ],
+)
+def test_a_command_says_with_its_path_or_its_name_which_python_it_installs_into(
+    judge: Judge, run: str, site: str | None
+) -> None:
+    text, files = f"FROM d\nCOPY r.txt ./\nRUN {run}\n", {"r.txt": "flask==3\n"}
+    for place in (VENV_SITE, SITE, DEBIANS):
+        others = [
+            dist("flask", "2" if place == other else "3", other)
+            for other in (VENV_SITE, SITE, DEBIANS)
+        ]
+        if place == site:
+            with pytest.raises(CacheAssertionError, match=r"wanted ==3, found 2"):
+                judge(text, files, *VENV_AND_SYSTEM, *others, env=SYSTEM_PATH)
+        elif site is not None:
+            judge(text, files, *VENV_AND_SYSTEM, *others, env=SYSTEM_PATH)
+
+
+IN_DIRECTORY = (*VENV_AND_SYSTEM, dist("six", "1.16", SITE), dist("flask", "3", "opt/deps"))
+
+
+@pytest.mark.parametrize(
+    ("above", "settings"),
+    [
+        ("COPY pip.conf /etc/pip.conf", "[install]\ntarget = /opt/deps\n"),
+        ("COPY pip.conf /root/.config/pip/", "[global]\ntimeout=9\ntarget=/opt/deps\n"),
+        ("COPY pip.conf /my.ini\nENV PIP_CONFIG_FILE=/my.ini", "[install]\ntarget=/opt/deps\n"),
+        ("COPY <<END /etc/pip.conf\n[global]\ntarget = /opt/deps\nEND", ""),
+        (r'RUN printf "[global]\ntarget=/opt/deps\n" > /etc/pip.conf', ""),
+        ("RUN pip config --global set global.target /opt/deps", ""),
+        ("RUN python -m pip config set install.target /opt/deps", ""),
+    ],
+)
+def test_settings_of_pip_say_where_it_installs(judge: Judge, above: str, settings: str) -> None:
+    text = f"FROM d\n{above}\nCOPY r.txt ./\nRUN pip install -r r.txt\n"
+    files = {"r.txt": "flask==3\n", "pip.conf": settings}
+    assert judge(text, files, *IN_DIRECTORY, env=SYSTEM_PATH) == (
+        "the image holds what r.txt asks for"
+    )
+    with pytest.raises(CacheAssertionError, match=r"1 package differs in /opt/deps"):
+        judge(text, {**files, "r.txt": "flask==2\n"}, *IN_DIRECTORY, env=SYSTEM_PATH)
+
+
+@pytest.mark.parametrize(
+    ("above", "settings"),
+    [
+        ("COPY pip.conf /etc/pip.conf", "[install]\nindex-url = https://target.example/\n"),
+        ("COPY pip.conf /srv/pip.conf", "[install]\ntarget = /opt/deps\n"),
+        ("RUN target=/opt/deps && touch /etc/pip.conf", ""),
+        ("COPY pip.conf /etc/pip.conf\nRUN pip config set global.user false", "[global]\n"),
+    ],
+)
+def test_settings_of_pip_without_a_place_change_nothing(
+    judge: Judge, above: str, settings: str
+) -> None:
+    text = f"FROM d\n{above}\nCOPY r.txt ./\nRUN pip install -r r.txt\n"
+    with pytest.raises(CacheAssertionError, match=r"1 package differs in /usr/local"):
+        judge(text, {"r.txt": "flask\n", "pip.conf": settings}, *IN_DIRECTORY, env=SYSTEM_PATH)
+
+
+@pytest.mark.parametrize("value", ["yes", "true", "1"])
+def test_a_setting_of_pip_for_the_users_own_directory_leaves_the_place_unknown(
+    judge: Judge, value: str
+) -> None:
+    text = "FROM d\nCOPY pip.conf /etc/pip.conf\nCOPY r.txt ./\nRUN pip install -r r.txt\n"
+    files = {"r.txt": "flask\n", "pip.conf": f"[install]\nuser = {value}\n"}
+    with pytest.raises(Unverifiable, match=r"line 4 installs into ~/\.local"):
+        judge(text, files, *IN_DIRECTORY, env=SYSTEM_PATH)
+
+
 @pytest.mark.parametrize(
     ("before", "then", "where"),
     [
