@@ -508,6 +508,8 @@ class _Walk:
         if not words or declaring:
             self.variables.update(assignments)
         if not words:
+            if stdin is not None:  # ``$(< FILE)`` is ``$(cat FILE)``.
+                yield Command((Word("cat"), stdin), self.directory)
             return
         if words[0].text in ("cd", "pushd"):
             self.change_directory(tuple(words))
