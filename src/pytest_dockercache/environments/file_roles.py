@@ -11,13 +11,14 @@ from ..context.gomatch import has_wildcard
 from ..dockerfile.stages import path_below
 from ..model import FileRole, top_of
 from ..regexes import regex
+from ..shell.running import step_commands
 from ..values import dataclass
-from .flow import StepView
+from .flow import StepView, relocated
 from .ground import Ground
 from .inputs import belongs_to_manager, closure
 from .reads import ReadText, Use, uses_of_step
 from .steps import EnvironmentCommand
-from .tools import is_foreign, is_system, reads_variable
+from .tools import is_foreign, is_system, reads_variable, runner_of
 from .tools.command_lines import is_archive
 
 __all__ = ["FileRoles", "roles_of_files"]
@@ -74,7 +75,9 @@ def roles_of_files(
             view = by_line.get(step.line)
             if view is None:
                 continue
-            uses = uses_of_step(view, read_text, inputs)
+            last = told.get(step.line) if step is ground.step else None
+            installs = len(last.installations) if last is not None else 0
+            uses = uses_of_step(view, read_text, inputs, installs)
             if _builds_other_language(told.get(step.line)):
                 uses = tuple(use for use in uses if use.runs or not is_source_code(use.path))
             if step.line not in told:
@@ -208,6 +211,7 @@ def _looked_for(
     for view in views:
         if view.step.line not in lines:
             continue
+        yield from _put_in_place(view)
         for place, path in view.own.at.items():
             line = next((line for house, line in houses if path_below(place, house)), None)
             if line is not None and is_archive(place):
@@ -216,6 +220,27 @@ def _looked_for(
                 yield path, f"installers and the system read {place}"
             elif place in named:
                 yield path, f"{named[place]} names it"
+
+
+def _put_in_place(view: StepView) -> Iterator[tuple[str, str]]:
+    """The files that a RUN itself puts where installers look, or tells them of by a variable."""
+    if view.step.instruction.keyword != "RUN":
+        return
+    at = {**view.before.at, **view.own.at}
+    line = view.step.line
+    for command in step_commands(view.step, runner_of) if at else ():
+        placed = relocated(command, at)
+        at.update(placed)
+        for place, path in placed.items():
+            if _SETTINGS.fullmatch(place):
+                yield path, f"line {line} makes it {place}, which installers and the system read"
+        for name, value in command.assignments if command.directory is not None else ():
+            if reads_variable(name):
+                for word in value.split():
+                    named = posixpath.join(command.directory or "", word)
+                    origin = at.get(posixpath.normpath(named))
+                    if origin is not None:
+                        yield origin, f"{name} in line {line} names it"
 
 
 _SETTINGS = regex(

@@ -13,7 +13,7 @@ from ..shell.running import option_value, script_commands, step_commands
 from ..shell.script import Command, Word, joined_path, known_text
 from ..values import dataclass
 from .flow import StepView, relocated
-from .tools import runner_of
+from .tools import recognised, runner_of
 
 __all__ = ["ReadText", "Use", "uses_of_step"]
 
@@ -77,7 +77,7 @@ _LONGEST = 2000
 
 
 def uses_of_step(
-    view: StepView, read_text: ReadText, inputs: Collection[str] = ()
+    view: StepView, read_text: ReadText, inputs: Collection[str] = (), installs: int = 0
 ) -> tuple[Use, ...]:
     """The context files that the commands of a RUN run or read, in the order of the commands.
 
@@ -86,6 +86,9 @@ def uses_of_step(
     that base name beside the script (``. "$(dirname "$0")/lib.sh"``). A command that walks over a
     directory (``tar``, ``make -C``) needs all its files, but for a directory with one of the
     ``inputs`` in it: that is the project, and the command does not fail for the want of its source.
+
+    With ``installs``, the number of its installations, only the commands up to the last of them
+    count, if the RUN itself says them all: what stands behind can be a RUN of its own.
     """
     at = {**view.before.at, **view.own.at}
     if not at:
@@ -93,7 +96,11 @@ def uses_of_step(
     found: dict[Use, None] = {}
     reader = _UseReader(at, read_text, dict(view.step.environment), inputs)
     shell = Command(tuple(map(Word, view.step.shell[:1])), "/")
-    for command in (shell, *step_commands(view.step, runner_of)):
+    ran = tuple(step_commands(view.step, runner_of))
+    said = [at for at, command in enumerate(ran) if installs and recognised(command, view.step)]
+    if said and len(said) == installs:
+        ran = ran[: said[-1] + 1]
+    for command in (shell, *ran):
         for path, script, runs in reader.of_command(command, None, 0):
             found[Use(path, view.step.line, script, runs, command.name)] = None
             if len(found) > _LONGEST:
