@@ -60,6 +60,7 @@ def test_an_argument_that_is_given_its_own_default_changes_nothing(tmp_path: Pat
         ("FROM a\nARG F\nENV F=b\nCOPY $F x\n", None),
         ("FROM a\nCOPY $F x\n", None),
         ("ARG F=b\nFROM a\nARG F\nCOPY $F x\n", None),
+        ("FROM a\nARG F\nCOPY r${F:+-$F}.txt r${F+$F}.in ./\n", None),
     ],
 )
 def test_an_argument_without_a_value_that_names_what_is_copied_is_named(
