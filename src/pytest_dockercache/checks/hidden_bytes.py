@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..dockerfile import PlannedStep
-from ..image import HiddenBytes, hidden
+from ..image import HiddenBytes, hidden, moved_base
 from ..model import Fix, megabytes
 from ..project import Project
 from ..regexes import regex
@@ -30,8 +30,9 @@ def judge_contents(
     subject: Judged, contents: Contents, settings: CheckSettings = DEFAULTS
 ) -> Verdict:
     """Judge an image whose layers have been read already."""
-    found = hidden(contents.layers.view, contents.judged)
-    counted = [item for item in found if item.counted]
+    view = contents.layers.view
+    found = (*hidden(view, contents.judged), *moved_base(view, contents.judged, _movers(contents)))
+    counted = sorted((item for item in found if item.counted), key=lambda item: -item.bytes)
     total = sum(item.bytes for item in counted)
     base = sum(item.bytes for item in found if not item.counted)
     allowed = settings.max_hidden
@@ -61,6 +62,18 @@ def judge_contents(
     )
 
 
+def _movers(contents: Contents) -> frozenset[int]:
+    """The layers whose RUN moves files."""
+    steps = ((layer, _step(contents, layer)) for layer in contents.judged)
+    return frozenset(
+        layer
+        for layer, step in steps
+        if step is not None
+        and step.instruction.keyword == "RUN"
+        and any(command.name == "mv" for command in step_commands(step))
+    )
+
+
 def _offer(
     subject: Judged, project: Project, contents: Contents, counted: Sequence[HiddenBytes]
 ) -> Fix | None:
@@ -86,6 +99,8 @@ def _verdict(contents: Contents, worst: HiddenBytes, total: int) -> str:
 
 
 def _why(worst: HiddenBytes) -> str:
+    if worst.moved:
+        return "a file that a step moves is stored again, whole, in that step's layer"
     if worst.copies:
         return (
             "a file whose owner or mode a step changes is stored again, whole, in that step's layer"
@@ -94,7 +109,8 @@ def _why(worst: HiddenBytes) -> str:
 
 
 def _how(contents: Contents, item: HiddenBytes) -> str:
-    parts = {"deletes": item.deleted, "replaces": item.replaced, "changes": item.attributes}
+    parts = {"deletes": item.deleted, "replaces": item.replaced, "changes": item.attributes,
+             "moves": item.moved}  # fmt: skip
     how = max(parts, key=lambda name: parts[name])
     step = _step(contents, item.hidden_by)
     copies = step is not None and step.instruction.keyword in ("COPY", "ADD")
@@ -118,6 +134,11 @@ def _fix(contents: Contents, worst: HiddenBytes) -> str:
     how = _how(contents, worst)
     if above is None or (below is None and not worst.copies):
         return "do both in one instruction"
+    if worst.moved:
+        return (
+            f"leave {worst.path} where the base image has it (a link to it needs no bytes), or put "
+            "it elsewhere where the base image is built"
+        )
     changed = how == "changes"
     found = _OWNER.search(above.instruction.text) if changed else None
     command = found[0] if found is not None else "change of owner or mode"

@@ -2,7 +2,7 @@
 
 from .caches import CacheKind, CachePart, CacheProof, PackageCache, package_caches
 from .daemon import DEFAULT_SOURCES
-from .findings import Bytecode, HiddenBytes, bytecode, hidden
+from .findings import Bytecode, HiddenBytes, bytecode, hidden, moved_base
 from .history import LayerLines, map_layers_to_lines
 from .index import Entry, Kind, LayerIndex, display
 from .layers import HistoryEntry, ImageConfig, ImageLayers
@@ -37,6 +37,7 @@ __all__ = [
     "hidden",
     "is_file_reference",
     "map_layers_to_lines",
+    "moved_base",
     "open_image",
     "package_caches",
     "replay",

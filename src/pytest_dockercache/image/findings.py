@@ -11,7 +11,7 @@ from .index import OPAQUE, Kind, display
 from .replay import HiddenFile, How, View, split_code
 from .sums import Charge, Sum
 
-__all__ = ["Bytecode", "HiddenBytes", "bytecode", "hidden"]
+__all__ = ["Bytecode", "HiddenBytes", "bytecode", "hidden", "moved_base"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class HiddenBytes:
     ``attributes`` split the bytes by how they were hidden (see :data:`.replay.How`). ``counted`` is
     False for bytes of the base image, which the user cannot shrink. ``copies`` is True for bytes
     that an own layer adds only to change the owner or the mode of the base's files: the base's
-    bytes are hidden, and the copy is the own layer's.
+    bytes are hidden, and the copy is the own layer's. ``moved`` are those bytes where the copy lies
+    at another path (see :func:`moved_base`).
     """
 
     layer: int
@@ -56,6 +57,7 @@ class HiddenBytes:
     attributes: int = 0
     examples: tuple[str, ...] = ()
     copies: bool = False
+    moved: int = 0
 
 
 # --- bytecode -----------------------------------------------------------------------------------
@@ -241,3 +243,44 @@ def _copies_of_base(view: View, own: Collection[int]) -> Iterator[HiddenBytes]:
             examples=total.examples,
             copies=True,
         )
+
+
+def moved_base(
+    view: View, own: Collection[int], movers: Collection[int]
+) -> tuple[HiddenBytes, ...]:
+    """The copies of base files that the layers ``movers`` add at another path (``mv /opt/conda``).
+
+    A file is taken for moved if the layer deletes a file of the base and adds one of the same name,
+    size and time. An installer that replaces a package may do that too, so that only layers whose
+    step is known to move files are asked.
+    """
+    gone: dict[tuple[int, bytes, int, int], list[HiddenFile]] = {}
+    deleted: dict[int, dict[bytes, HiddenFile]] = {}
+    for file in view.hidden:
+        if file.hidden_by in movers and file.layer not in own and file.how == "deleted":
+            deleted.setdefault(file.layer, {})[file.path] = file
+    for number, files in deleted.items():
+        layer = view.layers[number]
+        for position, path in enumerate(layer.paths):
+            if (found := files.get(path)) is not None and found.size:
+                name = path.rpartition(b"/")[2]
+                key = (found.hidden_by, name, layer.sizes[position], layer.mtimes[position])
+                gone.setdefault(key, []).append(found)
+    charge = Charge(view.layers)
+    sums: dict[tuple[int, int], tuple[Sum, list[bytes]]] = {}
+    for path, code in view.codes() if gone else ():
+        number, position = split_code(code)
+        layer = view.layers[number]
+        if number not in movers or layer.kinds[position] & ~OPAQUE != Kind.FILE:
+            continue
+        key = (number, path.rpartition(b"/")[2], layer.sizes[position], layer.mtimes[position])
+        if same := gone.get(key):
+            first = same.pop()
+            total, paths = sums.setdefault((first.layer, number), (Sum(), []))
+            total.add(path, charge.size(number, position))
+            paths.append(first.path.rpartition(b"/")[0])
+    return tuple(
+        HiddenBytes(first, number, display(_common(paths)), total.files, total.bytes,
+                    examples=total.examples, copies=True, moved=total.bytes)
+        for (first, number), (total, paths) in sums.items()
+    )  # fmt: skip

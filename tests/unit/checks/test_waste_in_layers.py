@@ -9,7 +9,7 @@ import pytest
 from layer_maker import Member, add, layer
 from scripted import subject
 
-from pytest_dockercache.checks import bytecode, package_caches
+from pytest_dockercache.checks import CheckSettings, bytecode, hidden_bytes, package_caches
 from pytest_dockercache.checks.contents import Contents
 from pytest_dockercache.errors import CacheAssertionError
 from pytest_dockercache.image import replay
@@ -60,3 +60,38 @@ def test_one_file_of_a_cache_is_one_file(tmp_path: Path) -> None:
     found = add("var/tmp/pc/selfcheck/" + "0a" * 28 + ".json", b"12")
     with pytest.raises(CacheAssertionError, match=r"/var/tmp/pc: 1 file, 2 B of pip's cache"):
         package_caches.judge_contents(project, contents((found,)))
+
+
+@pytest.mark.parametrize(
+    ("run", "fails"),
+    [
+        ("mv /opt/tool /srv/", True),
+        ("cd /opt && mv -f tool /srv/tool && echo done", True),
+        # An installer writes the same files anew: they are other packages, not moved ones.
+        ("conda install python=3.12", False),
+    ],
+)
+def test_what_a_step_moves_out_of_the_base_counts(tmp_path: Path, run: str, fails: bool) -> None:
+    project = subject(tmp_path, {"Dockerfile": f"FROM base\nRUN {run}\n"})
+    base, moved = (
+        (add("opt/tool/a", b"1" * 99),),
+        (add("opt/.wh.tool"), add("srv/tool/a", b"1" * 99)),
+    )
+    layers = SimpleNamespace(
+        view=replay([layer(*base), layer(*moved)]),
+        config=ImageConfig({"os": "linux"}),
+        created_by=str,
+    )
+    lines = LayerLines(frozenset({1}), {1: 2})
+    made = Contents(layers, lines, {2: f"RUN {run}"}, project.project.steps)  # type: ignore[arg-type]
+    settings = CheckSettings(max_hidden=50)
+    if not fails:
+        hidden_bytes.judge_contents(project, made, settings)
+        return
+    with pytest.raises(CacheAssertionError) as caught:
+        hidden_bytes.judge_contents(project, made, settings)
+    text = str(caught.value)
+    assert text.startswith(
+        "layers hold 99 B twice: line 2 moves what the base image adds in /opt/tool\n"
+    )
+    assert "fix    leave /opt/tool where the base image has it" in text

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 from layer_maker import Member, add, layer
 
-from pytest_dockercache.image import bytecode, hidden, replay
+from pytest_dockercache.image import bytecode, hidden, moved_base, replay
 
 
 def test_bytecode_is_counted_by_layer_with_hard_links_once() -> None:
@@ -177,3 +177,29 @@ def test_a_linked_file_of_the_base_whose_links_are_torn_counts_with_every_copy()
         ]
     )
     assert [item.bytes for item in hidden(view, {1}) if item.copies] == [4]
+
+
+def test_what_a_step_moves_out_of_the_base_is_stored_again() -> None:
+    base = layer(
+        add("opt/conda/bin/a", b"1" * 100),
+        add("opt/conda/bin/b", kind=b"1", link="opt/conda/bin/a"),
+        add("opt/conda/lib/c", b"1" * 20),
+        add("opt/conda/lib/d", b""),
+        add("opt/other", b"1" * 7),
+    )
+    moved = layer(
+        add("opt/.wh.conda"),
+        add("srv/conda/bin/a", b"1" * 100),
+        add("srv/conda/bin/b", kind=b"1", link="srv/conda/bin/a"),
+        add("srv/conda/lib/c", b"1" * 20, uid=7),
+        add("srv/conda/lib/d", b""),
+        add("srv/other", b"1" * 7),  # a copy: the original is still there
+        add("srv/new/c", b"1" * 20, mtime=1),
+    )
+    view = replay([base, moved])
+    (item,) = moved_base(view, {1}, {1})
+    assert (item.layer, item.hidden_by, item.path) == (0, 1, "/opt/conda")
+    assert (item.bytes, item.moved, item.counted) == (120, 120, True)
+    assert moved_base(view, {1}, set()) == ()
+    # Moved between own layers, the first layer's bytes are hidden: nothing is counted twice.
+    assert moved_base(view, {0, 1}, {0, 1}) == ()
