@@ -23,7 +23,7 @@ _REMOTE = regex(r"[a-z][a-z0-9+.-]*://|git@|github\.com/|[^/]+\.git(#|$)")
 _OF_THE_FILE = regex(r"(target|service):(.+)")
 """A named context that is another target of the file."""
 
-_SPECS = ("cache-from", "cache-to", "secret", "ssh")
+_SPECS = ("cache-from", "secret", "ssh")
 """Keys of a target that are options of the same name, each a list of specs."""
 
 
@@ -93,9 +93,6 @@ def _defined(
     options["platform"] = _own_first([str(one) for one in target.get("platforms") or ()])
     for key in _SPECS:
         options[key] = tuple(_specs(key, target.get(key), directory))
-    if len(options["platform"]) > 1:
-        # The file's own build exports one cache of all platforms; of a build each, the last stays.
-        options["cache-to"] = ()
     options["build-context"] = tuple(
         _named(about, key, str(value), directory)
         for key, value in _table(target.get("contexts")).items()

@@ -171,17 +171,22 @@ def test_newer_buildx_prints_objects_for_specs(tmp_path: Path) -> None:
 def test_every_platform_is_judged_this_machine_s_first(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM x")
     several = {"platforms": ["linux/s390x", "linux/amd64", "linux/arm64"]}
-    several |= {"cache-to": ["type=inline"], "cache-from": ["type=local,src=c"]}
     found = defined(tmp_path / "docker-bake.hcl", "web", several, (tmp_path,))
     platforms = found.options["platform"]
     assert platforms[0] == default_platform()
     assert sorted(platforms) == ["linux/amd64", "linux/arm64", "linux/s390x"]
-    assert "cache-from" in found.options
-    assert "cache-to" not in found.options
     for local, wanted in (["local"], None), (["local", "linux/s390x"], default_platform()):
         target = {"platforms": local}
         found = defined(tmp_path / "docker-bake.hcl", "web", target, (tmp_path,))
         assert found.options.get("platform", (None,))[0] == wanted
+
+
+def test_no_cache_is_exported_where_the_file_s_own_build_exports_it(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x")
+    caches = {"cache-to": ["type=registry,ref=shop/web:cache"], "cache-from": ["type=local,src=c"]}
+    found = defined(tmp_path / "docker-bake.hcl", "web", caches, (tmp_path,))
+    assert found.options["cache-from"] == ("type=local,src=c",)
+    assert "cache-to" not in found.options
 
 
 RUNS = """
