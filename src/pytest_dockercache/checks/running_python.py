@@ -27,6 +27,9 @@ __all__ = ["ReportedVersion", "Start", "activated", "ask", "start_of", "wrapper"
 _RUNNERS = ("conda", "mamba", "micromamba")
 """Tools whose ``run`` starts a program in an environment."""
 _WRAPPERS = (*_RUNNERS, "_entrypoint.sh", "tini", "dumb-init", "catatonit")
+_LAUNCHERS = ("eatmydata", "gosu", "ionice", "linux32", "linux64", "nice", "nohup", "setarch",
+              "setpriv", "stdbuf", "su-exec", "timeout", "unbuffer", "xvfb-run")  # fmt: skip
+"""Programs that start another one as it is: with these limits, as that user."""
 _PROJECT_RUNNERS = ("uv", "poetry", "pdm", "pipenv", "pixi", "hatch", "rye")
 """Tools whose ``run`` starts a program in the environment of a project."""
 
@@ -36,9 +39,9 @@ class Start:
     """How an image starts its program.
 
     ``through`` are the words of ENTRYPOINT and CMD that only prepare an environment,
-    ``application`` are the words behind those; ``entrypoint`` is the whole ENTRYPOINT, ``shell``
-    the SHELL; ``bash_env`` says whether a BASH_ENV is set, which bash reads before it starts
-    anything.
+    ``application`` are the words behind those, without what only limits the program (``nice``,
+    ``gosu app``); ``entrypoint`` is the whole ENTRYPOINT, ``shell`` the SHELL; ``bash_env`` says
+    whether a BASH_ENV is set, which bash reads before it starts anything.
     """
 
     through: tuple[str, ...]
@@ -75,9 +78,24 @@ def start_of(config: Mapping[str, object]) -> Start:
     entrypoint, command = _words(config.get("Entrypoint")), _words(config.get("Cmd"))
     bash_env = any(item.startswith("BASH_ENV=") for item in _words(config.get("Env")))
     words = (*entrypoint, *command)
-    words = words if bash_env else _without_shell(words)
-    through = wrapper(words)
-    return Start(through, words[len(through) :], entrypoint, _words(config.get("Shell")), bash_env)
+    rest = words if bash_env else _without_shell(words)
+    through: tuple[str, ...] = ()
+    while True:
+        rest = _without_launchers(rest)
+        kept = wrapper(rest)
+        if not kept:
+            return Start(through, rest, entrypoint, _words(config.get("Shell")), bash_env)
+        through, rest = (*through, *kept), rest[len(kept) :]
+
+
+def _without_launchers(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words behind programs that start another one and leave its environment alone."""
+    while words and posixpath.basename(words[0]) in _LAUNCHERS:
+        inner = without_wrapper(Command(tuple(map(Word, words)), "/"))
+        if inner is None or not inner.words:
+            break
+        words = words[len(words) - len(inner.words) :]
+    return words
 
 
 def _without_shell(words: tuple[str, ...]) -> tuple[str, ...]:

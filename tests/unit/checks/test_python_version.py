@@ -67,6 +67,30 @@ def test_only_what_prepares_an_environment_is_kept_of_an_entry_point(
     assert wrapper(entrypoint) == kept
 
 
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        (["nice", "-n", "5", "/e/bin/python", "main.py"], "/e/bin/python --version"),
+        (["/usr/bin/timeout", "-k", "5", "99", "/e/bin/python3.10", "-m", "a"],
+         "/e/bin/python3.10 --version"),
+        (["setpriv", "--reuid=1000", "--clear-groups", "/e/bin/python"], "/e/bin/python --version"),
+        (["tini", "--", "gosu", "app", "/e/bin/python", "a.py"], "tini -- /e/bin/python --version"),
+        (["gosu", "app", "conda", "run", "-n", "app", "python"],
+         "conda run -n app python --version"),
+        (["tini", "--", "su-exec", "app", "conda", "run", "-n", "app", "python"],
+         "tini -- conda run -n app python --version"),
+        (["nohup", "stdbuf", "-oL", "/e/bin/python", "a.py"], "/e/bin/python --version"),
+        (["/bin/sh", "-c", "exec nice /e/bin/python a.py"], "/e/bin/python --version"),
+    ],
+)  # fmt: skip
+def test_what_only_limits_a_program_hides_no_python(
+    tmp_path: Path, command: list[str], asked: str
+) -> None:
+    engine = Terminal({"python --version": says("3.12.1"), asked: says("3.10.4")}, {"Cmd": command})
+    judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
+    assert reported_python(judged, "image") == "3.10.4"
+
+
 def test_an_application_as_entry_point_is_overridden(tmp_path: Path) -> None:
     engine = Terminal({"python --version": says("3.10.4")}, {"Entrypoint": ["gunicorn"]})
     judged = subject(tmp_path, {"Dockerfile": DOCKERFILE}, engine=engine)
