@@ -261,12 +261,15 @@ def _found_text(package: Package) -> str:
 def compare_environments(one: Environment, other: Environment) -> tuple[PackageDifference, ...]:
     """How ``other`` differs from ``one``: ``missing`` packages are those that only ``one`` has.
 
-    Their Pythons are compared too, as far as both versions are known.
+    Their Pythons are compared too, as far as both versions are known, and so are the commits of
+    packages that came from repositories.
     """
     first = {(p.manager, p.name): p for p in one.packages}
     second = {(p.manager, p.name): p for p in other.packages}
     differences = []
-    pythons = _python_of(one), _python_of(other)
+    pythons = one.python or "", other.python or ""
+    if not all(pythons):
+        pythons = _python_of(one), _python_of(other)
     if all(pythons) and pythons[0] != pythons[1] and ("conda", "python") not in {*first, *second}:
         differences.append(PackageDifference("differing", "python", *pythons))
     for key in sorted({*first, *second}):
@@ -280,7 +283,21 @@ def compare_environments(one: Environment, other: Environment) -> tuple[PackageD
             differences.append(
                 PackageDifference("differing", name, _found_text(a), _found_text(b), manager)
             )
+        elif a is not None and b is not None and (commits := _other_commit(a, b)):
+            differences.append(PackageDifference("differing", name, *commits, manager))
     return tuple(differences)
+
+
+def _other_commit(one: Package, other: Package) -> tuple[str, str] | None:
+    """The commits from which two packages of one version were made, None if they agree.
+
+    None also where one of them was not installed from a repository.
+    """
+    first, second = (
+        next((item for item in package.digests if item.startswith("commit:")), "")
+        for package in (one, other)
+    )
+    return (first, second) if first and second and first != second else None
 
 
 def _python_of(environment: Environment) -> str:

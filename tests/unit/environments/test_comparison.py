@@ -105,3 +105,27 @@ def test_the_pythons_of_two_environments_are_compared_too() -> None:
         PackageDifference("differing", "python", "python3.10", "python3.11"),
     )
     assert compare_environments(one, unknown) == ()
+
+
+def test_the_pythons_of_two_venvs_are_compared_to_the_patch() -> None:
+    one = Environment("/a", (), {}, interpreters=("python3.10",), python="3.10.4")
+    other = Environment("/b", (), {}, interpreters=("python3.10",), python="3.10.9")
+    unknown = Environment("/c", (), {}, interpreters=("python3.10",))
+    assert compare_environments(one, other) == (
+        PackageDifference("differing", "python", "3.10.4", "3.10.9"),
+    )
+    assert compare_environments(one, unknown) == ()
+
+
+def test_packages_of_two_commits_are_not_the_same_though_their_version_is() -> None:
+    def made(*digests: str) -> Environment:
+        return Environment("/a", (Package("x", "1", manager="pip", digests=digests),), {})
+
+    a, b = "commit:" + "a" * 40, "commit:" + "b" * 40
+    assert compare_environments(made(a), made(b)) == (
+        PackageDifference("differing", "x", a, b, "pip"),
+    )
+    assert compare_environments(made(a), made(a)) == ()
+    assert compare_environments(made(a), made()) == ()
+    # A wheel that is built again has another hash, and may be the same package.
+    assert compare_environments(made("sha256:1"), made("sha256:2")) == ()
