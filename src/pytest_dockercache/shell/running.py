@@ -70,7 +70,7 @@ def step_commands(
     that ``read`` knows follow the command that starts it.
     """
     in_exec_form = step.instruction.exec_form is not None
-    active = None if in_exec_form else _of_shell(step.shell, runner_of)
+    active = None if in_exec_form else _of_shell(step.shell, runner_of) or _of_start_file(step)
     for command in _executed(step, _Inside(runner_of, read)):
         if command.active is None:
             command = replace(command, active=active)
@@ -109,6 +109,14 @@ def _of_shell(shell: Sequence[str], runner_of: RunnerOf) -> Word | None:
     plain = inner.name in SHELLS
     login = any(_LOGIN.match(word.text) for word in inner.words[1:])
     return Word("", known=False) if login or not plain else None
+
+
+def _of_start_file(step: PlannedStep) -> Word | None:
+    """The environment whose ``bin/activate`` bash reads before each RUN: BASH_ENV names it."""
+    file = dict(step.environment).get("BASH_ENV", "")
+    is_bash = bool(step.shell) and posixpath.basename(step.shell[0]) == "bash"
+    found = re.fullmatch(r"(/.*)/bin/activate", file)
+    return Word(found[1]) if is_bash and found is not None else None
 
 
 def _switches(command: Command, runner_of: RunnerOf) -> bool:

@@ -339,6 +339,19 @@ def test_a_command_says_with_its_path_or_its_name_which_python_it_installs_into(
             judge(text, files, *VENV_AND_SYSTEM, *others, env=SYSTEM_PATH)
 
 
+@pytest.mark.parametrize(
+    ("shell", "venv"),
+    [('SHELL ["/bin/bash", "-c"]', True), ('SHELL ["/bin/sh", "-c"]', False), ("", False)],
+)
+def test_a_start_file_of_bash_activates_a_venv(judge: Judge, shell: str, venv: bool) -> None:
+    above = f"ENV BASH_ENV=/opt/venv/bin/activate\n{shell}"
+    text = f"FROM d\n{above}\nCOPY r.txt ./\nRUN pip install -r r.txt\n"
+    there, elsewhere = (VENV_SITE, SITE) if venv else (SITE, VENV_SITE)
+    members = (*VENV_AND_SYSTEM, dist("flask", "2", there), dist("flask", "3", elsewhere))
+    with pytest.raises(CacheAssertionError, match=r"wanted ==3, found 2"):
+        judge(text, {"r.txt": "flask==3\n"}, *members, env=SYSTEM_PATH)
+
+
 IN_DIRECTORY = (*VENV_AND_SYSTEM, dist("six", "1.16", SITE), dist("flask", "3", "opt/deps"))
 
 
