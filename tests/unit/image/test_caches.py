@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
+from fnmatch import fnmatch
 
 import pytest
 from layer_maker import Member, add, layer
@@ -405,3 +407,22 @@ def test_the_cache_of_an_invented_tool_is_found_by_its_description_alone() -> No
 def test_a_cache_below_a_path_with_odd_bytes_is_found_and_shown_escaped() -> None:
     (item,) = package_caches(replay([layer(add(f"o\ndd/http-v2/{ANSWER}", b"12"))]), {0}, CACHES)
     assert item.place == "/o\\ndd"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease",
+        "/var/cache/apt/archives/curl_7_amd64.deb",
+        "/var/cache/apt/pkgcache.bin",
+        "/var/cache/apt/srcpkgcache.bin",
+    ],
+)
+def test_what_is_offered_for_apt_removes_each_file_that_fails(path: str) -> None:
+    (kind,) = (kind for kind in tools.caches() if kind.tool == "apt")
+    place = next(
+        match["place"] for proof in kind.proofs
+        if (match := re.fullmatch(proof.path, path)) is not None
+    )  # fmt: skip
+    assert any(part.pattern.match(path[len(place) + 1 :].encode()) for part in kind.parts)
+    assert any(fnmatch(path, pattern) for pattern in kind.clean.split()[2:])

@@ -291,6 +291,8 @@ _CARGO = CacheKind(
     avoid="a last stage that copies only what was built, or cache mounts",
 )
 
+_APT_CLEAN = "rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin"
+
 _APT = CacheKind(
     tool="apt",
     proofs=(
@@ -304,8 +306,8 @@ _APT = CacheKind(
         CachePart("apt", "apt's lists", r"[^/]+_(?:InRelease|Release|Packages|Translation)[^/]*\Z"),
         CachePart("apt", "apt's archives", r"archives/.+\.deb\Z|(?:src)?pkgcache\.bin\Z"),
     ),
-    avoid="rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*",
-    clean="rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*",
+    avoid=_APT_CLEAN,
+    clean=_APT_CLEAN,
 )
 
 LAYOUTS: tuple[CacheKind, ...] = (
