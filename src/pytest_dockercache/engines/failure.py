@@ -146,13 +146,29 @@ def _is_foreign(wanted: str | None, native: str) -> bool:
     return normal_platform(wanted) not in map(normal_platform, known)
 
 
+_FAMILIES = (("linux/386", "linux/amd64"), ("linux/arm/", "linux/arm64"))
+"""Platforms of 32 bits, and those whose processors mostly execute their programs as well."""
+
+
+def _is_beyond(wanted: str | None, native: str) -> bool:
+    """Whether a platform is foreign, and of another family than those a builder can execute."""
+    from ..dockerfile.platforms import normal_platform
+
+    if wanted is None or not _is_foreign(wanted, native):
+        return False
+    platform = normal_platform(wanted)
+    return not any(platform.startswith(small) and large in native for small, large in _FAMILIES)
+
+
 def require_emulation(request: BuildRequest, native: str) -> None:
     """Raise Unverifiable, before bases are pulled, where a RUN cannot be executed.
 
     ``native`` are the platforms whose programs the builder can execute, "" where it does not say.
-    A build that imports a cache may find the RUN there.
+    A build that imports a cache may find the RUN there. Processors execute programs of their
+    family that the builder does not list (``linux/386``, Docker Engine 26.1.5 with the containerd
+    image store): that build is tried.
     """
-    if not native or request.spec.cache_from or not _is_foreign(request.spec.platform, native):
+    if not native or request.spec.cache_from or not _is_beyond(request.spec.platform, native):
         return
     from ..dockerfile import plan
 
@@ -165,7 +181,7 @@ def require_emulation(request: BuildRequest, native: str) -> None:
         while stage.parent is not None and stage.parent in stages:
             stage = stages[stage.parent]
         asked = stage.platform or spec.platform or ""
-        if step.instruction.keyword == "RUN" and _is_foreign(asked, native):
+        if step.instruction.keyword == "RUN" and _is_beyond(asked, native):
             raise _not_emulated(request, step.line)
 
 

@@ -287,3 +287,14 @@ def test_a_platform_without_an_emulator_is_known_before_anything_is_pulled(
     assert f"the builder executes no programs of that platform (Dockerfile:{line}" in str(
         raised.value
     )
+
+
+@pytest.mark.parametrize(
+    ("platform", "native"),
+    [("linux/386", "linux/amd64, linux/amd64/v2"), ("linux/arm/v7", "linux/arm64")],
+)
+def test_a_smaller_platform_of_the_family_is_tried(platform: str, native: str) -> None:
+    asked = replace(request(platform=platform), dockerfile=parse_dockerfile("FROM a\nRUN b\n"))
+    require_emulation(asked, native)
+    with pytest.raises(Unverifiable):
+        require_emulation(asked, "linux/s390x")
