@@ -62,10 +62,8 @@ def probes(project: Project) -> tuple[Probe, ...]:
     """
     found: list[Probe] = []
     seen: set[str] = set()
-    tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
-    roots = [at_top(top, name) for top in tops for name in _AT_ROOT]
     for name in (
-        *roots,
+        *_roots(project),
         *_bytecode_directories(project),
         *_named(project),
         *_let_in_again(project),
@@ -353,6 +351,12 @@ def _real(project: Project, path: str) -> str:
     return os.path.join(os.path.realpath(root), rest).rstrip("/")
 
 
+def _roots(project: Project) -> list[str]:
+    """``.git`` and ``.pytest_cache`` at the root of each context that steps take files of."""
+    tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
+    return [at_top(top, name) for top in tops for name in _AT_ROOT]
+
+
 def _is_at_root(name: str) -> bool:
     return name[len(top_of(name)) :].strip("/") in _AT_ROOT
 
@@ -389,8 +393,7 @@ def _let_in_again(project: Project) -> list[str]:
     A file is left out if no commit and no run of tests changes the file.
     """
     found: list[str] = []
-    tops = dict.fromkeys(("", *(transfer.context for _, transfer in _context_transfers(project))))
-    for root in (at_top(top, name) for top in tops for name in _AT_ROOT):
+    for root in _roots(project):
         if project.ignore.excludes(f"{root}/{_PROBE}"):
             inside = [
                 entry.path

@@ -34,7 +34,9 @@ class BuildDefinition:
     ``name`` is that of the service or target, "" in a file of one image. ``options`` has the values
     of options by their names without prefix; paths in them are relative to ``directory``.
     ``problem`` says why the image cannot be judged; ``dockerfile`` is then the file that defines
-    it, if no Dockerfile is known.
+    it, if no Dockerfile is known. ``run_options``, ``uncached`` and ``uncached_by`` are those of
+    :class:`~pytest_dockercache.model.BuildSpec`; ``inside`` is the file that holds the Dockerfile's
+    text, None where ``dockerfile`` is people's own.
     """
 
     file: Path

@@ -373,7 +373,7 @@ def _done_by(reader: _RunSurroundings, command: Command) -> Effects:
 
 
 def _settled(reader: _RunSurroundings, settles: Settling) -> Effects:
-    """A command that settles something of a manager, and files of the project."""
+    """The effects of a command that settles something of a manager, on the project's files too."""
     visible = reader.site.visible(reader.position)
     read, written = (
         Paths(files=frozenset(place for place in visible if posixpath.basename(place) in names))

@@ -54,7 +54,6 @@ _ACTIONS: Mapping[str, Mapping[str, Settling]] = {
     },
     "go": {"env": _files("go.mod go.work"), "version": _NO_FILE},
     "rustup": dict.fromkeys(("default", "target", "toolchain", "component", "set"), _TOOLCHAIN),
-    "ssh-keyscan": {},
 }
 """Programs, and their actions by the first word that is no option."""
 
